@@ -1,0 +1,85 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Every Swift target is held to the same rules: language mode 6, no warnings,
+/// explicit existentials, and no import leaking through a public interface by accident.
+let rules: [SwiftSetting] = [
+  .swiftLanguageMode(.v6),
+  .treatAllWarnings(as: .error),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  // The floors are separate modules; the hot path crosses them on every request.
+  .unsafeFlags(["-cross-module-optimization"], .when(configuration: .release)),
+]
+
+func floor(_ name: String, _ lower: Target.Dependency...) -> Target {
+  .target(name: name, dependencies: lower, swiftSettings: rules)
+}
+
+func tests(_ name: String, _ tested: Target.Dependency...) -> Target {
+  .testTarget(name: name + "Tests", dependencies: tested, swiftSettings: rules)
+}
+
+let package = Package(
+  name: "certd",
+  products: [.executable(name: "certd", targets: ["certd"])],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0")
+  ],
+  targets: [
+    // Floor 0: system libraries, and one small C shim each for macros and variadics.
+    .systemLibrary(
+      name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
+    .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
+    .target(name: "CLinux", cSettings: [.define("_GNU_SOURCE")]),
+
+    // Floor 1
+    floor("OS", "CLinux"),
+    floor("Bytes"),
+
+    // Floor 2
+    floor("HTTP", "Bytes"),
+    floor("PKI", "Bytes", "COpenSSL"),
+    floor("TLS", "Bytes", "PKI", "COpenSSL"),
+    floor("EventLoop", "OS"),
+    floor("Telemetry", "Bytes", "OS"),
+
+    // Floor 3
+    floor("HTTPClient", "TLS", "HTTP", "EventLoop", "OS", "Bytes", "PKI"),
+    floor("ACME", "PKI", "HTTP", "Bytes"),
+    floor("CertStore", "OS", "PKI", "Bytes"),
+    floor("Upstream", "HTTP"),
+    floor("Configuration", "Bytes", "CYAML"),
+
+    // Floor 4
+    floor("Renewal", "ACME", "CertStore", "PKI", "Bytes", "HTTP"),
+    floor("Proxy", "TLS", "HTTP", "EventLoop", "Upstream", "Telemetry", "OS", "Bytes", "PKI"),
+
+    // Floor 5
+    .executableTarget(
+      name: "certd",
+      dependencies: [
+        "Bytes", "OS", "HTTP", "PKI", "TLS", "EventLoop", "Telemetry", "HTTPClient", "ACME",
+        "CertStore", "Upstream", "Configuration", "Renewal", "Proxy",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      swiftSettings: rules),
+
+    tests("OS", "OS"),
+    tests("Bytes", "Bytes"),
+    tests("HTTP", "HTTP", "Bytes"),
+    tests("PKI", "PKI", "Bytes"),
+    tests("TLS", "TLS", "PKI", "Bytes"),
+    tests("EventLoop", "EventLoop", "OS"),
+    tests("Telemetry", "Telemetry", "Bytes", "OS"),
+    tests("HTTPClient", "HTTPClient", "HTTP", "TLS", "PKI", "Bytes", "OS"),
+    tests("ACME", "ACME", "PKI", "HTTP", "Bytes"),
+    tests("CertStore", "CertStore", "OS", "PKI", "Bytes"),
+    tests("Upstream", "Upstream", "HTTP"),
+    tests("Configuration", "Configuration", "Bytes"),
+    tests("Renewal", "Renewal", "ACME", "CertStore", "OS", "PKI", "HTTP", "Bytes"),
+    tests("Proxy", "Proxy", "TLS", "HTTP", "Upstream", "PKI", "OS", "Bytes", "Telemetry"),
+    tests("Style"),
+  ]
+)

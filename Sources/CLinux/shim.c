@@ -1,0 +1,31 @@
+#include "CLinux.h"
+
+#include <sys/syscall.h>
+
+int certd_accept4(int fd, struct sockaddr_storage *address, socklen_t *length, int flags) {
+    return accept4(fd, (struct sockaddr *)address, length, flags);
+}
+
+int certd_open(const char *path, int flags, mode_t mode) { return open(path, flags, mode); }
+
+int certd_openat(int directory, const char *path, int flags, mode_t mode) { return openat(directory, path, flags, mode); }
+
+int certd_fcntl(int fd, int command, int argument) { return fcntl(fd, command, argument); }
+
+int certd_gettid(void) { return (int)syscall(SYS_gettid); }
+
+int certd_prctl(int option, unsigned long argument) { return prctl(option, argument, 0, 0, 0); }
+
+int certd_pin_thread(int cpu) {
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    CPU_SET(cpu, &set);
+    return sched_setaffinity(0, sizeof set, &set);
+}
+
+int certd_cpu_count(void) {
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set)) return 1;
+    int n = CPU_COUNT(&set);
+    return n > 0 ? n : 1;
+}

@@ -1,0 +1,24 @@
+import CLinux
+
+/// A failed system call: which one, on what, and why.
+public struct SystemError: Error, Equatable, CustomStringConvertible {
+  /// The call, for instance `rename`.
+  public let call: String
+  /// errno at its return.
+  public let code: Int32
+  /// What it was about, usually a path or an address; may be empty.
+  public let subject: String
+
+  /// A failure with a known code.
+  public init(call: String, code: Int32, subject: String = "") {
+    self.call = call
+    self.code = code
+    self.subject = subject
+  }
+
+  /// `/var/lib/certd/lock: flock: Permission denied`
+  public var description: String {
+    let reason = String(cString: strerror(code))
+    return subject.isEmpty ? "\(call): \(reason)" : "\(subject): \(call): \(reason)"
+  }
+}
