@@ -29,3 +29,7 @@ int certd_cpu_count(void) {
     int n = CPU_COUNT(&set);
     return n > 0 ? n : 1;
 }
+
+void certd_ignore_signal(int number) { signal(number, SIG_IGN); }
+
+void certd_name_thread(const char *name) { pthread_setname_np(pthread_self(), name); }

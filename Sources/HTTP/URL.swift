@@ -80,7 +80,8 @@ public struct URL: Sendable, Hashable, CustomStringConvertible {
     }
     guard !host.isEmpty, host.utf8.count <= 253 else { return nil }
     guard let portText, !portText.isEmpty else { return (host.lowercased(), defaultPort) }
-    guard portText.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let port = UInt16(portText), port > 0 else {
+    guard portText.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let port = UInt16(portText), port > 0
+    else {
       return nil
     }
     return (host.lowercased(), port)

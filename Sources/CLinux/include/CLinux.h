@@ -50,6 +50,10 @@ int certd_fcntl(int fd, int command, int argument);
 int certd_gettid(void);
 /// prctl with one argument; prctl is variadic.
 int certd_prctl(int option, unsigned long argument);
+/// Names the calling thread; at most 15 bytes.
+void certd_name_thread(const char *name);
+/// Ignores a signal; SIG_IGN is a cast macro.
+void certd_ignore_signal(int number);
 /// Pins the calling thread to one processor.
 int certd_pin_thread(int cpu);
 /// Number of processors that this process may run on.

@@ -1,0 +1,98 @@
+/// Recycled slots for plain structs behind stable pointers: no reference counting, no allocation after warm-up.
+///
+/// A released slot is not given out again before `recycle`, which its owner calls after each batch of events,
+/// so that a pointer still on the stack of a handler never shows somebody else's connection.
+public struct Slab<Element: Slotted>: ~Copyable {
+  private static var chunkBits: UInt32 { 6 }
+  private static var chunkSize: Int { 1 << Int(chunkBits) }
+
+  private var chunks: [UnsafeMutablePointer<Element>] = []
+  private var free: [UInt32] = []
+  private var dead: [UInt32] = []
+  /// Slots in use.
+  public private(set) var count = 0
+
+  /// No slots yet.
+  public init() {}
+
+  deinit { for chunk in chunks { chunk.deallocate() } }
+
+  /// A slot, initialised to `Element()` with its index and generation set.
+  public mutating func acquire() -> UnsafeMutablePointer<Element> {
+    if free.isEmpty { grow() }
+    let index = free.removeLast()
+    let slot = pointer(index)
+    let generation = slot.pointee.slot.generation
+    slot.pointee = Element()
+    slot.pointee.slot = Slot(index: index, generation: generation, isLive: true)
+    count += 1
+    return slot
+  }
+
+  /// Gives a slot back. Its generation changes at once.
+  public mutating func release(_ slot: UnsafeMutablePointer<Element>) {
+    guard slot.pointee.slot.isLive else { return }
+    slot.pointee.slot.isLive = false
+    slot.pointee.slot.generation = (slot.pointee.slot.generation &+ 1) & 0xFF_FFFF
+    dead.append(slot.pointee.slot.index)
+    count -= 1
+  }
+
+  /// Makes released slots available again.
+  public mutating func recycle() {
+    guard !dead.isEmpty else { return }
+    free.append(contentsOf: dead)
+    dead.removeAll(keepingCapacity: true)
+  }
+
+  /// The slot of a token, or nil when it has been released since.
+  public func find(index: UInt32, generation: UInt32) -> UnsafeMutablePointer<Element>? {
+    guard Int(index >> Self.chunkBits) < chunks.count else { return nil }
+    let slot = pointer(index)
+    return slot.pointee.slot.isLive && slot.pointee.slot.generation == generation ? slot : nil
+  }
+
+  /// Calls `body` with every slot in use; it may release the one that it is given.
+  public func forEach(_ body: (UnsafeMutablePointer<Element>) -> Void) {
+    for chunk in chunks {
+      for i in 0..<Self.chunkSize where chunk[i].slot.isLive { body(chunk + i) }
+    }
+  }
+
+  private func pointer(_ index: UInt32) -> UnsafeMutablePointer<Element> {
+    chunks[Int(index >> Self.chunkBits)] + Int(index & (1 << Self.chunkBits - 1))
+  }
+
+  private mutating func grow() {
+    let chunk = UnsafeMutablePointer<Element>.allocate(capacity: Self.chunkSize)
+    chunk.initialize(repeating: Element(), count: Self.chunkSize)
+    let first = UInt32(chunks.count) << Self.chunkBits
+    chunks.append(chunk)
+    for i in (0..<UInt32(Self.chunkSize)).reversed() { free.append(first + i) }
+  }
+}
+
+/// What lives in a slab: a plain struct that knows its slot.
+public protocol Slotted: BitwiseCopyable {
+  /// A fresh value.
+  init()
+  /// Written by the slab.
+  var slot: Slot { get set }
+}
+
+/// A place in a slab.
+public struct Slot: BitwiseCopyable, Sendable {
+  /// Where in the slab.
+  public var index: UInt32
+  /// How often the place has been released, modulo 2^24.
+  public var generation: UInt32
+  /// Whether it is in use.
+  public var isLive: Bool
+
+  /// A place; what is not given is filled in by the slab.
+  public init(index: UInt32 = 0, generation: UInt32 = 0, isLive: Bool = false) {
+    self.index = index
+    self.generation = generation
+    self.isLive = isLive
+  }
+}

@@ -1,0 +1,33 @@
+import CLinux
+
+/// Name resolution by the system's resolver.
+public enum Resolver {
+  /// The addresses of a host in the resolver's order (RFC 6724), at most 16. Blocks: call it off the cooperative pool.
+  /// Throws `SystemError` with call `getaddrinfo`.
+  public static func resolve(host: String, port: UInt16) throws(SystemError) -> [SocketAddress] {
+    if let literal = SocketAddress(host: host, port: port) { return [literal] }
+    var hints = addrinfo()
+    hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
+    hints.ai_flags = AI_ADDRCONFIG
+    var list: UnsafeMutablePointer<addrinfo>?
+    let status = getaddrinfo(host, nil, &hints, &list)
+    defer { if list != nil { freeaddrinfo(list) } }
+    guard status == 0 else {
+      let reason = String(cString: gai_strerror(status))
+      throw SystemError(
+        call: "getaddrinfo", code: status == EAI_SYSTEM ? certd_errno() : ENOENT,
+        subject: "\(host) (\(reason))")
+    }
+    var found: [SocketAddress] = []
+    var next = list
+    while let entry = next?.pointee, found.count < 16 {
+      if let raw = entry.ai_addr, var address = SocketAddress(raw, length: entry.ai_addrlen) {
+        address.port = port
+        found.append(address)
+      }
+      next = entry.ai_next
+    }
+    guard !found.isEmpty else { throw SystemError(call: "getaddrinfo", code: ENOENT, subject: host) }
+    return found
+  }
+}

@@ -1,0 +1,33 @@
+import CLinux
+
+/// Signals as values on a thread of their own.
+public enum Signals {
+  /// Blocks the given signals in this thread and all threads it starts later, and ignores SIGPIPE.
+  /// To be called first thing in the main thread.
+  public static func block(_ signals: [Int32]) {
+    certd_ignore_signal(SIGPIPE)
+    var set = Self.set(signals)
+    pthread_sigmask(SIG_BLOCK, &set, nil)
+  }
+
+  /// A thread that hands every arriving signal to `body`, until it answers false.
+  public static func watch(
+    _ signals: [Int32], _ body: @escaping @Sendable (Int32) -> Bool
+  ) throws(SystemError) -> Thread {
+    try Thread.start("signals") {
+      var set = Self.set(signals)
+      while true {
+        var number: Int32 = 0
+        guard sigwait(&set, &number) == 0 else { continue }
+        if !body(number) { return }
+      }
+    }
+  }
+
+  private static func set(_ signals: [Int32]) -> sigset_t {
+    var set = sigset_t()
+    sigemptyset(&set)
+    for number in signals { sigaddset(&set, number) }
+    return set
+  }
+}

@@ -1,0 +1,108 @@
+public import CLinux
+
+/// The one door to the system calls of the data plane.
+///
+/// Every function answers what the kernel answered, or `-errno`; nothing throws, nothing allocates.
+/// A call interrupted by a signal is made again here and nowhere else.
+public enum Sys {
+  @inlinable @inline(__always)
+  static func result(_ value: Int) -> Int { value < 0 ? -Int(certd_errno()) : value }
+
+  /// Receives at most `count` bytes; 0 at the end of the stream.
+  @inlinable
+  public static func recv(_ fd: Int32, _ buffer: UnsafeMutableRawPointer, _ count: Int) -> Int {
+    while true {
+      let n = result(CLinux.recv(fd, buffer, count, 0))
+      if n != -Int(EINTR) { return n }
+    }
+  }
+
+  /// Sends at most `count` bytes without ever raising SIGPIPE.
+  @inlinable
+  public static func send(_ fd: Int32, _ bytes: UnsafeRawPointer, _ count: Int) -> Int {
+    while true {
+      let n = result(CLinux.send(fd, bytes, count, Int32(MSG_NOSIGNAL)))
+      if n != -Int(EINTR) { return n }
+    }
+  }
+
+  /// Accepts one connection, non-blocking and close-on-exec.
+  @inlinable
+  public static func accept(_ fd: Int32, _ peer: inout SocketAddress) -> Int {
+    while true {
+      peer.length = socklen_t(MemoryLayout<sockaddr_storage>.size)
+      let flags = Int32(SOCK_NONBLOCK.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
+      let n = result(Int(certd_accept4(fd, &peer.storage, &peer.length, flags)))
+      if n != -Int(EINTR) { return n }
+    }
+  }
+
+  /// Starts or completes a connection.
+  @inlinable
+  public static func connect(_ fd: Int32, _ address: UnsafePointer<SocketAddress>) -> Int {
+    let length = address.pointee.length
+    return UnsafeRawPointer(address).withMemoryRebound(to: sockaddr.self, capacity: 1) {
+      result(Int(CLinux.connect(fd, $0, length)))
+    }
+  }
+
+  /// A new non-blocking, close-on-exec stream socket of a family.
+  @inlinable
+  public static func socket(family: Int32) -> Int {
+    let type =
+      Int32(SOCK_STREAM.rawValue) | Int32(SOCK_NONBLOCK.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
+    return result(Int(CLinux.socket(family, type, 0)))
+  }
+
+  /// Closes a descriptor. It is gone whatever the answer, also after EINTR.
+  @inlinable
+  public static func close(_ fd: Int32) { _ = CLinux.close(fd) }
+
+  /// Ends the sending half of a connection.
+  @inlinable
+  public static func shutdownWrite(_ fd: Int32) { _ = CLinux.shutdown(fd, Int32(SHUT_WR)) }
+
+  /// Sets an integer option of a socket.
+  @inlinable @discardableResult
+  public static func setOption(_ fd: Int32, level: Int32, name: Int32, value: Int32) -> Int {
+    var value = value
+    return result(
+      Int(CLinux.setsockopt(fd, level, name, &value, socklen_t(MemoryLayout<Int32>.size))))
+  }
+
+  /// Sends small writes at once.
+  @inlinable
+  public static func setNoDelay(_ fd: Int32) {
+    setOption(fd, level: Int32(IPPROTO_TCP), name: TCP_NODELAY, value: 1)
+  }
+
+  /// Makes the close of a connection a reset, so that the peer learns at once that nothing more is wanted.
+  public static func setResetOnClose(_ fd: Int32) {
+    var option = linger(l_onoff: 1, l_linger: 0)
+    _ = CLinux.setsockopt(fd, SOL_SOCKET, SO_LINGER, &option, socklen_t(MemoryLayout<linger>.size))
+  }
+
+  /// The pending error of a socket, 0 for none: how a non-blocking connect ended.
+  @inlinable
+  public static func socketError(_ fd: Int32) -> Int32 {
+    var value: Int32 = 0
+    var length = socklen_t(MemoryLayout<Int32>.size)
+    return getsockopt(fd, SOL_SOCKET, SO_ERROR, &value, &length) == 0 ? value : certd_errno()
+  }
+
+  /// Writes to any descriptor.
+  public static func write(_ fd: Int32, _ bytes: UnsafeRawPointer, _ count: Int) -> Int {
+    while true {
+      let n = result(CLinux.write(fd, bytes, count))
+      if n != -Int(EINTR) { return n }
+    }
+  }
+
+  /// Reads from any descriptor.
+  public static func read(_ fd: Int32, _ buffer: UnsafeMutableRawPointer, _ count: Int) -> Int {
+    while true {
+      let n = result(CLinux.read(fd, buffer, count))
+      if n != -Int(EINTR) { return n }
+    }
+  }
+}
