@@ -41,7 +41,7 @@ let package = Package(
     // Floor 2
     floor("HTTP", "Bytes"),
     floor("PKI", "Bytes", "COpenSSL"),
-    floor("TLS", "Bytes", "PKI", "COpenSSL"),
+    floor("TLS", "COpenSSL"),
     floor("EventLoop", "OS"),
     floor("Telemetry", "Bytes", "OS"),
 

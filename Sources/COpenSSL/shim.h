@@ -33,6 +33,9 @@ static inline void certd_SSL_CTX_set_servername_arg(SSL_CTX *c, void *a) { SSL_C
 static inline long certd_SSL_set_tlsext_host_name(SSL *s, const char *n) { return SSL_set_tlsext_host_name(s, (char *)n); }
 static inline int certd_SSL_CTX_get_ex_new_index(void) { return SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, NULL); }
 static inline int certd_SSL_get_ex_new_index(void) { return SSL_get_ex_new_index(0, NULL, NULL, NULL, NULL); }
+// SSL_OP_* are computed macros.
+static const uint64_t certd_SSL_OP_SERVER = SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA;
+static const uint64_t certd_SSL_OP_CLIENT = SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION;
 static inline int certd_ERR_GET_REASON(unsigned long e) { return ERR_GET_REASON(e); }
 static inline int certd_ERR_GET_LIB(unsigned long e) { return ERR_GET_LIB(e); }
 static inline void certd_BIO_set_retry_read(BIO *b) { BIO_set_retry_read(b); }

@@ -1,5 +1,5 @@
 internal import CLinux
-internal import OS
+public import OS
 import Synchronization
 
 /// Messages from any thread to the one that owns an event loop. A sender never waits for the reader.
@@ -12,7 +12,7 @@ public final class Mailbox<Message: Sendable>: Sendable {
 
   /// An empty mailbox. Throws `SystemError` when the process is out of descriptors.
   public init() throws(SystemError) {
-    descriptor = eventfd(0, Int32(EFD_NONBLOCK.rawValue) | Int32(EFD_CLOEXEC.rawValue))
+    descriptor = eventfd(0, Int32(EFD_NONBLOCK) | Int32(EFD_CLOEXEC))
     guard descriptor >= 0 else { throw SystemError(call: "eventfd", code: certd_errno()) }
   }
 

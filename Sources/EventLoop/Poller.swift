@@ -1,5 +1,5 @@
 internal import CLinux
-internal import OS
+public import OS
 
 /// One epoll set. It does not read or write anything, keep callbacks or start threads: its owner waits,
 /// looks at each event's token, and acts.
@@ -16,7 +16,7 @@ public struct Poller: ~Copyable, @unchecked Sendable {
 
   /// A new epoll set. Throws `SystemError` when the process is out of descriptors.
   public init() throws(SystemError) {
-    let fd = epoll_create1(Int32(EPOLL_CLOEXEC.rawValue))
+    let fd = epoll_create1(Int32(EPOLL_CLOEXEC))
     guard fd >= 0 else { throw SystemError(call: "epoll_create1", code: certd_errno()) }
     epoll = fd
     events = .allocate(capacity: Self.batchSize)

@@ -1,0 +1,70 @@
+internal import COpenSSL
+
+/// What OpenSSL's callbacks need, owned by the SSL_CTX itself and so alive as long as any of its sessions.
+final class ContextData {
+  let tickets: TicketKeys
+  let names: SNITable?
+  private let protocols: [UInt8]
+
+  init(profile: Profile, tickets: TicketKeys, names: SNITable?) {
+    self.tickets = tickets
+    self.names = names
+    protocols = profile.applicationProtocols.flatMap { [UInt8($0.utf8.count)] + Array($0.utf8) }
+  }
+
+  private static let index = CRYPTO_get_ex_new_index(
+    CRYPTO_EX_INDEX_SSL_CTX, 0, nil, nil, nil,
+    { _, data, _, _, _, _ in
+      if let data { Unmanaged<ContextData>.fromOpaque(data).release() }
+    })
+
+  func attach(to context: OpaquePointer) -> Bool {
+    let reference = Unmanaged.passRetained(self)
+    guard Self.index >= 0, SSL_CTX_set_ex_data(context, Self.index, reference.toOpaque()) == 1 else {
+      reference.release()
+      return false
+    }
+    return true
+  }
+
+  static func of(_ context: OpaquePointer?) -> ContextData? {
+    guard let context, let data = SSL_CTX_get_ex_data(context, index) else { return nil }
+    return Unmanaged<ContextData>.fromOpaque(data).takeUnretainedValue()
+  }
+
+  /// Picks the first of our protocols that the client offers; without any the handshake ends (RFC 7301 §3.2).
+  static let selectProtocol: SSL_CTX_alpn_select_cb_func = { ssl, out, outLength, offered, length, _ in
+    guard let ssl, let out, let data = ContextData.of(SSL_get_SSL_CTX(ssl)) else {
+      return SSL_TLSEXT_ERR_ALERT_FATAL
+    }
+    let chosen = data.protocols.withUnsafeBufferPointer { ours in
+      out.withMemoryRebound(to: UnsafeMutablePointer<UInt8>?.self, capacity: 1) {
+        SSL_select_next_proto($0, outLength, ours.baseAddress, UInt32(ours.count), offered, length)
+      }
+    }
+    // With no overlap SSL_select_next_proto points at our own list, which must not be answered with.
+    return chosen == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_ALERT_FATAL
+  }
+}
+
+/// Contexts by server name: exact names first, then a wildcard for the first label.
+final class SNITable {
+  private let contexts: [OpaquePointer]
+  private let byName: [String: OpaquePointer]
+
+  /// Takes over one reference to each context.
+  init(contexts: [OpaquePointer], byName: [String: OpaquePointer]) {
+    self.contexts = contexts
+    self.byName = byName
+  }
+
+  deinit { for context in contexts { SSL_CTX_free(context) } }
+
+  func find(_ serverName: String) -> OpaquePointer? {
+    var name = serverName.lowercased()
+    if name.hasSuffix(".") { name.removeLast() }
+    if let exact = byName[name] { return exact }
+    guard let dot = name.firstIndex(of: ".") else { return nil }
+    return byName["*" + name[dot...]]
+  }
+}

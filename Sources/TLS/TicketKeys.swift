@@ -1,0 +1,102 @@
+internal import COpenSSL
+import Synchronization
+
+/// The keys that protect session tickets (RFC 5077 §4), shared by all workers so that a session begun
+/// with one is resumed by any other, also over a reload.
+///
+/// New tickets are made with the newest key; `kept` older ones are still understood.
+public final class TicketKeys: Sendable {
+  /// How long a key makes tickets, in seconds. A ticket is honoured for between one and `kept` of these.
+  public static let rotationSeconds: Int64 = 12 * 3600
+  /// Older keys that are still understood.
+  public static let kept = 2
+
+  struct Key: Sendable {
+    let name: [UInt8]
+    let cipher: [UInt8]
+    let mac: [UInt8]
+  }
+
+  private let keys: Mutex<[Key]>
+
+  /// One fresh key. `random` gives so many unpredictable bytes.
+  public init(random: (Int) -> [UInt8]) { keys = Mutex([Self.make(random)]) }
+
+  /// Begins to use a fresh key and forgets the oldest.
+  public func rotate(random: (Int) -> [UInt8]) {
+    let fresh = Self.make(random)
+    keys.withLock { $0 = [fresh] + $0.prefix(Self.kept) }
+  }
+
+  var newest: Key? { keys.withLock { $0.first } }
+
+  /// The key of a ticket and whether the ticket ought to be replaced by one of a newer key.
+  func find(_ name: UnsafePointer<UInt8>) -> (key: Key, isOld: Bool)? {
+    keys.withLock { all in
+      for (age, key) in all.enumerated()
+      where key.name.elementsEqual(UnsafeBufferPointer(start: name, count: 16)) {
+        return (key, age > 0)
+      }
+      return nil
+    }
+  }
+
+  private static func make(_ random: (Int) -> [UInt8]) -> Key {
+    Key(name: random(16), cipher: random(32), mac: random(32))
+  }
+}
+
+/// The callback by which OpenSSL seals and opens tickets: AES-256-CBC and HMAC-SHA-256.
+enum TicketCallback {
+  nonisolated(unsafe) private static let cipher = EVP_CIPHER_fetch(nil, "AES-256-CBC", nil)
+
+  static func install(_ context: OpaquePointer) {
+    SSL_CTX_set_tlsext_ticket_key_evp_cb(context) { ssl, name, iv, cipher, mac, encrypt in
+      guard let ssl, let name, let iv, let cipher, let mac,
+        let keys = ContextData.of(SSL_get_SSL_CTX(ssl))?.tickets
+      else { return -1 }
+      return encrypt == 1
+        ? TicketCallback.seal(keys, name, iv, cipher, mac) : TicketCallback.open(keys, name, iv, cipher, mac)
+    }
+  }
+
+  private static func seal(
+    _ keys: TicketKeys, _ name: UnsafeMutablePointer<UInt8>, _ iv: UnsafeMutablePointer<UInt8>,
+    _ context: OpaquePointer, _ mac: OpaquePointer
+  ) -> Int32 {
+    guard let key = keys.newest, key.name.count == 16, RAND_bytes(iv, 16) == 1,
+      EVP_EncryptInit_ex2(context, cipher, key.cipher, iv, nil) == 1, setKey(mac, key.mac)
+    else { return -1 }
+    for (i, byte) in key.name.enumerated() { name[i] = byte }
+    return 1
+  }
+
+  private static func open(
+    _ keys: TicketKeys, _ name: UnsafeMutablePointer<UInt8>, _ iv: UnsafeMutablePointer<UInt8>,
+    _ context: OpaquePointer, _ mac: OpaquePointer
+  ) -> Int32 {
+    guard let (key, isOld) = keys.find(name) else { return 0 }
+    guard EVP_DecryptInit_ex2(context, cipher, key.cipher, iv, nil) == 1, setKey(mac, key.mac) else {
+      return -1
+    }
+    return isOld ? 2 : 1
+  }
+
+  private static func setKey(_ mac: OpaquePointer, _ key: [UInt8]) -> Bool {
+    var key = key
+    let count = key.count
+    return key.withUnsafeMutableBytes { keyBytes in
+      withUnsafeTemporaryAllocation(of: CChar.self, capacity: 7) { digest in
+        guard let text = digest.baseAddress else { return false }
+        for (i, c) in "SHA256".utf8.enumerated() { text[i] = CChar(c) }
+        text[6] = 0
+        var parameters = [
+          OSSL_PARAM_construct_octet_string("key", keyBytes.baseAddress, count),
+          OSSL_PARAM_construct_utf8_string("digest", text, 0),
+          OSSL_PARAM_construct_end(),
+        ]
+        return EVP_MAC_CTX_set_params(mac, &parameters) == 1
+      }
+    }
+  }
+}
