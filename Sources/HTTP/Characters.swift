@@ -1,0 +1,62 @@
+/// Character classes of RFC 9110 §5.6 as bit masks: no table to load, no bounds to check.
+enum Characters {
+  private static let tokenLow: UInt64 = mask("!#$%&'*+-.0123456789", base: 0)
+  private static let tokenHigh: UInt64 = mask(
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZ^_`abcdefghijklmnopqrstuvwxyz|~", base: 64)
+
+  /// tchar of RFC 9110 §5.6.2.
+  @inline(__always)
+  static func isToken(_ c: UInt8) -> Bool {
+    // The masks, written out: static lets would be initialised lazily and checked on every use.
+    let word: UInt64 = c < 64 ? 0x03FF_6CFA_0000_0000 : 0x57FF_FFFF_C7FF_FFFE
+    return c < 128 && word >> UInt64(c & 63) & 1 == 1
+  }
+
+  /// What may stand inside a field value: visible characters, obs-text, space and tab (RFC 9110 §5.5).
+  @inline(__always)
+  static func isValue(_ c: UInt8) -> Bool { (c >= 0x20 && c != 0x7F) || c == 0x09 }
+
+  /// Whether all of a range may stand in a field value. Eight bytes at a time.
+  @inline(__always)
+  static func areValue(_ p: UnsafePointer<UInt8>, _ count: Int) -> Bool {
+    var i = 0
+    let ones: UInt64 = 0x0101_0101_0101_0101
+    let highs: UInt64 = 0x8080_8080_8080_8080
+    while i + 8 <= count {
+      let word = UnsafeRawPointer(p + i).loadUnaligned(as: UInt64.self)
+      // A byte below 0x20, or 0x7F, sets its high bit here; obs-text may do so too and is looked at again.
+      let below = (word &- ones &* 0x20) & ~word & highs
+      let del = ((word ^ ones &* 0x7F) &- ones) & ~(word ^ ones &* 0x7F) & highs
+      if below | del != 0 {
+        for j in i..<i + 8 where !isValue(p[j]) { return false }
+      }
+      i += 8
+    }
+    while i < count {
+      if !isValue(p[i]) { return false }
+      i += 1
+    }
+    return true
+  }
+
+  /// What may stand in a request target: visible US-ASCII without a fragment mark (RFC 9112 §3.2).
+  @inline(__always)
+  static func isTarget(_ c: UInt8) -> Bool { c > 0x20 && c < 0x7F && c != 0x23 }
+
+  /// What may stand in a host: RFC 3986's reg-name without percent-encoding, and IP literals.
+  @inline(__always)
+  static func isHost(_ c: UInt8) -> Bool {
+    switch c {
+    case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, 0x2D, 0x2E, 0x5F, 0x7E, 0x21, 0x24, 0x26...0x2C, 0x3B, 0x3D:
+      return true
+    default: return false
+    }
+  }
+
+  static func mask(_ characters: String, base: UInt8) -> UInt64 {
+    characters.utf8.reduce(0) { $0 | 1 << UInt64($1 - base) }
+  }
+
+  /// Whether the written-out masks are what they should be; for a test.
+  static var masksAgree: Bool { tokenLow == 0x03FF_6CFA_0000_0000 && tokenHigh == 0x57FF_FFFF_C7FF_FFFE }
+}

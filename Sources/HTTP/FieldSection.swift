@@ -1,0 +1,74 @@
+#if canImport(Glibc)
+  import Glibc
+#endif
+
+/// One field line of a head, as offsets into its buffer.
+public struct FieldLine: BitwiseCopyable, Sendable {
+  /// Where the name begins.
+  public var nameStart: UInt32
+  /// The name's length in bytes.
+  public var nameLength: UInt32
+  /// Where the value begins, white space skipped.
+  public var valueStart: UInt32
+  /// The value's length in bytes, white space before and after not counted.
+  public var valueLength: UInt32
+  /// Which name it is.
+  public var name: FieldName
+}
+
+/// Room for the field lines of one head: allocated once for each worker and used for every message.
+public struct FieldSection: ~Copyable {
+  /// The lines of the head parsed last.
+  public let lines: UnsafeMutablePointer<FieldLine>
+  /// How many there are.
+  public internal(set) var count = 0
+  /// How many there may be.
+  public let capacity: Int
+
+  /// Room for so many lines.
+  public init(capacity: Int) {
+    self.capacity = max(1, capacity)
+    lines = .allocate(capacity: self.capacity)
+  }
+
+  deinit { lines.deallocate() }
+
+  /// Parses the field lines from `start` to the empty line that ends at `end`.
+  mutating func parse(_ base: UnsafePointer<UInt8>, from start: Int, to end: Int) -> ParseError? {
+    count = 0
+    var at = start
+    let last = end - 2
+    while at < last {
+      guard let found = memchr(base + at, 0x0A, end - at) else { return .bareLineFeed }
+      let lineEnd = UnsafePointer(found.assumingMemoryBound(to: UInt8.self)) - base - 1
+      if let error = parseLine(base, at, lineEnd) { return error }
+      at = lineEnd + 2
+    }
+    return nil
+  }
+
+  @inline(__always)
+  private mutating func parseLine(_ base: UnsafePointer<UInt8>, _ start: Int, _ end: Int) -> ParseError? {
+    if base[start] == 0x20 || base[start] == 0x09 { return .obsoleteFolding }
+    var colon = start
+    while colon < end, Characters.isToken(base[colon]) { colon += 1 }
+    guard colon < end else { return .missingColon }
+    guard base[colon] == 0x3A else {
+      return base[colon] == 0x20 || base[colon] == 0x09 ? .spaceBeforeColon : .malformedFieldName
+    }
+    guard colon > start else { return .malformedFieldName }
+    var valueStart = colon + 1
+    while valueStart < end, base[valueStart] == 0x20 || base[valueStart] == 0x09 { valueStart += 1 }
+    var valueEnd = end
+    while valueEnd > valueStart, base[valueEnd - 1] == 0x20 || base[valueEnd - 1] == 0x09 { valueEnd -= 1 }
+    guard Characters.areValue(base + valueStart, valueEnd - valueStart) else { return .malformedFieldValue }
+    guard count < capacity else { return .tooManyFields }
+    lines[count] = FieldLine(
+      nameStart: UInt32(truncatingIfNeeded: start), nameLength: UInt32(truncatingIfNeeded: colon - start),
+      valueStart: UInt32(truncatingIfNeeded: valueStart),
+      valueLength: UInt32(truncatingIfNeeded: valueEnd - valueStart),
+      name: FieldName.identify(base + start, colon - start))
+    count += 1
+    return nil
+  }
+}

@@ -1,0 +1,215 @@
+#if canImport(Glibc)
+  import Glibc
+#endif
+
+/// A parsed request head: offsets into the buffer that it was parsed from, and what the proxy decides by.
+public struct RequestHead: BitwiseCopyable, Sendable {
+  /// Bytes of the head, its empty line included.
+  public var length = 0
+  /// The method's length; it begins the buffer.
+  public var methodLength = 0
+  /// Which method it is.
+  public var method = Method.other
+  /// Where path and query begin.
+  public var targetStart = 0
+  /// Length of path and query; 0 for an absolute URL without a path, which means `/` (or `*` for OPTIONS).
+  public var targetLength = 0
+  /// Where the host begins: in the target when that is absolute, else in the Host field. Without port.
+  public var hostStart = 0
+  /// The host's length; 0 when HTTP/1.0 names none.
+  public var hostLength = 0
+  /// Where the authority, host and port as written, begins.
+  public var authorityStart = 0
+  /// The authority's length.
+  public var authorityLength = 0
+  /// 0 for HTTP/1.0, 1 for HTTP/1.1.
+  public var minorVersion: UInt8 = 1
+  /// How the content ends.
+  public var framing = BodyFraming.none
+  /// The Connection field.
+  public var connection = ConnectionOptions()
+  /// `Expect: 100-continue` is there.
+  public var expectsContinue = false
+  /// An Upgrade field is there and Connection names it.
+  public var upgrade = false
+
+  /// An empty head.
+  public init() {}
+
+  /// Whether the client wants the connection kept after the response (RFC 9112 §9.3).
+  public var keepsAlive: Bool {
+    connection.close ? false : minorVersion == 1 || connection.keepAlive
+  }
+}
+
+/// The methods that the proxy treats specially.
+public enum Method: UInt8, BitwiseCopyable, Sendable {
+  case other, get, head, post, put, delete, options, trace, connect
+
+  static func identify(_ p: UnsafePointer<UInt8>, _ length: Int) -> Method {
+    func equals(_ text: StaticString) -> Bool { memcmp(p, text.utf8Start, length) == 0 }
+    switch length {
+    case 3: return equals("GET") ? .get : equals("PUT") ? .put : .other
+    case 4: return equals("POST") ? .post : equals("HEAD") ? .head : .other
+    case 5: return equals("TRACE") ? .trace : .other
+    case 6: return equals("DELETE") ? .delete : .other
+    case 7: return equals("OPTIONS") ? .options : equals("CONNECT") ? .connect : .other
+    default: return .other
+    }
+  }
+
+  /// Whether repeating it has the effect of doing it once (RFC 9110 §9.2.2).
+  public var isIdempotent: Bool {
+    switch self {
+    case .get, .head, .put, .delete, .options, .trace: true
+    case .other, .post, .connect: false
+    }
+  }
+}
+
+extension RequestHead {
+  /// Parses a complete head of `count` bytes, as `HeadEnd` found it. Offsets are relative to `base`.
+  public static func parse(
+    _ base: UnsafePointer<UInt8>, count: Int, fields: inout FieldSection, into head: inout RequestHead
+  ) -> ParseError? {
+    head = RequestHead()
+    head.length = count
+    var lineEnd = 0
+    if let error = head.parseRequestLine(base, count, &lineEnd) { return error }
+    if let error = fields.parse(base, from: lineEnd + 2, to: count) { return error }
+    return head.interpret(base, fields)
+  }
+
+  private mutating func parseRequestLine(
+    _ base: UnsafePointer<UInt8>, _ count: Int, _ lineEnd: inout Int
+  ) -> ParseError? {
+    guard let found = memchr(base, 0x0D, count) else { return .malformedRequestLine }
+    let end = UnsafePointer(found.assumingMemoryBound(to: UInt8.self)) - base
+    lineEnd = end
+    var at = 0
+    while at < end, Characters.isToken(base[at]) { at += 1 }
+    guard at > 0, at < end, base[at] == 0x20 else {
+      return at == 0 ? .malformedMethod : .malformedRequestLine
+    }
+    methodLength = at
+    method = Method.identify(base, at)
+    at += 1
+    let start = at
+    while at < end, Characters.isTarget(base[at]) { at += 1 }
+    guard at > start else { return .malformedTarget }
+    guard at < end, base[at] == 0x20 else { return .malformedTarget }
+    let target = (start, at - start)
+    let version = at + 1
+    guard end - version == 8, base[end + 1] == 0x0A else { return .malformedRequestLine }
+    let text = base + version
+    guard memcmp(text, "HTTP/", 5) == 0, text[6] == 0x2E, text[5] &- 0x30 < 10, text[7] &- 0x30 < 10 else {
+      return .malformedRequestLine
+    }
+    guard text[5] == 0x31 else { return .unsupportedVersion }
+    minorVersion = text[7] == 0x30 ? 0 : 1
+    return parseTarget(base, target.0, target.1)
+  }
+
+  private mutating func parseTarget(_ base: UnsafePointer<UInt8>, _ start: Int, _ length: Int) -> ParseError?
+  {
+    if method == .connect { return .connectNotSupported }
+    targetStart = start
+    targetLength = length
+    if base[start] == 0x2F { return nil }
+    if base[start] == 0x2A, length == 1 { return method == .options ? nil : .malformedTarget }
+    // absolute-form (RFC 9112 §3.2.2): its authority counts, not the Host field.
+    var prefix = 0
+    if length > 8, FieldName.matches(base + start, "https://") {
+      prefix = 8
+    } else if length > 7, FieldName.matches(base + start, "http://") {
+      prefix = 7
+    } else {
+      return .malformedTarget
+    }
+    var end = start + prefix
+    while end < start + length, base[end] != 0x2F, base[end] != 0x3F { end += 1 }
+    authorityStart = start + prefix
+    authorityLength = end - authorityStart
+    guard setHost(base) else { return .malformedTarget }
+    targetStart = end
+    targetLength = start + length - end
+    return nil
+  }
+
+  private mutating func interpret(_ base: UnsafePointer<UInt8>, _ fields: borrowing FieldSection)
+    -> ParseError?
+  {
+    var framing = FramingFields()
+    var hostSeen = false
+    var hasUpgrade = false
+    for i in 0..<fields.count {
+      let line = fields.lines[i]
+      switch line.name {
+      case .other: continue
+      case .host:
+        guard !hostSeen else { return .repeatedHost }
+        hostSeen = true
+        if let error = takeHost(base, line) { return error }
+      case .upgrade: hasUpgrade = true
+      case .expect:
+        guard line.valueLength == 12, FieldName.matches(base + Int(line.valueStart), "100-continue") else {
+          return .unsupportedExpectation
+        }
+        expectsContinue = minorVersion == 1
+      default:
+        if let error = framing.take(base, line) { return error }
+      }
+    }
+    guard hostSeen || minorVersion == 0 else { return .missingHost }
+    connection = framing.connection
+    upgrade = hasUpgrade && connection.upgrade && minorVersion == 1
+    return setFraming(framing)
+  }
+
+  private mutating func setFraming(_ fields: FramingFields) -> ParseError? {
+    if fields.hasTransferEncoding {
+      guard minorVersion == 1 else { return .transferEncodingInOldVersion }
+      guard fields.contentLength == nil else { return .lengthWithTransferEncoding }
+      framing = .chunked
+    } else if let length = fields.contentLength, length > 0 {
+      framing = .length(length)
+    }
+    return nil
+  }
+
+  private mutating func takeHost(_ base: UnsafePointer<UInt8>, _ line: FieldLine) -> ParseError? {
+    // An absolute target has said it already; the field is still checked.
+    let (start, length) = (authorityStart, authorityLength)
+    authorityStart = Int(line.valueStart)
+    authorityLength = Int(line.valueLength)
+    guard authorityLength > 0 else { return .malformedHost }
+    let (hostWas, hostLengthWas) = (hostStart, hostLength)
+    guard setHost(base) else { return .malformedHost }
+    if length > 0 {
+      (authorityStart, authorityLength, hostStart, hostLength) = (start, length, hostWas, hostLengthWas)
+    }
+    return nil
+  }
+
+  /// host [ ":" port ] (RFC 9110 §7.2), the host not empty.
+  private mutating func setHost(_ base: UnsafePointer<UInt8>) -> Bool {
+    let end = authorityStart + authorityLength
+    var at = authorityStart
+    guard at < end, authorityLength <= 261 else { return false }
+    hostStart = at
+    if base[at] == 0x5B {
+      at += 1
+      while at < end, Characters.isHost(base[at]) || base[at] == 0x3A { at += 1 }
+      guard at < end, base[at] == 0x5D, at > authorityStart + 1 else { return false }
+      at += 1
+    } else {
+      while at < end, Characters.isHost(base[at]) { at += 1 }
+    }
+    hostLength = at - hostStart
+    guard hostLength > 0 else { return false }
+    if at == end { return true }
+    guard base[at] == 0x3A, end - at <= 6 else { return false }
+    for i in at + 1..<end where base[i] &- 0x30 > 9 { return false }
+    return true
+  }
+}
