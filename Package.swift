@@ -54,7 +54,7 @@ let package = Package(
 
     // Floor 4
     floor("Renewal", "ACME", "CertStore", "PKI", "Bytes", "HTTP"),
-    floor("Proxy", "TLS", "HTTP", "EventLoop", "Upstream", "Telemetry", "OS", "Bytes", "PKI"),
+    floor("Proxy", "TLS", "HTTP", "EventLoop", "Upstream", "Telemetry", "OS", "Bytes"),
 
     // Floor 5
     .executableTarget(

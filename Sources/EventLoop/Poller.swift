@@ -64,7 +64,7 @@ public struct Poller: ~Copyable, @unchecked Sendable {
 }
 
 /// Names a registration: what kind of thing it is, its slot, and the slot's generation.
-public struct Token: Equatable, Sendable {
+public struct Token: Equatable, Sendable, BitwiseCopyable {
   /// 8 bits of kind, 24 of generation, 32 of index.
   public let bits: UInt64
 

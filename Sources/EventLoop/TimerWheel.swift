@@ -136,7 +136,9 @@ public struct TimerNode: BitwiseCopyable {
   /// Milliseconds of the monotonic clock; `UInt64.max` when not set.
   public internal(set) var deadline: UInt64 = .max
   var isLinked = false
+  /// Whom it belongs to.
+  public let owner: Token
 
   /// A timer that is not set.
-  public init() {}
+  public init(owner: Token = Token(bits: 0)) { self.owner = owner }
 }

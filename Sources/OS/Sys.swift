@@ -5,6 +5,16 @@ public import CLinux
 /// Every function answers what the kernel answered, or `-errno`; nothing throws, nothing allocates.
 /// A call interrupted by a signal is made again here and nowhere else.
 public enum Sys {
+  /// There is nothing to read, or no room to write, at present.
+  @inlinable public static var wouldBlock: Int { -Int(EAGAIN) }
+  /// A non-blocking connect is under way.
+  @inlinable public static var inProgress: Int { -Int(EINPROGRESS) }
+  /// The process or the system is out of descriptors.
+  @inlinable
+  public static func isOutOfDescriptors(_ result: Int) -> Bool {
+    result == -Int(EMFILE) || result == -Int(ENFILE) || result == -Int(ENOBUFS) || result == -Int(ENOMEM)
+  }
+
   @inlinable @inline(__always)
   static func result(_ value: Int) -> Int { value < 0 ? -Int(certd_errno()) : value }
 

@@ -1,0 +1,109 @@
+internal import OS
+
+/// Bytes that could not be sent at once and wait for room in the socket.
+struct ParkedOutput: BitwiseCopyable {
+  private var memory: UnsafeMutablePointer<UInt8>?
+  private var start = 0
+  private var end = 0
+  private var capacity = 0
+
+  var isEmpty: Bool { start == end }
+  var count: Int { end - start }
+
+  /// Keeps a copy of some bytes behind those that wait already.
+  mutating func append(_ bytes: UnsafePointer<UInt8>, _ n: Int) {
+    if end + n > capacity { grow(for: n) }
+    guard let memory else { return }
+    (memory + end).update(from: bytes, count: n)
+    end += n
+  }
+
+  /// Sends what it can; 1 when nothing is left, 0 when there is no room, -1 when the connection has failed.
+  mutating func flush(_ fd: Int32) -> Int {
+    guard let memory else { return 1 }
+    while start < end {
+      let n = Sys.send(fd, memory + start, end - start)
+      if n < 0 { return n == Sys.wouldBlock ? 0 : -1 }
+      start += n
+    }
+    free()
+    return 1
+  }
+
+  mutating func free() {
+    memory?.deallocate()
+    memory = nil
+    start = 0
+    end = 0
+    capacity = 0
+  }
+
+  private mutating func grow(for n: Int) {
+    let needed = max(4096, count + n)
+    let bigger = UnsafeMutablePointer<UInt8>.allocate(capacity: needed)
+    if let memory {
+      bigger.update(from: memory + start, count: count)
+      memory.deallocate()
+    }
+    end = count
+    start = 0
+    memory = bigger
+    capacity = needed
+  }
+}
+
+/// Received records that OpenSSL has not consumed yet, kept while another connection is served.
+struct ParkedInput: BitwiseCopyable {
+  private var memory: UnsafeMutableRawPointer?
+  private var start = 0
+  private var end = 0
+
+  var isEmpty: Bool { start == end }
+  var bytes: UnsafeRawBufferPointer {
+    UnsafeRawBufferPointer(start: memory.map { UnsafeRawPointer($0 + start) }, count: end - start)
+  }
+
+  /// Keeps exactly `rest`, which may be the tail of what is kept already.
+  mutating func keep(_ rest: UnsafeRawBufferPointer) {
+    guard let from = rest.baseAddress, rest.count > 0 else { return free() }
+    if let memory, from >= UnsafeRawPointer(memory), from < UnsafeRawPointer(memory + end) {
+      start = from - UnsafeRawPointer(memory)
+      return
+    }
+    let copy = UnsafeMutableRawPointer.allocate(byteCount: rest.count, alignment: 16)
+    copy.copyMemory(from: from, byteCount: rest.count)
+    memory?.deallocate()
+    memory = copy
+    start = 0
+    end = rest.count
+  }
+
+  mutating func free() {
+    memory?.deallocate()
+    memory = nil
+    start = 0
+    end = 0
+  }
+}
+
+/// The client's IP address as text, made once for each connection.
+struct PeerText: BitwiseCopyable {
+  private var text: (UInt64, UInt64, UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0, 0, 0)
+  private(set) var count: UInt8 = 0
+
+  init() {}
+
+  init(_ address: SocketAddress) {
+    let n = withUnsafeMutableBytes(of: &text) { raw in
+      raw.baseAddress.map { address.writeHost(to: $0.assumingMemoryBound(to: UInt8.self)) } ?? 0
+    }
+    count = UInt8(truncatingIfNeeded: n)
+  }
+
+  func withBytes<R>(_ body: (UnsafePointer<UInt8>, Int) -> R) -> R {
+    withUnsafeBytes(of: text) { raw in
+      // The tuple is never empty, so that there always is a base address.
+      body(raw.baseAddress.unsafelyUnwrapped.assumingMemoryBound(to: UInt8.self), Int(count))
+    }
+  }
+}

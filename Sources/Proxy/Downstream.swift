@@ -1,0 +1,67 @@
+internal import EventLoop
+internal import OS
+internal import TLS
+
+/// A client's connection. A plain struct in a slab: it is found by its token and touched by its worker only.
+///
+/// While idle it holds no buffer; a request's bytes stand in `buffer` like this:
+///
+///     |headroom ... | request head and content | next, pipelined request | free |
+///                    start    sent     requestEnd                        end
+struct Downstream: Slotted {
+  enum State: UInt8, BitwiseCopyable {
+    /// The TLS handshake is under way.
+    case handshaking
+    /// Waiting for a request, or in the middle of its head.
+    case reading
+    /// A request is being forwarded and answered.
+    case exchange
+    /// Bytes pass both ways unread after an upgrade.
+    case tunnel
+    /// All is said; the rest of the output has to leave.
+    case closing
+    /// Our side is closed; what the client still sends is thrown away for a moment.
+    case lingering
+  }
+
+  var slot = Slot()
+  var timer = TimerNode()
+  var fd: Int32 = -1
+  var state = State.handshaking
+  var listener: UInt16 = 0
+  /// The socket may have more to read: an edge has not been used up.
+  var readable = false
+  /// The end of the client's stream has been read.
+  var sawEnd = false
+  /// The client has closed, though what it sent before may still wait to be read.
+  var peerClosed = false
+  /// Waits in the queue of first handshake steps.
+  var isQueued = false
+  /// The first handshake step has been made.
+  var helloDone = false
+  /// The peer may set X-Forwarded-*.
+  var isTrusted = false
+  /// Waits in the queue of those that had their share of a turn.
+  var isDeferred = false
+  var session: Session?
+  var exchange: UnsafeMutablePointer<Exchange>?
+  var buffer: UnsafeMutablePointer<UInt8>?
+  var start = 0
+  var sent = 0
+  var requestEnd = 0
+  var end = 0
+  /// How far the search for the head's end has come, from `start`.
+  var searched = 0
+  var parkedInput = ParkedInput()
+  var output = ParkedOutput()
+  var peer = PeerText()
+
+  init() {}
+
+  /// Bytes before `start` of a fresh buffer, where a rewritten head may grow into.
+  static let headroom = 4096
+  /// Bytes of a buffer behind the headroom.
+  static let bodyRoom = 64 * 1024
+  /// The size of a pooled buffer, with a tail for the end of a chunk.
+  static let bufferSize = headroom + bodyRoom + 64
+}

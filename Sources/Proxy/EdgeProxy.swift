@@ -1,0 +1,183 @@
+internal import EventLoop
+public import OS
+internal import Synchronization
+public import TLS
+
+/// The proxy as its owner sees it: it is given settings and certificates as values, and told to drain.
+///
+/// It knows no configuration file, no ACME and no store, and reads no clock but the monotonic one. What it promises:
+/// new settings or certificates are in force on every worker when a call returns; a call that throws has
+/// changed nothing; no established connection is touched by either.
+public final class EdgeProxy: Sendable {
+  private struct State {
+    var settings: Settings
+    var bound: [String: SocketAddress] = [:]
+    var threads: [Thread] = []
+  }
+
+  private let mailboxes: [Mailbox<Order>]
+  private let shared: SharedState
+  private let tickets: TicketKeys
+  private let state: Mutex<State>
+
+  /// Binds every listener and starts the workers. Throws `ProxyError` when an address cannot be bound or a
+  /// certificate cannot be used; nothing is left open then.
+  public init(
+    workers: Int, settings: Settings, credentials: [Credential], tickets: TicketKeys,
+    accessLog: AccessLogSettings? = nil, challenge: @escaping @Sendable (String) -> [UInt8]?,
+    report: @escaping @Sendable (ProxyEvent) -> Void
+  ) throws(ProxyError) {
+    let count = max(1, min(workers, Self.maximumWorkers))
+    self.tickets = tickets
+    shared = SharedState(
+      tickMilliseconds: accessLog == nil ? .max : 1000, accessLog: accessLog, challenge: challenge,
+      report: report)
+    state = Mutex(State(settings: settings))
+    var mailboxes: [Mailbox<Order>] = []
+    do throws(SystemError) {
+      for _ in 0..<count { mailboxes.append(try Mailbox()) }
+    } catch { throw .system(error) }
+    self.mailboxes = mailboxes
+    let sockets = try bind(settings.listeners)
+    for i in 0..<count { try launch(i, settings, credentials, sockets[i]) }
+  }
+
+  /// The most worker threads.
+  public static let maximumWorkers = 256
+
+  private func launch(
+    _ index: Int, _ settings: Settings, _ credentials: [Credential], _ sockets: [Order.NewSocket]
+  ) throws(ProxyError) {
+    // An empty snapshot first: everything real is adopted as at any later reload.
+    var empty = Settings()
+    empty.limits = settings.limits
+    let snapshot: Snapshot
+    do throws(ContextError) { snapshot = try Snapshot(empty, previous: nil) } catch { throw .tls(error) }
+    let worker: Worker
+    do throws(SystemError) {
+      worker = try Worker(
+        index: index, mailbox: mailboxes[index], shared: shared, snapshot: snapshot, tickets: tickets)
+    } catch { throw .system(error) }
+    worker.credentials = credentials
+    if let error = worker.adopt(settings, sockets) { throw .tls(error) }
+    let box = WorkerBox(worker: worker)
+    do throws(SystemError) {
+      let thread = try Thread.start("certd-worker-\(index)") { box.worker.run() }
+      state.withLock { $0.threads.append(thread) }
+    } catch { throw .system(error) }
+  }
+
+  /// Where the listeners really are, in the order of the settings: this tells the port behind port 0.
+  public var addresses: [SocketAddress] {
+    state.withLock { state in
+      state.settings.listeners.compactMap { state.bound[$0.address.description] }
+    }
+  }
+
+  /// Serves by new settings. Connections and exchanges under way go on by those that they began with.
+  public func apply(_ settings: Settings) async throws(ProxyError) {
+    let known = state.withLock { Set($0.bound.keys) }
+    let fresh = settings.listeners.filter { !known.contains($0.address.description) }
+    let sockets = try bind(fresh)
+    try await tellAll { index, answer in .settings(settings, newSockets: sockets[index], answer) }
+    state.withLock { state in
+      state.settings = settings
+      let wanted = Set(settings.listeners.map(\.address.description))
+      state.bound = state.bound.filter { wanted.contains($0.key) }
+    }
+  }
+
+  /// Presents new certificates in every handshake from now on.
+  public func install(_ credentials: [Credential]) async throws(ProxyError) {
+    try await tellAll { _, answer in .credentials(credentials, answer) }
+  }
+
+  /// Accepts nothing more, lets exchanges finish for so many milliseconds, and returns when all workers have ended.
+  public func drain(milliseconds: UInt64) async {
+    for mailbox in mailboxes { mailbox.post(.drain(milliseconds: milliseconds)) }
+    let threads = state.withLock { $0.threads }
+    await withCheckedContinuation { (done: CheckedContinuation<Void, Never>) in
+      // Joining blocks: it gets a thread of its own, outside the cooperative pool.
+      let waiter = try? Thread.start("drain") {
+        for thread in threads { thread.join() }
+        done.resume()
+      }
+      if waiter == nil { done.resume() }
+    }
+  }
+
+  private func tellAll(_ order: (Int, @escaping Order.Answer) -> Order) async throws(ProxyError) {
+    let failure = await withCheckedContinuation { (done: CheckedContinuation<ContextError?, Never>) in
+      let pending = Pending(count: mailboxes.count) { done.resume(returning: $0) }
+      for (index, mailbox) in mailboxes.enumerated() {
+        mailbox.post(order(index) { pending.answer($0) })
+      }
+    }
+    if let failure { throw .tls(failure) }
+  }
+
+  /// A socket for every worker and listener; all or none.
+  private func bind(_ listeners: [Settings.Listener]) throws(ProxyError) -> [[Order.NewSocket]] {
+    var sockets: [[Order.NewSocket]] = Array(repeating: [], count: mailboxes.count)
+    do throws(SystemError) {
+      for listener in listeners {
+        var address = listener.address
+        for worker in mailboxes.indices {
+          let socket = try ListeningSocket.open(address)
+          // The first one finds the port behind port 0; the others share it.
+          address = try ListeningSocket.address(of: socket.number)
+          sockets[worker].append(Order.NewSocket(fd: socket.release(), listener: listener))
+        }
+        state.withLock { $0.bound[listener.address.description] = address }
+      }
+    } catch {
+      for socket in sockets.joined() { Sys.close(socket.fd) }
+      state.withLock { state in
+        for listener in listeners { state.bound[listener.address.description] = nil }
+      }
+      throw .system(error)
+    }
+    return sockets
+  }
+}
+
+/// Why the proxy could not do what it was told.
+public enum ProxyError: Error, CustomStringConvertible, Sendable {
+  /// A system call failed, usually bind.
+  case system(SystemError)
+  /// A certificate or TLS setting cannot be used.
+  case tls(ContextError)
+
+  /// The reason in one line.
+  public var description: String {
+    switch self {
+    case .system(let error): error.description
+    case .tls(let error): error.description
+    }
+  }
+}
+
+/// Collects the workers' answers.
+private final class Pending: Sendable {
+  private let state: Mutex<(left: Int, failure: ContextError?)>
+  private let done: @Sendable (ContextError?) -> Void
+
+  init(count: Int, _ done: @escaping @Sendable (ContextError?) -> Void) {
+    state = Mutex((count, nil))
+    self.done = done
+  }
+
+  func answer(_ failure: ContextError?) {
+    let finished = state.withLock { state in
+      state.left -= 1
+      if let failure { state.failure = failure }
+      return state.left == 0 ? Optional(state.failure) : nil
+    }
+    if let finished { done(finished) }
+  }
+}
+
+/// Carries a worker to its thread; nobody else keeps a reference.
+private struct WorkerBox: @unchecked Sendable {
+  let worker: Worker
+}

@@ -1,0 +1,65 @@
+internal import EventLoop
+internal import HTTP
+internal import Upstream
+
+/// One request and its response. It belongs to a client's connection, or to one stream of it, and holds what is
+/// needed only while something is under way: an idle connection has none.
+struct Exchange: Slotted {
+  /// How content passes from the upstream to the client.
+  enum Relay: UInt8, BitwiseCopyable {
+    /// Bytes as they are.
+    case asIs
+    /// Wrapped into chunks: the upstream ends its content by closing.
+    case addChunks
+    /// Unwrapped from chunks: the client speaks HTTP/1.0.
+    case removeChunks
+  }
+
+  var slot = Slot()
+  var downstream: UnsafeMutablePointer<Downstream>?
+  var upstream: UnsafeMutablePointer<UpstreamConnection>?
+  /// Retained: routes, services and pools stay what they were when the request came.
+  var snapshot: Unmanaged<Snapshot>?
+  var route: UnsafeMutablePointer<CompiledRoute>?
+  var service: UnsafeMutablePointer<ServiceEntry>?
+  /// The backend whose load counts this exchange.
+  var counted: Unmanaged<BackendStatus>?
+  var tried: UInt64 = 0
+  var attempts = 0
+
+  var method = Method.other
+  var minorVersion: UInt8 = 1
+  var keepsAlive = true
+  var wantsUpgrade = false
+
+  var requestFraming = BodyFraming.none
+  var requestLeft: UInt64 = 0
+  var requestChunks = ChunkedFraming()
+  /// All of the request has been received.
+  var requestComplete = false
+  /// All of the request has been sent.
+  var requestSent = false
+  /// All bytes of the request so far stand in the buffer: it can be sent once more.
+  var replayable = true
+
+  var responseStarted = false
+  var headDone = false
+  var gotBody = false
+  var relay = Relay.asIs
+  var responseFraming = BodyFraming.none
+  var responseLeft: UInt64 = 0
+  var responseChunks = ChunkedFraming()
+  var upstreamKeepsAlive = false
+  var status = 0
+
+  var startedNanoseconds: UInt64 = 0
+  var bytesIn: UInt64 = 0
+  var bytesOut: UInt64 = 0
+  /// Host and path for the access log: where they stand in `logged`, a copy made only when the log is on.
+  var logged: UnsafeMutablePointer<UInt8>?
+  var loggedHostLength = 0
+  var loggedPathLength = 0
+  var loggedMethodLength = 0
+
+  init() {}
+}

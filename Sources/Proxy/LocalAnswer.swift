@@ -1,0 +1,164 @@
+internal import EventLoop
+internal import HTTP
+internal import OS
+
+/// What the proxy answers by itself when a request cannot be forwarded.
+enum LocalAnswer {
+  case badRequest, headTooLarge, requestTimeout, noRoute, noBackend, badGateway, backendTimeout
+  case refused(ParseError)
+
+  var status: Int {
+    switch self {
+    case .badRequest: 400
+    case .headTooLarge: 431
+    case .requestTimeout: 408
+    case .noRoute: 404
+    case .noBackend: 503
+    case .badGateway: 502
+    case .backendTimeout: 504
+    case .refused(let error): error.status
+    }
+  }
+
+  /// OpenAI's `error.type`.
+  var type: String {
+    switch self {
+    case .badRequest, .headTooLarge, .requestTimeout, .noRoute, .refused: "invalid_request_error"
+    case .noBackend, .badGateway, .backendTimeout: "server_error"
+    }
+  }
+
+  /// OpenAI's `error.code`.
+  var code: String {
+    switch self {
+    case .badRequest, .refused: "bad_request"
+    case .headTooLarge: "head_too_large"
+    case .requestTimeout: "request_timeout"
+    case .noRoute: "no_route"
+    case .noBackend: "no_backend"
+    case .badGateway: "bad_gateway"
+    case .backendTimeout: "backend_timeout"
+    }
+  }
+
+  func message(_ detail: String) -> String {
+    let service = detail.isEmpty ? "" : " of service '\(detail)'"
+    switch self {
+    case .badRequest: return "malformed request content"
+    case .headTooLarge: return "header section too large"
+    case .requestTimeout: return "the request did not arrive within the time limit"
+    case .noRoute: return "no route for this host and path"
+    case .noBackend: return "no backend\(service) is available"
+    case .badGateway: return "the backend\(service) broke off or answered with something that is not HTTP"
+    case .backendTimeout: return "the backend\(service) did not answer within the time limit"
+    case .refused(let error): return "\(error.reason)"
+    }
+  }
+
+  /// Whether the next request on the same connection can still be told from the rest of this one.
+  var keepsConnection: Bool {
+    switch self {
+    case .noRoute, .noBackend, .badGateway, .backendTimeout: true
+    case .badRequest, .headTooLarge, .requestTimeout, .refused: false
+    }
+  }
+
+  static func reason(_ status: Int) -> StaticString {
+    switch status {
+    case 200: "OK"
+    case 308: "Permanent Redirect"
+    case 400: "Bad Request"
+    case 404: "Not Found"
+    case 405: "Method Not Allowed"
+    case 408: "Request Timeout"
+    case 414: "URI Too Long"
+    case 417: "Expectation Failed"
+    case 431: "Request Header Fields Too Large"
+    case 501: "Not Implemented"
+    case 502: "Bad Gateway"
+    case 503: "Service Unavailable"
+    case 504: "Gateway Timeout"
+    case 505: "HTTP Version Not Supported"
+    default: "Error"
+    }
+  }
+}
+
+extension Worker {
+  /// Refuses a malformed request and closes (RFC 9112 §2.2 and §11.2).
+  func refuse(_ d: UnsafeMutablePointer<Downstream>, _ error: ParseError) {
+    shared.report(.requestRefused(peer: text(d.pointee.peer), reason: "\(error.reason)"))
+    requestHead.method = .other
+    answer(d, .refused(error), closing: true)
+  }
+
+  /// Sends an answer of ours. Unless `closing`, the request's head is consumed and the connection goes on.
+  func answer(
+    _ d: UnsafeMutablePointer<Downstream>, _ problem: LocalAnswer, closing: Bool, detail: String = "",
+    isLogged: Bool = false
+  ) {
+    let body =
+      #"{"error":{"message":"\#(problem.message(detail))","type":"\#(problem.type)","#
+      + #""param":null,"code":"\#(problem.code)"}}"# + "\n"
+    respond(
+      d, problem.status, "Content-Type: application/json\r\n", Array(body.utf8), closing: closing,
+      isLogged: isLogged)
+  }
+
+  /// Sends a whole response of ours and goes on with the next request, or closes.
+  func respond(
+    _ d: UnsafeMutablePointer<Downstream>, _ status: Int, _ extra: String, _ body: [UInt8], closing: Bool,
+    isLogged: Bool = false
+  ) {
+    let hasContent = requestHead.framing != .none
+    let closes = closing || isDraining || (!isLogged && (!requestHead.keepsAlive || hasContent))
+    var writer = HeadWriter(scratch, capacity: Self.scratchSize)
+    writer.append("HTTP/1.1 ")
+    writer.append(decimal: UInt64(status))
+    writer.append(" ")
+    writer.append(LocalAnswer.reason(status))
+    writer.append("\r\n")
+    writer.append(Array(extra.utf8))
+    writer.append("Content-Length: ")
+    writer.append(decimal: UInt64(body.count))
+    writer.append(closes ? "\r\nConnection: close\r\n\r\n" : "\r\n\r\n")
+    if requestHead.method != .head { writer.append(body) }
+    if !isLogged { logLocal(d, status, body.count) }
+    guard send(d, writer.start, writer.count) else { return close(d) }
+    if closes { return beginClose(d) }
+    if !isLogged {
+      d.pointee.requestEnd = d.pointee.start + requestHead.length
+      readNext(d)
+    }
+  }
+
+  /// Everything on this listener lives on https (RFC 9110 §15.4.9: method and content stay).
+  func redirect(_ d: UnsafeMutablePointer<Downstream>, _ base: UnsafePointer<UInt8>, _ port: UInt16) {
+    guard requestHead.hostLength > 0 else { return refuse(d, .missingHost) }
+    func text(_ start: Int, _ count: Int) -> String {
+      String(decoding: UnsafeBufferPointer(start: base + start, count: count), as: UTF8.self)
+    }
+    let host = text(requestHead.hostStart, requestHead.hostLength)
+    let target = text(requestHead.targetStart, requestHead.targetLength)
+    let path = target.hasPrefix("/") ? target : target.hasPrefix("?") ? "/" + target : "/"
+    let location = "https://\(host)\(port == 443 ? "" : ":\(port)")\(path)"
+    respond(d, 308, "Location: \(location)\r\n", [], closing: false)
+  }
+
+  /// RFC 8555 §8.3: the key authorization, as it is, at the well-known path. False when this is something else.
+  func answerChallenge(_ d: UnsafeMutablePointer<Downstream>, _ base: UnsafePointer<UInt8>) -> Bool {
+    let prefix = Self.challengePrefix
+    let count = prefix.utf8CodeUnitCount
+    guard requestHead.targetLength > count, requestHead.method == .get || requestHead.method == .head else {
+      return false
+    }
+    let target = base + requestHead.targetStart
+    for i in 0..<count where target[i] != prefix.utf8Start[i] { return false }
+    let token = UnsafeBufferPointer(start: target + count, count: requestHead.targetLength - count)
+    guard let content = shared.challenge(String(decoding: token, as: UTF8.self)) else { return false }
+    respond(d, 200, "Content-Type: application/octet-stream\r\n", content, closing: false)
+    return true
+  }
+
+  private static let challengePrefix: StaticString = "/.well-known/acme-challenge/"
+}

@@ -1,0 +1,148 @@
+internal import HTTP
+internal import OS
+
+// The head of a request as the backend gets it (RFC 9110 §7.6).
+extension Worker {
+  func writeRequestHead(
+    _ out: inout HeadWriter, _ d: UnsafeMutablePointer<Downstream>, _ x: UnsafeMutablePointer<Exchange>,
+    _ base: UnsafePointer<UInt8>
+  ) {
+    let head = requestHead
+    out.append(base, head.methodLength)
+    out.append(" ")
+    if head.targetLength == 0 {
+      out.append(head.method == .options ? "*" : "/")
+    } else {
+      if base[head.targetStart] == 0x3F { out.append("/") }
+      out.append(base + head.targetStart, head.targetLength)
+    }
+    out.append(" HTTP/1.1\r\n")
+    guard let route = x.pointee.route else { return }
+    if !route.pointee.dropRequest.contains(Self.hostName.utf8Start, 4) {
+      out.append("Host: ")
+      out.append(base + head.authorityStart, head.authorityLength)
+      out.append("\r\n")
+    }
+    let forwarding = snapshot.settings.forwarding
+    copyFields(&out, d, route, base, forwarding)
+    if head.framing == .chunked { out.append("Transfer-Encoding: chunked\r\n") }
+    if x.pointee.wantsUpgrade { writeUpgrade(&out, base) }
+    if forwarding.xForwarded { writeXForwarded(&out, d, base) }
+    if forwarding.forwarded { writeForwarded(&out, d, base) }
+    if forwarding.via { writeVia(&out, base) }
+    if route.pointee.setRequest.count > 0 {
+      out.append(route.pointee.setRequest.start, route.pointee.setRequest.count)
+    }
+    out.append("\r\n")
+  }
+
+  private static let hostName: StaticString = "host"
+
+  private func copyFields(
+    _ out: inout HeadWriter, _ d: UnsafeMutablePointer<Downstream>,
+    _ route: UnsafeMutablePointer<CompiledRoute>, _ base: UnsafePointer<UInt8>,
+    _ forwarding: Settings.Forwarding
+  ) {
+    let nominates = requestHead.connection.namesFields
+    for i in 0..<fields.count {
+      let line = fields.lines[i]
+      let name = base + Int(line.nameStart)
+      let length = Int(line.nameLength)
+      switch line.name {
+      case .other, .date, .server, .proxyAuthenticate, .proxyAuthorization:
+        if nominates, isNominated(name, length, base) { continue }
+      case .contentLength, .expect: break
+      case .forwarded:
+        if forwarding.forwarded || !d.pointee.isTrusted { continue }
+      case .xForwardedFor:
+        if forwarding.xForwarded || !d.pointee.isTrusted { continue }
+      case .xForwardedProto, .xForwardedHost, .xForwardedPort:
+        if !d.pointee.isTrusted { continue }
+      case .via: if forwarding.via { continue }
+      default: continue
+      }
+      if route.pointee.dropRequest.contains(name, length) { continue }
+      out.append(line, of: base)
+    }
+  }
+
+  /// Whether the Connection field names this field as one for us alone (RFC 9110 §7.6.1).
+  func isNominated(_ name: UnsafePointer<UInt8>, _ length: Int, _ base: UnsafePointer<UInt8>) -> Bool {
+    var found = false
+    for i in 0..<fields.count where fields.lines[i].name == .connection && !found {
+      ListElements.forEach(base + Int(fields.lines[i].valueStart), Int(fields.lines[i].valueLength)) { p, n in
+        guard n == length else { return true }
+        for j in 0..<n where p[j] | 0x20 != name[j] | 0x20 { return true }
+        found = true
+        return false
+      }
+    }
+    return found
+  }
+
+  private func writeUpgrade(_ out: inout HeadWriter, _ base: UnsafePointer<UInt8>) {
+    out.append("Connection: upgrade\r\n")
+    for i in 0..<fields.count where fields.lines[i].name == .upgrade { out.append(fields.lines[i], of: base) }
+  }
+
+  private func writeXForwarded(
+    _ out: inout HeadWriter, _ d: UnsafeMutablePointer<Downstream>, _ base: UnsafePointer<UInt8>
+  ) {
+    out.append("X-Forwarded-For: ")
+    var hasProto = false
+    var hasHost = false
+    if d.pointee.isTrusted {
+      appendValues(of: .xForwardedFor, &out, base)
+      for i in 0..<fields.count {
+        if fields.lines[i].name == .xForwardedProto { hasProto = true }
+        if fields.lines[i].name == .xForwardedHost { hasHost = true }
+      }
+    }
+    d.pointee.peer.withBytes { out.append($0, $1) }
+    if !hasProto {
+      out.append(d.pointee.session == nil ? "\r\nX-Forwarded-Proto: http" : "\r\nX-Forwarded-Proto: https")
+    }
+    if !hasHost, requestHead.authorityLength > 0 {
+      out.append("\r\nX-Forwarded-Host: ")
+      out.append(base + requestHead.authorityStart, requestHead.authorityLength)
+    }
+    out.append("\r\n")
+  }
+
+  /// RFC 7239: an IPv6 address is quoted and in brackets; a host with a port is quoted.
+  private func writeForwarded(
+    _ out: inout HeadWriter, _ d: UnsafeMutablePointer<Downstream>, _ base: UnsafePointer<UInt8>
+  ) {
+    out.append("Forwarded: ")
+    if d.pointee.isTrusted { appendValues(of: .forwarded, &out, base) }
+    out.append("for=")
+    d.pointee.peer.withBytes { text, count in
+      var isV6 = false
+      for i in 0..<count where text[i] == 0x3A { isV6 = true }
+      out.append(isV6 ? "\"[" : "")
+      out.append(text, count)
+      out.append(isV6 ? "]\"" : "")
+    }
+    out.append(d.pointee.session == nil ? ";proto=http" : ";proto=https")
+    if requestHead.authorityLength > 0 {
+      out.append(";host=\"")
+      out.append(base + requestHead.authorityStart, requestHead.authorityLength)
+      out.append("\"")
+    }
+    out.append("\r\n")
+  }
+
+  private func writeVia(_ out: inout HeadWriter, _ base: UnsafePointer<UInt8>) {
+    out.append("Via: ")
+    appendValues(of: .via, &out, base)
+    out.append(requestHead.minorVersion == 0 ? "1.0 certd\r\n" : "1.1 certd\r\n")
+  }
+
+  /// The values that came under a name, each followed by a comma.
+  private func appendValues(of name: FieldName, _ out: inout HeadWriter, _ base: UnsafePointer<UInt8>) {
+    for i in 0..<fields.count where fields.lines[i].name == name && fields.lines[i].valueLength > 0 {
+      out.append(base + Int(fields.lines[i].valueStart), Int(fields.lines[i].valueLength))
+      out.append(", ")
+    }
+  }
+}

@@ -1,0 +1,49 @@
+internal import HTTP
+
+// The head of a response as the client gets it.
+extension Worker {
+  func writeResponseHead(
+    _ out: inout HeadWriter, _ x: UnsafeMutablePointer<Exchange>, _ base: UnsafePointer<UInt8>, closing: Bool
+  ) {
+    guard let route = x.pointee.route else { return }
+    out.append("HTTP/1.1 ")
+    out.append(base + responseHead.statusStart, responseHead.statusLength)
+    // The space before an empty reason is not optional (RFC 9112 §4).
+    out.append(responseHead.statusLength == 3 ? " \r\n" : "\r\n")
+    let nominates = responseHead.connection.namesFields
+    for i in 0..<fields.count {
+      let line = fields.lines[i]
+      if line.name.isHopByHop { continue }
+      let name = base + Int(line.nameStart)
+      let length = Int(line.nameLength)
+      if nominates, isNominated(name, length, base) { continue }
+      if route.pointee.dropResponse.contains(name, length) { continue }
+      out.append(line, of: base)
+    }
+    if responseHead.status == 101 {
+      out.append("Connection: upgrade\r\n")
+      for i in 0..<fields.count where fields.lines[i].name == .upgrade {
+        out.append(fields.lines[i], of: base)
+      }
+    } else if responseHead.status >= 200 {
+      writeFraming(&out, x, closing)
+    }
+    if route.pointee.setResponse.count > 0, responseHead.status >= 200 || responseHead.status == 101 {
+      out.append(route.pointee.setResponse.start, route.pointee.setResponse.count)
+    }
+    out.append("\r\n")
+  }
+
+  private func writeFraming(_ out: inout HeadWriter, _ x: UnsafeMutablePointer<Exchange>, _ closing: Bool) {
+    switch responseHead.framing {
+    case .chunked where x.pointee.minorVersion == 1, .untilClose where x.pointee.minorVersion == 1:
+      out.append("Transfer-Encoding: chunked\r\n")
+    default: break
+    }
+    if closing {
+      out.append("Connection: close\r\n")
+    } else if x.pointee.minorVersion == 0 {
+      out.append("Connection: keep-alive\r\n")
+    }
+  }
+}

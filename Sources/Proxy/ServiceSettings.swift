@@ -1,0 +1,102 @@
+public import OS
+public import TLS
+public import Upstream
+
+extension Settings {
+  /// Backends that serve the same thing.
+  public struct Service: Sendable {
+    /// The name in the configuration.
+    public var name: String
+    /// The backends, at most `Balancer.maximumBackends`.
+    public var backends: [Backend]
+    /// How to choose one.
+    public var policy: Balancer.Policy
+    /// Time limits towards the backends.
+    public var timeouts: Timeouts
+    /// Backends tried for one request, connects that fail included.
+    public var attempts: Int
+    /// A service.
+    public init(
+      name: String, backends: [Backend], policy: Balancer.Policy = .roundRobin,
+      timeouts: Timeouts = Timeouts(), attempts: Int = 3
+    ) {
+      self.name = name
+      self.backends = backends
+      self.policy = policy
+      self.timeouts = timeouts
+      self.attempts = attempts
+    }
+  }
+
+  /// One server of a service.
+  public struct Backend: Sendable {
+    /// Identifies it over reloads: what the configuration says.
+    public var key: String
+    /// Its address; nil when its name does not resolve at present.
+    public var address: SocketAddress?
+    /// The host to verify and to send as SNI; nil for plain HTTP.
+    public var tlsHost: String?
+    /// What is trusted when TLS is spoken.
+    public var trust: ClientContext.Trust
+    /// Replaces the host in SNI and verification.
+    public var tlsServerName: String?
+    /// Shared health and load.
+    public var status: BackendStatus
+    /// A backend.
+    public init(
+      key: String, address: SocketAddress?, tlsHost: String? = nil,
+      trust: ClientContext.Trust = .init(), tlsServerName: String? = nil, status: BackendStatus
+    ) {
+      self.key = key
+      self.address = address
+      self.tlsHost = tlsHost
+      self.trust = trust
+      self.tlsServerName = tlsServerName
+      self.status = status
+    }
+  }
+
+  /// Four separate time limits, in milliseconds; there is no total limit (DESIGN: a GPU may think for long).
+  public struct Timeouts: Sendable, Equatable, BitwiseCopyable {
+    /// For a TCP connection and TLS handshake.
+    public var connectMilliseconds: UInt64 = 5_000
+    /// From the request's end to the response's head.
+    public var responseHeadMilliseconds: UInt64 = 600_000
+    /// From the head to the first byte of content.
+    public var firstByteMilliseconds: UInt64 = 600_000
+    /// Between bytes of content.
+    public var idleMilliseconds: UInt64 = 300_000
+    /// How long an unused connection is kept for the next request.
+    public var keepAliveMilliseconds: UInt64 = 60_000
+    /// The defaults.
+    public init() {}
+  }
+}
+
+/// Sizes, counts and times of the client side. `docs/configuration.md` lists them.
+public struct Limits: Sendable, Equatable, BitwiseCopyable {
+  /// The largest request or response head, in bytes; at most `maximumHeadBytes`.
+  public var headBytes = 64 * 1024 - 1
+  /// The most field lines of a head.
+  public var headFields = 128
+  /// The longest request target, in bytes.
+  public var targetBytes = 16 * 1024
+  /// The most client connections of all workers together.
+  public var connections = 100_000
+  /// For a TLS handshake, from accept.
+  public var handshakeMilliseconds: UInt64 = 10_000
+  /// For a request head, from its first byte.
+  public var headMilliseconds: UInt64 = 10_000
+  /// For an idle connection between requests.
+  public var keepAliveMilliseconds: UInt64 = 300_000
+  /// Between bytes of a request's content.
+  public var bodyIdleMilliseconds: UInt64 = 60_000
+  /// For a client that does not read, between bytes that it takes.
+  public var sendStallMilliseconds: UInt64 = 60_000
+  /// For the last bytes of a client that we have answered and closed.
+  public var lingerMilliseconds: UInt64 = 2_000
+  /// What `headBytes` can be at most.
+  public static let maximumHeadBytes = 64 * 1024 - 1
+  /// The defaults.
+  public init() {}
+}

@@ -1,0 +1,91 @@
+public import HTTP
+public import OS
+public import TLS
+
+/// Everything that the proxy is told, as plain values. A new one replaces the old one as a whole.
+public struct Settings: Sendable {
+  /// Where connections are accepted.
+  public var listeners: [Listener] = []
+  /// Where requests go, matched by host and path.
+  public var routes: [Route] = []
+  /// The services that routes name by index.
+  public var services: [Service] = []
+  /// Sizes, counts and times.
+  public var limits = Limits()
+  /// Peers whose X-Forwarded-* and Forwarded fields are believed.
+  public var trustedProxies: [AddressRange] = []
+  /// Which fields tell upstreams about the client.
+  public var forwarding = Forwarding()
+
+  /// No listeners, no routes.
+  public init() {}
+
+  /// Fields about the client that are added to forwarded requests.
+  public struct Forwarding: Sendable, Equatable, BitwiseCopyable {
+    /// X-Forwarded-For, X-Forwarded-Proto, X-Forwarded-Host.
+    public var xForwarded = true
+    /// Forwarded (RFC 7239).
+    public var forwarded = false
+    /// Via (RFC 9110 §7.6.3).
+    public var via = true
+    /// The default set.
+    public init() {}
+  }
+
+  /// One listening address.
+  public struct Listener: Sendable {
+    /// Where to listen.
+    public var address: SocketAddress
+    /// The TLS profile; nil for plain HTTP.
+    public var profile: Profile?
+    /// Redirect everything to https on this port.
+    public var redirectPort: UInt16?
+    /// A listener.
+    public init(address: SocketAddress, profile: Profile?, redirectPort: UInt16? = nil) {
+      self.address = address
+      self.profile = profile
+      self.redirectPort = redirectPort
+    }
+  }
+
+  /// Hosts and paths that lead to a service.
+  public struct Route: Sendable {
+    /// Exact names or `*.` wildcards, lower-case; empty for every host.
+    public var hosts: [String]
+    /// Paths; empty for every path.
+    public var paths: [PathMatch]
+    /// Index into `services`.
+    public var service: Int
+    /// Changes to fields on the way in and out.
+    public var edits: FieldEdits
+    /// A route.
+    public init(hosts: [String], paths: [PathMatch], service: Int, edits: FieldEdits = FieldEdits()) {
+      self.hosts = hosts
+      self.paths = paths
+      self.service = service
+      self.edits = edits
+    }
+  }
+
+  /// How a path is compared, its query left out.
+  public enum PathMatch: Sendable, Equatable {
+    /// The whole path.
+    case exact(String)
+    /// Everything that begins so: `/v1/*` is the prefix `/v1/`.
+    case prefix(String)
+  }
+
+  /// Fields to set and to remove.
+  public struct FieldEdits: Sendable, Equatable {
+    /// Set on requests, replacing what came.
+    public var setRequest: [Fields.Field] = []
+    /// Removed from requests.
+    public var removeRequest: [String] = []
+    /// Set on responses, replacing what came.
+    public var setResponse: [Fields.Field] = []
+    /// Removed from responses.
+    public var removeResponse: [String] = []
+    /// No changes.
+    public init() {}
+  }
+}

@@ -1,0 +1,48 @@
+internal import OS
+internal import Synchronization
+
+/// What the workers share: counters read by others, the challenge look-up, and where messages go.
+final class SharedState: Sendable {
+  /// Client connections of all workers.
+  let connections = Atomic<Int>(0)
+  /// When draining workers give up, in milliseconds of the monotonic clock.
+  let drainDeadline = Atomic<UInt64>(.max)
+  /// The longest that a worker waits without looking around, in milliseconds.
+  let tickMilliseconds: UInt64
+  /// The answer to an HTTP-01 challenge by its token (RFC 8555 §8.3), or nil.
+  let challenge: @Sendable (String) -> [UInt8]?
+  /// Takes messages about single connections.
+  let report: @Sendable (ProxyEvent) -> Void
+  let accessLog: AccessLogSettings?
+
+  init(
+    tickMilliseconds: UInt64, accessLog: AccessLogSettings?,
+    challenge: @escaping @Sendable (String) -> [UInt8]?,
+    report: @escaping @Sendable (ProxyEvent) -> Void
+  ) {
+    self.tickMilliseconds = tickMilliseconds
+    self.accessLog = accessLog
+    self.challenge = challenge
+    self.report = report
+  }
+}
+
+/// Something about a single connection that an operator may want to know. Never a header value, path or content.
+public enum ProxyEvent: Sendable {
+  /// A handshake failed, with OpenSSL's reason.
+  case handshakeFailed(peer: String, reason: String)
+  /// A request was refused.
+  case requestRefused(peer: String, reason: String)
+  /// A backend could not be reached or broke off.
+  case backendFailed(backend: String, reason: String)
+  /// The process is out of descriptors and does not accept for a moment.
+  case outOfDescriptors
+}
+
+/// Where the access log goes.
+public struct AccessLogSettings: Sendable {
+  /// An open descriptor, never closed by the proxy.
+  public var descriptor: Int32
+  /// A log to a descriptor.
+  public init(descriptor: Int32) { self.descriptor = descriptor }
+}

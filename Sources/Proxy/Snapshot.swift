@@ -1,0 +1,158 @@
+internal import HTTP
+internal import OS
+internal import TLS
+internal import Upstream
+
+/// One worker's compiled form of the settings: raw memory for the request path, owned here, never changed.
+/// Exchanges keep the snapshot that they began with.
+final class Snapshot {
+  let settings: Settings
+  let routes: RouteTable
+  let compiledRoutes: UnsafeMutablePointer<CompiledRoute>
+  let services: UnsafeMutablePointer<ServiceEntry>
+  let pools: [String: BackendPool]
+  private let memory: Arena
+
+  /// Compiles settings; pools of backends that stay are taken over from `previous`.
+  init(_ settings: Settings, previous: Snapshot?) throws(ContextError) {
+    let arena = Arena()
+    var pools: [String: BackendPool] = [:]
+    let services = arena.array(of: ServiceEntry.self, count: settings.services.count)
+    for (index, service) in settings.services.enumerated() {
+      let members = arena.array(of: Unmanaged<BackendPool>.self, count: service.backends.count)
+      for (position, backend) in service.backends.enumerated() {
+        let key = "\(service.name) \(backend.key)"
+        let pool: BackendPool
+        if let kept = pools[key] {
+          pool = kept
+        } else if let old = previous?.pools[key], old.isSame(as: backend) {
+          pool = old
+          pool.keepAliveMilliseconds = service.timeouts.keepAliveMilliseconds
+        } else {
+          pool = try BackendPool(
+            backend, keepAliveMilliseconds: service.timeouts.keepAliveMilliseconds)
+        }
+        pools[key] = pool
+        (members + position).initialize(to: Unmanaged.passUnretained(pool))
+      }
+      (services + index).initialize(
+        to: ServiceEntry(
+          index: index, pools: members, count: min(service.backends.count, Balancer.maximumBackends),
+          policy: service.policy, timeouts: service.timeouts, attempts: max(1, service.attempts)))
+    }
+    let compiled = arena.array(of: CompiledRoute.self, count: settings.routes.count)
+    for (index, route) in settings.routes.enumerated() {
+      (compiled + index).initialize(
+        to: CompiledRoute(index: index, service: services + route.service, edits: route.edits, arena))
+    }
+    self.settings = settings
+    self.pools = pools
+    self.services = services
+    compiledRoutes = compiled
+    routes = RouteTable(settings.routes)
+    memory = arena
+  }
+}
+
+/// A service as the request path sees it.
+struct ServiceEntry: BitwiseCopyable {
+  let index: Int
+  let pools: UnsafeMutablePointer<Unmanaged<BackendPool>>
+  let count: Int
+  let policy: Balancer.Policy
+  let timeouts: Settings.Timeouts
+  let attempts: Int
+  var cursor = 0
+}
+
+/// A route as the request path sees it.
+struct CompiledRoute: BitwiseCopyable {
+  let index: Int
+  let service: UnsafeMutablePointer<ServiceEntry>
+  let setRequest: RawBytes
+  let setResponse: RawBytes
+  let dropRequest: NameList
+  let dropResponse: NameList
+
+  init(index: Int, service: UnsafeMutablePointer<ServiceEntry>, edits: Settings.FieldEdits, _ arena: Arena) {
+    self.index = index
+    self.service = service
+    setRequest = arena.bytes(Self.lines(edits.setRequest))
+    setResponse = arena.bytes(Self.lines(edits.setResponse))
+    dropRequest = NameList(edits.setRequest.map(\.name) + edits.removeRequest, arena)
+    dropResponse = NameList(edits.setResponse.map(\.name) + edits.removeResponse, arena)
+  }
+
+  private static func lines(_ fields: [Fields.Field]) -> [UInt8] {
+    fields.flatMap { Array("\($0.name): \($0.value)\r\n".utf8) }
+  }
+}
+
+/// Bytes that somebody else owns.
+struct RawBytes: BitwiseCopyable {
+  let start: UnsafeMutablePointer<UInt8>
+  let count: Int
+}
+
+/// A few lower-case names.
+struct NameList: BitwiseCopyable {
+  private let names: UnsafeMutablePointer<RawBytes>
+  let count: Int
+
+  init(_ all: [String], _ arena: Arena) {
+    names = arena.array(of: RawBytes.self, count: all.count)
+    count = all.count
+    for (i, name) in all.enumerated() {
+      (names + i).initialize(to: arena.bytes(Array(name.lowercased().utf8)))
+    }
+  }
+
+  @inline(__always)
+  func contains(_ name: UnsafePointer<UInt8>, _ length: Int) -> Bool {
+    count == 0 ? false : search(name, length)
+  }
+
+  private func search(_ name: UnsafePointer<UInt8>, _ length: Int) -> Bool {
+    for i in 0..<count where names[i].count == length {
+      var same = true
+      for j in 0..<length {
+        let c = name[j] >= 0x41 && name[j] <= 0x5A ? name[j] | 0x20 : name[j]
+        if c != names[i].start[j] {
+          same = false
+          break
+        }
+      }
+      if same { return true }
+    }
+    return false
+  }
+}
+
+/// Memory that lives as long as its snapshot.
+final class Arena {
+  private var blocks: [UnsafeMutableRawPointer] = []
+
+  deinit { for block in blocks { block.deallocate() } }
+
+  func array<T: BitwiseCopyable>(of type: T.Type, count: Int) -> UnsafeMutablePointer<T> {
+    let size = max(1, count) * MemoryLayout<T>.stride
+    let block = UnsafeMutableRawPointer.allocate(byteCount: size, alignment: MemoryLayout<T>.alignment)
+    blocks.append(block)
+    return block.bindMemory(to: T.self, capacity: max(1, count))
+  }
+
+  func bytes(_ content: [UInt8]) -> RawBytes {
+    let copy = array(of: UInt8.self, count: content.count)
+    for (i, byte) in content.enumerated() { copy[i] = byte }
+    return RawBytes(start: copy, count: content.count)
+  }
+}
+
+extension BackendPool {
+  /// Whether a new configuration means the same server spoken to in the same way.
+  func isSame(as backend: Settings.Backend) -> Bool {
+    settings.tlsHost == backend.tlsHost && settings.trust == backend.trust
+      && settings.tlsServerName == backend.tlsServerName && settings.status === backend.status
+      && settings.address?.description == backend.address?.description
+  }
+}

@@ -1,0 +1,207 @@
+internal import Bytes
+internal import EventLoop
+internal import HTTP
+internal import OS
+internal import TLS
+
+/// One worker: a thread with its own epoll set, listening sockets, TLS contexts, upstream connections and buffers.
+/// Nothing here is touched by another thread; orders come by mailbox.
+final class Worker {
+  /// What tokens name.
+  enum Kind {
+    static let mailbox: UInt8 = 0
+    static let listener: UInt8 = 1
+    static let downstream: UInt8 = 2
+    static let upstream: UInt8 = 3
+  }
+
+  let index: Int
+  let mailbox: Mailbox<Order>
+  let shared: SharedState
+  let poller: Poller
+  var wheel: TimerWheel
+  var downstreams = Slab<Downstream>()
+  var upstreams = Slab<UpstreamConnection>()
+  var exchanges = Slab<Exchange>()
+  var buffers = BufferPool(bufferSize: Downstream.bufferSize, maximumIdle: 64)
+  let pipe = RecordPipe()
+  var fields: FieldSection
+  var requestHead = RequestHead()
+  var responseHead = ResponseHead()
+  /// Where heads are rewritten before they are put in front of their content.
+  let scratch: UnsafeMutablePointer<UInt8>
+  static let scratchSize = Downstream.bufferSize + 8192
+
+  var snapshot: Snapshot
+  var listeners: [ListenerState] = []
+  var credentials: [Credential] = []
+  let tickets: TicketKeys
+
+  /// First handshake steps that wait for their turn.
+  var handshakes: [Token] = []
+  var handshakesTaken = 0
+  /// Connections that had their share of a turn and have more to do.
+  var deferred: [Token] = []
+  var due: [UnsafeMutablePointer<TimerNode>] = []
+
+  var nowNanoseconds: UInt64 = 0
+  var nowMilliseconds: UInt64 = 0
+  var isDraining = false
+  var isStopped = false
+  var acceptPaused = false
+  var acceptResumeAt: UInt64 = .max
+
+  init(
+    index: Int, mailbox: Mailbox<Order>, shared: SharedState, snapshot: Snapshot, tickets: TicketKeys
+  ) throws(SystemError) {
+    self.index = index
+    self.mailbox = mailbox
+    self.shared = shared
+    self.snapshot = snapshot
+    self.tickets = tickets
+    poller = try Poller()
+    nowNanoseconds = Clock.monotonicNanoseconds()
+    nowMilliseconds = nowNanoseconds / 1_000_000
+    wheel = TimerWheel(nowMilliseconds: nowMilliseconds)
+    fields = FieldSection(capacity: snapshot.settings.limits.headFields)
+    scratch = .allocate(capacity: Self.scratchSize)
+    _ = poller.addLevel(mailbox.descriptor, Token(kind: Kind.mailbox, index: 0, generation: 0))
+  }
+
+  deinit { scratch.deallocate() }
+
+  /// Serves until stopped.
+  func run() {
+    while !isStopped {
+      turn()
+    }
+  }
+
+  /// One turn: events, then work put off, then handshakes within their budget, then timeouts.
+  private func turn() {
+    let count = poller.wait(milliseconds: waitMilliseconds())
+    nowNanoseconds = Clock.monotonicNanoseconds()
+    nowMilliseconds = nowNanoseconds / 1_000_000
+    for i in 0..<count {
+      let event = poller.event(i)
+      dispatch(event.token, event.readiness)
+    }
+    runDeferred()
+    runHandshakes()
+    runTimers()
+    downstreams.recycle()
+    upstreams.recycle()
+    exchanges.recycle()
+    if isDraining { finishDrain() }
+  }
+
+  private func waitMilliseconds() -> Int32 {
+    if !deferred.isEmpty || handshakesTaken < handshakes.count { return 0 }
+    var wait: UInt64 = .max
+    if let next = wheel.nextWakeMilliseconds(now: nowMilliseconds) { wait = next }
+    if acceptPaused {
+      wait = min(wait, acceptResumeAt > nowMilliseconds ? acceptResumeAt - nowMilliseconds : 0)
+    }
+    wait = min(wait, shared.tickMilliseconds)
+    return wait == .max ? -1 : Int32(truncatingIfNeeded: min(wait, 60_000))
+  }
+
+  private func dispatch(_ token: Token, _ readiness: Readiness) {
+    switch token.kind {
+    case Kind.upstream:
+      guard let u = upstreams.find(index: token.index, generation: token.generation) else { return }
+      upstreamEvent(u, readiness)
+    case Kind.downstream:
+      guard let d = downstreams.find(index: token.index, generation: token.generation) else { return }
+      downstreamEvent(d, readiness)
+    case Kind.listener: accept(Int(token.index))
+    default: for order in mailbox.take() { obey(order) }
+    }
+  }
+
+  /// Puts the rest of a connection's work off to the next turn, so that one fast peer does not starve others.
+  func putOff(_ d: UnsafeMutablePointer<Downstream>) {
+    guard !d.pointee.isDeferred else { return }
+    d.pointee.isDeferred = true
+    deferred.append(token(d))
+  }
+
+  func putOff(_ u: UnsafeMutablePointer<UpstreamConnection>) {
+    guard !u.pointee.isDeferred else { return }
+    u.pointee.isDeferred = true
+    deferred.append(token(u))
+  }
+
+  private func runDeferred() {
+    guard !deferred.isEmpty else { return }
+    let batch = deferred
+    deferred.removeAll(keepingCapacity: true)
+    for token in batch {
+      if token.kind == Kind.upstream {
+        guard let u = upstreams.find(index: token.index, generation: token.generation) else { continue }
+        u.pointee.isDeferred = false
+        pumpUpstream(u)
+      } else {
+        guard let d = downstreams.find(index: token.index, generation: token.generation) else { continue }
+        d.pointee.isDeferred = false
+        pump(d)
+      }
+    }
+  }
+
+  private func runTimers() {
+    wheel.advance(nowMilliseconds: nowMilliseconds, &due)
+    if !due.isEmpty {
+      for node in due where node.pointee.deadline == .max {
+        let token = node.pointee.owner
+        if token.kind == Kind.upstream {
+          if let u = upstreams.find(index: token.index, generation: token.generation) { upstreamTimeout(u) }
+        } else if let d = downstreams.find(index: token.index, generation: token.generation) {
+          downstreamTimeout(d)
+        }
+      }
+      due.removeAll(keepingCapacity: true)
+    }
+    if acceptPaused, nowMilliseconds >= acceptResumeAt { resumeAccepting() }
+    tick()
+  }
+
+  func token(_ d: UnsafeMutablePointer<Downstream>) -> Token {
+    Token(kind: Kind.downstream, index: d.pointee.slot.index, generation: d.pointee.slot.generation)
+  }
+
+  func token(_ u: UnsafeMutablePointer<UpstreamConnection>) -> Token {
+    Token(kind: Kind.upstream, index: u.pointee.slot.index, generation: u.pointee.slot.generation)
+  }
+
+  // The timers stand inside their connections, whose memory never moves.
+  private static let downstreamTimerOffset = MemoryLayout<Downstream>.offset(of: \.timer) ?? 0
+  private static let upstreamTimerOffset = MemoryLayout<UpstreamConnection>.offset(of: \.timer) ?? 0
+
+  func timer(_ d: UnsafeMutablePointer<Downstream>) -> UnsafeMutablePointer<TimerNode> {
+    (UnsafeMutableRawPointer(d) + Self.downstreamTimerOffset).assumingMemoryBound(to: TimerNode.self)
+  }
+
+  func timer(_ u: UnsafeMutablePointer<UpstreamConnection>) -> UnsafeMutablePointer<TimerNode> {
+    (UnsafeMutableRawPointer(u) + Self.upstreamTimerOffset).assumingMemoryBound(to: TimerNode.self)
+  }
+
+  func arm(_ d: UnsafeMutablePointer<Downstream>, _ milliseconds: UInt64) {
+    wheel.set(timer(d), deadline: nowMilliseconds &+ milliseconds)
+  }
+
+  func arm(_ u: UnsafeMutablePointer<UpstreamConnection>, _ milliseconds: UInt64) {
+    wheel.set(timer(u), deadline: nowMilliseconds &+ milliseconds)
+  }
+
+  func disarm(_ d: UnsafeMutablePointer<Downstream>) { wheel.disarm(timer(d)) }
+  func disarm(_ u: UnsafeMutablePointer<UpstreamConnection>) { wheel.disarm(timer(u)) }
+}
+
+/// One listening socket of one worker.
+struct ListenerState {
+  let fd: Int32
+  let settings: Settings.Listener
+  var context: ServerContext?
+  var isOpen = true
+}

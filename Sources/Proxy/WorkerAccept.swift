@@ -1,0 +1,68 @@
+internal import Synchronization
+internal import EventLoop
+internal import OS
+internal import TLS
+
+extension Worker {
+  /// Connections taken from one listener in one turn.
+  private static let acceptBatch = 64
+  /// How long accepting rests when the process is out of descriptors.
+  private static let acceptPauseMilliseconds: UInt64 = 200
+
+  func accept(_ index: Int) {
+    guard index < listeners.count, listeners[index].isOpen else { return }
+    var peer = SocketAddress()
+    for _ in 0..<Self.acceptBatch {
+      if shared.connections.load(ordering: .relaxed) >= snapshot.settings.limits.connections {
+        return pauseAccepting()
+      }
+      let fd = Sys.accept(listeners[index].fd, &peer)
+      if fd < 0 {
+        if Sys.isOutOfDescriptors(fd) {
+          shared.report(.outOfDescriptors)
+          pauseAccepting()
+        }
+        if fd == Sys.wouldBlock || Sys.isOutOfDescriptors(fd) { return }
+        continue
+      }
+      open(Int32(fd), index, peer)
+    }
+  }
+
+  private func open(_ fd: Int32, _ index: Int, _ peer: SocketAddress) {
+    let d = downstreams.acquire()
+    d.pointee.fd = fd
+    d.pointee.listener = UInt16(truncatingIfNeeded: index)
+    d.pointee.peer = PeerText(peer)
+    d.pointee.timer = TimerNode(owner: token(d))
+    if !snapshot.settings.trustedProxies.isEmpty {
+      let address = peer.ipBytes
+      d.pointee.isTrusted = snapshot.settings.trustedProxies.contains { $0.contains(address) }
+    }
+    shared.connections.wrappingAdd(1, ordering: .relaxed)
+    if let context = listeners[index].context {
+      guard let session = Session(server: context, pipe: pipe) else { return close(d) }
+      d.pointee.session = session
+      arm(d, snapshot.settings.limits.handshakeMilliseconds)
+    } else {
+      d.pointee.state = .reading
+      arm(d, snapshot.settings.limits.headMilliseconds)
+    }
+    if poller.add(fd, token(d)) < 0 { close(d) }
+  }
+
+  private func pauseAccepting() {
+    guard !acceptPaused else { return }
+    acceptPaused = true
+    acceptResumeAt = nowMilliseconds + Self.acceptPauseMilliseconds
+    for listener in listeners where listener.isOpen { poller.remove(listener.fd) }
+  }
+
+  func resumeAccepting() {
+    acceptPaused = false
+    acceptResumeAt = .max
+    for (i, listener) in listeners.enumerated() where listener.isOpen {
+      _ = poller.addLevel(listener.fd, Token(kind: Kind.listener, index: UInt32(i), generation: 0))
+    }
+  }
+}

@@ -1,0 +1,124 @@
+internal import Synchronization
+internal import EventLoop
+internal import HTTP
+internal import OS
+internal import TLS
+
+// How a client's connection ends.
+extension Worker {
+  /// The client's stream has ended.
+  func clientClosed(_ d: UnsafeMutablePointer<Downstream>) {
+    switch d.pointee.state {
+    case .tunnel: tunnelClientEnded(d)
+    case .exchange: clientGone(d)
+    default: close(d)
+    }
+  }
+
+  /// Nobody waits for the response: the upstream exchange ends at once.
+  func clientGone(_ d: UnsafeMutablePointer<Downstream>) {
+    if let x = d.pointee.exchange {
+      if x.pointee.status == 0 { x.pointee.status = 499 }
+      endExchange(x, reusable: false)
+    }
+    close(d)
+  }
+
+  /// Ends everything without another word.
+  func abort(_ d: UnsafeMutablePointer<Downstream>) {
+    if let x = d.pointee.exchange { endExchange(x, reusable: false) }
+    close(d)
+  }
+
+  /// The response has broken off: a reset tells the client that what it has is not all.
+  func reset(_ d: UnsafeMutablePointer<Downstream>) {
+    d.pointee.output.free()
+    Sys.setResetOnClose(d.pointee.fd)
+    abort(d)
+  }
+
+  /// Closes properly once the output has left.
+  func beginClose(_ d: UnsafeMutablePointer<Downstream>) {
+    guard d.pointee.slot.isLive else { return }
+    if let session = d.pointee.session, d.pointee.state != .handshaking {
+      session.shutdown()
+      guard flushPipe(d) else { return close(d) }
+    }
+    d.pointee.state = .closing
+    if d.pointee.output.isEmpty {
+      finishClose(d)
+    } else {
+      arm(d, snapshot.settings.limits.sendStallMilliseconds)
+    }
+  }
+
+  /// Closing while the client still sends would destroy what it has not read yet: half-close, and discard the rest.
+  func finishClose(_ d: UnsafeMutablePointer<Downstream>) {
+    if d.pointee.sawEnd || d.pointee.peerClosed { return close(d) }
+    Sys.shutdownWrite(d.pointee.fd)
+    d.pointee.state = .lingering
+    d.pointee.parkedInput.free()
+    dropBuffer(d)
+    arm(d, snapshot.settings.limits.lingerMilliseconds)
+    if d.pointee.readable { discard(d) }
+  }
+
+  func discard(_ d: UnsafeMutablePointer<Downstream>) {
+    for _ in 0..<8 {
+      let n = Sys.recv(d.pointee.fd, pipe.receiveBuffer, RecordPipe.inputCapacity)
+      if n == Sys.wouldBlock {
+        d.pointee.readable = false
+        return
+      }
+      if n <= 0 { return close(d) }
+    }
+    // One that never stops sending has had its moment.
+    close(d)
+  }
+
+  /// Frees everything that belongs to the connection.
+  func close(_ d: UnsafeMutablePointer<Downstream>) {
+    guard d.pointee.slot.isLive else { return }
+    if let x = d.pointee.exchange { endExchange(x, reusable: false) }
+    Sys.close(d.pointee.fd)
+    d.pointee.session?.free()
+    d.pointee.session = nil
+    d.pointee.parkedInput.free()
+    d.pointee.output.free()
+    dropBuffer(d)
+    wheel.remove(timer(d))
+    downstreams.release(d)
+    shared.connections.wrappingSubtract(1, ordering: .relaxed)
+    if acceptPaused { acceptResumeAt = nowMilliseconds }
+  }
+
+  func downstreamTimeout(_ d: UnsafeMutablePointer<Downstream>) {
+    switch d.pointee.state {
+    case .reading where d.pointee.end > d.pointee.start && d.pointee.output.isEmpty:
+      answer(d, .requestTimeout, closing: true)
+    case .reading where d.pointee.output.isEmpty: beginClose(d)
+    case .exchange where d.pointee.output.isEmpty:
+      // The client does not send the rest of its request.
+      if let x = d.pointee.exchange, !x.pointee.requestComplete {
+        failExchange(x, .requestTimeout)
+      }
+    default: d.pointee.output.isEmpty ? abort(d) : reset(d)
+    }
+  }
+
+  /// The timeout that fits what the connection is doing.
+  func armForState(_ d: UnsafeMutablePointer<Downstream>) {
+    let limits = snapshot.settings.limits
+    switch d.pointee.state {
+    case .reading: arm(d, limits.keepAliveMilliseconds)
+    case .exchange:
+      if let x = d.pointee.exchange, !x.pointee.requestComplete {
+        arm(d, limits.bodyIdleMilliseconds)
+      } else {
+        disarm(d)
+      }
+    case .tunnel: disarm(d)
+    default: break
+    }
+  }
+}

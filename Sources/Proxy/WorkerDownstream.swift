@@ -1,0 +1,207 @@
+internal import Bytes
+internal import EventLoop
+internal import HTTP
+internal import OS
+internal import TLS
+
+// The client's side of a connection: events, reading, writing, closing.
+extension Worker {
+  enum Fill { case some, wait, closed }
+
+  func downstreamEvent(_ d: UnsafeMutablePointer<Downstream>, _ readiness: Readiness) {
+    if !readiness.isDisjoint(with: [.peerClosed, .hangup, .error]) { d.pointee.peerClosed = true }
+    if !readiness.isDisjoint(with: [.readable, .peerClosed, .hangup, .error]) { d.pointee.readable = true }
+    if readiness.contains(.error) { return abort(d) }
+    if readiness.contains(.writable), !d.pointee.output.isEmpty, !flushOutput(d) { return }
+    switch d.pointee.state {
+    case .handshaking: if d.pointee.readable { queueHandshake(d) }
+    case .exchange where d.pointee.peerClosed:
+      // Nobody waits for the answer any more: the GPU must not go on.
+      clientGone(d)
+    default: if d.pointee.readable { pump(d) }
+    }
+  }
+
+  /// Sends what waits; goes on with whatever waited for that. False when the connection is gone.
+  private func flushOutput(_ d: UnsafeMutablePointer<Downstream>) -> Bool {
+    let result = d.pointee.output.flush(d.pointee.fd)
+    if result < 0 {
+      abort(d)
+      return false
+    }
+    if result == 0 {
+      arm(d, snapshot.settings.limits.sendStallMilliseconds)
+      return true
+    }
+    if d.pointee.state == .closing {
+      finishClose(d)
+      return false
+    }
+    armForState(d)
+    if let u = d.pointee.exchange?.pointee.upstream, u.pointee.readPaused {
+      u.pointee.readPaused = false
+      pumpUpstream(u)
+    }
+    return d.pointee.slot.isLive
+  }
+
+  /// Reads and acts until there is nothing to read, or nothing more is wanted at present.
+  func pump(_ d: UnsafeMutablePointer<Downstream>) {
+    var turns = 0
+    while d.pointee.slot.isLive {
+      switch d.pointee.state {
+      case .reading:
+        if d.pointee.end > d.pointee.start, handleRequest(d) { continue }
+        guard d.pointee.slot.isLive, d.pointee.state == .reading else { continue }
+      case .exchange:
+        guard let x = d.pointee.exchange, !x.pointee.requestComplete else { return }
+        if d.pointee.end >= Downstream.headroom + Downstream.bodyRoom {
+          makeRoom(d, x)
+          if d.pointee.end >= Downstream.headroom + Downstream.bodyRoom { return }
+        }
+      case .tunnel:
+        guard d.pointee.sent == d.pointee.end, !d.pointee.sawEnd else { return }
+      case .lingering: return discard(d)
+      case .handshaking, .closing: return
+      }
+      turns += 1
+      if turns > 8 { return putOff(d) }
+      switch fill(d) {
+      case .some:
+        if d.pointee.state == .exchange {
+          takeRequestContent(d)
+        } else if d.pointee.state == .tunnel {
+          tunnelUp(d)
+        }
+      case .wait: return
+      case .closed: return clientClosed(d)
+      }
+    }
+  }
+
+  /// Appends decrypted bytes to the buffer.
+  private func fill(_ d: UnsafeMutablePointer<Downstream>) -> Fill {
+    if d.pointee.buffer == nil {
+      guard d.pointee.readable || !d.pointee.parkedInput.isEmpty || d.pointee.session?.hasPending == true
+      else {
+        return d.pointee.sawEnd ? .closed : .wait
+      }
+      takeBuffer(d)
+    }
+    guard let buffer = d.pointee.buffer else { return .wait }
+    let capacity = Downstream.headroom + Downstream.bodyRoom
+    let before = d.pointee.end
+    var result = Fill.wait
+    if let session = d.pointee.session {
+      result = decrypt(d, session, buffer, capacity)
+    } else if d.pointee.readable {
+      let n = Sys.recv(d.pointee.fd, buffer + before, capacity - before)
+      if n < capacity - before { d.pointee.readable = false }
+      if n > 0 { d.pointee.end += n } else if n != Sys.wouldBlock { d.pointee.sawEnd = true }
+    }
+    if d.pointee.end > before { return .some }
+    if d.pointee.sawEnd { result = .closed }
+    if d.pointee.state == .reading, d.pointee.end == d.pointee.start { dropBuffer(d) }
+    return result
+  }
+
+  private func decrypt(
+    _ d: UnsafeMutablePointer<Downstream>, _ session: Session, _ buffer: UnsafeMutablePointer<UInt8>,
+    _ capacity: Int
+  ) -> Fill {
+    defer {
+      d.pointee.parkedInput.keep(pipe.unreadInput)
+      pipe.setInput(nil, 0)
+    }
+    let before = d.pointee.end
+    pipe.setInput(d.pointee.parkedInput.bytes.baseAddress, d.pointee.parkedInput.bytes.count)
+    while d.pointee.end < capacity {
+      if pipe.unreadInput.isEmpty, !session.hasPending {
+        // One receive for each turn keeps the latency of what is here already low.
+        guard d.pointee.readable, d.pointee.end == before else { break }
+        let n = Sys.recv(d.pointee.fd, pipe.receiveBuffer, RecordPipe.inputCapacity)
+        if n < RecordPipe.inputCapacity { d.pointee.readable = false }
+        guard n > 0 else {
+          if n != Sys.wouldBlock { d.pointee.sawEnd = true }
+          break
+        }
+        pipe.setInput(pipe.receiveBuffer, n)
+      }
+      switch session.read(into: buffer + d.pointee.end, capacity: capacity - d.pointee.end) {
+      case .bytes(let n): d.pointee.end += n
+      case .wantRead: if !pipe.unreadInput.isEmpty { return .wait }
+      case .closed:
+        d.pointee.sawEnd = true
+        return .closed
+      case .failed:
+        Failure.clear()
+        d.pointee.sawEnd = true
+        d.pointee.peerClosed = true
+        return .closed
+      }
+    }
+    return .wait
+  }
+
+  func takeBuffer(_ d: UnsafeMutablePointer<Downstream>) {
+    guard d.pointee.buffer == nil else { return }
+    d.pointee.buffer = buffers.acquire()
+    d.pointee.start = Downstream.headroom
+    d.pointee.sent = Downstream.headroom
+    d.pointee.requestEnd = Downstream.headroom
+    d.pointee.end = Downstream.headroom
+    d.pointee.searched = 0
+  }
+
+  func dropBuffer(_ d: UnsafeMutablePointer<Downstream>) {
+    guard let buffer = d.pointee.buffer else { return }
+    buffers.release(buffer)
+    d.pointee.buffer = nil
+    d.pointee.start = 0
+    d.pointee.end = 0
+    d.pointee.searched = 0
+  }
+
+  /// Sends bytes to the client, encrypted if need be. What does not fit the socket is parked. False when the
+  /// connection has failed: the caller aborts.
+  func send(_ d: UnsafeMutablePointer<Downstream>, _ bytes: UnsafePointer<UInt8>, _ count: Int) -> Bool {
+    if let session = d.pointee.session {
+      var at = 0
+      while at < count {
+        let n = min(count - at, Session.maximumWrite)
+        guard session.write(bytes + at, n) else {
+          Failure.clear()
+          return false
+        }
+        at += n
+        guard flushPipe(d) else { return false }
+      }
+      return true
+    }
+    return sendRaw(d, bytes, count)
+  }
+
+  /// Sends the pipe's records.
+  func flushPipe(_ d: UnsafeMutablePointer<Downstream>) -> Bool {
+    let records = pipe.output
+    guard let base = records.baseAddress, records.count > 0 else { return true }
+    defer { pipe.clearOutput() }
+    return sendRaw(d, base.assumingMemoryBound(to: UInt8.self), records.count)
+  }
+
+  private func sendRaw(_ d: UnsafeMutablePointer<Downstream>, _ bytes: UnsafePointer<UInt8>, _ count: Int)
+    -> Bool
+  {
+    guard d.pointee.output.isEmpty else {
+      d.pointee.output.append(bytes, count)
+      return true
+    }
+    let n = Sys.send(d.pointee.fd, bytes, count)
+    if n == count { return true }
+    guard n >= 0 || n == Sys.wouldBlock else { return false }
+    let sent = max(0, n)
+    d.pointee.output.append(bytes + sent, count - sent)
+    arm(d, snapshot.settings.limits.sendStallMilliseconds)
+    return true
+  }
+}

@@ -1,0 +1,131 @@
+internal import EventLoop
+internal import HTTP
+internal import OS
+internal import TLS
+internal import Upstream
+
+// How an exchange ends.
+extension Worker {
+  /// The response is complete.
+  func finishResponse(
+    _ u: UnsafeMutablePointer<UpstreamConnection>, _ x: UnsafeMutablePointer<Exchange>,
+    _ d: UnsafeMutablePointer<Downstream>, reusable: Bool
+  ) {
+    let keeps = x.pointee.keepsAlive && x.pointee.requestComplete
+    endExchange(x, reusable: reusable && x.pointee.requestSent && x.pointee.upstreamKeepsAlive)
+    guard keeps, !isDraining else { return beginClose(d) }
+    readNext(d)
+    // Pipelined requests, and bytes whose edge has been used up, are taken now.
+    if d.pointee.end > d.pointee.start || d.pointee.readable || !d.pointee.parkedInput.isEmpty { pump(d) }
+  }
+
+  /// Makes the connection ready for the next request, keeping what has come of it.
+  func readNext(_ d: UnsafeMutablePointer<Downstream>) {
+    d.pointee.state = .reading
+    d.pointee.start = d.pointee.requestEnd
+    d.pointee.searched = 0
+    if d.pointee.start >= d.pointee.end {
+      dropBuffer(d)
+    } else if let buffer = d.pointee.buffer {
+      // Room for the next head and its content, as with a fresh buffer.
+      let count = d.pointee.end - d.pointee.start
+      (buffer + Downstream.headroom).update(from: buffer + d.pointee.start, count: count)
+      d.pointee.start = Downstream.headroom
+      d.pointee.end = Downstream.headroom + count
+    }
+    arm(d, snapshot.settings.limits.keepAliveMilliseconds)
+  }
+
+  /// The backend's stream has ended, properly or not.
+  func upstreamEnded(
+    _ u: UnsafeMutablePointer<UpstreamConnection>, _ x: UnsafeMutablePointer<Exchange>, clean: Bool
+  ) {
+    guard let d = x.pointee.downstream else { return closeUpstream(u) }
+    if d.pointee.state == .tunnel { return tunnelBackendEnded(u, x, d) }
+    if x.pointee.headDone, x.pointee.responseFraming == .untilClose, clean {
+      if x.pointee.relay == .addChunks, !send(d, Self.lastChunk.utf8Start, Self.lastChunk.utf8CodeUnitCount) {
+        return clientGone(d)
+      }
+      return finishResponse(u, x, d, reusable: false)
+    }
+    upstreamBroke(u, "the backend closed the connection before its response was complete")
+  }
+
+  private static let lastChunk: StaticString = "0\r\n\r\n"
+
+  /// The backend's connection is no longer usable.
+  func upstreamBroke(_ u: UnsafeMutablePointer<UpstreamConnection>, _ reason: String) {
+    guard let x = u.pointee.exchange else { return closeUpstream(u) }
+    let pool = u.pointee.pool
+    let nothingCame = !x.pointee.headDone && (u.pointee.buffer == nil || u.pointee.end == Downstream.headroom)
+    // A kept connection that ends before a byte of the response was most likely closed while idle.
+    let stale =
+      u.pointee.isReused && nothingCame && x.pointee.replayable
+      && (x.pointee.method.isIdempotent || !x.pointee.requestSent)
+    if stale, let pool {
+      _ = pool.retain()
+      x.pointee.upstream = nil
+      u.pointee.exchange = nil
+      closeUpstream(u)
+      retryFresh(x, pool)
+      pool.release()
+      return
+    }
+    reportBroken(u, reason)
+    if x.pointee.responseStarted { breakOff(x) } else { failExchange(x, .badGateway) }
+  }
+
+  /// A backend's answer that is not HTTP as we understand it.
+  func badGateway(
+    _ u: UnsafeMutablePointer<UpstreamConnection>, _ x: UnsafeMutablePointer<Exchange>, _ error: ParseError
+  ) {
+    reportBroken(u, "malformed response: \(error.reason)")
+    if x.pointee.responseStarted { breakOff(x) } else { failExchange(x, .badGateway) }
+  }
+
+  /// The response cannot be completed: the client must not take what it has for the whole.
+  func breakOff(_ x: UnsafeMutablePointer<Exchange>) {
+    guard let d = x.pointee.downstream else { return }
+    endExchange(x, reusable: false)
+    reset(d)
+  }
+
+  /// Nothing has been sent yet: the client gets an answer of ours.
+  func failExchange(_ x: UnsafeMutablePointer<Exchange>, _ problem: LocalAnswer) {
+    guard let d = x.pointee.downstream else { return }
+    if x.pointee.responseStarted { return breakOff(x) }
+    let complete = x.pointee.requestComplete
+    let keeps = complete && x.pointee.keepsAlive && problem.keepsConnection
+    x.pointee.status = problem.status
+    requestHead.method = x.pointee.method
+    let service = x.pointee.service.map { snapshotName(x, $0.pointee.index) } ?? ""
+    endExchange(x, reusable: false)
+    d.pointee.state = .reading
+    if keeps { d.pointee.start = d.pointee.requestEnd }
+    answer(d, problem, closing: !keeps, detail: service, isLogged: true)
+    if keeps, d.pointee.slot.isLive, d.pointee.state == .reading { readNext(d) }
+  }
+
+  private func snapshotName(_ x: UnsafeMutablePointer<Exchange>, _ index: Int) -> String {
+    guard let held = x.pointee.snapshot else { return "" }
+    return held._withUnsafeGuaranteedRef { $0.settings.services[index].name }
+  }
+
+  /// Takes the exchange apart. The client's connection stays as it is.
+  func endExchange(_ x: UnsafeMutablePointer<Exchange>, reusable: Bool) {
+    guard x.pointee.slot.isLive else { return }
+    if let u = x.pointee.upstream {
+      u.pointee.exchange = nil
+      x.pointee.upstream = nil
+      if reusable, u.pointee.state == .active { keepIdle(u) } else { closeUpstream(u) }
+    }
+    logAccess(x)
+    x.pointee.counted?._withUnsafeGuaranteedRef { $0.end() }
+    x.pointee.downstream?.pointee.exchange = nil
+    x.pointee.logged?.deallocate()
+    x.pointee.logged = nil
+    x.pointee.snapshot?.release()
+    x.pointee.snapshot = nil
+    exchanges.release(x)
+  }
+}

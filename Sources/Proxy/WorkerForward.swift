@@ -1,0 +1,171 @@
+internal import EventLoop
+internal import HTTP
+internal import OS
+internal import TLS
+internal import Upstream
+
+// From a routed request to a backend that has all of it.
+extension Worker {
+  /// Chooses a backend and sends the request to it, on a kept connection where there is one.
+  func startUpstream(_ x: UnsafeMutablePointer<Exchange>) {
+    guard let service = x.pointee.service else { return failExchange(x, .noBackend) }
+    while x.pointee.attempts < service.pointee.attempts {
+      let pools = service.pointee.pools
+      let chosen = Balancer.pick(
+        service.pointee.policy, count: service.pointee.count, cursor: &service.pointee.cursor,
+        tried: x.pointee.tried,
+        isUsable: { pools[$0]._withUnsafeGuaranteedRef { $0.isUsable } },
+        load: { pools[$0]._withUnsafeGuaranteedRef { $0.status._withUnsafeGuaranteedRef { $0.inFlight } } })
+      guard let chosen else { break }
+      x.pointee.tried |= 1 << UInt64(chosen)
+      x.pointee.attempts += 1
+      let pool = pools[chosen]
+      count(x, on: pool)
+      if let u = pool._withUnsafeGuaranteedRef({ $0.firstIdle }) {
+        pool._withUnsafeGuaranteedRef { $0.remove(u) }
+        u.pointee.state = .active
+        u.pointee.isReused = true
+        attach(u, x)
+        return forwardRequest(x, u)
+      }
+      if connect(x, pool) { return }
+    }
+    failExchange(x, .noBackend)
+  }
+
+  /// The same request once more on a new connection to the same backend: a kept one had been closed meanwhile.
+  func retryFresh(_ x: UnsafeMutablePointer<Exchange>, _ pool: Unmanaged<BackendPool>) {
+    guard let d = x.pointee.downstream else { return }
+    d.pointee.sent = d.pointee.start
+    x.pointee.requestSent = false
+    count(x, on: pool)
+    if !connect(x, pool) { startUpstream(x) }
+  }
+
+  private func count(_ x: UnsafeMutablePointer<Exchange>, on pool: Unmanaged<BackendPool>) {
+    x.pointee.counted?._withUnsafeGuaranteedRef { $0.end() }
+    let status = pool._withUnsafeGuaranteedRef { $0.status }
+    status._withUnsafeGuaranteedRef { $0.begin() }
+    x.pointee.counted = status
+  }
+
+  private func attach(_ u: UnsafeMutablePointer<UpstreamConnection>, _ x: UnsafeMutablePointer<Exchange>) {
+    u.pointee.exchange = x
+    x.pointee.upstream = u
+    if let timeouts = x.pointee.service?.pointee.timeouts { arm(u, timeouts.responseHeadMilliseconds) }
+  }
+
+  /// Begins a connection; false when the kernel refuses at once.
+  private func connect(_ x: UnsafeMutablePointer<Exchange>, _ pool: Unmanaged<BackendPool>) -> Bool {
+    let family = pool._withUnsafeGuaranteedRef { $0.address.family }
+    let fd = Sys.socket(family: family)
+    guard fd >= 0 else {
+      if Sys.isOutOfDescriptors(fd) { shared.report(.outOfDescriptors) }
+      return false
+    }
+    let u = upstreams.acquire()
+    u.pointee.fd = Int32(fd)
+    u.pointee.timer = TimerNode(owner: token(u))
+    u.pointee.pool = pool.retain()
+    Sys.setNoDelay(u.pointee.fd)
+    var address = pool._withUnsafeGuaranteedRef { $0.address }
+    let result = Sys.connect(u.pointee.fd, &address)
+    guard result == 0 || result == Sys.inProgress, poller.add(u.pointee.fd, token(u)) == 0 else {
+      closeUpstream(u)
+      return false
+    }
+    attach(u, x)
+    if let timeouts = x.pointee.service?.pointee.timeouts { arm(u, timeouts.connectMilliseconds) }
+    return true
+  }
+
+  /// The kernel has decided about a connect.
+  func connected(_ u: UnsafeMutablePointer<UpstreamConnection>) {
+    let error = Sys.socketError(u.pointee.fd)
+    guard error == 0 else {
+      return connectFailed(u, SystemError(call: "connect", code: error).description)
+    }
+    guard let pool = u.pointee.pool, let x = u.pointee.exchange else { return closeUpstream(u) }
+    let host = pool._withUnsafeGuaranteedRef { $0.settings.tlsHost }
+    guard let host else {
+      u.pointee.state = .active
+      if let timeouts = x.pointee.service?.pointee.timeouts { arm(u, timeouts.responseHeadMilliseconds) }
+      return forwardRequest(x, u)
+    }
+    let context = pool._withUnsafeGuaranteedRef { $0.clientContext }
+    guard let context, let session = Session(client: context, host: host, pipe: pipe) else {
+      return connectFailed(u, "no TLS session")
+    }
+    u.pointee.session = session
+    u.pointee.state = .handshaking
+    stepUpstreamHandshake(u)
+  }
+
+  func connectFailed(_ u: UnsafeMutablePointer<UpstreamConnection>, _ reason: String) {
+    let x = u.pointee.exchange
+    if let pool = u.pointee.pool {
+      let key = pool._withUnsafeGuaranteedRef { $0.settings.key }
+      shared.report(.backendFailed(backend: key, reason: reason))
+    }
+    u.pointee.exchange = nil
+    closeUpstream(u)
+    guard let x else { return }
+    x.pointee.upstream = nil
+    startUpstream(x)
+  }
+
+  /// Sends what the buffer holds of the request.
+  func forwardRequest(_ x: UnsafeMutablePointer<Exchange>, _ u: UnsafeMutablePointer<UpstreamConnection>) {
+    guard let d = x.pointee.downstream, let buffer = d.pointee.buffer, !x.pointee.requestSent else { return }
+    while d.pointee.sent < d.pointee.requestEnd {
+      let n = sendUpstream(u, buffer + d.pointee.sent, d.pointee.requestEnd - d.pointee.sent)
+      if n == Sys.wouldBlock { return disarm(d) }
+      guard n > 0 else { return upstreamBroke(u, "the backend closed the connection") }
+      d.pointee.sent += n
+    }
+    guard x.pointee.requestComplete else {
+      if x.pointee.headDone || d.pointee.end >= Downstream.headroom + Downstream.bodyRoom { makeRoom(d, x) }
+      return
+    }
+    x.pointee.requestSent = true
+    if !x.pointee.headDone, let timeouts = x.pointee.service?.pointee.timeouts {
+      arm(u, timeouts.responseHeadMilliseconds)
+    }
+    if x.pointee.headDone, x.pointee.responseFraming == .none { return }
+  }
+
+  /// Sends bytes to a backend, encrypted if need be: how many were taken, or a negative error.
+  func sendUpstream(
+    _ u: UnsafeMutablePointer<UpstreamConnection>, _ bytes: UnsafePointer<UInt8>, _ count: Int
+  ) -> Int {
+    guard let session = u.pointee.session else { return Sys.send(u.pointee.fd, bytes, count) }
+    guard u.pointee.output.isEmpty else { return Sys.wouldBlock }
+    let n = min(count, Session.maximumWrite)
+    guard session.write(bytes, n) else {
+      Failure.clear()
+      return -1
+    }
+    return flushUpstreamPipe(u) ? n : -1
+  }
+
+  /// Sends the pipe's records to a backend, parking what does not fit.
+  func flushUpstreamPipe(_ u: UnsafeMutablePointer<UpstreamConnection>) -> Bool {
+    let records = pipe.output
+    guard let base = records.baseAddress, records.count > 0 else { return true }
+    defer { pipe.clearOutput() }
+    let bytes = base.assumingMemoryBound(to: UInt8.self)
+    var sent = 0
+    if u.pointee.output.isEmpty {
+      let n = Sys.send(u.pointee.fd, bytes, records.count)
+      guard n >= 0 || n == Sys.wouldBlock else { return false }
+      sent = max(0, n)
+    }
+    if sent < records.count { u.pointee.output.append(bytes + sent, records.count - sent) }
+    return true
+  }
+}
+
+extension BackendPool {
+  /// Whether requests may be sent to it.
+  var isUsable: Bool { hasAddress && status._withUnsafeGuaranteedRef { $0.health } != .unhealthy }
+}

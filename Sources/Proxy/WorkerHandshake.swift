@@ -1,0 +1,85 @@
+internal import EventLoop
+internal import OS
+internal import TLS
+
+extension Worker {
+  /// First handshake steps of one turn while streams are under way: the rest of the loop waits this long at most.
+  private static let budgetBesideTraffic = 1
+  private static let budgetWhenQuiet = 8
+
+  /// The private key is used in the first step: those wait in a queue behind established traffic.
+  func queueHandshake(_ d: UnsafeMutablePointer<Downstream>) {
+    if d.pointee.helloDone { return stepHandshake(d) }
+    guard !d.pointee.isQueued else { return }
+    d.pointee.isQueued = true
+    handshakes.append(token(d))
+  }
+
+  func runHandshakes() {
+    guard !handshakes.isEmpty else { return }
+    var budget = exchanges.count > 0 ? Self.budgetBesideTraffic : Self.budgetWhenQuiet
+    while budget > 0, handshakesTaken < handshakes.count {
+      let token = handshakes[handshakesTaken]
+      handshakesTaken += 1
+      guard let d = downstreams.find(index: token.index, generation: token.generation) else { continue }
+      d.pointee.isQueued = false
+      stepHandshake(d)
+      budget -= 1
+    }
+    if handshakesTaken == handshakes.count {
+      handshakes.removeAll(keepingCapacity: true)
+      handshakesTaken = 0
+    } else if handshakesTaken > 1024 {
+      handshakes.removeFirst(handshakesTaken)
+      handshakesTaken = 0
+    }
+  }
+
+  private func stepHandshake(_ d: UnsafeMutablePointer<Downstream>) {
+    guard d.pointee.state == .handshaking, let session = d.pointee.session else { return }
+    while true {
+      guard feed(d) else { return }
+      let step = session.handshake()
+      d.pointee.parkedInput.keep(pipe.unreadInput)
+      pipe.setInput(nil, 0)
+      if !pipe.output.isEmpty {
+        d.pointee.helloDone = true
+        guard flushPipe(d) else { return close(d) }
+      }
+      switch step {
+      case .complete:
+        d.pointee.state = .reading
+        arm(d, snapshot.settings.limits.keepAliveMilliseconds)
+        return pump(d)
+      case .wantRead where d.pointee.readable || !d.pointee.parkedInput.isEmpty: continue
+      case .wantRead, .wantWrite: return
+      case .closed, .failed:
+        let reason = Failure.take(session)
+        shared.report(.handshakeFailed(peer: text(d.pointee.peer), reason: reason))
+        return close(d)
+      }
+    }
+  }
+
+  /// Puts received records into the pipe for a handshake step; false when there is nothing, or no client any more.
+  private func feed(_ d: UnsafeMutablePointer<Downstream>) -> Bool {
+    if !d.pointee.parkedInput.isEmpty {
+      let bytes = d.pointee.parkedInput.bytes
+      pipe.setInput(bytes.baseAddress, bytes.count)
+      return true
+    }
+    guard d.pointee.readable else { return false }
+    let n = Sys.recv(d.pointee.fd, pipe.receiveBuffer, RecordPipe.inputCapacity)
+    if n < RecordPipe.inputCapacity { d.pointee.readable = false }
+    if n > 0 {
+      pipe.setInput(pipe.receiveBuffer, n)
+      return true
+    }
+    if n != Sys.wouldBlock { close(d) }
+    return false
+  }
+
+  func text(_ peer: PeerText) -> String {
+    peer.withBytes { String(decoding: UnsafeBufferPointer(start: $0, count: $1), as: UTF8.self) }
+  }
+}

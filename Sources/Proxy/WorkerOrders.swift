@@ -1,0 +1,132 @@
+internal import HTTP
+internal import EventLoop
+internal import OS
+internal import Synchronization
+internal import TLS
+
+/// What a worker is told from outside. Each order is answered, so that whoever gave it knows when it is in force.
+enum Order: Sendable {
+  /// Serve by these settings from now on; sockets for listeners that are new come with them.
+  case settings(Settings, newSockets: [NewSocket], Answer)
+  /// Present these certificates in new handshakes.
+  case credentials([Credential], Answer)
+  /// Accept nothing more, let exchanges finish, stop at the deadline (milliseconds from now).
+  case drain(milliseconds: UInt64)
+  /// Write out what is buffered.
+  case flushLogs
+
+  /// A bound socket and the listener it is for.
+  struct NewSocket: Sendable {
+    let fd: Int32
+    let listener: Settings.Listener
+  }
+
+  /// Called once with nil when done, or with the reason why not.
+  typealias Answer = @Sendable (ContextError?) -> Void
+}
+
+extension Worker {
+  func obey(_ order: Order) {
+    switch order {
+    case .settings(let settings, let sockets, let answer): answer(adopt(settings, sockets))
+    case .credentials(let fresh, let answer): answer(present(fresh))
+    case .drain(let milliseconds): drain(milliseconds)
+    case .flushLogs: flushLogs()
+    }
+  }
+
+  /// Builds everything first and changes over only when all of it could be built.
+  func adopt(_ settings: Settings, _ sockets: [Order.NewSocket]) -> ContextError? {
+    do throws(ContextError) {
+      let next = try Snapshot(settings, previous: snapshot)
+      var states: [ListenerState] = []
+      for listener in settings.listeners {
+        let context = try listener.profile.map { (profile) throws(ContextError) in
+          try ServerContext(credentials: credentials, profile: profile, tickets: tickets)
+        }
+        let known = listeners.first {
+          $0.isOpen && $0.settings.address.description == listener.address.description
+        }
+        let fresh = sockets.first { $0.listener.address.description == listener.address.description }
+        guard let fd = known?.fd ?? fresh?.fd else { continue }
+        states.append(ListenerState(fd: fd, settings: listener, context: context))
+      }
+      change(to: next, states)
+      return nil
+    } catch {
+      for socket in sockets { Sys.close(socket.fd) }
+      return error
+    }
+  }
+
+  private func change(to next: Snapshot, _ states: [ListenerState]) {
+    let kept = Set(states.map(\.fd))
+    for i in listeners.indices where listeners[i].isOpen && !kept.contains(listeners[i].fd) {
+      closeListener(i)
+    }
+    let before = Set(listeners.filter(\.isOpen).map(\.fd))
+    for state in states {
+      if let i = listeners.firstIndex(where: { $0.isOpen && $0.fd == state.fd }) {
+        listeners[i] = state
+      } else {
+        // Connections remember their listener's place, which therefore is never given to another one.
+        listeners.append(state)
+        if !before.contains(state.fd), !acceptPaused {
+          _ = poller.addLevel(
+            state.fd,
+            Token(kind: Kind.listener, index: UInt32(listeners.count - 1), generation: 0))
+        }
+      }
+    }
+    for (key, pool) in snapshot.pools where next.pools[key] !== pool { closeIdle(of: pool) }
+    if next.settings.limits.headFields != fields.capacity {
+      fields = .init(capacity: next.settings.limits.headFields)
+    }
+    snapshot = next
+  }
+
+  private func present(_ fresh: [Credential]) -> ContextError? {
+    do throws(ContextError) {
+      var contexts: [ServerContext?] = []
+      for listener in listeners {
+        guard listener.isOpen, let profile = listener.settings.profile else {
+          contexts.append(nil)
+          continue
+        }
+        contexts.append(try ServerContext(credentials: fresh, profile: profile, tickets: tickets))
+      }
+      for i in listeners.indices { listeners[i].context = contexts[i] }
+      credentials = fresh
+      return nil
+    } catch {
+      return error
+    }
+  }
+
+  private func drain(_ milliseconds: UInt64) {
+    guard !isDraining else { return }
+    isDraining = true
+    shared.drainDeadline.store(nowMilliseconds &+ milliseconds, ordering: .relaxed)
+    // What the kernel has accepted for us already would be reset by closing the socket.
+    for i in listeners.indices where listeners[i].isOpen {
+      accept(i)
+      closeListener(i)
+    }
+    downstreams.forEach { d in
+      if d.pointee.state == .reading, d.pointee.end == d.pointee.start { self.beginClose(d) }
+    }
+  }
+
+  func finishDrain() {
+    if nowMilliseconds >= shared.drainDeadline.load(ordering: .relaxed) {
+      downstreams.forEach { d in self.abort(d) }
+    }
+    if downstreams.count == 0 { isStopped = true }
+  }
+
+  private func closeListener(_ i: Int) {
+    Sys.close(listeners[i].fd)
+    listeners[i].isOpen = false
+    listeners[i].context = nil
+  }
+}

@@ -1,0 +1,182 @@
+internal import EventLoop
+internal import HTTP
+internal import OS
+internal import Upstream
+
+// From received bytes to a routed request.
+extension Worker {
+  /// Handles one request head if it is complete. True when something was done; false when more bytes are needed.
+  func handleRequest(_ d: UnsafeMutablePointer<Downstream>) -> Bool {
+    guard let buffer = d.pointee.buffer else { return false }
+    skipEmptyLine(d, buffer)
+    let base = UnsafePointer(buffer + d.pointee.start)
+    let count = d.pointee.end - d.pointee.start
+    guard count > 0 else { return false }
+    let limit = snapshot.settings.limits.headBytes
+    switch HeadEnd.find(base, count: count, from: d.pointee.searched) {
+    case .bareLineFeed:
+      refuse(d, .bareLineFeed)
+      return true
+    case .incomplete(let resume):
+      if d.pointee.searched == 0 { arm(d, snapshot.settings.limits.headMilliseconds) }
+      d.pointee.searched = resume
+      guard count < limit else {
+        refuse(d, resume == 0 ? .targetTooLong : .headTooLarge)
+        return true
+      }
+      compact(d, buffer)
+      return false
+    case .found(let length):
+      d.pointee.searched = 0
+      guard length <= limit else {
+        refuse(d, .headTooLarge)
+        return true
+      }
+      let error = RequestHead.parse(base, count: length, fields: &fields, into: &requestHead)
+      if let error { refuse(d, error) } else { route(d, base) }
+      return true
+    }
+  }
+
+  /// One empty line before a request is overlooked (RFC 9112 §2.2).
+  private func skipEmptyLine(_ d: UnsafeMutablePointer<Downstream>, _ buffer: UnsafeMutablePointer<UInt8>) {
+    let start = d.pointee.start
+    guard d.pointee.searched == 0, d.pointee.end - start >= 2, buffer[start] == 0x0D,
+      buffer[start + 1] == 0x0A
+    else { return }
+    d.pointee.start += 2
+  }
+
+  /// Moves a head that began far back in the buffer to its front, so that it has all the room.
+  private func compact(_ d: UnsafeMutablePointer<Downstream>, _ buffer: UnsafeMutablePointer<UInt8>) {
+    guard d.pointee.start > Downstream.headroom else { return }
+    let count = d.pointee.end - d.pointee.start
+    (buffer + Downstream.headroom).update(from: buffer + d.pointee.start, count: count)
+    d.pointee.start = Downstream.headroom
+    d.pointee.end = Downstream.headroom + count
+  }
+
+  private func route(_ d: UnsafeMutablePointer<Downstream>, _ base: UnsafePointer<UInt8>) {
+    if requestHead.targetLength > snapshot.settings.limits.targetBytes { return refuse(d, .targetTooLong) }
+    let listener = listeners[Int(d.pointee.listener)].settings
+    if listener.profile == nil, answerChallenge(d, base) { return }
+    if let port = listener.redirectPort { return redirect(d, base, port) }
+    let pathLength = pathOnlyLength(base)
+    let path = requestHead.targetLength == 0 ? Self.slash.utf8Start : base + requestHead.targetStart
+    let index = snapshot.routes.find(
+      host: base + requestHead.hostStart, requestHead.hostLength, path: path, max(1, pathLength))
+    guard index >= 0 else { return answer(d, .noRoute, closing: false) }
+    let x = begin(d, base, snapshot.compiledRoutes + index)
+    guard placeHead(d, x, base) else { return failExchange(x, .headTooLarge) }
+    d.pointee.state = .exchange
+    startUpstream(x)
+    if d.pointee.slot.isLive, d.pointee.state == .exchange { armForState(d) }
+  }
+
+  private static let slash: StaticString = "/"
+
+  /// The target's length without its query.
+  func pathOnlyLength(_ base: UnsafePointer<UInt8>) -> Int {
+    let target = base + requestHead.targetStart
+    for i in 0..<requestHead.targetLength where target[i] == 0x3F { return i }
+    return requestHead.targetLength
+  }
+
+  private func begin(
+    _ d: UnsafeMutablePointer<Downstream>, _ base: UnsafePointer<UInt8>,
+    _ route: UnsafeMutablePointer<CompiledRoute>
+  ) -> UnsafeMutablePointer<Exchange> {
+    let x = exchanges.acquire()
+    x.pointee.downstream = d
+    x.pointee.snapshot = Unmanaged.passRetained(snapshot)
+    x.pointee.route = route
+    x.pointee.service = route.pointee.service
+    x.pointee.method = requestHead.method
+    x.pointee.minorVersion = requestHead.minorVersion
+    x.pointee.keepsAlive = requestHead.keepsAlive && !isDraining
+    x.pointee.wantsUpgrade = requestHead.upgrade && !offersH2C(base)
+    x.pointee.requestFraming = requestHead.framing
+    if case .length(let length) = requestHead.framing { x.pointee.requestLeft = length }
+    x.pointee.startedNanoseconds = nowNanoseconds
+    if shared.accessLog != nil { remember(x, base) }
+    d.pointee.exchange = x
+    return x
+  }
+
+  /// `Upgrade: h2c` would let a client speak past us: such an upgrade is never passed on (RFC 9113 removed it).
+  private func offersH2C(_ base: UnsafePointer<UInt8>) -> Bool {
+    for i in 0..<fields.count where fields.lines[i].name == .upgrade {
+      var found = false
+      ListElements.forEach(base + Int(fields.lines[i].valueStart), Int(fields.lines[i].valueLength)) { p, n in
+        if n >= 2, p[0] | 0x20 == 0x68, p[1] == 0x32 { found = true }
+        return !found
+      }
+      if found { return true }
+    }
+    return false
+  }
+
+  /// Puts the rewritten head right before the content, so that both leave in one write.
+  private func placeHead(
+    _ d: UnsafeMutablePointer<Downstream>, _ x: UnsafeMutablePointer<Exchange>, _ base: UnsafePointer<UInt8>
+  ) -> Bool {
+    guard let buffer = d.pointee.buffer else { return false }
+    var writer = HeadWriter(scratch, capacity: Self.scratchSize)
+    writeRequestHead(&writer, d, x, base)
+    let bodyStart = d.pointee.start + requestHead.length
+    guard !writer.overflowed, writer.count <= bodyStart else { return false }
+    d.pointee.start = bodyStart - writer.count
+    (buffer + d.pointee.start).update(from: writer.start, count: writer.count)
+    d.pointee.sent = d.pointee.start
+    d.pointee.requestEnd = bodyStart
+    return acceptContent(d, x)
+  }
+
+  /// Takes the bytes behind `requestEnd` as content, as far as the request goes. False when they are malformed.
+  func acceptContent(_ d: UnsafeMutablePointer<Downstream>, _ x: UnsafeMutablePointer<Exchange>) -> Bool {
+    guard let buffer = d.pointee.buffer, !x.pointee.requestComplete else { return true }
+    let available = d.pointee.end - d.pointee.requestEnd
+    switch x.pointee.requestFraming {
+    case .none, .untilClose: x.pointee.requestComplete = true
+    case .length:
+      let n = Int(min(UInt64(available), x.pointee.requestLeft))
+      x.pointee.requestLeft -= UInt64(n)
+      d.pointee.requestEnd += n
+      x.pointee.bytesIn += UInt64(n)
+      x.pointee.requestComplete = x.pointee.requestLeft == 0
+    case .chunked:
+      guard available > 0 else { return true }
+      switch x.pointee.requestChunks.scan(buffer + d.pointee.requestEnd, available) {
+      case .more: d.pointee.requestEnd = d.pointee.end
+      case .end(let n):
+        d.pointee.requestEnd += n
+        x.pointee.requestComplete = true
+      case .failed: return false
+      }
+      x.pointee.bytesIn += UInt64(available)
+    }
+    return true
+  }
+
+  /// More of the request's content has arrived.
+  func takeRequestContent(_ d: UnsafeMutablePointer<Downstream>) {
+    guard let x = d.pointee.exchange else { return }
+    guard acceptContent(d, x) else {
+      shared.report(.requestRefused(peer: text(d.pointee.peer), reason: "malformed chunked content"))
+      return failExchange(x, .badRequest)
+    }
+    if x.pointee.requestComplete { disarm(d) } else { arm(d, snapshot.settings.limits.bodyIdleMilliseconds) }
+    if let u = x.pointee.upstream, u.pointee.state == .active { forwardRequest(x, u) }
+  }
+
+  /// Everything in the buffer has been sent and more is to come: use it from the front again. From here on the
+  /// request cannot be repeated on another backend.
+  func makeRoom(_ d: UnsafeMutablePointer<Downstream>, _ x: UnsafeMutablePointer<Exchange>) {
+    guard d.pointee.sent == d.pointee.requestEnd, d.pointee.requestEnd == d.pointee.end else { return }
+    x.pointee.replayable = false
+    d.pointee.start = Downstream.headroom
+    d.pointee.sent = Downstream.headroom
+    d.pointee.requestEnd = Downstream.headroom
+    d.pointee.end = Downstream.headroom
+  }
+}

@@ -1,0 +1,184 @@
+internal import Bytes
+internal import EventLoop
+internal import HTTP
+internal import OS
+internal import TLS
+internal import Upstream
+
+// The backend's side of a connection: events, handshake, reading, closing.
+extension Worker {
+  func upstreamEvent(_ u: UnsafeMutablePointer<UpstreamConnection>, _ readiness: Readiness) {
+    if !readiness.isDisjoint(with: [.readable, .peerClosed, .hangup, .error]) { u.pointee.readable = true }
+    switch u.pointee.state {
+    case .connecting:
+      if !readiness.isDisjoint(with: [.writable, .hangup, .error]) { connected(u) }
+    case .handshaking:
+      if u.pointee.readable { stepUpstreamHandshake(u) }
+    case .idle:
+      // Nothing is due on it: it is being closed, or its peer is confused.
+      if u.pointee.readable { closeIdleConnection(u) }
+    case .active:
+      if readiness.contains(.writable) {
+        upstreamWritable(u)
+        guard u.pointee.slot.isLive, u.pointee.state == .active else { return }
+      }
+      if u.pointee.readable { pumpUpstream(u) }
+    }
+  }
+
+  private func upstreamWritable(_ u: UnsafeMutablePointer<UpstreamConnection>) {
+    if !u.pointee.output.isEmpty {
+      let result = u.pointee.output.flush(u.pointee.fd)
+      if result < 0 { return upstreamBroke(u, "the backend closed the connection") }
+      if result == 0 { return }
+    }
+    guard let x = u.pointee.exchange, let d = x.pointee.downstream else { return }
+    if d.pointee.state == .tunnel { return tunnelUp(d) }
+    guard !x.pointee.requestSent, d.pointee.sent < d.pointee.requestEnd else { return }
+    forwardRequest(x, u)
+    guard d.pointee.slot.isLive, d.pointee.state == .exchange else { return }
+    armForState(d)
+    pump(d)
+  }
+
+  func stepUpstreamHandshake(_ u: UnsafeMutablePointer<UpstreamConnection>) {
+    guard let session = u.pointee.session else { return }
+    while true {
+      if !u.pointee.parkedInput.isEmpty {
+        let bytes = u.pointee.parkedInput.bytes
+        pipe.setInput(bytes.baseAddress, bytes.count)
+      } else if u.pointee.readable {
+        let n = Sys.recv(u.pointee.fd, pipe.receiveBuffer, RecordPipe.inputCapacity)
+        if n < RecordPipe.inputCapacity { u.pointee.readable = false }
+        if n <= 0, n != Sys.wouldBlock { return connectFailed(u, "closed during the TLS handshake") }
+        pipe.setInput(pipe.receiveBuffer, max(0, n))
+      }
+      let step = session.handshake()
+      u.pointee.parkedInput.keep(pipe.unreadInput)
+      pipe.setInput(nil, 0)
+      guard flushUpstreamPipe(u) else { return connectFailed(u, "closed during the TLS handshake") }
+      switch step {
+      case .complete:
+        u.pointee.state = .active
+        guard let x = u.pointee.exchange else { return closeUpstream(u) }
+        if let timeouts = x.pointee.service?.pointee.timeouts { arm(u, timeouts.responseHeadMilliseconds) }
+        return forwardRequest(x, u)
+      case .wantRead where u.pointee.readable: continue
+      case .wantRead, .wantWrite: return
+      case .closed, .failed: return connectFailed(u, "TLS: " + Failure.take(session))
+      }
+    }
+  }
+
+  /// Receives at most `capacity` bytes of plaintext: how many, 0 at the end, or a negative error.
+  func receiveUpstream(
+    _ u: UnsafeMutablePointer<UpstreamConnection>, _ buffer: UnsafeMutablePointer<UInt8>, _ capacity: Int
+  ) -> Int {
+    guard let session = u.pointee.session else {
+      guard u.pointee.readable else { return u.pointee.sawEnd ? 0 : Sys.wouldBlock }
+      let n = Sys.recv(u.pointee.fd, buffer, capacity)
+      if n < capacity { u.pointee.readable = false }
+      if n == 0 { u.pointee.sawEnd = true }
+      return n
+    }
+    return decryptUpstream(u, session, buffer, capacity)
+  }
+
+  private func decryptUpstream(
+    _ u: UnsafeMutablePointer<UpstreamConnection>, _ session: Session, _ buffer: UnsafeMutablePointer<UInt8>,
+    _ capacity: Int
+  ) -> Int {
+    defer {
+      u.pointee.parkedInput.keep(pipe.unreadInput)
+      pipe.setInput(nil, 0)
+    }
+    var total = 0
+    pipe.setInput(u.pointee.parkedInput.bytes.baseAddress, u.pointee.parkedInput.bytes.count)
+    while total < capacity {
+      if pipe.unreadInput.isEmpty, !session.hasPending {
+        guard u.pointee.readable, total == 0 else { break }
+        let n = Sys.recv(u.pointee.fd, pipe.receiveBuffer, RecordPipe.inputCapacity)
+        if n < RecordPipe.inputCapacity { u.pointee.readable = false }
+        // Without a close notification the stream has been cut off (RFC 8446 §6.1).
+        if n == 0 { return -1 }
+        guard n > 0 else { return n }
+        pipe.setInput(pipe.receiveBuffer, n)
+      }
+      switch session.read(into: buffer + total, capacity: capacity - total) {
+      case .bytes(let n): total += n
+      case .wantRead: if !pipe.unreadInput.isEmpty { return total > 0 ? total : Sys.wouldBlock }
+      case .closed:
+        u.pointee.sawEnd = true
+        return total
+      case .failed:
+        Failure.clear()
+        return total > 0 ? total : -1
+      }
+    }
+    return total > 0 ? total : (u.pointee.sawEnd ? 0 : Sys.wouldBlock)
+  }
+
+  /// Keeps a connection for the next request.
+  func keepIdle(_ u: UnsafeMutablePointer<UpstreamConnection>) {
+    guard let pool = u.pointee.pool else { return closeUpstream(u) }
+    let room = pool._withUnsafeGuaranteedRef { $0.idleCount < BackendPool.maximumIdle && !$0.isRetired }
+    guard room, !isDraining, !u.pointee.sawEnd else { return closeUpstream(u) }
+    u.pointee.state = .idle
+    u.pointee.exchange = nil
+    if let buffer = u.pointee.buffer {
+      buffers.release(buffer)
+      u.pointee.buffer = nil
+    }
+    u.pointee.end = 0
+    u.pointee.searched = 0
+    pool._withUnsafeGuaranteedRef { $0.push(u) }
+    arm(u, pool._withUnsafeGuaranteedRef { $0.keepAliveMilliseconds })
+  }
+
+  func closeIdleConnection(_ u: UnsafeMutablePointer<UpstreamConnection>) {
+    u.pointee.pool?._withUnsafeGuaranteedRef { $0.remove(u) }
+    closeUpstream(u)
+  }
+
+  /// Closes the connections that wait on a backend that is no longer used; those at work close when they are done.
+  func closeIdle(of pool: BackendPool) {
+    pool.isRetired = true
+    while let u = pool.firstIdle { closeIdleConnection(u) }
+  }
+
+  /// Frees everything that belongs to a connection which is in no list.
+  func closeUpstream(_ u: UnsafeMutablePointer<UpstreamConnection>) {
+    guard u.pointee.slot.isLive else { return }
+    Sys.close(u.pointee.fd)
+    u.pointee.session?.free()
+    u.pointee.session = nil
+    u.pointee.parkedInput.free()
+    u.pointee.output.free()
+    if let buffer = u.pointee.buffer {
+      buffers.release(buffer)
+      u.pointee.buffer = nil
+    }
+    u.pointee.pool?.release()
+    u.pointee.pool = nil
+    wheel.remove(timer(u))
+    upstreams.release(u)
+  }
+
+  func upstreamTimeout(_ u: UnsafeMutablePointer<UpstreamConnection>) {
+    switch u.pointee.state {
+    case .idle: closeIdleConnection(u)
+    case .connecting, .handshaking: connectFailed(u, "connect timed out")
+    case .active:
+      guard let x = u.pointee.exchange else { return closeUpstream(u) }
+      reportBroken(
+        u, x.pointee.headDone ? "no byte within the time limit" : "no response within the time limit")
+      if x.pointee.responseStarted { return breakOff(x) }
+      failExchange(x, .backendTimeout)
+    }
+  }
+
+  func reportBroken(_ u: UnsafeMutablePointer<UpstreamConnection>, _ reason: String) {
+    guard let pool = u.pointee.pool else { return }
+    shared.report(.backendFailed(backend: pool._withUnsafeGuaranteedRef { $0.settings.key }, reason: reason))
+  }
+}

@@ -1,0 +1,43 @@
+public import Synchronization
+
+/// What all threads know of one backend: its health, written by the checker, and its load, written by the workers.
+///
+/// It outlives configurations: a reload that keeps the backend keeps this object.
+public final class BackendStatus: Sendable {
+  /// Whether requests are sent to a backend.
+  public enum Health: UInt8, Sendable, AtomicRepresentable {
+    /// Not checked yet: used as if healthy, so that a start does not wait for the first check.
+    case unknown
+    /// Ready.
+    case healthy
+    /// Not ready: no request is sent to it.
+    case unhealthy
+  }
+
+  /// The service and the address, for messages.
+  public let name: String
+  private let healthValue = Atomic<Health>(.unknown)
+  private let inFlightValue = Atomic<Int>(0)
+
+  /// A backend that nothing is known of.
+  public init(name: String) { self.name = name }
+
+  /// The health as last published.
+  public var health: Health {
+    get { healthValue.load(ordering: .relaxed) }
+    set { healthValue.store(newValue, ordering: .relaxed) }
+  }
+
+  /// Exchanges under way on all workers.
+  @inlinable
+  public var inFlight: Int { _inFlight }
+
+  @usableFromInline
+  var _inFlight: Int { inFlightValue.load(ordering: .relaxed) }
+
+  /// Counts one exchange more.
+  public func begin() { inFlightValue.wrappingAdd(1, ordering: .relaxed) }
+
+  /// Counts one exchange less.
+  public func end() { inFlightValue.wrappingSubtract(1, ordering: .relaxed) }
+}
