@@ -19,7 +19,7 @@ public struct Profile: Sendable, Equatable {
       + "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384",
     cipherSuites: "TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_256_GCM_SHA384",
     groups: ["X25519MLKEM768", "X25519", "P-256", "P-384"],
-    applicationProtocols: ["http/1.1"])
+    applicationProtocols: ["http/1.1", "http/1.0"])
 
   /// As `modern`, and CBC suites with forward secrecy for old TLS 1.2 clients.
   public static let compatible = Profile(
@@ -28,10 +28,10 @@ public struct Profile: Sendable, Equatable {
       + ":ECDHE-ECDSA-AES128-SHA256:ECDHE-RSA-AES128-SHA256:ECDHE-ECDSA-AES128-SHA:ECDHE-RSA-AES128-SHA"
       + ":ECDHE-ECDSA-AES256-SHA384:ECDHE-RSA-AES256-SHA384:ECDHE-ECDSA-AES256-SHA:ECDHE-RSA-AES256-SHA",
     cipherSuites: modern.cipherSuites, groups: modern.groups + ["P-521"],
-    applicationProtocols: ["http/1.1"])
+    applicationProtocols: ["http/1.1", "http/1.0"])
 
   /// TLS 1.3 only.
   public static let restricted = Profile(
     allowsTLS12: false, cipherList: modern.cipherList, cipherSuites: modern.cipherSuites,
-    groups: modern.groups, applicationProtocols: ["http/1.1"])
+    groups: modern.groups, applicationProtocols: ["http/1.1", "http/1.0"])
 }

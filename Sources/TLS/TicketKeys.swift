@@ -56,7 +56,8 @@ enum TicketCallback {
         let keys = ContextData.of(SSL_get_SSL_CTX(ssl))?.tickets
       else { return -1 }
       return encrypt == 1
-        ? TicketCallback.seal(keys, name, iv, cipher, mac) : TicketCallback.open(keys, name, iv, cipher, mac)
+        ? TicketCallback.seal(keys, name, iv, cipher, mac)
+        : TicketCallback.open(keys, name, iv, cipher, mac, isSingleUse: SSL_version(ssl) == TLS1_3_VERSION)
     }
   }
 
@@ -73,13 +74,14 @@ enum TicketCallback {
 
   private static func open(
     _ keys: TicketKeys, _ name: UnsafeMutablePointer<UInt8>, _ iv: UnsafeMutablePointer<UInt8>,
-    _ context: OpaquePointer, _ mac: OpaquePointer
+    _ context: OpaquePointer, _ mac: OpaquePointer, isSingleUse: Bool
   ) -> Int32 {
     guard let (key, isOld) = keys.find(name) else { return 0 }
     guard EVP_DecryptInit_ex2(context, cipher, key.cipher, iv, nil) == 1, setKey(mac, key.mac) else {
       return -1
     }
-    return isOld ? 2 : 1
+    // A TLS 1.3 client uses a ticket once (RFC 8446 §C.4): each resumption brings the next one.
+    return isOld || isSingleUse ? 2 : 1
   }
 
   private static func setKey(_ mac: OpaquePointer, _ key: [UInt8]) -> Bool {

@@ -1,0 +1,280 @@
+internal import EventLoop
+internal import HTTP
+internal import OS
+internal import TLS
+
+/// One connection of the control loop, and the job it is doing.
+final class Connection {
+  private enum State { case resolving, connecting, tunnelling, handshaking, exchanging, idle, closed }
+
+  let index: UInt32
+  let key: String
+  var deadline: UInt64
+  private unowned let loop: ControlLoop
+  private let via: URL?
+  private var job: Job?
+  private var state = State.resolving
+  private var fd: Int32 = -1
+  private var session: Session?
+  private var addresses: [SocketAddress] = []
+  private var lastFailure = "no address"
+  private var outgoing: [UInt8] = []
+  private var incoming: [UInt8] = []
+  private var sawEnd = false
+  private var reader = ResponseReader()
+  /// A response has been read on it before: its peer may have closed it meanwhile.
+  private var isReused = false
+
+  init(loop: ControlLoop, index: UInt32, job: Job, key: String, via: URL?, deadline: UInt64) {
+    self.loop = loop
+    self.index = index
+    self.job = job
+    self.key = key
+    self.via = via
+    self.deadline = deadline
+  }
+
+  // MARK: Connecting
+
+  /// Tries the addresses in order: the next one when one fails.
+  func connect(to addresses: [SocketAddress]) {
+    self.addresses = addresses
+    connectNext()
+  }
+
+  private func connectNext() {
+    closeSocket()
+    while !addresses.isEmpty {
+      var address = addresses.removeFirst()
+      let socket = Sys.socket(family: address.family)
+      guard socket >= 0 else {
+        lastFailure = SystemError(call: "socket", code: Int32(-socket)).description
+        continue
+      }
+      fd = Int32(socket)
+      Sys.setNoDelay(fd)
+      let result = Sys.connect(fd, &address)
+      if result == 0 || result == Sys.inProgress, loop.register(fd, self) {
+        state = .connecting
+        return
+      }
+      lastFailure =
+        SystemError(call: "connect", code: Int32(-result), subject: address.description).description
+      closeSocket()
+    }
+    fail(.connect, lastFailure)
+  }
+
+  private func connected() {
+    let error = Sys.socketError(fd)
+    guard error == 0 else {
+      lastFailure = SystemError(call: "connect", code: error).description
+      return connectNext()
+    }
+    guard let job else { return close() }
+    if case .connectOnly = job.goal { return succeed(.connected) }
+    if let via, job.url.scheme == .https {
+      state = .tunnelling
+      let authority = "\(job.url.host):\(job.url.port)"
+      reader = ResponseReader(method: "CONNECT", maximumBodyBytes: 0)
+      outgoing = Array("CONNECT \(authority) HTTP/1.1\r\nHost: \(authority)\r\n\r\n".utf8)
+      _ = via
+      return flush()
+    }
+    secure(job)
+  }
+
+  private func secure(_ job: Job) {
+    guard job.url.scheme == .https else { return begin(job) }
+    do throws(ContextError) {
+      let context = try loop.context(for: job)
+      guard let session = Session(client: context, host: job.url.host, pipe: loop.pipe) else {
+        return fail(.tls, Failure.take())
+      }
+      self.session = session
+    } catch { return fail(.tls, error.description) }
+    state = .handshaking
+    handshake()
+  }
+
+  private func handshake() {
+    guard let session else { return }
+    switch session.handshake() {
+    case .complete:
+      takeRecords()
+      guard let job else { return close() }
+      if case .handshake = job.goal { return succeed(.peerChain(session.peerChain)) }
+      begin(job)
+    case .wantRead, .wantWrite: takeRecords()
+    case .closed, .failed:
+      // The alert that tells the peer why.
+      takeRecords()
+      flush()
+      return fail(.tls, Failure.take(session))
+    }
+    flush()
+  }
+
+  // MARK: The exchange
+
+  func reuse(for job: Job, deadline: UInt64) {
+    self.job = job
+    self.deadline = deadline
+    isReused = true
+    begin(job)
+  }
+
+  private func begin(_ job: Job) {
+    guard case .request(let request) = job.goal else { return }
+    state = .exchanging
+    reader = ResponseReader(method: request.method, maximumBodyBytes: job.options.maximumBodyBytes)
+    let bytes = RequestWriter.bytes(
+      request, keepsAlive: job.options.keepsAlive, absolute: via != nil && request.url.scheme == .http)
+    if let session {
+      var at = 0
+      while at < bytes.count {
+        let n = min(bytes.count - at, Session.maximumWrite)
+        let written = bytes.withUnsafeBytes { $0.baseAddress.map { session.write($0 + at, n) } ?? false }
+        takeRecords()
+        guard written else { return fail(.tls, Failure.take()) }
+        at += n
+      }
+    } else {
+      outgoing += bytes
+    }
+    flush()
+  }
+
+  func event(_ readiness: Readiness) {
+    if state == .connecting {
+      if !readiness.isDisjoint(with: [.writable, .error, .hangup]) { connected() }
+      return
+    }
+    if readiness.contains(.writable) { flush() }
+    if state != .closed, !readiness.isDisjoint(with: [.readable, .peerClosed, .hangup, .error]) { receive() }
+  }
+
+  private func flush() {
+    while !outgoing.isEmpty, fd >= 0 {
+      let n = outgoing.withUnsafeBytes { raw in raw.baseAddress.map { Sys.send(fd, $0, raw.count) } ?? 0 }
+      if n == Sys.wouldBlock { return }
+      // A server may answer and close before it has read everything: what it said counts.
+      guard n > 0 else { return outgoing.removeAll() }
+      outgoing.removeFirst(n)
+    }
+  }
+
+  private func takeRecords() {
+    outgoing += loop.pipe.output
+    loop.pipe.clearOutput()
+  }
+
+  private func receive() {
+    while state != .closed, fd >= 0 {
+      let n = Sys.recv(fd, loop.pipe.receiveBuffer, RecordPipe.inputCapacity)
+      if n == Sys.wouldBlock { return }
+      if n <= 0 { return ended(clean: n == 0) }
+      let bytes = UnsafeRawBufferPointer(start: loop.pipe.receiveBuffer, count: n)
+      if session == nil {
+        incoming += bytes
+        interpret()
+      } else {
+        loop.pipe.setInput(bytes.baseAddress, n)
+        decrypt()
+        loop.pipe.setInput(nil, 0)
+      }
+    }
+  }
+
+  private func decrypt() {
+    guard let session else { return }
+    if state == .handshaking { handshake() }
+    while state == .exchanging || state == .idle {
+      let result = withUnsafeTemporaryAllocation(byteCount: 16_384, alignment: 16) { buffer in
+        guard let base = buffer.baseAddress else { return Session.ReadResult.failed }
+        let result = session.read(into: base, capacity: buffer.count)
+        if case .bytes(let n) = result { incoming += UnsafeRawBufferPointer(start: base, count: n) }
+        return result
+      }
+      switch result {
+      case .bytes: interpret()
+      case .wantRead: return
+      case .closed: return ended(clean: true)
+      case .failed:
+        Failure.clear()
+        return ended(clean: false)
+      }
+    }
+  }
+
+  private func interpret() {
+    guard state == .exchanging || state == .tunnelling else { return close() }
+    switch reader.read(&incoming, &loop.fields) {
+    case .more: return
+    case .failed(let kind, let reason): fail(kind, reason)
+    case .complete(let response, let keepsAlive):
+      if state == .tunnelling {
+        guard (200..<300).contains(response.status), let job else {
+          return fail(.connect, "the proxy answered CONNECT with \(response.status)")
+        }
+        return secure(job)
+      }
+      finish(response, keepsAlive)
+    }
+  }
+
+  private func ended(clean: Bool) {
+    if state == .exchanging, let response = reader.end(clean: clean) { return finish(response, false) }
+    if state == .idle { return close() }
+    if state == .connecting { return connectNext() }
+    let when = state == .handshaking ? "during the TLS handshake" : "before the response was complete"
+    fail(state == .handshaking ? .tls : .dropped, "connection closed \(when)")
+  }
+
+  // MARK: Ends
+
+  private func finish(_ response: Response, _ keepsAlive: Bool) {
+    guard let job else { return close() }
+    self.job = nil
+    if keepsAlive, job.options.keepsAlive, incoming.isEmpty {
+      state = .idle
+      loop.keep(self, job)
+    } else {
+      self.job = job
+      close()
+    }
+    job.finish(.success(.response(response)))
+  }
+
+  private func succeed(_ success: Job.Success) {
+    let done = job
+    close()
+    done?.finish(.success(success))
+  }
+
+  func fail(_ kind: HTTPClientError.Kind, _ reason: String) {
+    let failed = job
+    close()
+    failed?.finish(.failure(HTTPClientError(kind, reason)))
+  }
+
+  func timedOut() {
+    if state == .idle { return close() }
+    fail(.timeout, "no complete response within the deadline")
+  }
+
+  func close() {
+    guard state != .closed else { return }
+    state = .closed
+    closeSocket()
+    loop.forget(self, job)
+    job = nil
+  }
+
+  private func closeSocket() {
+    session?.free()
+    session = nil
+    if fd >= 0 { Sys.close(fd) }
+    fd = -1
+  }
+}

@@ -1,0 +1,164 @@
+internal import EventLoop
+public import HTTP
+public import OS
+public import TLS
+internal import Synchronization
+
+/// The control plane's HTTP/1.1 client: ACME, health checks, proofs of what our own listeners present.
+///
+/// It does not follow redirects, keep cookies, decode content codings or repeat anything: whoever calls decides.
+/// All sockets live on one control loop and never block; the `async` face gives deadlines and cancellation.
+public final class HTTPClient: Sendable {
+  private let loop: ControlLoop
+
+  /// Starts the control loop. Throws when the system has no room for it, or a root does not parse.
+  public init(environment: [String: String] = [:]) throws(HTTPClientError) {
+    do throws(SystemError) {
+      loop = try ControlLoop(proxy: ProxyRules(environment: environment))
+      try loop.start()
+    } catch { throw HTTPClientError(.connect, error.description) }
+  }
+
+  deinit { loop.stop() }
+
+  /// How one request is made.
+  public struct Options: Sendable {
+    /// Whom to trust; nil for the system's roots. Only for https.
+    public var context: ClientContext?
+    /// Connect here instead of to the URL's host; SNI, verification and Host stay those of the URL.
+    public var address: SocketAddress?
+    /// From call to complete response, in milliseconds.
+    public var deadlineMilliseconds: UInt64
+    /// The largest content accepted, in bytes.
+    public var maximumBodyBytes: Int
+    /// Whether the connection is kept for the next request to the same origin.
+    public var keepsAlive: Bool
+
+    /// Options with their defaults: 30 s and 1 MiB, connections kept.
+    public init(
+      context: ClientContext? = nil, address: SocketAddress? = nil, deadlineMilliseconds: UInt64 = 30_000,
+      maximumBodyBytes: Int = 1 << 20, keepsAlive: Bool = true
+    ) {
+      self.context = context
+      self.address = address
+      self.deadlineMilliseconds = deadlineMilliseconds
+      self.maximumBodyBytes = maximumBodyBytes
+      self.keepsAlive = keepsAlive
+    }
+  }
+
+  /// Sends a request and returns the whole response, whatever its status.
+  public func send(_ request: Request, _ options: Options = Options()) async throws(HTTPClientError)
+    -> Response
+  {
+    switch try await perform(.request(request), request.url, options) {
+    case .response(let response): return response
+    case .peerChain, .connected: throw HTTPClientError(.malformed, "no response")
+    }
+  }
+
+  /// The certificate chain, DER and leaf first, that a TLS server presents for a name. It is not verified.
+  public func peerChain(
+    at address: SocketAddress, serverName: String, deadlineMilliseconds: UInt64
+  ) async throws(HTTPClientError) -> [[UInt8]] {
+    let context: ClientContext
+    do throws(ContextError) {
+      context = try ClientContext(trust: .init(system: false, verifies: false))
+    } catch { throw HTTPClientError(.tls, error.description) }
+    guard
+      let url = URL(
+        "https://\(serverName.contains(":") ? "[\(serverName)]" : serverName):\(max(1, address.port))/")
+    else { throw HTTPClientError(.malformed, "not a server name: \(serverName)") }
+    let options = Options(
+      context: context, address: address, deadlineMilliseconds: deadlineMilliseconds, keepsAlive: false)
+    switch try await perform(.handshake, url, options) {
+    case .peerChain(let chain): return chain
+    case .response, .connected: return []
+    }
+  }
+
+  /// Succeeds when a TCP connection can be made.
+  public func connect(
+    to address: SocketAddress, deadlineMilliseconds: UInt64
+  ) async throws(HTTPClientError) {
+    guard let url = URL("http://backend/") else { return }
+    let options = Options(address: address, deadlineMilliseconds: deadlineMilliseconds, keepsAlive: false)
+    _ = try await perform(.connectOnly, url, options)
+  }
+
+  private func perform(
+    _ goal: Job.Goal, _ url: URL, _ options: Options
+  ) async throws(HTTPClientError) -> Job.Success {
+    let job = Job(goal: goal, url: url, options: options)
+    let loop = loop
+    let result = await withTaskCancellationHandler {
+      await withCheckedContinuation {
+        (done: CheckedContinuation<Result<Job.Success, HTTPClientError>, Never>) in
+        job.begin(done)
+        loop.mailbox.post(.start(job))
+      }
+    } onCancel: {
+      loop.mailbox.post(.cancel(job))
+    }
+    return try result.get()
+  }
+}
+
+/// A request got no response.
+public struct HTTPClientError: Error, Equatable, CustomStringConvertible, Sendable {
+  /// What went wrong.
+  public enum Kind: String, Sendable {
+    case resolve, connect, tls, dropped, timeout, tooLarge, malformed, cancelled
+  }
+  /// What went wrong.
+  public let kind: Kind
+  /// Why, in words.
+  public let reason: String
+
+  init(_ kind: Kind, _ reason: String) {
+    self.kind = kind
+    self.reason = reason
+  }
+
+  /// Kind and reason in one line.
+  public var description: String { "\(kind.rawValue): \(reason)" }
+}
+
+/// One thing asked of the control loop; answered exactly once.
+final class Job: Sendable {
+  enum Goal: Sendable {
+    case request(Request)
+    case handshake
+    case connectOnly
+  }
+
+  enum Success: Sendable {
+    case response(Response)
+    case peerChain([[UInt8]])
+    case connected
+  }
+
+  typealias Continuation = CheckedContinuation<Result<Success, HTTPClientError>, Never>
+
+  let goal: Goal
+  let url: URL
+  let options: HTTPClient.Options
+  private let continuation = Mutex<Continuation?>(nil)
+
+  init(goal: Goal, url: URL, options: HTTPClient.Options) {
+    self.goal = goal
+    self.url = url
+    self.options = options
+  }
+
+  func begin(_ continuation: Continuation) { self.continuation.withLock { $0 = continuation } }
+
+  func finish(_ result: Result<Success, HTTPClientError>) {
+    let waiting = continuation.withLock { held in
+      let waiting = held
+      held = nil
+      return waiting
+    }
+    waiting?.resume(returning: result)
+  }
+}

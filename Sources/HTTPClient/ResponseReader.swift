@@ -1,0 +1,122 @@
+internal import HTTP
+
+/// Gathers one response from bytes as they come. Sans-I/O.
+struct ResponseReader {
+  enum Outcome {
+    case more
+    case complete(Response, keepsAlive: Bool)
+    case failed(HTTPClientError.Kind, String)
+  }
+
+  /// The largest response head, in bytes.
+  static let maximumHeadBytes = 64 * 1024
+
+  private let method: Method
+  private let isConnect: Bool
+  private let maximumBodyBytes: Int
+  private var searched = 0
+  private var head: ResponseHead?
+  private var response = Response(status: 0)
+  private var left: UInt64 = 0
+  private var chunks = ChunkedFraming()
+
+  init(method: String = "GET", maximumBodyBytes: Int = 0) {
+    self.method = method == "HEAD" ? .head : .other
+    isConnect = method == "CONNECT"
+    self.maximumBodyBytes = maximumBodyBytes
+  }
+
+  /// Consumes what it can of `bytes`.
+  mutating func read(_ bytes: inout [UInt8], _ fields: inout FieldSection) -> Outcome {
+    while head == nil {
+      if let outcome = readHead(&bytes, &fields) { return outcome }
+    }
+    return readBody(&bytes)
+  }
+
+  /// The connection has ended: the response, if that is how it ends properly.
+  mutating func end(clean: Bool) -> Response? {
+    guard let head, head.framing == .untilClose, clean else { return nil }
+    return response
+  }
+
+  private mutating func readHead(_ bytes: inout [UInt8], _ fields: inout FieldSection) -> Outcome? {
+    var parsed = ResponseHead()
+    let outcome: Outcome? = bytes.withUnsafeBufferPointer { buffer in
+      guard let base = buffer.baseAddress, buffer.count > 0 else { return .more }
+      switch HeadEnd.find(base, count: buffer.count, from: searched) {
+      case .bareLineFeed: return .failed(.malformed, "\(ParseError.bareLineFeed.reason)")
+      case .incomplete(let resume):
+        searched = resume
+        return buffer.count > Self.maximumHeadBytes ? .failed(.tooLarge, "response head too large") : .more
+      case .found(let length):
+        let error = ResponseHead.parse(base, count: length, method: method, fields: &fields, into: &parsed)
+        if let error { return .failed(.malformed, "\(error.reason)") }
+        return take(parsed, base, fields)
+      }
+    }
+    if let outcome { return outcome }
+    bytes.removeFirst(parsed.length)
+    searched = 0
+    return nil
+  }
+
+  private mutating func take(
+    _ parsed: ResponseHead, _ base: UnsafePointer<UInt8>, _ fields: borrowing FieldSection
+  ) -> Outcome? {
+    guard !parsed.isInterim else { return nil }
+    guard parsed.status != 101 else { return .failed(.malformed, "unexpected 101") }
+    func text(_ start: UInt32, _ count: UInt32) -> String {
+      String(decoding: UnsafeBufferPointer(start: base + Int(start), count: Int(count)), as: UTF8.self)
+    }
+    response = Response(status: parsed.status)
+    for i in 0..<fields.count {
+      let line = fields.lines[i]
+      response.fields.add(text(line.nameStart, line.nameLength), text(line.valueStart, line.valueLength))
+    }
+    head = parsed
+    if isConnect, (200..<300).contains(parsed.status) { head?.framing = .none }
+    if case .length(let length) = parsed.framing, !isConnect {
+      left = length
+      if length > UInt64(maximumBodyBytes) { return .failed(.tooLarge, "content of \(length) bytes") }
+    }
+    return nil
+  }
+
+  private mutating func readBody(_ bytes: inout [UInt8]) -> Outcome {
+    guard let head else { return .more }
+    switch head.framing {
+    case .none: return .complete(response, keepsAlive: head.keepsAlive)
+    case .length:
+      let n = Int(min(UInt64(bytes.count), left))
+      response.body += bytes[..<n]
+      bytes.removeFirst(n)
+      left -= UInt64(n)
+      return left == 0 ? .complete(response, keepsAlive: head.keepsAlive) : .more
+    case .untilClose:
+      response.body += bytes
+      bytes.removeAll()
+      return response.body.count > maximumBodyBytes ? .failed(.tooLarge, "content too large") : .more
+    case .chunked: return readChunks(&bytes, head)
+    }
+  }
+
+  private mutating func readChunks(_ bytes: inout [UInt8], _ head: ResponseHead) -> Outcome {
+    var body: [UInt8] = []
+    let outcome = bytes.withUnsafeBufferPointer { buffer -> ChunkedFraming.Outcome in
+      guard let base = buffer.baseAddress else { return .more }
+      return chunks.scan(base, buffer.count) { at, n in body += buffer[at..<at + n] }
+    }
+    response.body += body
+    if response.body.count > maximumBodyBytes { return .failed(.tooLarge, "content too large") }
+    switch outcome {
+    case .more:
+      bytes.removeAll()
+      return .more
+    case .end(let n):
+      bytes.removeFirst(n)
+      return .complete(response, keepsAlive: head.keepsAlive)
+    case .failed(let error): return .failed(.malformed, "\(error.reason)")
+    }
+  }
+}
