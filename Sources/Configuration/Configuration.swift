@@ -1,0 +1,46 @@
+// Configuration: certd.yaml as typed values.
+//
+// It does not read files, resolve names, load keys, look at the clock or know the modules that it configures:
+// bytes come in, values or errors go out, and the same bytes always give the same answer.
+// It promises that any bytes are survived; that an unknown, misplaced, doubled or malformed key is an error
+// with its line and column; that every error of a file is told at once; that the parser, the reference in
+// docs/configuration.md and the JSON Schema come from one table and cannot disagree.
+
+/// Everything that an operator can decide, checked and complete: each key that was not written has its default.
+public struct Configuration: Sendable, Equatable {
+  /// The name of the file that this was read from, for later errors; `command line` without a file.
+  public var file: String
+  /// Directory of the certificate store; nil when the command line or the installation decides.
+  public var store: String?
+  /// Worker threads; nil for one per processor that the process may use.
+  public var workers: Int?
+  /// What is logged, and where.
+  public var log: LogSettings
+  /// How certificates are obtained.
+  public var acme: ACMESettings
+  /// Certificates that are named one by one: files, and managed ones that differ from the rule.
+  public var certificates: [CertificateEntry]
+  /// Listening addresses.
+  public var listeners: [Listener]
+  /// Peers whose `X-Forwarded-*` and `Forwarded` fields are believed.
+  public var trustedProxies: [AddressRange]
+  /// Which forwarding fields are sent to backends.
+  public var forwarding: Forwarding
+  /// Field changes for every route; a route's own come after them.
+  public var headers: HeaderEdits
+  /// Which requests go where.
+  public var routes: [Route]
+  /// Groups of backends, in the order of the file.
+  public var services: [Service]
+  /// Sizes, counts and times that protect the process.
+  public var limits: Limits
+
+  /// The service of that name.
+  public func service(named name: String) -> Service? { services.first { $0.name == name } }
+
+  /// An error about a value of this configuration that only shows once it is put to use.
+  public func error(at origin: Origin, _ message: String, hint: String? = nil) -> ConfigurationError {
+    ConfigurationError(
+      file: file, position: origin.position, path: origin.path, message: message, hint: hint)
+  }
+}

@@ -1,0 +1,65 @@
+/// Checks of values against each other, once each is right by itself.
+extension Configuration {
+  func crossCheck(_ report: Report, _ top: Section) {
+    // A stand-in for a wrong value must not be blamed as well, except that names can always be compared.
+    let isSound = !report.hasErrors
+    if isSound || top.members("services").count == services.count { checkRoutes(report) }
+    guard isSound else { return }
+    checkListeners(report)
+    checkCertificates(report)
+    if case .file(let path) = log.access, path.hasSuffix("/") {
+      report.error(top.section("log").origin(of: "access"), "is a directory", "name a file")
+    }
+  }
+
+  private func checkRoutes(_ report: Report) {
+    let names = services.map(\.name)
+    var used: Set<String> = []
+    var taken: [String: Origin] = [:]
+    for route in routes {
+      if names.contains(route.service.value) {
+        used.insert(route.service.value)
+      } else {
+        let hint = Nearest.hint(for: route.service.value, among: names)
+        report.error(
+          route.service.origin, "there is no service \(quoted(route.service.value))",
+          hint ?? (names.isEmpty ? "describe it under services" : "known: \(alternatives(names))"))
+      }
+      for host in route.hosts {
+        for path in route.paths {
+          let pair = "\(host.value) \(path.value)"
+          if let other = taken[pair] {
+            let place =
+              other.path == route.origin.path
+              ? "stands twice in this route"
+              : "is already routed by \(other.path) in line \(other.position.line)"
+            report.error(route.origin, "\(pair) \(place)")
+          }
+          taken[pair] = route.origin
+        }
+      }
+    }
+    for service in services where !used.contains(service.name) {
+      report.warning(service.origin, "no route leads to this service")
+    }
+  }
+
+  private func checkListeners(_ report: Report) {
+    let speaksTLS = listeners.contains { $0.tls != .off }
+    for listener in listeners where listener.redirectsToHTTPS && !speaksTLS {
+      report.error(listener.origin, "there is no TLS listener to redirect to", "add one, or remove redirect")
+    }
+  }
+
+  private func checkCertificates(_ report: Report) {
+    // The issuer that stands in when none is written counts only once a certificate needs it.
+    if !acme.agreesToTerms, let issuer = acme.issuers.first(where: { $0.isPublic }),
+      !issuer.origin.path.isEmpty
+    {
+      report.add([agreementError(issuer)])
+    }
+    let hasFiles = certificates.contains { if case .files = $0 { true } else { false } }
+    // With files around, which hosts they cover is only known once they are loaded.
+    report.add(managedCertificates(covered: { _ in hasFiles }).errors)
+  }
+}

@@ -1,0 +1,102 @@
+/// What `certd run` can be told by flags alone.
+public struct InlineOptions: Sendable {
+  /// `--domain`: hosts to serve; none for every host.
+  public var domains: [String]
+  /// `--backend`: servers behind them.
+  public var backends: [String]
+  /// `--kind`: what the backends are.
+  public var kind: String?
+  /// `--email`: contact for the CA.
+  public var email: String?
+  /// `--agree-tos`.
+  public var agreesToTerms = false
+  /// `--issuer`: a preset's name, or the URL of an ACME directory.
+  public var issuer: String?
+  /// `--acme-root`: PEM files of roots trusted for that directory.
+  public var roots: [String] = []
+  /// `--https-address`.
+  public var httpsAddress = ":443"
+  /// `--http-address`: redirects and answers challenges; nil for none.
+  public var httpAddress: String? = ":80"
+  /// `--store`.
+  public var store: String?
+
+  /// Options that the caller fills in.
+  public init(domains: [String] = [], backends: [String] = []) {
+    self.domains = domains
+    self.backends = backends
+  }
+}
+
+extension Configuration {
+  /// The same value that a file with these settings would give; errors name the flags.
+  /// Relative paths start from `baseDirectory`.
+  public static func inline(
+    _ options: InlineOptions, baseDirectory: String
+  ) throws(ConfigurationErrors) -> Reading {
+    let report = Report(file: "command line", baseDirectory: baseDirectory)
+    do throws(ConfigurationErrors) {
+      return try read(tree(options), report)
+    } catch {
+      throw ConfigurationErrors(
+        errors: error.errors.map { naming(flagOf: $0) }, omitted: error.omitted)
+    }
+  }
+
+  private static func tree(_ options: InlineOptions) -> YAMLNode {
+    var acme: [(String, YAMLNode)] = [("agree_tos", scalar(options.agreesToTerms ? "true" : "false"))]
+    if let email = options.email { acme.append(("email", scalar(email))) }
+    if let issuer = options.issuer {
+      let roots = list(options.roots)
+      let isURL = issuer.contains("://")
+      let section = mapping([(isURL ? "directory" : "name", scalar(issuer)), ("roots", roots)])
+      acme.append(("issuers", sequence([isURL || !options.roots.isEmpty ? section : scalar(issuer)])))
+    }
+    var listeners = [mapping([("address", scalar(options.httpsAddress))])]
+    if let address = options.httpAddress {
+      listeners.append(mapping([("address", scalar(address)), ("redirect", scalar("https"))]))
+      acme.append(("http01", mapping([("address", scalar(address))])))
+    }
+    var service: [(String, YAMLNode)] = [("backends", list(options.backends))]
+    if let kind = options.kind { service.append(("kind", scalar(kind))) }
+    var route: [(String, YAMLNode)] = [("service", scalar("default"))]
+    if !options.domains.isEmpty { route.append(("hosts", list(options.domains))) }
+    var top: [(String, YAMLNode)] = [
+      ("acme", mapping(acme)), ("listeners", sequence(listeners)), ("routes", sequence([mapping(route)])),
+      ("services", mapping([("default", mapping(service))])),
+    ]
+    if let store = options.store { top.append(("store", scalar(store))) }
+    return mapping(top)
+  }
+
+  private static func scalar(_ text: String) -> YAMLNode {
+    YAMLNode(content: .scalar(text, plain: text == "true" || text == "false"), position: .none)
+  }
+
+  private static func sequence(_ items: [YAMLNode]) -> YAMLNode {
+    YAMLNode(content: .sequence(items), position: .none)
+  }
+
+  private static func list(_ items: [String]) -> YAMLNode { sequence(items.map(scalar)) }
+
+  private static func mapping(_ members: [(String, YAMLNode)]) -> YAMLNode {
+    let entries = members.map { YAMLNode.Entry(key: $0.0, position: .none, value: $0.1) }
+    return YAMLNode(content: .mapping(entries), position: .none)
+  }
+
+  /// Which flag a path came from; the first prefix that fits counts.
+  private static let flags: [(prefix: String, flag: String)] = [
+    ("routes[0].hosts", "--domain"), ("routes[0]", "--domain"), ("services.default.kind", "--kind"),
+    ("services.default", "--backend"), ("acme.email", "--email"), ("acme.agree_tos", "--agree-tos"),
+    ("acme.issuers[0].roots", "--acme-root"), ("acme.issuers", "--issuer"),
+    ("acme.http01", "--http-address"), ("listeners[0]", "--https-address"),
+    ("listeners[1]", "--http-address"), ("store", "--store"),
+  ]
+
+  private static func naming(flagOf error: ConfigurationError) -> ConfigurationError {
+    guard let flag = flags.first(where: { error.path.hasPrefix($0.prefix) })?.flag else { return error }
+    let hint = flag == "--agree-tos" ? "read them and add --agree-tos" : error.hint
+    return ConfigurationError(
+      file: error.file, position: .none, path: flag, message: error.message, hint: hint)
+  }
+}

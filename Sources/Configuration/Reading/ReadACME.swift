@@ -1,0 +1,121 @@
+extension Configuration {
+  static func readACME(_ section: Section) -> ACMESettings {
+    let issuers = readIssuers(section)
+    return ACMESettings(
+      email: section.text("email", Word.email),
+      agreesToTerms: section.boolean("agree_tos"),
+      issuers: issuers,
+      http01Address: section.section("http01").text("address", ListenAddress.parse)
+        ?? ListenAddress(host: nil, port: 80),
+      preferredChain: section.text("preferred_chain", Word.line),
+      keyType: section.choice("key_type") ?? .ecP256,
+      deployHooks: (section.texts("deploy_hooks", Word.line) ?? []).map(\.value),
+      localLifetime: section.duration("local_lifetime"),
+      origin: section.has("agree_tos") ? section.origin(of: "agree_tos") : section.origin)
+  }
+
+  private static func readIssuers(_ section: Section) -> [Issuer] {
+    guard section.has("issuers") else { return [preset("letsencrypt", .none)].compactMap { $0 } }
+    var issuers: [Issuer] = []
+    for item in section.items("issuers", nonEmpty: true) ?? [] {
+      let issuer: Issuer?
+      if case .mapping = item.node.content {
+        issuer = readIssuer(
+          Section(
+            item.node, tablePath: "acme.issuers[]", path: item.origin.path, report: section.report))
+      } else {
+        issuer = section.text(item.node, at: item.origin) { name throws(Invalid) in
+          try namedIssuer(name, item.origin)
+        }
+      }
+      guard let issuer else { continue }
+      if issuers.contains(where: { $0.name == issuer.name }) {
+        section.report.error(item.origin, "the issuer \(quoted(issuer.name)) stands twice")
+      }
+      issuers.append(issuer)
+    }
+    return issuers
+  }
+
+  private static func preset(_ name: String, _ origin: Origin) -> Issuer? {
+    if name == IssuerPreset.localName { return Issuer(name: name, kind: .local, origin: origin) }
+    guard let preset = IssuerPreset.all.first(where: { $0.name == name }) else { return nil }
+    let acme = ACMEIssuer(directory: preset.directory, roots: [], externalAccount: nil, profile: nil)
+    return Issuer(name: name, kind: .acme(acme), origin: origin)
+  }
+
+  private static func needsExternalAccount(_ name: String) -> Bool {
+    IssuerPreset.all.contains { $0.name == name && $0.needsExternalAccount }
+  }
+
+  private static func namedIssuer(_ name: String, _ origin: Origin) throws(Invalid) -> Issuer {
+    guard let issuer = preset(name, origin) else {
+      let names = IssuerPreset.all.map(\.name) + [IssuerPreset.localName]
+      let hint =
+        name.contains("://")
+        ? "write {directory: URL}"
+        : Nearest.hint(for: name, among: names) ?? "write \(alternatives(names)), or {directory: URL}"
+      throw Invalid("\(quoted(name)) is no known issuer", hint)
+    }
+    guard !needsExternalAccount(name) else {
+      throw Invalid(
+        "\(name) needs an external account binding",
+        "write {name: \(name), eab: {kid: ..., key_file: ...}}")
+    }
+    return issuer
+  }
+
+  private static func readIssuer(_ section: Section) -> Issuer? {
+    let name = section.text("name", Word.name)
+    let known = name.flatMap { preset($0, section.origin) }
+    let directory = section.text("directory", Word.directory)
+    let roots = section.paths("roots")
+    let profile = section.text("profile", Word.name)
+    var account: ExternalAccount?
+    if section.has("eab") {
+      let eab = section.section("eab")
+      let (kid, file) = (eab.text("kid", Word.line), eab.path("key_file"))
+      if let kid, let file {
+        account = ExternalAccount(keyIdentifier: kid, keyFile: file)
+      }
+    } else if section.has("name"), !section.has("directory"), let name, needsExternalAccount(name) {
+      section.report.error(
+        section.origin, "\(name) needs an external account binding", "add eab: {kid: ..., key_file: ...}")
+    }
+    if let known, section.has("directory") {
+      section.report.error(
+        section.origin(of: "directory"), "the preset \(quoted(known.name)) has its own directory",
+        "choose another name")
+    }
+    if let known, case .local = known.kind {
+      for key in ["roots", "eab", "profile"] where section.has(key) {
+        section.report.error(section.origin(of: key), "the built-in CA has no such thing", "remove the key")
+      }
+      return known
+    }
+    guard let directory = directory ?? known?.directoryURL else {
+      if !section.has("directory"), !(section.has("name") && name == nil) {
+        section.report.error(
+          section.origin, "the key \"directory\" is missing", "give the URL, or set name to a preset")
+      }
+      return nil
+    }
+    return Issuer(
+      name: name ?? host(of: directory),
+      kind: .acme(
+        ACMEIssuer(directory: directory, roots: roots, externalAccount: account, profile: profile)),
+      origin: section.origin)
+  }
+
+  /// The authority of an https URL, as a name.
+  private static func host(of url: String) -> String {
+    String(url.dropFirst(8).prefix { $0 != "/" && $0 != "?" }).lowercased().replacing(":", with: "_")
+  }
+}
+
+extension Issuer {
+  fileprivate var directoryURL: String? {
+    guard case .acme(let acme) = kind else { return nil }
+    return acme.directory
+  }
+}

@@ -1,0 +1,57 @@
+extension Configuration {
+  static func readCertificates(_ top: Section, _ acme: ACMESettings) -> [CertificateEntry] {
+    (top.sections("certificates") ?? []).compactMap { section in
+      let isFiles = section.has("cert") || section.has("key")
+      if !isFiles, !section.has("names") {
+        section.report.error(
+          section.origin, "names no certificate", "write cert and key for files, or names for a managed one")
+      }
+      guard !isFiles else { return readFiles(section).map(CertificateEntry.files) }
+      return readManaged(section, acme).map(CertificateEntry.managed)
+    }
+  }
+
+  private static func readFiles(_ section: Section) -> CertificateFiles? {
+    for (key, other) in [("cert", "key"), ("key", "cert")] where !section.has(key) {
+      section.report.error(section.origin, "the key \"\(key)\" is missing beside \"\(other)\"")
+    }
+    for key in ["names", "name", "issuer", "key_type", "profile", "deploy_hooks"] where section.has(key) {
+      section.report.error(
+        section.origin(of: key), "does not go with files", "remove it, or remove cert and key")
+    }
+    let (certificate, key) = (section.path("cert"), section.path("key"))
+    guard let certificate, let key else { return nil }
+    return CertificateFiles(certificate: certificate, key: key, origin: section.origin)
+  }
+
+  private static func readManaged(_ section: Section, _ acme: ACMESettings) -> ManagedCertificate? {
+    let patterns = section.texts("names", nonEmpty: true, HostPattern.parse)
+    var names: [String] = []
+    for pattern in patterns ?? [] {
+      if pattern.value == .any {
+        section.report.error(pattern.origin, "a certificate cannot be for every host", "name the hosts")
+      }
+      let name = pattern.value.description
+      if names.contains(name) { section.report.error(pattern.origin, "\(quoted(name)) stands twice") }
+      names.append(name)
+    }
+    let issuer = section.text("issuer") { text throws(Invalid) in
+      guard acme.issuers.contains(where: { $0.name == text }) else {
+        let known = acme.issuers.map(\.name)
+        throw Invalid(
+          "\(quoted(text)) is not among acme.issuers",
+          Nearest.hint(for: text, among: known) ?? "known: \(alternatives(known))")
+      }
+      return text
+    }
+    let given = section.text("name", Word.name)
+    let keyType: KeyAlgorithm? = section.choice("key_type")
+    let profile = section.text("profile", Word.name)
+    let hooks = section.texts("deploy_hooks", Word.line) ?? []
+    guard let first = names.first else { return nil }
+    return ManagedCertificate(
+      name: given ?? ManagedCertificate.storeName(of: first), names: names, issuer: issuer,
+      keyType: keyType ?? acme.keyType, profile: profile, deployHooks: hooks.map(\.value),
+      origin: section.origin)
+  }
+}

@@ -1,0 +1,109 @@
+extension Configuration {
+  /// A configuration, and what is odd about its file without being wrong.
+  public struct Reading: Sendable, Equatable {
+    /// The configuration.
+    public let configuration: Configuration
+    /// For instance a service that no route leads to.
+    public let warnings: [ConfigurationError]
+  }
+
+  /// Reads a file's bytes. `file` is the name shown in errors; relative paths in it start from
+  /// `baseDirectory`. Tells every error of the file at once.
+  public static func read(
+    _ bytes: [UInt8], file: String, baseDirectory: String
+  ) throws(ConfigurationErrors) -> Reading {
+    let report = Report(file: file, baseDirectory: baseDirectory)
+    var root: YAMLNode?
+    do throws(YAMLFailure) {
+      let tree = try YAMLTree(bytes)
+      root = tree.root
+      for double in tree.duplicates {
+        report.error(
+          Origin(position: double.position, path: double.path), "the key stands twice",
+          "the first is in line \(double.first.line)")
+      }
+    } catch {
+      report.error(Origin(position: error.position, path: ""), error.message, error.hint)
+      throw report.failure
+    }
+    return try read(root, report)
+  }
+
+  /// Reads a tree, which may also have been made from flags.
+  static func read(_ root: YAMLNode?, _ report: Report) throws(ConfigurationErrors) -> Reading {
+    let start = Origin(position: Position(line: 1, column: 1), path: "")
+    let top: Section =
+      if let root, !root.isNull {
+        Section(root, tablePath: "", path: "", report: report)
+      } else {
+        Section(absent: "", origin: start, report: report)
+      }
+    let configuration = make(top)
+    configuration.crossCheck(report, top)
+    guard !report.hasErrors else { throw report.failure }
+    return Reading(configuration: configuration, warnings: report.sortedWarnings)
+  }
+
+  private static func make(_ top: Section) -> Configuration {
+    readReserved(top)
+    let acme = readACME(top.section("acme"))
+    let forwarded = top.section("forwarded")
+    return Configuration(
+      file: top.report.file,
+      store: top.path("store"),
+      workers: top.integer("workers"),
+      log: readLog(top.section("log")),
+      acme: acme,
+      certificates: readCertificates(top, acme),
+      listeners: readListeners(top),
+      trustedProxies: (top.texts("trusted_proxies", AddressRange.parse) ?? []).map(\.value),
+      forwarding: Forwarding(
+        xForwarded: forwarded.boolean("x_forwarded"), forwarded: forwarded.boolean("forwarded"),
+        via: forwarded.boolean("via")),
+      headers: readHeaders(top.section("headers")),
+      routes: readRoutes(top),
+      services: readServices(top),
+      limits: readLimits(top.section("limits")))
+  }
+
+  private static func readLog(_ section: Section) -> LogSettings {
+    let access = section.text("access") { text throws(Invalid) -> LogSettings.Access in
+      switch try Word.line(text) {
+      case "off": .off
+      case "stdout": .standardOutput
+      default: .file(section.report.resolved(text))
+      }
+    }
+    return LogSettings(
+      level: section.choice("level") ?? .info, format: section.choice("format") ?? .auto,
+      access: access ?? .off)
+  }
+
+  private static func readLimits(_ section: Section) -> Limits {
+    Limits(
+      requestHeadBytes: section.size("request_head"),
+      requestHeadFields: section.integer("request_head_fields") ?? 0,
+      connections: section.integer("connections") ?? 0,
+      headerTimeout: section.duration("header_timeout"),
+      keepaliveTimeout: section.duration("keepalive_timeout"),
+      handshakeTimeout: section.duration("handshake_timeout"),
+      requestBodyIdleTimeout: section.duration("request_body_idle_timeout"),
+      sendTimeout: section.duration("send_timeout"),
+      upgradeIdleTimeout: section.durationOrOff("upgrade_idle_timeout"),
+      drainTimeout: section.duration("drain_timeout"))
+  }
+
+  /// Google Cloud's section is read strictly, so that it is right on the day it works, and refused until then.
+  private static func readReserved(_ top: Section) {
+    guard top.has("gcp") else { return }
+    let section = top.section("gcp")
+    _ = section.text("project", Word.name)
+    for target in section.sections("targets") ?? [] {
+      _ = target.text("kind", Word.name)
+      _ = target.text("name", Word.name)
+      _ = target.texts("certificates", nonEmpty: true, HostName.parse)
+    }
+    top.report.error(
+      section.origin, "synchronisation with Google Cloud is not supported yet", "remove the section")
+  }
+}

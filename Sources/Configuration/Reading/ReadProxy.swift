@@ -1,0 +1,79 @@
+extension Configuration {
+  static func readListeners(_ top: Section) -> [Listener] {
+    guard top.has("listeners") else {
+      return [
+        Listener(
+          address: ListenAddress(host: nil, port: 443), tls: .modern, redirectsToHTTPS: false, origin: .none),
+        Listener(
+          address: ListenAddress(host: nil, port: 80), tls: .off, redirectsToHTTPS: true, origin: .none),
+      ]
+    }
+    var listeners: [Listener] = []
+    for section in top.sections("listeners") ?? [] {
+      let address = section.text("address", ListenAddress.parse)
+      let redirect: RedirectTarget? = section.choice("redirect")
+      let tls: Listener.TLSProfile = section.choice("tls") ?? (redirect == nil ? .modern : .off)
+      if redirect != nil, tls != .off {
+        section.report.error(
+          section.origin(of: "tls"), "a listener that redirects to HTTPS cannot speak TLS itself",
+          "remove tls or redirect")
+      }
+      guard let address else { continue }
+      if address.port != 0, let other = listeners.first(where: { $0.address == address }) {
+        section.report.error(
+          section.origin(of: "address"), "\(address) is already taken by \(other.origin.path)")
+      }
+      listeners.append(
+        Listener(address: address, tls: tls, redirectsToHTTPS: redirect != nil, origin: section.origin))
+    }
+    return listeners
+  }
+
+  private enum RedirectTarget: String, CaseIterable { case https }
+
+  static func readHeaders(_ section: Section) -> HeaderEdits {
+    HeaderEdits(
+      request: readFields(section.section("request")), response: readFields(section.section("response")))
+  }
+
+  private static func readFields(_ section: Section) -> FieldEdits {
+    var lines: [FieldLine] = []
+    for member in section.members("set") {
+      let origin = Origin(
+        position: member.position, path: Section.join(section.origin(of: "set").path, member.key))
+      let name: String
+      do throws(Invalid) { name = try FieldText.name(member.key) } catch {
+        section.report.error(origin, error)
+        continue
+      }
+      if lines.contains(where: { $0.name.lowercased() == name.lowercased() }) {
+        section.report.error(origin, "the field stands twice", "names differ in more than their case")
+      }
+      if let value = section.text(member.value, at: origin, FieldText.value) {
+        lines.append(FieldLine(name: name, value: value))
+      }
+    }
+    let removed = section.texts("remove", FieldText.name) ?? []
+    return FieldEdits(settings: lines, removals: removed.map(\.value))
+  }
+
+  static func readRoutes(_ top: Section) -> [Route] {
+    (top.sections("routes") ?? []).compactMap { section in
+      let hosts =
+        section.has("hosts")
+        ? section.texts("hosts", nonEmpty: true, HostPattern.parse)
+        : [Located(HostPattern.any, origin: section.origin)]
+      let paths =
+        section.has("paths")
+        ? section.texts("paths", nonEmpty: true, PathPattern.parse)
+        : [Located(PathPattern.prefix("/"), origin: section.origin)]
+      let service = section.text("service", Word.name)
+      let headers = readHeaders(section.section("headers"))
+      guard let hosts, let paths, let service else { return nil }
+      return Route(
+        hosts: hosts, paths: paths,
+        service: Located(service, origin: section.origin(of: "service")), headers: headers,
+        origin: section.origin)
+    }
+  }
+}

@@ -1,0 +1,113 @@
+extension Configuration {
+  static func readServices(_ top: Section) -> [Service] {
+    guard top.has("services") else { return [] }
+    return top.members("services").compactMap { member in
+      let path = Section.join("services", member.key)
+      do throws(Invalid) { _ = try Word.name(member.key) } catch {
+        top.report.error(Origin(position: member.position, path: path), error)
+      }
+      let section = Section(member.value, tablePath: "services.*", path: path, report: top.report)
+      return readService(
+        member.key, section, Origin(position: member.position, path: path))
+    }
+  }
+
+  private static func readService(_ name: String, _ section: Section, _ origin: Origin) -> Service? {
+    let kind: ServiceKind = section.choice("kind") ?? .http
+    let written: ServiceProtocol? = section.choice("protocol")
+    let (backends, scheme) = readBackends(section, written)
+    let spoken = written ?? scheme ?? .http1
+    let tls = section.section("tls")
+    if section.has("tls"), spoken != .https {
+      section.report.error(
+        tls.origin, "the backends are spoken to without TLS", "set protocol: https or remove tls")
+    }
+    let policy: BalancingPolicy? = section.choice("policy")
+    let timeouts = section.section("timeouts")
+    let retries = section.section("retries")
+    return Service(
+      name: name, kind: kind, backends: backends, protocol: spoken, policy: policy ?? .leastRequest,
+      tls: BackendTLS(
+        roots: tls.paths("roots"), serverName: tls.text("server_name", HostName.parse),
+        verifies: tls.boolean("verify")),
+      health: readHealth(section.section("health"), kind),
+      timeouts: ServiceTimeouts(
+        connect: timeouts.duration("connect"), responseHead: timeouts.durationOrOff("response_head"),
+        firstByte: timeouts.durationOrOff("first_byte"), idle: timeouts.durationOrOff("idle"),
+        keepalive: timeouts.duration("keepalive")),
+      retries: Retries(
+        attempts: retries.integer("attempts") ?? 0,
+        budgetPercent: retries.integer("budget_percent") ?? 0),
+      maxConnections: section.integer("max_connections"), origin: origin)
+  }
+
+  /// The backends and the protocol that their URLs, if they are URLs, agree on.
+  private static func readBackends(
+    _ section: Section, _ written: ServiceProtocol?
+  ) -> ([Backend], ServiceProtocol?) {
+    var backends: [Backend] = []
+    var agreed = written
+    for item in section.items("backends", nonEmpty: true) ?? [] {
+      var weight = 1
+      let text: BackendText?
+      if case .mapping = item.node.content {
+        let own = Section(
+          item.node, tablePath: "services.*.backends[]", path: item.origin.path, report: section.report)
+        text = own.text("address", BackendText.parse)
+        weight = own.integer("weight") ?? 1
+      } else {
+        text = section.text(item.node, at: item.origin, BackendText.parse)
+      }
+      guard let text else { continue }
+      if let scheme = text.scheme {
+        if let agreed, agreed != scheme {
+          let hint =
+            written == nil
+            ? "all backends of a service speak the same" : "change protocol or the backend"
+          section.report.error(
+            item.origin, "is \(scheme.rawValue) in a service that speaks \(agreed.rawValue)", hint)
+        }
+        agreed = agreed ?? scheme
+      }
+      if backends.contains(where: { $0.address == text.address }) {
+        section.report.error(item.origin, "\(text.address) stands twice", "use weight for a larger share")
+      }
+      backends.append(Backend(address: text.address, weight: weight, origin: item.origin))
+    }
+    return (backends, agreed)
+  }
+
+  private static func readHealth(_ section: Section, _ kind: ServiceKind) -> HealthCheck? {
+    let defaults = HealthDefaults.of(kind)
+    let path = section.text("path") { text throws(Invalid) in
+      guard case .exact(let path) = try PathPattern.parse(text) else {
+        throw Invalid("\(quoted(text)) is a pattern", "a health check asks for one path")
+      }
+      return path
+    }
+    let expect = section.text("expect", StatusRange.parse)
+    var probe = defaults.probe
+    if let path {
+      probe = .get(path: path, expect: expect ?? defaults.expect, body: defaults.body)
+    } else if let expect, !section.has("path") {
+      switch probe {
+      case .connect:
+        section.report.error(
+          section.origin(of: "expect"), "kind \(kind.rawValue) is checked by connecting only", "add a path")
+      case .get(let path, _, let body): probe = .get(path: path, expect: expect, body: body)
+      }
+    }
+    let check = HealthCheck(
+      probe: probe, port: section.integer("port").flatMap(UInt16.init(exactly:)),
+      interval: section.duration("interval"), timeout: section.duration("timeout"),
+      unhealthyThreshold: section.integer("unhealthy_threshold") ?? 1,
+      healthyThreshold: section.integer("healthy_threshold") ?? 1)
+    if section.has("interval") || section.has("timeout"), check.timeout > check.interval,
+      check.interval > .zero
+    {
+      let key = section.has("timeout") ? "timeout" : "interval"
+      section.report.error(section.origin(of: key), "the timeout is longer than the interval")
+    }
+    return section.boolean("enabled") ? check : nil
+  }
+}

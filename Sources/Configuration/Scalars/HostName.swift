@@ -1,0 +1,108 @@
+/// Host names and addresses as certificates and routes have them.
+enum HostName {
+  /// RFC 1035 §2.3.4: octets of a name, and of one label.
+  static let maximumLength = 253
+  static let maximumLabelLength = 63
+
+  /// The lower-cased name without a wildcard, or the canonical address.
+  static func parse(_ text: String) throws(Invalid) -> String {
+    if let address = IPAddress(text) { return address.description }
+    let name = text.lowercased()
+    guard name.utf8.allSatisfy({ $0 < 0x80 }) else {
+      throw Invalid(
+        "\(quoted(text)) holds characters outside ASCII", "write the name in its xn-- form (RFC 5890)")
+    }
+    if name.contains("://") { throw Invalid("\(quoted(text)) is a URL", "write the host name alone") }
+    if name.hasSuffix(".") { throw Invalid("\(quoted(text)) ends in a dot", "remove it") }
+    guard name.utf8.count <= maximumLength, !name.isEmpty,
+      name.split(separator: ".", omittingEmptySubsequences: false).allSatisfy(isLabel)
+    else { throw Invalid("\(quoted(text)) is no host name") }
+    // Four numbers are an address that was mistyped, never a name (RFC 1123 §2.1).
+    if name.split(separator: ".").last?.utf8.allSatisfy({ (0x30...0x39).contains($0) }) == true {
+      throw Invalid("\(quoted(text)) is neither a host name nor an address")
+    }
+    return name
+  }
+
+  private static func isLabel(_ label: Substring) -> Bool {
+    let bytes = label.utf8
+    guard (1...maximumLabelLength).contains(bytes.count), bytes.first != 0x2D, bytes.last != 0x2D else {
+      return false
+    }
+    return bytes.allSatisfy {
+      (0x30...0x39).contains($0) || (0x61...0x7A).contains($0) || $0 == 0x2D || $0 == 0x5F
+    }
+  }
+}
+
+/// Which hosts a route or a certificate is for.
+public enum HostPattern: Sendable, Hashable, CustomStringConvertible {
+  /// Every host, also requests that name none.
+  case any
+  /// One lower-cased name, or one address in its canonical form.
+  case exact(String)
+  /// `*.suffix`: exactly one more label before the suffix (RFC 6125 §6.4.3).
+  case wildcard(suffix: String)
+
+  static func parse(_ text: String) throws(Invalid) -> HostPattern {
+    if text == "*" { return .any }
+    guard text.hasPrefix("*.") else {
+      if text.contains("*") {
+        throw Invalid(
+          "\(quoted(text)) has a wildcard inside", "a wildcard stands alone in front: *.example.com")
+      }
+      return .exact(try HostName.parse(text))
+    }
+    let suffix = try HostName.parse(String(text.dropFirst(2)))
+    guard IPAddress(suffix) == nil else { throw Invalid("\(quoted(text)) puts a wildcard on an address") }
+    return .wildcard(suffix: suffix)
+  }
+
+  /// As it is written: `*`, `llm.example.com`, `*.example.com`.
+  public var description: String {
+    switch self {
+    case .any: "*"
+    case .exact(let name): name
+    case .wildcard(let suffix): "*.\(suffix)"
+    }
+  }
+}
+
+/// Which paths a route is for.
+public enum PathPattern: Sendable, Hashable, CustomStringConvertible {
+  /// Exactly this path, query aside.
+  case exact(String)
+  /// Every path that starts so; ends in `/`. `/v1/*` is the prefix `/v1/` and does not cover `/v1`.
+  case prefix(String)
+
+  /// The longest accepted path, in bytes.
+  static let maximumLengthInBytes = 1024
+
+  static func parse(_ text: String) throws(Invalid) -> PathPattern {
+    guard text.hasPrefix("/") else {
+      throw Invalid("\(quoted(text)) does not start with /", "write /v1/* for all below /v1/")
+    }
+    guard text.utf8.count <= maximumLengthInBytes, text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else {
+      throw Invalid("\(quoted(text)) is no path", "percent-encode spaces and characters outside ASCII")
+    }
+    if text.contains("?") || text.contains("#") {
+      throw Invalid("\(quoted(text)) holds a query or fragment", "routes look at the path only")
+    }
+    if text.split(separator: "/").contains(where: { $0 == "." || $0 == ".." }) {
+      throw Invalid("\(quoted(text)) holds . or ..", "write the path without them")
+    }
+    guard text.contains("*") else { return .exact(text) }
+    guard text.hasSuffix("/*"), !text.dropLast().contains("*") else {
+      throw Invalid("\(quoted(text)) has a * elsewhere than at its end after /", "write /v1/*")
+    }
+    return .prefix(String(text.dropLast()))
+  }
+
+  /// As it is written: `/health`, `/v1/*`.
+  public var description: String {
+    switch self {
+    case .exact(let path): path
+    case .prefix(let path): "\(path)*"
+    }
+  }
+}

@@ -1,0 +1,75 @@
+extension KeyTable {
+  private static let keyTypes = Key.ValueType.choice(KeyAlgorithm.allCases.map(\.rawValue), reserved: [])
+
+  static let acme: [Key] = [
+    Key("acme", .section, .described(""), "How certificates are obtained (RFC 8555)."),
+    Key(
+      "acme.email", .text(.email), .described("no contact"),
+      "Contact for the CA. Optional; some CAs warn of trouble by mail."),
+    Key(
+      "acme.agree_tos", .boolean, .value("false"),
+      "Whether you agree to the CA's terms of service. Must be `true` to use a public CA."),
+    Key(
+      "acme.issuers", .list(of: .textOrSection(.issuer), maximumCount: 8), .described("`[letsencrypt]`"),
+      "Who issues, first choice first. Each is a preset's name (`letsencrypt`, `letsencrypt-staging`, `google`, "
+        + "`zerossl`, or `local` for the CA built into certd) or a section as below. `google` and `zerossl` need "
+        + "`eab`, so they are written as `{name: google, eab: {...}}`."),
+    Key(
+      "acme.issuers[].name", .text(.name), .described("host of the directory"),
+      "Name that `certificates[].issuer` refers to. A preset's name sets its directory."),
+    Key(
+      "acme.issuers[].directory", .text(.url), .described("the preset's"),
+      "URL of the ACME directory. Required unless `name` is a preset."),
+    Key(
+      "acme.issuers[].roots", .list(of: .text(.path), maximumCount: 64), .described("none"),
+      "PEM files with roots trusted for this directory, besides the system's."),
+    Key(
+      "acme.issuers[].eab", .section, .described("none"),
+      "External account binding that the CA gave out (RFC 8555 §7.3.4)."),
+    Key("acme.issuers[].eab.kid", .text(.line), .required, "Key identifier."),
+    Key(
+      "acme.issuers[].eab.key_file", .text(.path), .required,
+      "File with the MAC key in base64url. The key itself never stands in the configuration."),
+    Key(
+      "acme.issuers[].profile", .text(.name), .described("the CA's default"),
+      "Certificate profile to ask for."),
+    Key("acme.http01", .section, .described(""), "How HTTP-01 challenges are answered."),
+    Key(
+      "acme.http01.address", .text(.listenAddress), .value(":80"),
+      "Address bound for the answers while no listener of certd holds it."),
+    Key(
+      "acme.preferred_chain", .text(.line), .described("the CA's choice"),
+      "Common name of the root that the chain should lead to, where the CA offers several."),
+    Key("acme.key_type", keyTypes, .value("ec-p256"), "Key of certificates that do not say otherwise."),
+    Key(
+      "acme.deploy_hooks", .list(of: .text(.line), maximumCount: 32), .described("none"),
+      "Commands run by `/bin/sh -c` after each renewal, with `RENEWED_LINEAGE` and `RENEWED_DOMAINS`."),
+    Key(
+      "acme.local_lifetime", .duration(3_600_000...34_300_800_000, off: false), .value("7d"),
+      "Lifetime of certificates from the built-in CA."),
+  ]
+
+  static let certificates: [Key] = [
+    Key(
+      "certificates", .list(of: .section, maximumCount: 10_000), .described("none"),
+      "Certificates named one by one: either `cert` and `key`, files served as they are and watched, or `names`, "
+        + "obtained and renewed. Hosts of routes that no entry covers get a certificate each by themselves."),
+    Key(
+      "certificates[].cert", .text(.path), .described("managed"), "PEM file of the chain, leaf first."),
+    Key("certificates[].key", .text(.path), .described("managed"), "PEM file of the private key."),
+    Key(
+      "certificates[].names", .list(of: .text(.hostPattern), maximumCount: 100), .described("files"),
+      "Host names and IP addresses in one certificate."),
+    Key(
+      "certificates[].name", .text(.name), .described("the first of `names`"),
+      "Its name in the store and on the command line."),
+    Key(
+      "certificates[].issuer", .text(.name), .described("the first of `acme.issuers`"), "Name of its issuer."),
+    Key("certificates[].key_type", keyTypes, .described("`acme.key_type`"), "Its key."),
+    Key(
+      "certificates[].profile", .text(.name), .described("the issuer's"), "Certificate profile to ask for."),
+    Key(
+      "certificates[].deploy_hooks", .list(of: .text(.line), maximumCount: 32), .described("none"),
+      "Commands run after its renewal, besides `acme.deploy_hooks`."),
+  ]
+}

@@ -1,0 +1,71 @@
+extension KeyTable {
+  static let general: [Key] = [
+    Key(
+      "store", .text(.path), .described("`certs` in development, `/var/lib/certd` when installed"),
+      "Directory of the certificate store. The flag `--store` wins."),
+    Key(
+      "workers", .integerOr("auto", 1...1024), .value("auto"),
+      "Worker threads; `auto` is one for each processor that the process may use."),
+    Key("log", .section, .described(""), "What is logged."),
+    Key(
+      "log.level", .choice(LogSettings.Level.allCases.map(\.rawValue), reserved: []), .value("info"),
+      "The least important level that is written."),
+    Key(
+      "log.format", .choice(LogSettings.Format.allCases.map(\.rawValue), reserved: []), .value("auto"),
+      "The shape of a line; `auto` is text on a terminal and JSON otherwise."),
+    Key(
+      "log.access", .text(.accessLog), .value("off"),
+      "Where the access log goes: one JSON line a request, without its query. Files are reopened on SIGHUP."),
+  ]
+
+  static let limits: [Key] = [
+    Key("limits", .section, .described(""), "Sizes, counts and times that protect the process."),
+    Key(
+      "limits.request_head", .size(1024...65_536), .value("64KiB"),
+      "Largest request line and field section together; 431 beyond it."),
+    Key(
+      "limits.request_head_fields", .integer(8...1024), .value("128"),
+      "Most field lines in a request; 431 beyond it."),
+    Key(
+      "limits.connections", .integer(1...4_194_304), .value("65536"),
+      "Most client connections at once, over all workers."),
+    Key(
+      "limits.header_timeout", .duration(100...3_600_000, off: false), .value("10s"),
+      "From the first byte of a request to the end of its head; 408 beyond it."),
+    Key(
+      "limits.keepalive_timeout", .duration(0...86_400_000, off: false), .value("300s"),
+      "How long a client connection without a request is kept. Long, because clients of model servers keep "
+        + "pools and a handshake costs more than an idle connection."),
+    Key(
+      "limits.handshake_timeout", .duration(100...600_000, off: false), .value("10s"),
+      "From the connection to the end of the TLS handshake."),
+    Key(
+      "limits.request_body_idle_timeout", .duration(100...86_400_000, off: false), .value("60s"),
+      "Between two pieces of a request's body; 408 beyond it."),
+    Key(
+      "limits.send_timeout", .duration(100...86_400_000, off: false), .value("60s"),
+      "How long a client may take no byte of a response that waits for it."),
+    Key(
+      "limits.upgrade_idle_timeout", .duration(100...604_800_000, off: true), .value("1h"),
+      "How long a WebSocket or other upgraded connection may carry nothing."),
+    Key(
+      "limits.drain_timeout", .duration(0...86_400_000, off: false), .value("30s"),
+      "How long exchanges may go on after SIGTERM."),
+  ]
+
+  static let reserved: [Key] = [
+    Key(
+      "gcp", .section, .described("nothing is synchronised"),
+      "Reserved for Google Cloud; refused until it works."),
+    Key("gcp.project", .text(.name), .required, "Project identifier."),
+    Key(
+      "gcp.targets", .list(of: .section, maximumCount: 256), .described("none"),
+      "Load balancer targets that shall serve our certificates."),
+    Key(
+      "gcp.targets[].kind", .text(.name), .required, "Kind of the target, for instance `target-https-proxy`."),
+    Key("gcp.targets[].name", .text(.name), .required, "Name of the target."),
+    Key(
+      "gcp.targets[].certificates", .list(of: .text(.host), maximumCount: 64), .required,
+      "Certificates that it shall serve."),
+  ]
+}

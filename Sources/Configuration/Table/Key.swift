@@ -1,0 +1,100 @@
+/// One key of the file: the single source of its reader, its documentation and its schema.
+public struct Key: Sendable {
+  /// What a value of a key looks like.
+  public indirect enum ValueType: Sendable {
+    /// One text; the word says which kind and stands in the reference.
+    case text(TextKind)
+    case boolean
+    case integer(ClosedRange<Int>)
+    /// A number, or a word in its place such as `auto`.
+    case integerOr(String, ClosedRange<Int>)
+    /// A number and a unit; `off` for no limit where that is allowed. Bounds in milliseconds.
+    case duration(ClosedRange<Int64>, off: Bool)
+    /// A number and a binary unit. Bounds in bytes.
+    case size(ClosedRange<Int>)
+    /// One of some words; reserved ones are known but refused until they work.
+    case choice([String], reserved: [String])
+    /// At most so many values. Their own keys, if they are sections, stand below `path[]`.
+    case list(of: ValueType, maximumCount: Int)
+    /// A section whose keys stand below `path.`.
+    case section
+    /// A section with free names, at most so many; what a name holds stands at `path.*`.
+    case named(of: ValueType, maximumCount: Int)
+    /// Either a text or a section.
+    case textOrSection(TextKind)
+  }
+
+  /// Kinds of text.
+  public enum TextKind: String, Sendable {
+    case line = "text"
+    case name
+    case path = "file path"
+    case email = "mail address"
+    case url = "https URL"
+    case host = "host name or address"
+    case hostPattern = "host name, address, *.suffix or *"
+    case requestPath = "path"
+    case pathPattern = "exact path, or prefix ending in /*"
+    case listenAddress = "address:port"
+    case backend = "host:port, URL or unix:path"
+    case addressRange = "address range"
+    case fieldName = "field name"
+    case fieldValue = "field value"
+    case statusRange = "status range"
+    case issuer = "preset"
+    case accessLog = "off, stdout or file path"
+  }
+
+  /// What holds when the key is not written.
+  public enum Fallback: Sendable, Equatable {
+    /// It must be written.
+    case required
+    /// As if this had been written.
+    case value(String)
+    /// Something that one value cannot tell; the sentence stands in the reference.
+    case described(String)
+  }
+
+  /// Where it stands: `services.*.health.path`, `listeners[].address`.
+  public let path: String
+  /// What its value looks like.
+  public let type: ValueType
+  /// What holds without it.
+  public let fallback: Fallback
+  /// What it does, in a sentence or two.
+  public let summary: String
+  /// The first version that knows it.
+  public let since: String
+
+  init(_ path: String, _ type: ValueType, _ fallback: Fallback, _ summary: String, since: String = "0.1") {
+    self.path = path
+    self.type = type
+    self.fallback = fallback
+    self.summary = summary
+    self.since = since
+  }
+
+  /// The last word of the path; empty for `path[]` and `*` for free names.
+  public var name: String { String(path.split(separator: ".").last ?? "") }
+
+  /// The path of the section that it stands in.
+  public var parent: String {
+    guard let dot = path.lastIndex(of: ".") else { return "" }
+    return String(path[..<dot])
+  }
+}
+
+/// Every key of the file.
+public enum KeyTable {
+  /// In the order of the reference.
+  public static let all: [Key] = general + acme + certificates + proxy + services + limits + reserved
+
+  /// The key at a path of the table.
+  static func key(at path: String) -> Key? { byPath[path] }
+
+  /// The keys of the section at a path of the table, in order; the root is the empty path.
+  static func children(of path: String) -> [Key] { byParent[path] ?? [] }
+
+  private static let byPath = Dictionary(all.map { ($0.path, $0) }, uniquingKeysWith: { first, _ in first })
+  private static let byParent = Dictionary(grouping: all) { $0.parent }
+}

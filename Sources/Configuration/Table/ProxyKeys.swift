@@ -1,0 +1,60 @@
+extension KeyTable {
+  static let proxy: [Key] =
+    [
+      Key(
+        "listeners", .list(of: .section, maximumCount: Listener.maximumCount),
+        .described("`:443` with TLS, and `:80` redirecting to it"),
+        "Addresses that clients connect to."),
+      Key(
+        "listeners[].address", .text(.listenAddress), .required,
+        "For instance `:443`, `127.0.0.1:8443` or `[::1]:443`. Port 0 takes a free one."),
+      Key(
+        "listeners[].tls", .choice(Listener.TLSProfile.allCases.map(\.rawValue), reserved: []),
+        .described("`modern`, or `off` with `redirect`"),
+        "`modern` is TLS 1.2 and 1.3 with forward secrecy and AEAD ciphers; `compatible` adds CBC ciphers for old "
+          + "clients; `off` is plain HTTP."),
+      Key(
+        "listeners[].redirect", .choice(["https"], reserved: []), .described("requests are routed"),
+        "Answers every request with a redirect to HTTPS, after HTTP-01 challenges."),
+      Key(
+        "trusted_proxies", .list(of: .text(.addressRange), maximumCount: 1024), .described("none"),
+        "Peers whose `X-Forwarded-*` and `Forwarded` fields are believed; from others they are dropped."),
+      Key("forwarded", .section, .described(""), "Which forwarding fields backends are sent."),
+      Key(
+        "forwarded.x_forwarded", .boolean, .value("true"),
+        "`X-Forwarded-For`, `X-Forwarded-Proto`, `X-Forwarded-Host` and `X-Forwarded-Port`."),
+      Key("forwarded.forwarded", .boolean, .value("false"), "`Forwarded` (RFC 7239)."),
+      Key("forwarded.via", .boolean, .value("true"), "`Via` (RFC 9110 §7.6.3)."),
+    ] + headers(at: "headers", "Field changes for every route.") + [
+      Key(
+        "routes", .list(of: .section, maximumCount: 10_000), .described("none"),
+        "Which requests go to which service. The most specific host wins (name, then `*.suffix`, then `*`), then "
+          + "the most specific path (exact, then the longest prefix)."),
+      Key(
+        "routes[].hosts", .list(of: .text(.hostPattern), maximumCount: 1000),
+        .described("`[\"*\"]`, every host"),
+        "Host names, addresses, or `*.suffix` for one more label."),
+      Key(
+        "routes[].paths", .list(of: .text(.pathPattern), maximumCount: 1000),
+        .described("`[/*]`, every path"),
+        "Exact paths, or prefixes such as `/v1/*`, which covers all below `/v1/` but not `/v1`."),
+      Key("routes[].service", .text(.name), .required, "Name of the service."),
+    ] + headers(at: "routes[].headers", "Field changes for this route, after those for every route.")
+
+  private static func headers(at path: String, _ summary: String) -> [Key] {
+    let name = Key.ValueType.text(.fieldName)
+    var keys = [Key(path, .section, .described("none"), summary)]
+    for (side, way) in [("request", "on the way to the backend"), ("response", "on the way to the client")] {
+      keys += [
+        Key("\(path).\(side)", .section, .described("none"), "Changes \(way)."),
+        Key(
+          "\(path).\(side).set", .named(of: .text(.fieldValue), maximumCount: 64), .described("none"),
+          "Fields that replace all of their name."),
+        Key(
+          "\(path).\(side).remove", .list(of: name, maximumCount: 64), .described("none"),
+          "Names of fields that are dropped, before any is set."),
+      ]
+    }
+    return keys
+  }
+}

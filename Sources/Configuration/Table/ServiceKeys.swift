@@ -1,0 +1,99 @@
+extension KeyTable {
+  static let services: [Key] = basics + health + tuning
+
+  private static let basics: [Key] = [
+    Key(
+      "services", .named(of: .section, maximumCount: 1000), .described("none"),
+      "Groups of backends by name."),
+    Key(
+      "services.*.kind", .choice(ServiceKind.allCases.map(\.rawValue), reserved: []), .value("http"),
+      "What the backends are; decides the health check (see the table of kinds)."),
+    Key(
+      "services.*.backends", .list(of: .textOrSection(.backend), maximumCount: 1000), .required,
+      "Servers: `10.0.0.11:8000`, `http://vllm:8000`, `https://10.0.0.11`, `unix:/run/vllm.sock`, or a section as "
+        + "below. All of one service speak the same protocol."),
+    Key("services.*.backends[].address", .text(.backend), .required, "Where the server is."),
+    Key(
+      "services.*.backends[].weight", .integer(1...1000), .value("1"), "Its share of the requests."),
+    Key(
+      "services.*.protocol",
+      .choice(ServiceProtocol.allCases.map(\.rawValue), reserved: ["h2", "h2c"]),
+      .described("`https` when backends are https URLs, else `http1`"),
+      "What is spoken to the backends: HTTP/1.1 in the clear (`http1`) or over verified TLS (`https`)."),
+    Key(
+      "services.*.policy", .choice(BalancingPolicy.allCases.map(\.rawValue), reserved: []),
+      .value("least-request"),
+      "How a backend is chosen. Generations differ in length by orders of magnitude, which `least-request` evens "
+        + "out and `round-robin` does not."),
+    Key("services.*.tls", .section, .described(""), "How backends' certificates are verified."),
+    Key(
+      "services.*.tls.roots", .list(of: .text(.path), maximumCount: 64), .described("the system's"),
+      "PEM files of trusted roots, in place of the system's."),
+    Key(
+      "services.*.tls.server_name", .text(.host), .described("the backend's host"),
+      "Name sent as SNI and looked for in the certificate."),
+    Key(
+      "services.*.tls.verify", .boolean, .value("true"),
+      "`false` accepts any certificate: only for a network that you trust."),
+  ]
+
+  private static let health: [Key] = [
+    Key("services.*.health", .section, .described(""), "How backends are found ready or not."),
+    Key("services.*.health.enabled", .boolean, .value("true"), "`false` sends requests without looking."),
+    Key(
+      "services.*.health.path", .text(.requestPath), .described("the kind's"),
+      "Path of the GET that tells whether a backend is ready."),
+    Key(
+      "services.*.health.port", .integer(1...65_535), .described("the backend's"),
+      "Another port for the check."),
+    Key(
+      "services.*.health.expect", .text(.statusRange), .described("the kind's"),
+      "Status codes that count as ready, `200` or `200-299`. Needs a path."),
+    Key(
+      "services.*.health.interval", .duration(100...3_600_000, off: false), .value("5s"),
+      "From one check to the next, with some jitter."),
+    Key(
+      "services.*.health.timeout", .duration(10...600_000, off: false), .value("2s"),
+      "How long an answer is waited for; at most `interval`."),
+    Key(
+      "services.*.health.unhealthy_threshold", .integer(1...100), .value("3"),
+      "Failures in a row after which a backend gets no requests."),
+    Key(
+      "services.*.health.healthy_threshold", .integer(1...100), .value("1"),
+      "Successes in a row after which it gets requests again."),
+  ]
+
+  private static let tuning: [Key] = [
+    Key("services.*.timeouts", .section, .described(""), "How long backends are waited for."),
+    Key(
+      "services.*.timeouts.connect", .duration(10...600_000, off: false), .value("5s"),
+      "Until the connection, and its TLS handshake, stands; then the next backend is tried."),
+    Key(
+      "services.*.timeouts.response_head", .duration(100...86_400_000, off: true), .value("600s"),
+      "From the end of the request to the response's head; 504 beyond it. Long, because a model server may queue "
+        + "and think for minutes, and answers without streaming only when done."),
+    Key(
+      "services.*.timeouts.first_byte", .duration(100...86_400_000, off: true), .value("600s"),
+      "From the response's head to the first byte of its body. Servers that stream send the head at once and "
+        + "the first token when the prompt is read."),
+    Key(
+      "services.*.timeouts.idle", .duration(100...86_400_000, off: true), .value("300s"),
+      "Between two bytes of the body."),
+    Key(
+      "services.*.timeouts.keepalive", .duration(0...86_400_000, off: false), .value("4s"),
+      "How long an unused connection to a backend is kept. Under the 5 s after which uvicorn and Node.js close "
+        + "theirs, so that a request does not meet a closing connection."),
+    Key("services.*.retries", .section, .described(""), "When a request is tried again on another backend."),
+    Key(
+      "services.*.retries.attempts", .integer(0...10), .value("2"),
+      "Further attempts after the first. Only before any byte of an answer, and while the body can be repeated."
+    ),
+    Key(
+      "services.*.retries.budget_percent", .integer(0...100), .value("20"),
+      "Retries may be at most this percentage of a service's requests, so that they cannot multiply an overload."
+    ),
+    Key(
+      "services.*.max_connections", .integer(1...1_000_000), .described("no limit"),
+      "Most connections to one backend, over all workers."),
+  ]
+}

@@ -1,0 +1,112 @@
+/// How certificates are obtained and what is done with them.
+public struct ACMESettings: Sendable, Equatable {
+  /// Contact for the CA (RFC 8555 §7.3); nil for none.
+  public var email: String?
+  /// Whether the operator agreed to the CA's terms of service.
+  public var agreesToTerms: Bool
+  /// Who issues, first choice first; never empty.
+  public var issuers: [Issuer]
+  /// Where HTTP-01 challenges are answered when no listener of ours holds that port.
+  public var http01Address: ListenAddress
+  /// Common name of the root that the served chain should lead to (RFC 8555 §7.4.2); nil for the CA's choice.
+  public var preferredChain: String?
+  /// The key of a certificate that does not say otherwise.
+  public var keyType: KeyAlgorithm
+  /// Commands run after each renewal.
+  public var deployHooks: [String]
+  /// Lifetime of certificates from the built-in CA.
+  public var localLifetime: Duration
+  /// Where the section stands.
+  public var origin: Origin
+
+  /// The issuer of that name, or the first one when none is given; nil for an unknown name.
+  public func issuer(named name: String?) -> Issuer? {
+    guard let name else { return issuers.first }
+    return issuers.first { $0.name == name }
+  }
+}
+
+/// Kinds of certificate keys.
+public enum KeyAlgorithm: String, Sendable, CaseIterable {
+  /// ECDSA on P-256.
+  case ecP256 = "ec-p256"
+  /// ECDSA on P-384.
+  case ecP384 = "ec-p384"
+  /// RSA of 2048 bits.
+  case rsa2048 = "rsa-2048"
+  /// RSA of 3072 bits.
+  case rsa3072 = "rsa-3072"
+  /// RSA of 4096 bits.
+  case rsa4096 = "rsa-4096"
+}
+
+/// Who issues certificates.
+public struct Issuer: Sendable, Equatable {
+  /// Its name: a preset's, or one given in the file.
+  public var name: String
+  /// What it is.
+  public var kind: Kind
+  /// Where it was written.
+  public var origin: Origin
+
+  /// What an issuer is.
+  public enum Kind: Sendable, Equatable {
+    /// The CA built into certd; its root lies in the store.
+    case local
+    /// A CA that speaks ACME.
+    case acme(ACMEIssuer)
+  }
+
+  /// Whether it is a CA that the public trusts, bound by the CA/Browser Forum's rules for names.
+  public var isPublic: Bool {
+    guard case .acme(let issuer) = kind else { return false }
+    return IssuerPreset.all.contains { $0.directory == issuer.directory }
+  }
+}
+
+/// A CA that speaks ACME (RFC 8555).
+public struct ACMEIssuer: Sendable, Equatable {
+  /// URL of the directory.
+  public var directory: String
+  /// PEM files with roots that are trusted for the directory, besides the system's; absolute paths.
+  public var roots: [String]
+  /// Credentials that tie the account to one at the CA (RFC 8555 §7.3.4); nil for none.
+  public var externalAccount: ExternalAccount?
+  /// Certificate profile to ask for; nil for the CA's default.
+  public var profile: String?
+}
+
+/// An external account binding (RFC 8555 §7.3.4). The MAC key itself stays in its file.
+public struct ExternalAccount: Sendable, Equatable {
+  /// The key identifier that the CA gave out.
+  public var keyIdentifier: String
+  /// The file with the MAC key in base64url; absolute path.
+  public var keyFile: String
+}
+
+/// A CA known by a short name.
+public struct IssuerPreset: Sendable, Equatable {
+  /// The short name.
+  public let name: String
+  /// URL of its directory.
+  public let directory: String
+  /// Whether it wants an external account binding.
+  public let needsExternalAccount: Bool
+
+  /// Every preset except `local`.
+  public static let all: [IssuerPreset] = [
+    IssuerPreset(
+      name: "letsencrypt", directory: "https://acme-v02.api.letsencrypt.org/directory",
+      needsExternalAccount: false),
+    IssuerPreset(
+      name: "letsencrypt-staging", directory: "https://acme-staging-v02.api.letsencrypt.org/directory",
+      needsExternalAccount: false),
+    IssuerPreset(
+      name: "google", directory: "https://dv.acme-v02.api.pki.goog/directory", needsExternalAccount: true),
+    IssuerPreset(
+      name: "zerossl", directory: "https://acme.zerossl.com/v2/DV90", needsExternalAccount: true),
+  ]
+
+  /// The name of the built-in CA.
+  public static let localName = "local"
+}

@@ -1,0 +1,35 @@
+/// One entry of `certificates`.
+public enum CertificateEntry: Sendable, Equatable {
+  /// Served from files that somebody else keeps up to date.
+  case files(CertificateFiles)
+  /// Obtained and renewed by certd.
+  case managed(ManagedCertificate)
+}
+
+/// A certificate served from files, watched for changes.
+public struct CertificateFiles: Sendable, Equatable {
+  /// PEM file of the chain, leaf first; absolute path.
+  public var certificate: String
+  /// PEM file of the private key; absolute path.
+  public var key: String
+  /// Where the entry stands.
+  public var origin: Origin
+}
+
+/// A certificate that certd obtains and renews.
+public struct ManagedCertificate: Sendable, Equatable {
+  /// Its name in the store: given, or the first of its names.
+  public var name: String
+  /// Host names and addresses in it, lower-cased; never empty.
+  public var names: [String]
+  /// Name of its issuer; nil for the first one.
+  public var issuer: String?
+  /// Its key.
+  public var keyType: KeyAlgorithm
+  /// Certificate profile to ask for; nil for the issuer's.
+  public var profile: String?
+  /// Commands run after each renewal, besides those of `acme.deploy_hooks`.
+  public var deployHooks: [String]
+  /// Where it stands: its entry, or the host of a route.
+  public var origin: Origin
+}

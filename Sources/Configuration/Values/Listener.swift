@@ -1,0 +1,34 @@
+/// An address that clients connect to.
+public struct Listener: Sendable, Equatable {
+  /// What TLS is spoken.
+  public enum TLSProfile: String, Sendable, CaseIterable {
+    /// TLS 1.2 and 1.3, forward secrecy, AEAD ciphers only.
+    case modern
+    /// The same, and CBC ciphers with forward secrecy for old clients.
+    case compatible
+    /// Plain HTTP.
+    case off
+  }
+
+  /// The address.
+  public var address: ListenAddress
+  /// What TLS is spoken.
+  public var tls: TLSProfile
+  /// Whether requests are answered with a redirect to HTTPS (after HTTP-01 challenges).
+  public var redirectsToHTTPS: Bool
+  /// Where it was written.
+  public var origin: Origin
+
+  /// How many listeners one configuration may have.
+  public static let maximumCount = 64
+}
+
+/// Which forwarding fields are sent to backends.
+public struct Forwarding: Sendable, Equatable {
+  /// `X-Forwarded-For`, `-Proto`, `-Host` and `-Port`.
+  public var xForwarded: Bool
+  /// `Forwarded` (RFC 7239).
+  public var forwarded: Bool
+  /// `Via` (RFC 9110 §7.6.3).
+  public var via: Bool
+}

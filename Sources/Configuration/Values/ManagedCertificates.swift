@@ -1,0 +1,86 @@
+/// Which certificates certd has to obtain.
+extension Configuration {
+  /// The managed certificates: the entries of `certificates`, and one for each host of a route that neither
+  /// they nor `covered` (asked with `llm.example.com` or `*.example.com`) account for. With them come the
+  /// hosts for which no certificate can be had, as errors at their places.
+  public func managedCertificates(
+    covered: (String) -> Bool
+  ) -> (certificates: [ManagedCertificate], errors: [ConfigurationError]) {
+    var found: [ManagedCertificate] = []
+    var errors: [ConfigurationError] = []
+    for case .managed(let certificate) in certificates {
+      if let other = found.first(where: { $0.name == certificate.name }) {
+        errors.append(
+          error(
+            at: certificate.origin, "has the name \(quoted(certificate.name)) of \(other.origin.path)",
+            hint: "set another name"))
+      }
+      found.append(certificate)
+    }
+    let hosts = listeners.contains { $0.tls != .off } ? routes.flatMap(\.hosts) : []
+    for host in hosts where host.value != .any {
+      let name = host.value.description
+      guard !covered(name), !found.contains(where: { $0.covers(name) }) else { continue }
+      found.append(
+        ManagedCertificate(
+          name: ManagedCertificate.storeName(of: name), names: [name], issuer: nil, keyType: acme.keyType,
+          profile: nil, deployHooks: [], origin: host.origin))
+    }
+    for certificate in found { errors += problems(of: certificate) }
+    let needy = found.lazy.compactMap { acme.issuer(named: $0.issuer) }.first { $0.isPublic }
+    if !acme.agreesToTerms, let needy { errors.append(agreementError(needy)) }
+    return (found, errors)
+  }
+
+  /// The error for an issuer whose terms have not been agreed to.
+  func agreementError(_ issuer: Issuer) -> ConfigurationError {
+    let origin = Origin(position: acme.origin.position, path: "acme.agree_tos")
+    return error(
+      at: origin, "\(issuer.name) issues only to those who agree to its terms of service",
+      hint: "read them and set agree_tos: true")
+  }
+
+  private func problems(of certificate: ManagedCertificate) -> [ConfigurationError] {
+    guard let issuer = acme.issuer(named: certificate.issuer), issuer.kind != .local else { return [] }
+    return certificate.names.compactMap { name in
+      if name.hasPrefix("*.") {
+        return error(
+          at: certificate.origin, "HTTP-01 cannot prove the wildcard \(quoted(name))",
+          hint: "name the hosts, or give cert and key files")
+      }
+      guard issuer.isPublic, Self.isPrivate(name) else { return nil }
+      return error(
+        at: certificate.origin, "no public CA certifies \(quoted(name))",
+        hint: "use the issuer \(IssuerPreset.localName), or give cert and key files")
+    }
+  }
+
+  /// Names that the public cannot reach: single labels, special-use domains (RFC 6761, RFC 6762, RFC 8375)
+  /// and private addresses (RFC 1918, RFC 4193).
+  static func isPrivate(_ name: String) -> Bool {
+    if let address = IPAddress(name) {
+      return privateRanges.contains { $0.contains(address.bytes) }
+    }
+    let special = ["localhost", "local", "internal", "test", "invalid", "example", "home.arpa"]
+    return !name.contains(".") || special.contains { name == $0 || name.hasSuffix(".\($0)") }
+  }
+
+  private static let privateRanges = [
+    "10.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16", "::1", "fc00::/7",
+    "fe80::/10",
+  ].compactMap { try? AddressRange.parse($0) }
+}
+
+extension ManagedCertificate {
+  /// Whether a host of a route is in it, by name or by wildcard (RFC 6125 §6.4.3).
+  func covers(_ host: String) -> Bool {
+    if names.contains(host) { return true }
+    guard let dot = host.firstIndex(of: "."), !host.hasPrefix("*") else { return false }
+    return IPAddress(host) == nil && names.contains("*\(host[dot...])")
+  }
+
+  /// A name for the store's directory made from a host.
+  static func storeName(of host: String) -> String {
+    host.replacing("*", with: "_wildcard").replacing(":", with: "-")
+  }
+}

@@ -1,0 +1,50 @@
+/// Which requests go to which service.
+public struct Route: Sendable, Equatable {
+  /// Hosts, never empty.
+  public var hosts: [Located<HostPattern>]
+  /// Paths, never empty.
+  public var paths: [Located<PathPattern>]
+  /// Name of a service that exists.
+  public var service: Located<String>
+  /// Field changes, after those for every route.
+  public var headers: HeaderEdits
+  /// Where it stands.
+  public var origin: Origin
+}
+
+/// Changes to the fields of requests and responses.
+public struct HeaderEdits: Sendable, Equatable {
+  /// On the way to the backend.
+  public var request: FieldEdits
+  /// On the way to the client.
+  public var response: FieldEdits
+
+  /// No changes.
+  public static let none = HeaderEdits(request: .none, response: .none)
+}
+
+/// Changes to the fields of one message: removals first, then settings.
+public struct FieldEdits: Sendable, Equatable {
+  /// Fields that replace all of their name.
+  public var settings: [FieldLine]
+  /// Names whose fields are dropped.
+  public var removals: [String]
+
+  /// No changes.
+  public static let none = FieldEdits(settings: [], removals: [])
+  /// Whether nothing is changed.
+  public var isEmpty: Bool { settings.isEmpty && removals.isEmpty }
+}
+
+/// A field to be set; its description leaves the value out, which may be a secret.
+public struct FieldLine: Sendable, Equatable, CustomStringConvertible, CustomDebugStringConvertible {
+  /// A token (RFC 9110 §5.1), as it was written.
+  public var name: String
+  /// A field value (RFC 9110 §5.5).
+  public var value: String
+
+  /// The name alone.
+  public var description: String { "\(name): [redacted]" }
+  /// The name alone.
+  public var debugDescription: String { description }
+}

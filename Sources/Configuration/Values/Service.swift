@@ -1,0 +1,103 @@
+/// A group of backends that answer the same requests.
+public struct Service: Sendable, Equatable {
+  /// Its name.
+  public var name: String
+  /// What its backends are; decides what ready means.
+  public var kind: ServiceKind
+  /// The backends; never empty.
+  public var backends: [Backend]
+  /// What is spoken to them.
+  public var `protocol`: ServiceProtocol
+  /// How a backend is chosen.
+  public var policy: BalancingPolicy
+  /// How their certificates are verified; only used with ``ServiceProtocol/https``.
+  public var tls: BackendTLS
+  /// How their health is watched; nil when it is not.
+  public var health: HealthCheck?
+  /// How long they are waited for.
+  public var timeouts: ServiceTimeouts
+  /// When a request is tried again elsewhere.
+  public var retries: Retries
+  /// Most connections to one backend, over all workers; nil for no limit.
+  public var maxConnections: Int?
+  /// Where it was written.
+  public var origin: Origin
+}
+
+/// Kinds of model servers.
+public enum ServiceKind: String, Sendable, CaseIterable {
+  /// Any HTTP server.
+  case http
+  /// vLLM's OpenAI-compatible server.
+  case vllm
+  /// SGLang's runtime.
+  case sglang
+  /// Hugging Face Text Generation Inference.
+  case tgi
+  /// llama.cpp's llama-server.
+  case llamaCpp = "llama.cpp"
+  /// NVIDIA Triton Inference Server.
+  case triton
+  /// TensorFlow Serving.
+  case tfServing = "tf-serving"
+  /// Ollama.
+  case ollama
+}
+
+/// What is spoken to backends.
+public enum ServiceProtocol: String, Sendable, CaseIterable {
+  /// HTTP/1.1 in the clear.
+  case http1
+  /// HTTP/1.1 over verified TLS.
+  case https
+}
+
+/// How a backend is chosen among the healthy ones.
+public enum BalancingPolicy: String, Sendable, CaseIterable {
+  /// In turn, by weight.
+  case roundRobin = "round-robin"
+  /// The one with fewest requests under way for its weight.
+  case leastRequest = "least-request"
+}
+
+/// One server of a service.
+public struct Backend: Sendable, Equatable {
+  /// Where it is.
+  public var address: BackendAddress
+  /// Its share, from 1 to 1000.
+  public var weight: Int
+  /// Where it was written.
+  public var origin: Origin
+}
+
+/// How backends' certificates are verified.
+public struct BackendTLS: Sendable, Equatable {
+  /// PEM files of trusted roots in place of the system's; absolute paths.
+  public var roots: [String]
+  /// Name sent as SNI and looked for in the certificate; nil for the backend's own host.
+  public var serverName: String?
+  /// Whether certificates are verified at all.
+  public var verifies: Bool
+}
+
+/// How long a backend is waited for; nil means for ever.
+public struct ServiceTimeouts: Sendable, Equatable {
+  /// Until the connection (and its TLS handshake) stands.
+  public var connect: Duration
+  /// From the end of the request to the end of the response's head.
+  public var responseHead: Duration?
+  /// From the response's head to the first byte of its body.
+  public var firstByte: Duration?
+  /// Between two bytes of the body.
+  public var idle: Duration?
+  /// How long an unused connection is kept for the next request.
+  public var keepalive: Duration
+}
+
+/// When a request is tried again on another backend.
+public struct Retries: Sendable, Equatable {
+  /// Further attempts after the first.
+  public var attempts: Int
+  /// Retries may be at most this percentage of the service's requests.
+  public var budgetPercent: Int
+}

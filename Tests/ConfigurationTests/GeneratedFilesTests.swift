@@ -1,0 +1,52 @@
+import Glibc
+import Testing
+
+@testable import Configuration
+
+@Suite("Generated files")
+struct GeneratedFilesTests {
+  static let docs = #filePath.split(separator: "/").dropLast(3).map { "/\($0)" }.joined() + "/docs"
+
+  @Test(
+    "the committed reference and schema are what the table says",
+    arguments: ["configuration.md", "certd.schema.json"])
+  func committed(name: String) throws {
+    let text = name.hasSuffix(".md") ? ConfigurationReference.text() : ConfigurationSchema.text()
+    let path = "\(Self.docs)/\(name)"
+    if getenv("CERTD_WRITE_DOCS") != nil {
+      let file = try #require(fopen(path, "w"))
+      fputs(text, file)
+      fclose(file)
+    }
+    let file = try #require(fopen(path, "r"), "\(path) is missing; run the tests with CERTD_WRITE_DOCS=1")
+    defer { fclose(file) }
+    var bytes = [UInt8](repeating: 0, count: 1 << 20)
+    let count = fread(&bytes, 1, bytes.count, file)
+    #expect(
+      String(decoding: bytes[..<count], as: UTF8.self) == text,
+      "\(name) is out of date; run the tests with CERTD_WRITE_DOCS=1")
+  }
+
+  @Test(
+    "every key of the table stands in the reference and in the schema", arguments: KeyTable.all.map(\.path))
+  func everyKey(path: String) throws {
+    let key = try #require(KeyTable.key(at: path))
+    let reference = ConfigurationReference.text()
+    #expect(reference.contains("| `\(key.name)` |"))
+    #expect(reference.contains(key.summary))
+    #expect(ConfigurationSchema.text().contains("\"\(key.name)\": {"))
+    #expect(!key.summary.isEmpty && key.summary.hasSuffix("."))
+  }
+
+  @Test("no path stands twice in the table, and each stands in a section of it")
+  func pathsAreSound() {
+    let paths = KeyTable.all.map(\.path)
+    #expect(Set(paths).count == paths.count)
+    for key in KeyTable.all where !key.parent.isEmpty {
+      var parent = key.parent
+      if parent.hasSuffix("[]") { parent.removeLast(2) }
+      if parent.hasSuffix(".*") { parent.removeLast(2) }
+      #expect(KeyTable.key(at: parent) != nil, "\(key.path) has no section")
+    }
+  }
+}

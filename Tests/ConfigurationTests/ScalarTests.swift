@@ -1,0 +1,81 @@
+import Testing
+
+@testable import Configuration
+
+@Suite("Scalars")
+struct ScalarTests {
+  @Test(
+    "durations are read and written in the largest unit",
+    arguments: [
+      ("500ms", "500ms"), ("1000ms", "1s"), ("90s", "90s"), ("60m", "1h"), ("0s", "0s"), ("48h", "2d"),
+    ])
+  func durations(text: String, canonical: String) throws {
+    #expect(DurationText.text(try DurationText.parse(text)) == canonical)
+  }
+
+  @Test(
+    "a duration beyond all limits is refused, not wrapped",
+    arguments: ["9999999999d", "-1s", "1.5s", "١s", ""])
+  func badDurations(text: String) {
+    #expect(throws: Invalid.self) { try DurationText.parse(text) }
+  }
+
+  @Test(
+    "addresses are read strictly and written canonically (RFC 5952)",
+    arguments: [
+      ("192.0.2.1", "192.0.2.1"), ("::", "::"), ("::1", "::1"), ("2001:DB8:0:0:1:0:0:1", "2001:db8::1:0:0:1"),
+      ("::ffff:192.0.2.1", "::ffff:c000:201"), ("1:2:3:4:5:6:7:8", "1:2:3:4:5:6:7:8"), ("fe80::", "fe80::"),
+      ("1:0:3:4:5:6:7:8", "1:0:3:4:5:6:7:8"),
+      ("256.1.1.1", nil), ("01.2.3.4", nil), ("1.2.3", nil), ("1.2.3.4.5", nil), (":::", nil),
+      ("1::2::3", nil),
+      ("1:2:3:4:5:6:7", nil), ("1:2:3:4:5:6:7:8:9", nil), ("12345::", nil), ("g::", nil), (":1", nil),
+      ("1:", nil),
+      ("::1.2.3", nil), ("1.2.3.4::", nil), ("fe80::1%eth0", nil), ("", nil), ("::+1", nil),
+      ("1:2:3:4:5:6:7::8", nil),
+    ] as [(String, String?)])
+  func addresses(text: String, canonical: String?) {
+    #expect(IPAddress(text)?.description == canonical)
+  }
+
+  @Test(
+    "a range holds its addresses and no others",
+    arguments: [
+      ("10.0.0.0/8", "10.255.0.1", true), ("10.0.0.0/8", "11.0.0.1", false), ("0.0.0.0/0", "1.2.3.4", true),
+      ("192.0.2.128/25", "192.0.2.129", true), ("192.0.2.128/25", "192.0.2.127", false),
+      ("10.0.0.0/8", "::ffff:10.1.1.1", true), ("::/0", "::1", true), ("::/0", "1.2.3.4", false),
+      ("2001:db8::/33", "2001:db8:7fff::1", true), ("2001:db8::/33", "2001:db8:8000::1", false),
+    ])
+  func ranges(range: String, address: String, isInside: Bool) throws {
+    let bytes = try #require(IPAddress(address)).bytes
+    #expect(try AddressRange.parse(range).contains(bytes) == isInside)
+  }
+
+  @Test(
+    "backends are read in all their forms",
+    arguments: [
+      ("10.0.0.1:8000", "10.0.0.1:8000", nil), ("vllm:8000", "vllm:8000", nil), ("http://h", "h:80", .http1),
+      ("https://H/", "h:443", .https), ("http://[::1]", "[::1]:80", .http1), ("[::1]:9", "[::1]:9", nil),
+      ("HTTPS://10.0.0.1:8443", "10.0.0.1:8443", .https), ("http://10.0.0.1", "10.0.0.1:80", .http1),
+      ("unix:/run/a.sock", "unix:/run/a.sock", nil),
+    ] as [(String, String, ServiceProtocol?)])
+  func backends(text: String, address: String, scheme: ServiceProtocol?) throws {
+    let backend = try BackendText.parse(text)
+    #expect(backend.address.description == address && backend.scheme == scheme)
+  }
+
+  @Test(
+    "the nearest word is found only when it is near",
+    arguments: [
+      ("tsl", "tls"), ("adress", "address"), ("timout", "timeout"), ("xyz", nil), ("", nil), ("t", nil),
+      (String(repeating: "a", count: 10_000), nil),
+    ] as [(String, String?)])
+  func nearest(typed: String, found: String?) {
+    #expect(Nearest.word(to: typed, among: ["tls", "address", "timeout", "redirect"]) == found)
+  }
+
+  @Test("a quoted text cannot garble the line it stands in")
+  func quoting() {
+    #expect(quoted("a\u{1B}[31m\n\"") == #""a\u{1B}[31m\n\"""#)
+    #expect(quoted(String(repeating: "x", count: 100)).count == 67)
+  }
+}
