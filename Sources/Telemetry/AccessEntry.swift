@@ -1,0 +1,47 @@
+/// One finished exchange, as the access log tells it. The pointers need to live only during the call.
+///
+/// There is no room for a query, a field or a body: what users write to a model is never logged.
+public struct AccessEntry {
+  /// End of the exchange, in nanoseconds since the epoch.
+  public var wallNanoseconds: Int64
+  /// The client's address as text.
+  public var client: UnsafeRawBufferPointer
+  /// The method.
+  public var method: UnsafeRawBufferPointer
+  /// The host that was asked for.
+  public var host: UnsafeRawBufferPointer
+  /// The request target; all from its first `?` or `#` is dropped here, not by the caller.
+  public var target: UnsafeRawBufferPointer
+  /// The status code sent; 0 when none was.
+  public var status: UInt16 = 0
+  /// Bytes of the request's head and body.
+  public var bytesIn: UInt64 = 0
+  /// Bytes of the response's head and body.
+  public var bytesOut: UInt64 = 0
+  /// From the request's first byte to the response's last, in microseconds.
+  public var durationMicroseconds: UInt64 = 0
+  /// The service's name; empty when none was chosen.
+  public var service: UnsafeRawBufferPointer
+  /// The backend's address; empty when none was chosen.
+  public var backend: UnsafeRawBufferPointer
+  /// The version of TLS.
+  public var tls: TLSVersion = .none
+
+  /// Versions of TLS.
+  public enum TLSVersion: UInt8, Sendable { case none, tls12, tls13 }
+
+  /// An entry with its texts; the numbers are set afterwards.
+  public init(
+    wallNanoseconds: Int64, client: UnsafeRawBufferPointer, method: UnsafeRawBufferPointer,
+    host: UnsafeRawBufferPointer, target: UnsafeRawBufferPointer, service: UnsafeRawBufferPointer,
+    backend: UnsafeRawBufferPointer
+  ) {
+    self.wallNanoseconds = wallNanoseconds
+    self.client = client
+    self.method = method
+    self.host = host
+    self.target = target
+    self.service = service
+    self.backend = backend
+  }
+}

@@ -1,0 +1,114 @@
+import Bytes
+
+/// Writes access lines into memory that it does not own. Nothing allocates, except once a second for the time.
+struct AccessLineWriter {
+  /// Bounds of each text after escaping, in bytes. Together with the fixed parts they stay below PIPE_BUF, so
+  /// that lines of several workers into one pipe never mix.
+  static let maximumTargetInBytes = 2048
+  static let maximumHostInBytes = 512
+  static let maximumNameInBytes = 256
+  static let maximumLineInBytes = 4096
+
+  private var cursor: UnsafeMutablePointer<UInt8>
+  private var second = Int64.min
+  /// `2026-11-22T15:04:05` of that second.
+  private var secondText: [UInt8] = []
+
+  init(_ start: UnsafeMutablePointer<UInt8>) { cursor = start }
+
+  /// Writes a line where at least ``maximumLineInBytes`` are free; answers its length.
+  mutating func write(_ entry: borrowing AccessEntry, at start: UnsafeMutablePointer<UInt8>) -> Int {
+    cursor = start
+    literal("{\"time\":\"")
+    time(entry.wallNanoseconds)
+    literal("\",\"client\":\"")
+    escaped(entry.client, Self.maximumNameInBytes)
+    literal("\",\"method\":\"")
+    escaped(entry.method, Self.maximumNameInBytes)
+    literal("\",\"host\":\"")
+    escaped(entry.host, Self.maximumHostInBytes)
+    literal("\",\"path\":\"")
+    escaped(Self.path(of: entry.target), Self.maximumTargetInBytes)
+    literal("\",\"status\":")
+    number(UInt64(entry.status))
+    literal(",\"bytes_in\":")
+    number(entry.bytesIn)
+    literal(",\"bytes_out\":")
+    number(entry.bytesOut)
+    literal(",\"duration_us\":")
+    number(entry.durationMicroseconds)
+    literal(",\"service\":\"")
+    escaped(entry.service, Self.maximumNameInBytes)
+    literal("\",\"backend\":\"")
+    escaped(entry.backend, Self.maximumNameInBytes)
+    switch entry.tls {
+    case .none: literal("\",\"tls\":\"\"}\n")
+    case .tls12: literal("\",\"tls\":\"1.2\"}\n")
+    case .tls13: literal("\",\"tls\":\"1.3\"}\n")
+    }
+    return cursor - start
+  }
+
+  private static func path(of target: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
+    let end = target.firstIndex { $0 == 0x3F || $0 == 0x23 } ?? target.count
+    return UnsafeRawBufferPointer(rebasing: target[..<end])
+  }
+
+  private mutating func byte(_ value: UInt8) {
+    cursor.pointee = value
+    cursor += 1
+  }
+
+  private mutating func literal(_ text: StaticString) {
+    cursor.update(from: text.utf8Start, count: text.utf8CodeUnitCount)
+    cursor += text.utf8CodeUnitCount
+  }
+
+  private mutating func number(_ value: UInt64) {
+    var divisor: UInt64 = 1
+    while value / divisor >= 10 { divisor *= 10 }
+    while divisor > 0 {
+      byte(0x30 + UInt8(truncatingIfNeeded: value / divisor % 10))
+      divisor /= 10
+    }
+  }
+
+  /// The inside of a JSON string. Bytes outside ASCII are escaped one by one, so that the line is JSON whatever
+  /// a client sent; what exceeds the bound is cut and ends in three dots.
+  private mutating func escaped(_ bytes: UnsafeRawBufferPointer, _ maximum: Int) {
+    let limit = cursor + (maximum - 9)
+    for value in bytes {
+      guard cursor <= limit else {
+        literal("...")
+        return
+      }
+      switch value {
+      case 0x22, 0x5C:
+        byte(0x5C)
+        byte(value)
+      case 0x20..<0x7F: byte(value)
+      default:
+        literal("\\u00")
+        hexDigit(value >> 4)
+        hexDigit(value & 15)
+      }
+    }
+  }
+
+  private mutating func hexDigit(_ value: UInt8) { byte(value < 10 ? 0x30 + value : 0x61 + value - 10) }
+
+  private mutating func time(_ wallNanoseconds: Int64) {
+    let now = max(0, wallNanoseconds)
+    if now / 1_000_000_000 != second {
+      second = now / 1_000_000_000
+      secondText = Array(UnixTime(seconds: second).description.utf8.dropLast())
+    }
+    for value in secondText { byte(value) }
+    let milliseconds = UInt8(truncatingIfNeeded: now / 1_000_000 % 1000 / 10)
+    byte(0x2E)
+    byte(0x30 + milliseconds / 10)
+    byte(0x30 + milliseconds % 10)
+    byte(0x30 + UInt8(truncatingIfNeeded: now / 1_000_000 % 10))
+    byte(0x5A)
+  }
+}

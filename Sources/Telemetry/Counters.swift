@@ -1,0 +1,120 @@
+public import Synchronization
+
+/// What each worker counts.
+public enum Counter: Int, CaseIterable, Sendable {
+  case connectionsAccepted, connectionsClosed, connectionsRefused
+  case handshakesFull, handshakesResumed, handshakesFailed
+  case requests, requestsRejected, requestsWithoutBackend, requestsAborted, requestTimeouts
+  case responses1xx, responses2xx, responses3xx, responses4xx, responses5xx
+  case bytesReceived, bytesSent
+  case upstreamConnectionsOpened, upstreamConnectionsReused, upstreamConnectionsFailed
+  case upstreamRetries, upstreamTimeouts, upgrades, accessLinesDropped
+
+  /// The metric's name.
+  public var name: String {
+    switch self {
+    case .connectionsAccepted: "certd_connections_accepted_total"
+    case .connectionsClosed: "certd_connections_closed_total"
+    case .connectionsRefused: "certd_connections_refused_total"
+    case .handshakesFull, .handshakesResumed, .handshakesFailed: "certd_tls_handshakes_total"
+    case .requests: "certd_requests_total"
+    case .requestsRejected: "certd_requests_rejected_total"
+    case .requestsWithoutBackend: "certd_requests_without_backend_total"
+    case .requestsAborted: "certd_requests_aborted_total"
+    case .requestTimeouts: "certd_request_timeouts_total"
+    case .responses1xx, .responses2xx, .responses3xx, .responses4xx, .responses5xx: "certd_responses_total"
+    case .bytesReceived: "certd_received_bytes_total"
+    case .bytesSent: "certd_sent_bytes_total"
+    case .upstreamConnectionsOpened, .upstreamConnectionsReused, .upstreamConnectionsFailed:
+      "certd_upstream_connections_total"
+    case .upstreamRetries: "certd_upstream_retries_total"
+    case .upstreamTimeouts: "certd_upstream_timeouts_total"
+    case .upgrades: "certd_upgrades_total"
+    case .accessLinesDropped: "certd_access_log_dropped_lines_total"
+    }
+  }
+
+  /// The label that tells counters of one name apart, for instance `result="full"`; nil for none.
+  public var label: String? {
+    switch self {
+    case .handshakesFull: "result=\"full\""
+    case .handshakesResumed: "result=\"resumed\""
+    case .handshakesFailed: "result=\"failed\""
+    case .responses1xx: "class=\"1xx\""
+    case .responses2xx: "class=\"2xx\""
+    case .responses3xx: "class=\"3xx\""
+    case .responses4xx: "class=\"4xx\""
+    case .responses5xx: "class=\"5xx\""
+    case .upstreamConnectionsOpened: "result=\"opened\""
+    case .upstreamConnectionsReused: "result=\"reused\""
+    case .upstreamConnectionsFailed: "result=\"failed\""
+    default: nil
+    }
+  }
+
+  /// What it counts, in a sentence.
+  public var help: String {
+    switch self {
+    case .connectionsAccepted: "Client connections accepted."
+    case .connectionsClosed: "Client connections closed."
+    case .connectionsRefused: "Client connections closed at once because the limit was reached."
+    case .handshakesFull, .handshakesResumed, .handshakesFailed: "TLS handshakes by how they ended."
+    case .requests: "Requests whose head was read."
+    case .requestsRejected: "Requests that broke the rules of HTTP."
+    case .requestsWithoutBackend: "Requests for which no backend was ready."
+    case .requestsAborted: "Requests whose client left before the answer was complete."
+    case .requestTimeouts: "Requests that did not arrive in time."
+    case .responses1xx, .responses2xx, .responses3xx, .responses4xx, .responses5xx:
+      "Responses by the class of their status code."
+    case .bytesReceived: "Bytes received from clients, after decryption."
+    case .bytesSent: "Bytes sent to clients, before encryption."
+    case .upstreamConnectionsOpened, .upstreamConnectionsReused, .upstreamConnectionsFailed:
+      "Connections to backends by how they came about."
+    case .upstreamRetries: "Requests tried again on another backend."
+    case .upstreamTimeouts: "Backends that did not answer in time."
+    case .upgrades: "Connections switched to another protocol."
+    case .accessLinesDropped: "Lines of the access log that could not be written."
+    }
+  }
+
+  /// The counter of a status code's class.
+  @inlinable
+  public static func responses(status: Int) -> Counter {
+    switch status {
+    case ..<200: .responses1xx
+    case ..<300: .responses2xx
+    case ..<400: .responses3xx
+    case ..<500: .responses4xx
+    default: .responses5xx
+    }
+  }
+}
+
+/// The counters of one worker. One thread adds, any thread reads; a reader may see one counter a little earlier
+/// than another. Adding is a load, an addition and a store, without a lock or a locked instruction.
+public final class CounterBlock: @unchecked Sendable {
+  @usableFromInline let storage: UnsafeMutablePointer<Atomic<UInt64>>
+
+  /// All zero.
+  public init() {
+    let count = Counter.allCases.count
+    storage = .allocate(capacity: count)
+    for index in 0..<count { (storage + index).initialize(to: Atomic(0)) }
+  }
+
+  deinit {
+    storage.deinitialize(count: Counter.allCases.count)
+    storage.deallocate()
+  }
+
+  /// Adds to a counter. Only for the thread that owns the block.
+  @inlinable @inline(__always)
+  public func add(_ counter: Counter, _ amount: UInt64 = 1) {
+    let old = storage[counter.rawValue].load(ordering: .relaxed)
+    storage[counter.rawValue].store(old &+ amount, ordering: .relaxed)
+  }
+
+  /// The present value, from any thread.
+  @inlinable
+  public func value(of counter: Counter) -> UInt64 { storage[counter.rawValue].load(ordering: .relaxed) }
+}

@@ -1,0 +1,90 @@
+// Telemetry: what the process tells about itself: log lines, access log, counters, histograms.
+//
+// It does not decide what is worth telling, rotate or compress files, listen on a socket or keep history.
+// It promises that one line is one line whatever bytes are in it; that a secret wrapped in `Secret` is never
+// written; that the data plane's half (AccessLog, CounterBlock, Histogram) neither allocates nor waits nor
+// takes a lock on the request path.
+
+public import OS
+import Synchronization
+
+/// The structured log of the control plane: a message and named values, one line each.
+///
+/// Safe from every thread; a line is one write, so lines of several threads never mix.
+public final class Log: Sendable {
+  /// How important a line is.
+  public enum Level: Int, Sendable, Comparable, CaseIterable {
+    case debug, info, warn, error
+
+    /// By importance.
+    public static func < (a: Self, b: Self) -> Bool { a.rawValue < b.rawValue }
+  }
+
+  /// The shape of a line.
+  public enum Format: Sendable, Equatable {
+    /// For people: time, level, message, values.
+    case text(colour: Bool)
+    /// For programs: one JSON object.
+    case json
+  }
+
+  private let sink: any LogSink
+  private let format: Format
+  private let wallNanoseconds: @Sendable () -> Int64
+  private let threshold: Atomic<Int>
+
+  /// A log into a sink; `wallNanoseconds` is the time since the epoch.
+  public init(
+    to sink: any LogSink, format: Format, level: Level = .info,
+    wallNanoseconds: @escaping @Sendable () -> Int64 = { Clock.wallNanoseconds() }
+  ) {
+    self.sink = sink
+    self.format = format
+    self.wallNanoseconds = wallNanoseconds
+    threshold = Atomic(level.rawValue)
+  }
+
+  /// The least important level that is written; may be set at any time, from any thread.
+  public var level: Level {
+    get { Level(rawValue: threshold.load(ordering: .relaxed)) ?? .info }
+    set { threshold.store(newValue.rawValue, ordering: .relaxed) }
+  }
+
+  /// Whether a line of that level would be written, for callers whose values cost something.
+  public func isEnabled(_ level: Level) -> Bool { level >= self.level }
+
+  /// Writes a line, unless its level is below the log's.
+  public func write(_ level: Level, _ message: String, _ values: KeyValuePairs<String, LogValue> = [:]) {
+    guard isEnabled(level) else { return }
+    let line = LogLine(
+      wallNanoseconds: wallNanoseconds(), level: level, message: message,
+      values: values.map { ($0.key, $0.value) })
+    sink.write(line.bytes(format))
+  }
+
+  /// Details for somebody who is looking for a fault.
+  public func debug(_ message: String, _ values: KeyValuePairs<String, LogValue> = [:]) {
+    write(.debug, message, values)
+  }
+
+  /// Something happened as it should.
+  public func info(_ message: String, _ values: KeyValuePairs<String, LogValue> = [:]) {
+    write(.info, message, values)
+  }
+
+  /// Something is odd and was coped with.
+  public func warn(_ message: String, _ values: KeyValuePairs<String, LogValue> = [:]) {
+    write(.warn, message, values)
+  }
+
+  /// Something failed and somebody should look.
+  public func error(_ message: String, _ values: KeyValuePairs<String, LogValue> = [:]) {
+    write(.error, message, values)
+  }
+
+  /// The format for a descriptor: text on a terminal and JSON otherwise; colours unless `noColour`, which is
+  /// whether the environment holds a non-empty `NO_COLOR`.
+  public static func automaticFormat(descriptor: Int32, noColour: Bool) -> Format {
+    Sys.isTerminal(descriptor) ? .text(colour: !noColour) : .json
+  }
+}
