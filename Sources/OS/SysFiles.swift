@@ -2,9 +2,6 @@ import CLinux
 
 /// What log files and standard streams need of the kernel.
 extension Sys {
-  /// The answer of a call that would have had to wait.
-  public static let wouldBlock = -Int(EAGAIN)
-
   /// Opens a file for appending, made with mode 0640 when it is missing; close-on-exec.
   public static func openForAppending(_ path: String) -> Int {
     while true {

@@ -5,6 +5,8 @@ import Testing
 
 @Suite("Generated files")
 struct GeneratedFilesTests {
+  static let reference = ConfigurationReference.text()
+  static let schema = ConfigurationSchema.text()
   static let docs = #filePath.split(separator: "/").dropLast(3).map { "/\($0)" }.joined() + "/docs"
 
   @Test(
@@ -31,10 +33,9 @@ struct GeneratedFilesTests {
     "every key of the table stands in the reference and in the schema", arguments: KeyTable.all.map(\.path))
   func everyKey(path: String) throws {
     let key = try #require(KeyTable.key(at: path))
-    let reference = ConfigurationReference.text()
-    #expect(reference.contains("| `\(key.name)` |"))
-    #expect(reference.contains(key.summary))
-    #expect(ConfigurationSchema.text().contains("\"\(key.name)\": {"))
+    #expect(Self.reference.contains("| `\(key.name)` |"))
+    #expect(Self.reference.contains(key.summary))
+    #expect(Self.schema.contains("\"\(key.name)\": {"))
     #expect(!key.summary.isEmpty && key.summary.hasSuffix("."))
   }
 

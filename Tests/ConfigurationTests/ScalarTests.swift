@@ -66,7 +66,8 @@ struct ScalarTests {
   @Test(
     "the nearest word is found only when it is near",
     arguments: [
-      ("tsl", "tls"), ("adress", "address"), ("timout", "timeout"), ("xyz", nil), ("", nil), ("t", nil),
+      ("tsl", "tls"), ("adress", "address"), ("adres", "address"), ("timout", "timeout"), ("xyz", nil),
+      ("", nil), ("t", nil),
       (String(repeating: "a", count: 10_000), nil),
     ] as [(String, String?)])
   func nearest(typed: String, found: String?) {
