@@ -6,7 +6,8 @@
 // with its line and column; that every error of a file is told at once; that the parser, the reference in
 // docs/configuration.md and the JSON Schema come from one table and cannot disagree.
 
-/// Everything that an operator can decide, checked and complete: each key that was not written has its default.
+/// Everything that an operator can decide, checked and complete: each key that was not written has its
+/// default.
 public struct Configuration: Sendable, Equatable {
   /// The name of the file that this was read from, for later errors; `command line` without a file.
   public var file: String

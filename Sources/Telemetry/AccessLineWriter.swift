@@ -1,6 +1,7 @@
 import Bytes
 
-/// Writes access lines into memory that it does not own. Nothing allocates, except once a second for the time.
+/// Writes access lines into memory that it does not own. Nothing allocates, except once a second for the
+/// time.
 struct AccessLineWriter {
   /// Bounds of each text after escaping, in bytes. Together with the fixed parts they stay below PIPE_BUF, so
   /// that lines of several workers into one pipe never mix.
@@ -73,7 +74,8 @@ struct AccessLineWriter {
     }
   }
 
-  /// The inside of a JSON string. Bytes outside ASCII are escaped one by one, so that the line is JSON whatever
+  /// The inside of a JSON string. Bytes outside ASCII are escaped one by one, so that the line is JSON
+  /// whatever
   /// a client sent; what exceeds the bound is cut and ends in three dots.
   private mutating func escaped(_ bytes: UnsafeRawBufferPointer, _ maximum: Int) {
     let limit = cursor + (maximum - 9)

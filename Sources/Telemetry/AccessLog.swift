@@ -1,9 +1,11 @@
 public import OS
 
-/// The buffered access log of one worker: lines gather in memory and leave when the buffer is full or its owner's
+/// The buffered access log of one worker: lines gather in memory and leave when the buffer is full or its
+/// owner's
 /// tick comes, about once a second.
 ///
-/// Belongs to one thread. Never waits: to a pipe or socket it writes only what fits now, and when the buffer is
+/// Belongs to one thread. Never waits: to a pipe or socket it writes only what fits now, and when the buffer
+/// is
 /// full because the reader stands still, lines are dropped and counted. The process must ignore SIGPIPE.
 public final class AccessLog {
   /// Where the lines go.
@@ -66,7 +68,8 @@ public final class AccessLog {
     used += writer.write(entry, at: buffer + used)
   }
 
-  /// Writes what has gathered, as far as that needs no waiting. To be called about once a second and at the end.
+  /// Writes what has gathered, as far as that needs no waiting. To be called about once a second and at the
+  /// end.
   public func flush() {
     while used > 0 {
       let count = isRegularFile ? used : wholeLines(within: Self.atomicWriteInBytes)
@@ -96,7 +99,8 @@ public final class AccessLog {
     used = 0
   }
 
-  /// Writes what has gathered to the old file and opens the path anew, after a rotation. On failure the old file
+  /// Writes what has gathered to the old file and opens the path anew, after a rotation. On failure the old
+  /// file
   /// stays in use.
   public func reopen() throws(SystemError) {
     flush()

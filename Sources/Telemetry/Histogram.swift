@@ -2,7 +2,8 @@ public import Synchronization
 
 /// How often values of which size came, to about 6 %: sixteen equal buckets for each power of two.
 ///
-/// One thread records, any thread reads. Fixed size, about 5 KiB. Meant for microseconds: whole, rounded down.
+/// One thread records, any thread reads. Fixed size, about 5 KiB. Meant for microseconds: whole, rounded
+/// down.
 public final class Histogram: @unchecked Sendable {
   /// Buckets to a power of two, as a power of two.
   @usableFromInline static let subBucketBits = 4
@@ -80,7 +81,8 @@ public struct HistogramSnapshot: Sendable, Equatable {
     return counts[..<Histogram.bucket(of: 1 << UInt64(exponent))].reduce(0, &+)
   }
 
-  /// A value that at least this share (0 to 1) of the values do not exceed by more than a bucket; nil when empty.
+  /// A value that at least this share (0 to 1) of the values do not exceed by more than a bucket; nil when
+  /// empty.
   public func quantile(_ share: Double) -> UInt64? {
     let total = count
     guard total > 0, share >= 0, share <= 1 else { return nil }

@@ -155,11 +155,13 @@ struct CertificateErrorsTests {
       ]
     ),
     (
-      "certificates: [{names: [a.example.org]}, {names: [b.example.org], name: a.example.org}]\nacme: {issuers: [local]}",
+      "certificates: [{names: [a.example.org]}, {names: [b.example.org], name: "
+        + "a.example.org}]\nacme: {issuers: [local]}",
       [#"1:42: certificates[1]: has the name "a.example.org" of certificates[0]; set another name"#]
     ),
     (
-      "routes: [{hosts: ['*.example.org'], service: a}]\nservices: {a: {backends: [h:1]}}\nacme: {agree_tos: true}",
+      "routes: [{hosts: ['*.example.org'], service: a}]\nservices: {a: {backends: [h:1]}}\nacme: "
+        + "{agree_tos: true}",
       [
         #"1:19: routes[0].hosts[0]: HTTP-01 cannot prove the wildcard "*.example.org"; name the "#
           + #"hosts, or give cert and key files"#

@@ -10,7 +10,7 @@ struct InlineTests {
     options.agreesToTerms = true
     change(&options)
     do throws(ConfigurationErrors) {
-      _ = try Configuration.inline(options, baseDirectory: "/work")
+      _ = try Configuration.inline(options, baseDirectory: "/srv")
       return ""
     } catch { return error.description }
   }

@@ -5,7 +5,9 @@ import Testing
 @Suite("Managed certificates")
 struct ManagedCertificatesTests {
   private let routes = """
-    routes: [{hosts: [a.example.org, b.example.org], service: s}, {hosts: [a.example.org], paths: [/x], service: s}]
+    routes:
+      - {hosts: [a.example.org, b.example.org], service: s}
+      - {hosts: [a.example.org], paths: [/x], service: s}
     services: {s: {backends: [h:1]}}
 
     """
@@ -63,7 +65,8 @@ struct ManagedCertificatesTests {
     let found = c.managedCertificates { _ in false }
     #expect(
       found.errors.map(\.description) == [
-        "certd.yaml:1:19: routes[0].hosts[0]: HTTP-01 cannot prove the wildcard \"*.example.org\"; name the hosts,"
+        "certd.yaml:1:19: routes[0].hosts[0]: HTTP-01 cannot prove the wildcard \"*.example.org\"; "
+          + "name the hosts,"
           + " or give cert and key files",
         "certd.yaml:1:1: acme.agree_tos: letsencrypt issues only to those who agree to its terms of service; "
           + "read them and set agree_tos: true",

@@ -54,8 +54,10 @@ struct AccessLogTests {
     let text = try lines { append(to: $0, target: Array("/v1/chat?prompt=secret#x".utf8)) }
     #expect(
       text
-        == #"{"time":"2026-11-22T15:04:05.067Z","client":"192.0.2.7","method":"POST","host":"llm.example.com","#
-        + #""path":"/v1/chat","status":200,"bytes_in":7,"bytes_out":18446744073709551615,"duration_us":1234567,"#
+        == #"{"time":"2026-11-22T15:04:05.067Z","client":"192.0.2.7","method":"POST","#
+        + #""host":"llm.example.com","#
+        + #""path":"/v1/chat","status":200,"bytes_in":7,"bytes_out":18446744073709551615,"#
+        + #""duration_us":1234567,"#
         + #""service":"chat","backend":"10.0.0.1:8000","tls":"1.3"}"# + "\n")
   }
 

@@ -93,7 +93,8 @@ extension Configuration {
       drainTimeout: section.duration("drain_timeout"))
   }
 
-  /// Google Cloud's section is read strictly, so that it is right on the day it works, and refused until then.
+  /// Google Cloud's section is read strictly, so that it is right on the day it works, and refused until
+  /// then.
   private static func readReserved(_ top: Section) {
     guard top.has("gcp") else { return }
     let section = top.section("gcp")

@@ -11,8 +11,10 @@ extension KeyTable {
       "Whether you agree to the CA's terms of service. Must be `true` to use a public CA."),
     Key(
       "acme.issuers", .list(of: .textOrSection(.issuer), maximumCount: 8), .described("`[letsencrypt]`"),
-      "Who issues, first choice first. Each is a preset's name (`letsencrypt`, `letsencrypt-staging`, `google`, "
-        + "`zerossl`, or `local` for the CA built into certd) or a section as below. `google` and `zerossl` need "
+      "Who issues, first choice first. Each is a preset's name (`letsencrypt`, "
+        + "`letsencrypt-staging`, `google`, "
+        + "`zerossl`, or `local` for the CA built into certd) or a section as below. `google` and "
+        + "`zerossl` need "
         + "`eab`, so they are written as `{name: google, eab: {...}}`."),
     Key(
       "acme.issuers[].name", .text(.name), .described("host of the directory"),
@@ -52,7 +54,8 @@ extension KeyTable {
   static let certificates: [Key] = [
     Key(
       "certificates", .list(of: .section, maximumCount: 10_000), .described("none"),
-      "Certificates named one by one: either `cert` and `key`, files served as they are and watched, or `names`, "
+      "Certificates named one by one: either `cert` and `key`, files served as they are and "
+        + "watched, or `names`, "
         + "obtained and renewed. Hosts of routes that no entry covers get a certificate each by themselves."),
     Key(
       "certificates[].cert", .text(.path), .described("managed"), "PEM file of the chain, leaf first."),
@@ -64,7 +67,8 @@ extension KeyTable {
       "certificates[].name", .text(.name), .described("the first of `names`"),
       "Its name in the store and on the command line."),
     Key(
-      "certificates[].issuer", .text(.name), .described("the first of `acme.issuers`"), "Name of its issuer."),
+      "certificates[].issuer", .text(.name), .described("the first of `acme.issuers`"),
+      "Name of its issuer."),
     Key("certificates[].key_type", keyTypes, .described("`acme.key_type`"), "Its key."),
     Key(
       "certificates[].profile", .text(.name), .described("the issuer's"), "Certificate profile to ask for."),

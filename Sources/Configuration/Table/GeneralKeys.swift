@@ -62,7 +62,8 @@ extension KeyTable {
       "gcp.targets", .list(of: .section, maximumCount: 256), .described("none"),
       "Load balancer targets that shall serve our certificates."),
     Key(
-      "gcp.targets[].kind", .text(.name), .required, "Kind of the target, for instance `target-https-proxy`."),
+      "gcp.targets[].kind", .text(.name), .required,
+      "Kind of the target, for instance `target-https-proxy`."),
     Key("gcp.targets[].name", .text(.name), .required, "Name of the target."),
     Key(
       "gcp.targets[].certificates", .list(of: .text(.host), maximumCount: 64), .required,

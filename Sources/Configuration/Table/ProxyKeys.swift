@@ -11,7 +11,8 @@ extension KeyTable {
       Key(
         "listeners[].tls", .choice(Listener.TLSProfile.allCases.map(\.rawValue), reserved: []),
         .described("`modern`, or `off` with `redirect`"),
-        "`modern` is TLS 1.2 and 1.3 with forward secrecy and AEAD ciphers; `compatible` adds CBC ciphers for old "
+        "`modern` is TLS 1.2 and 1.3 with forward secrecy and AEAD ciphers; `compatible` adds CBC "
+          + "ciphers for old "
           + "clients; `off` is plain HTTP."),
       Key(
         "listeners[].redirect", .choice(["https"], reserved: []), .described("requests are routed"),
@@ -28,7 +29,8 @@ extension KeyTable {
     ] + headers(at: "headers", "Field changes for every route.") + [
       Key(
         "routes", .list(of: .section, maximumCount: 10_000), .described("none"),
-        "Which requests go to which service. The most specific host wins (name, then `*.suffix`, then `*`), then "
+        "Which requests go to which service. The most specific host wins (name, then `*.suffix`, "
+          + "then `*`), then "
           + "the most specific path (exact, then the longest prefix)."),
       Key(
         "routes[].hosts", .list(of: .text(.hostPattern), maximumCount: 1000),

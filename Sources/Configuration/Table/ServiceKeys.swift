@@ -10,7 +10,8 @@ extension KeyTable {
       "What the backends are; decides the health check (see the table of kinds)."),
     Key(
       "services.*.backends", .list(of: .textOrSection(.backend), maximumCount: 1000), .required,
-      "Servers: `10.0.0.11:8000`, `http://vllm:8000`, `https://10.0.0.11`, `unix:/run/vllm.sock`, or a section as "
+      "Servers: `10.0.0.11:8000`, `http://vllm:8000`, `https://10.0.0.11`, `unix:/run/vllm.sock`, "
+        + "or a section as "
         + "below. All of one service speak the same protocol."),
     Key("services.*.backends[].address", .text(.backend), .required, "Where the server is."),
     Key(
@@ -23,7 +24,8 @@ extension KeyTable {
     Key(
       "services.*.policy", .choice(BalancingPolicy.allCases.map(\.rawValue), reserved: []),
       .value("least-request"),
-      "How a backend is chosen. Generations differ in length by orders of magnitude, which `least-request` evens "
+      "How a backend is chosen. Generations differ in length by orders of magnitude, which "
+        + "`least-request` evens "
         + "out and `round-robin` does not."),
     Key("services.*.tls", .section, .described(""), "How backends' certificates are verified."),
     Key(
@@ -70,7 +72,8 @@ extension KeyTable {
       "Until the connection, and its TLS handshake, stands; then the next backend is tried."),
     Key(
       "services.*.timeouts.response_head", .duration(100...86_400_000, off: true), .value("600s"),
-      "From the end of the request to the response's head; 504 beyond it. Long, because a model server may queue "
+      "From the end of the request to the response's head; 504 beyond it. Long, because a model "
+        + "server may queue "
         + "and think for minutes, and answers without streaming only when done."),
     Key(
       "services.*.timeouts.first_byte", .duration(100...86_400_000, off: true), .value("600s"),
@@ -81,16 +84,19 @@ extension KeyTable {
       "Between two bytes of the body."),
     Key(
       "services.*.timeouts.keepalive", .duration(0...86_400_000, off: false), .value("4s"),
-      "How long an unused connection to a backend is kept. Under the 5 s after which uvicorn and Node.js close "
+      "How long an unused connection to a backend is kept. Under the 5 s after which uvicorn and "
+        + "Node.js close "
         + "theirs, so that a request does not meet a closing connection."),
     Key("services.*.retries", .section, .described(""), "When a request is tried again on another backend."),
     Key(
       "services.*.retries.attempts", .integer(0...10), .value("2"),
-      "Further attempts after the first. Only before any byte of an answer, and while the body can be repeated."
+      "Further attempts after the first. Only before any byte of an answer, and while the body can "
+        + "be repeated."
     ),
     Key(
       "services.*.retries.budget_percent", .integer(0...100), .value("20"),
-      "Retries may be at most this percentage of a service's requests, so that they cannot multiply an overload."
+      "Retries may be at most this percentage of a service's requests, so that they cannot "
+        + "multiply an overload."
     ),
     Key(
       "services.*.max_connections", .integer(1...1_000_000), .described("no limit"),
