@@ -19,9 +19,9 @@ public enum ConfigurationReference {
     This file is made from the table that the parser reads; do not edit it by hand.
 
     One YAML document in UTF-8, at most 1 MiB, without anchors, aliases or tags. It is read strictly: an \
-    unknown key, a doubled one or a malformed value is an error with its line and column, and all errors of a \
-    file are told at once (`certd check`). Every key may be left out unless it says "required". Editors complete \
-    and check the file with `certd.schema.json`. The common case needs no file at all: \
+    unknown key, a doubled one or a malformed value is an error with its line and column, and all errors \
+    of a file are told at once (`certd check`). Every key may be left out unless it says "required". Editors \
+    complete and check the file with `certd.schema.json`. The common case needs no file at all: \
     `certd run --domain llm.example.com --backend http://127.0.0.1:8000 --email ops@example.com --agree-tos`.
 
     - Durations are a number and a unit: `500ms`, `10s`, `5m`, `24h`, `7d`.
