@@ -75,8 +75,7 @@ struct AccessLineWriter {
   }
 
   /// The inside of a JSON string. Bytes outside ASCII are escaped one by one, so that the line is JSON
-  /// whatever
-  /// a client sent; what exceeds the bound is cut and ends in three dots.
+  /// whatever a client sent; what exceeds the bound is cut and ends in three dots.
   private mutating func escaped(_ bytes: UnsafeRawBufferPointer, _ maximum: Int) {
     let limit = cursor + (maximum - 9)
     for value in bytes {

@@ -1,12 +1,11 @@
 public import OS
 
 /// The buffered access log of one worker: lines gather in memory and leave when the buffer is full or its
-/// owner's
-/// tick comes, about once a second.
+/// owner's tick comes, about once a second.
 ///
-/// Belongs to one thread. Never waits: to a pipe or socket it writes only what fits now, and when the buffer
-/// is
-/// full because the reader stands still, lines are dropped and counted. The process must ignore SIGPIPE.
+/// Belongs to one thread. Never waits: to a pipe or socket it writes only what fits now, and when the
+/// buffer is full because the reader stands still, lines are dropped and counted. The process must ignore
+/// SIGPIPE.
 public final class AccessLog {
   /// Where the lines go.
   public enum Destination: Sendable, Equatable {
@@ -99,9 +98,8 @@ public final class AccessLog {
     used = 0
   }
 
-  /// Writes what has gathered to the old file and opens the path anew, after a rotation. On failure the old
-  /// file
-  /// stays in use.
+  /// Writes what has gathered to the old file and opens the path anew, after a rotation. On failure the
+  /// old file stays in use.
   public func reopen() throws(SystemError) {
     flush()
     guard case .file = destination else { return }

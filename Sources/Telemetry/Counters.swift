@@ -91,8 +91,8 @@ public enum Counter: Int, CaseIterable, Sendable {
 }
 
 /// The counters of one worker. One thread adds, any thread reads; a reader may see one counter a little
-/// earlier
-/// than another. Adding is a load, an addition and a store, without a lock or a locked instruction.
+/// earlier than another. Adding is a load, an addition and a store, without a lock or a locked
+/// instruction.
 public final class CounterBlock: @unchecked Sendable {
   @usableFromInline let storage: UnsafeMutablePointer<Atomic<UInt64>>
 

@@ -1,6 +1,5 @@
 /// Typed values. Where something is wrong it is reported, so that the reading as a whole fails, and a
-/// stand-in
-/// is returned that nobody will see.
+/// stand-in is returned that nobody will see.
 extension Section {
   func text<T>(_ key: String, _ parse: (String) throws(Invalid) -> T) -> T? {
     guard let node = value(key) else { return nil }
