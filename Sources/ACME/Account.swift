@@ -109,9 +109,12 @@ extension Client {
       }
     }
     request.termsOfServiceAgreed = options.agreesToTerms ? true : nil
+    guard directory.externalAccountRequired || options.externalAccount != nil else {
+      return try await newAccount(request)
+    }
+    // A binding is often good for one use, and some CAs look at it before they look for the account.
+    if let known = try await accountBeforeBinding() { return known }
     guard let external = options.externalAccount else {
-      guard directory.externalAccountRequired else { return try await newAccount(request) }
-      if let known = try await existingAccount() { return known }
       throw ACMEError(.account, .local("this CA wants an external account binding (key ID and HMAC key)"))
     }
     do throws(PKIError) {
@@ -120,6 +123,14 @@ extension Client {
       throw ACMEError(.account, .local("the external account binding could not be signed: \(error)"))
     }
     return try await newAccount(request)
+  }
+
+  /// The account of our key, if the CA tells; a CA that will not tell without a binding has none for us.
+  private func accountBeforeBinding() async throws(ACMEError) -> Account? {
+    do throws(ACMEError) { return try await existingAccount() } catch {
+      if error.problem != nil, !error.isTransient { return nil }
+      throw error
+    }
   }
 
   private func newAccount(_ request: NewAccount) async throws(ACMEError) -> Account {

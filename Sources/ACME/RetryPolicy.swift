@@ -90,7 +90,7 @@ struct RetryPolicy {
   /// Between half and all of a wait that doubles up to its cap.
   private func backoff(_ random: Double) -> Decision {
     var wait = Self.firstWaitSeconds
-    for _ in 1..<max(2, failures) { wait = min(wait * 2, Self.longestWaitSeconds) }
+    for _ in 1..<max(1, failures) { wait = min(wait * 2, Self.longestWaitSeconds) }
     return .again(afterSeconds: wait * (0.5 + 0.5 * min(max(random, 0), 1)))
   }
 

@@ -3,15 +3,29 @@ import FoundationEssentials
 import HTTP
 import PKI
 
+/// A root and its key, made once for all tests.
+struct Issuer {
+  let certificate: Certificate
+  let key: PrivateKey
+
+  static let first = Result { try Issuer("Default Root") }
+  static let second = Result { try Issuer("Other Root") }
+
+  private init(_ name: String) throws {
+    key = try PrivateKey.generate(.ecP256)
+    certificate = try CertificateAuthority.makeRoot(
+      commonName: name, key: key, notBefore: TestClock.start - 86_400, lifetimeSeconds: 86_400 * 365,
+      serial: [1])
+  }
+}
+
 /// A CA in memory that speaks RFC 8555 strictly: every JWS is verified, every nonce good for one use.
 actor FakeCA {
   static let base = "https://ca.example"
   let dialect: Dialect
   var state = CAState()
-  let root: Certificate
-  let rootKey: PrivateKey
-  let otherRoot: Certificate
-  let otherRootKey: PrivateKey
+  let root: Issuer
+  let otherRoot: Issuer
   let now: @Sendable () -> UnixTime
   let publishedAnswer: @Sendable (String) -> String?
 
@@ -22,14 +36,8 @@ actor FakeCA {
     self.dialect = dialect
     self.now = now
     publishedAnswer = answer
-    rootKey = try PrivateKey.generate(.ecP256)
-    otherRootKey = try PrivateKey.generate(.ecP256)
-    func root(_ name: String, _ key: PrivateKey) throws -> Certificate {
-      try CertificateAuthority.makeRoot(
-        commonName: name, key: key, notBefore: now() - 86_400, lifetimeSeconds: 86_400 * 365, serial: [1])
-    }
-    self.root = try root("Default Root", rootKey)
-    otherRoot = try root("Other Root", otherRootKey)
+    root = try Issuer.first.get()
+    otherRoot = try Issuer.second.get()
   }
 
   /// Answers one request; whatever it is, with a new nonce.

@@ -27,7 +27,7 @@ struct CAState {
     let expires: String
     var status = "pending"
     var readsLeft = 0
-    var certificate: [[UInt8]]?
+    var publicKeyInfo: [UInt8] = []
     var error: String?
   }
 

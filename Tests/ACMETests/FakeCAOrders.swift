@@ -129,28 +129,30 @@ extension FakeCA {
     guard let der = Base64URL.decode(wish.csr), let request = ParsedRequest(der),
       request.names == Set(order.identifiers)
     else { throw Refusal(status: 400, kind: "badCSR") }
-    func issue(_ root: Certificate, _ key: PrivateKey) throws -> [UInt8] {
-      let leaf = try CertificateAuthority.issue(
-        identifiers: order.identifiers, publicKeyInfo: request.publicKeyInfo, issuer: root, issuerKey: key,
-        notBefore: now() - 3600, lifetimeSeconds: 86_400 * 90, serial: [UInt8](repeating: 7, count: 16))
-      return leaf.pem + root.pem
-    }
-    order.certificate = [try issue(root, rootKey), try issue(otherRoot, otherRootKey)]
+    order.publicKeyInfo = request.publicKeyInfo
     order.status = dialect.finalizesAtOnce ? "valid" : "processing"
     order.readsLeft = dialect.issuanceReads
     state.orders[id] = order
     return orderResponse(order, id)
   }
 
+  private func chain(_ order: CAState.Order, _ issuer: Issuer) throws -> [UInt8] {
+    let leaf = try CertificateAuthority.issue(
+      identifiers: order.identifiers, publicKeyInfo: order.publicKeyInfo, issuer: issuer.certificate,
+      issuerKey: issuer.key, notBefore: now() - 3600, lifetimeSeconds: 86_400 * 90,
+      serial: [UInt8](repeating: 7, count: 16))
+    return leaf.pem + issuer.certificate.pem
+  }
+
   func certificate(_ jws: JWS, _ id: Int, _ account: Int, _ isAlternate: Bool) throws -> Response {
     guard jws.payload.isEmpty else { throw Refusal(status: 405, kind: "malformed") }
-    guard let order = state.orders[id], order.status == "valid", let pems = order.certificate else {
+    guard let order = state.orders[id], order.status == "valid" else {
       throw Refusal(status: 404, kind: "malformed")
     }
     guard order.account == account else { throw Refusal(status: 403, kind: "unauthorized") }
     state.certificatesSent += 1
-    var body = pems[isAlternate ? 1 : 0]
-    if state.certificatesSent <= dialect.wrongCertificates { body = otherRoot.pem }
+    let isWrong = state.certificatesSent <= dialect.wrongCertificates
+    let body = isWrong ? otherRoot.certificate.pem : try chain(order, isAlternate ? otherRoot : root)
     var fields: Fields = [.init("Content-Type", "application/pem-certificate-chain")]
     let index = #"<\#(Self.base)/directory>;rel="index""#
     let alternate = #"</alternate/\#(id)>;rel="alternate""#

@@ -9,6 +9,19 @@ enum Fault: String, CaseIterable, CustomTestStringConvertible {
   case connectRefused, droppedBefore, droppedAfter, resetAfter, timeoutAfter, badNonce
   case badNonceWithoutNonce, truncatedBody, truncatedFraming, garbageText, garbageJSON, garbageEmpty
   case wrongNonce, malformedNonce, missingNonce, noLocation
+  // Not to be survived: the CA means it.
+  case unauthorized, malformedRequest, notFound, status429Hours
+
+  /// Those that an issuance must survive.
+  static let passing = allCases.filter {
+    ![.unauthorized, .malformedRequest, .notFound, .status429Hours].contains($0)
+  }
+
+  /// One of each kind, for where all would take too long.
+  static let kinds: [Fault] = [
+    .status503Date, .connectRefused, .droppedAfter, .badNonceWithoutNonce, .garbageJSON, .missingNonce,
+    .noLocation,
+  ]
 
   var testDescription: String { rawValue }
 
@@ -61,6 +74,10 @@ final class FaultyWire: Transport {
       return html(502, "<html><h1>502 Bad Gateway</h1></html>")
     case .status429Seconds: return limited([.init("Retry-After", "2")])
     case .status429Bare: return limited([])
+    case .unauthorized: return problem(403, "unauthorized", [])
+    case .malformedRequest: return problem(400, "malformed", [])
+    case .notFound: return html(404, "<html>Not found</html>")
+    case .status429Hours: return limited([.init("Retry-After", "7200")])
     case .connectRefused: throw TransportError(.connect, "refused")
     case .droppedBefore, .droppedAfter: throw TransportError(.dropped, "closed")
     case .resetAfter: throw TransportError(.dropped, "reset")

@@ -83,10 +83,11 @@ struct Harness {
   init(
     _ dialect: Dialect = Dialect(), faults: [Int: Fault] = [:], names: [String] = ["a.example", "b.example"],
     replaces: String? = nil, profile: String? = nil, preferredIssuer: String? = nil,
-    notebook: Notebook = Notebook(), sharing other: FakeCA? = nil, accountKey: PrivateKey? = nil,
+    notebook: Notebook = Notebook(), sharing other: FakeCA? = nil, leafKey: PrivateKey? = nil,
+    directory: String = FakeCA.base + "/directory",
     options change: (inout Options) -> Void = { _ in }
   ) throws {
-    guard let account = accountKey ?? Self.accountKey, let leaf = Self.leafKey else { throw NoKey() }
+    guard let account = Self.accountKey, let leaf = leafKey ?? Self.leafKey else { throw NoKey() }
     self.notebook = notebook
     let clock = clock
     ca = try other ?? FakeCA(dialect, now: { clock.now }, answer: { notebook.answer($0) })
@@ -95,7 +96,7 @@ struct Harness {
     options.contacts = ["mailto:ops@example.com"]
     options.agreesToTerms = true
     change(&options)
-    guard let directory = URL(FakeCA.base + "/directory") else { throw NoKey() }
+    guard let directory = URL(directory) else { throw NoKey() }
     client = Client(
       directoryURL: directory, transport: wire, signer: try KeySigner(account),
       environment: clock.environment,

@@ -5,7 +5,7 @@ import Testing
 @Suite("Issuance") struct IssuanceTests {
   @Test("a certificate is obtained from every dialect of CA", arguments: Dialect.good)
   func good(_ dialect: Dialect) async throws {
-    let harness = try Harness(dialect, options: external)
+    let harness = try Harness(dialect, options: options(dialect))
     let chain = try await harness.issue()
     #expect(Set(chain.leaf.identifiers) == Set(harness.request.identifiers))
     #expect(chain.intermediates.count == 1)
@@ -17,16 +17,23 @@ import Testing
     #expect(notes.everPublished.count == 2)
   }
 
+  @Test("an issuance survives each of its requests being broken once, in each way", arguments: Fault.passing)
+  func sweep(_ fault: Fault) async throws { try await sweep(Dialect(), fault, ["a.example", "b.example"]) }
+
   @Test(
-    "an issuance survives each of its requests being broken once, in each way, at each CA",
-    arguments: Dialect.good, Fault.allCases)
+    "an issuance survives each of its requests being broken once at every CA",
+    arguments: Dialect.good.dropFirst(), Fault.kinds)
   func sweep(_ dialect: Dialect, _ fault: Fault) async throws {
-    let clean = try Harness(dialect, options: external)
+    try await sweep(dialect, fault, ["a.example"])
+  }
+
+  private func sweep(_ dialect: Dialect, _ fault: Fault, _ names: [String]) async throws {
+    let clean = try Harness(dialect, names: names, options: options(dialect))
     try await clean.issue()
     let requests = clean.wire.requests
-    #expect(requests.count >= 10)
+    #expect(requests.count >= 9)
     for (number, request) in requests.enumerated() {
-      let harness = try Harness(dialect, faults: [number: fault], options: external)
+      let harness = try Harness(dialect, faults: [number: fault], names: names, options: options(dialect))
       if let error = await harness.failure() {
         Issue.record("\(fault) at \(number) (\(request)): \(error)\n\(harness.wire.requests)")
       }
@@ -36,10 +43,10 @@ import Testing
 
   @Test("a challenge is answered once although the CA's answer is lost", arguments: Dialect.good)
   func answeredOnce(_ dialect: Dialect) async throws {
-    let clean = try Harness(dialect, options: external)
+    let clean = try Harness(dialect, options: options(dialect))
     try await clean.issue()
     let number = try #require(clean.wire.requests.firstIndex { $0.hasPrefix("POST /challenge/") })
-    let harness = try Harness(dialect, faults: [number: .droppedAfter], options: external)
+    let harness = try Harness(dialect, faults: [number: .droppedAfter], options: options(dialect))
     try await harness.issue()
     #expect(await harness.ca.state.authorizations.values.allSatisfy { $0.answers == 1 })
   }
@@ -105,8 +112,11 @@ import Testing
   }
 }
 
-/// Options that fit every dialect.
-func external(_ options: inout Options) {
-  options.externalAccount = ExternalAccountBinding(
-    keyID: "customer", key: "YSBrZXkgb2YgdGhlIENBJ3MgY3VzdG9tZXI")
+/// The binding that the dialect's CA wants, if it wants one.
+private func options(_ dialect: Dialect) -> (inout Options) -> Void {
+  { options in
+    guard dialect.externalKey != nil else { return }
+    options.externalAccount = ExternalAccountBinding(
+      keyID: "customer", key: "YSBrZXkgb2YgdGhlIENBJ3MgY3VzdG9tZXI")
+  }
 }
