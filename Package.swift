@@ -53,7 +53,7 @@ let package = Package(
     floor("Configuration", "Bytes", "CYAML"),
 
     // Floor 4
-    floor("Renewal", "ACME", "CertStore", "PKI", "Bytes", "HTTP"),
+    floor("Renewal", "ACME", "CertStore", "PKI", "Bytes", "HTTP", "OS"),
     floor("Proxy", "TLS", "HTTP", "EventLoop", "Upstream", "Telemetry", "OS", "Bytes", "PKI"),
 
     // Floor 5
@@ -66,7 +66,13 @@ let package = Package(
       ],
       swiftSettings: rules),
 
-    tests("OS", "OS"),
+    .target(
+      name: "Scratch", dependencies: ["OS", "CLinux"], path: "Tests/Support/Scratch", swiftSettings: rules),
+    .executableTarget(
+      name: "CrashProbe", dependencies: ["CertStore", "OS", "PKI", "Bytes"],
+      path: "Tests/Support/CrashProbe", swiftSettings: rules),
+
+    tests("OS", "OS", "CLinux", "Scratch"),
     tests("Bytes", "Bytes"),
     tests("HTTP", "HTTP", "Bytes"),
     tests("PKI", "PKI", "Bytes"),
@@ -75,10 +81,10 @@ let package = Package(
     tests("Telemetry", "Telemetry", "Bytes", "OS"),
     tests("HTTPClient", "HTTPClient", "HTTP", "TLS", "PKI", "Bytes", "OS"),
     tests("ACME", "ACME", "PKI", "HTTP", "Bytes"),
-    tests("CertStore", "CertStore", "OS", "PKI", "Bytes"),
+    tests("CertStore", "CertStore", "OS", "PKI", "Bytes", "Scratch", "CrashProbe"),
     tests("Upstream", "Upstream", "HTTP"),
     tests("Configuration", "Configuration", "Bytes"),
-    tests("Renewal", "Renewal", "ACME", "CertStore", "OS", "PKI", "HTTP", "Bytes"),
+    tests("Renewal", "Renewal", "ACME", "CertStore", "OS", "PKI", "HTTP", "Bytes", "Scratch"),
     tests("Proxy", "Proxy", "TLS", "HTTP", "Upstream", "PKI", "OS", "Bytes", "Telemetry"),
     tests("Style"),
   ]

@@ -29,3 +29,11 @@ int certd_cpu_count(void) {
     int n = CPU_COUNT(&set);
     return n > 0 ? n : 1;
 }
+
+char **certd_environment(void) { return environ; }
+
+int certd_pipe2(int ends[2], int flags) { return pipe2(ends, flags); }
+
+int certd_spawn_closefrom(posix_spawn_file_actions_t *actions, int first) {
+    return posix_spawn_file_actions_addclosefrom_np(actions, first);
+}

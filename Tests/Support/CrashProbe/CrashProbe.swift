@@ -1,0 +1,1 @@
+@main struct CrashProbe { static func main() {} }
