@@ -83,9 +83,18 @@ extension FileSystem {
   }
 
   /// Everything before the last slash; `.` when there is none.
-  static func parent(of path: String) -> String {
+  public static func parent(of path: String) -> String {
     guard let slash = path.lastIndex(of: "/") else { return "." }
     return slash == path.startIndex ? "/" : String(path[..<slash])
+  }
+
+  /// A path from the root directory; a relative one starts at the working directory. Links stay as they are.
+  public func absolutePath(_ path: String) throws(SystemError) -> String {
+    if path.hasPrefix("/") { return path }
+    var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
+    try call("getcwd", path) { getcwd(&buffer, buffer.count) == nil ? -1 : 0 }
+    let directory = String(decoding: buffer.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+    return directory == "/" ? "/" + path : directory + "/" + path
   }
 
   private func write(_ bytes: [UInt8], to file: borrowing FileHandle, _ path: String) throws(SystemError) {
