@@ -1,0 +1,24 @@
+internal import COpenSSL
+
+/// Hashes.
+public enum Digest {
+  /// SHA-256 (FIPS 180-4), 32 bytes.
+  public static func sha256(_ bytes: [UInt8]) throws(PKIError) -> [UInt8] {
+    var out = [UInt8](repeating: 0, count: 32)
+    var count: UInt32 = 0
+    try succeeded(EVP_Digest(bytes, bytes.count, &out, &count, EVP_sha256(), nil), "hashing with SHA-256")
+    return out
+  }
+
+  /// HMAC with SHA-256 (RFC 2104), 32 bytes.
+  public static func hmacSHA256(key: [UInt8], _ bytes: [UInt8]) throws(PKIError) -> [UInt8] {
+    let what = "computing an HMAC"
+    guard !key.isEmpty, key.count <= 4096 else {
+      throw PKIError(what: what, reason: "the key has no usable length")
+    }
+    var out = [UInt8](repeating: 0, count: 32)
+    var count: UInt32 = 0
+    _ = try made(HMAC(EVP_sha256(), key, Int32(key.count), bytes, bytes.count, &out, &count), what)
+    return out
+  }
+}

@@ -1,0 +1,43 @@
+internal import COpenSSL
+
+/// The X.509 extensions that we write.
+struct ExtensionValue {
+  let nid: Int32
+  let isCritical: Bool
+  let der: [UInt8]
+
+  static func subjectAlternativeName(_ identifiers: [Identifier], isCritical: Bool) -> Self {
+    Self(nid: NID_subject_alt_name, isCritical: isCritical, der: DER.generalNames(identifiers))
+  }
+  static func basicConstraints(isCA: Bool) -> Self {
+    Self(
+      nid: NID_basic_constraints, isCritical: true, der: isCA ? DER.sequence(DER.yes) : DER.sequence())
+  }
+  /// Named bits of RFC 5280 §4.2.1.3, most significant first.
+  static func keyUsage(_ bits: UInt8) -> Self {
+    Self(nid: NID_key_usage, isCritical: true, der: DER.bits(bits))
+  }
+  /// id-kp-serverAuth, 1.3.6.1.5.5.7.3.1.
+  static var serverAuthentication: Self {
+    let purpose = DER.object([0x2B, 0x06, 0x01, 0x05, 0x05, 0x07, 0x03, 0x01])
+    return Self(nid: NID_ext_key_usage, isCritical: false, der: DER.sequence(purpose))
+  }
+  static func subjectKeyIdentifier(_ identifier: [UInt8]) -> Self {
+    Self(nid: NID_subject_key_identifier, isCritical: false, der: DER.octetString(identifier))
+  }
+  static func authorityKeyIdentifier(_ identifier: [UInt8]) -> Self {
+    Self(
+      nid: NID_authority_key_identifier, isCritical: false, der: DER.sequence(DER.tagged(0x80, identifier)))
+  }
+
+  /// Lends the value as OpenSSL's object.
+  func with<R>(_ body: (OpaquePointer) throws(PKIError) -> R) throws(PKIError) -> R {
+    let what = "making a certificate extension"
+    let data = try made(ASN1_OCTET_STRING_new(), what)
+    defer { ASN1_OCTET_STRING_free(data) }
+    try succeeded(ASN1_OCTET_STRING_set(data, der, Int32(der.count)), what)
+    let made = try PKI.made(X509_EXTENSION_create_by_NID(nil, nid, isCritical ? 1 : 0, data), what)
+    defer { X509_EXTENSION_free(made) }
+    return try body(made)
+  }
+}
