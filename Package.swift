@@ -68,8 +68,11 @@ let package = Package(
 
     .target(
       name: "Scratch", dependencies: ["OS", "CLinux"], path: "Tests/Support/Scratch", swiftSettings: rules),
+    .target(
+      name: "StoreFixtures", dependencies: ["CertStore", "PKI", "Bytes"], path: "Tests/Support/StoreFixtures",
+      swiftSettings: rules),
     .executableTarget(
-      name: "CrashProbe", dependencies: ["CertStore", "OS", "PKI", "Bytes"],
+      name: "CrashProbe", dependencies: ["CertStore", "OS", "PKI", "Bytes", "CLinux"],
       path: "Tests/Support/CrashProbe", swiftSettings: rules),
 
     tests("OS", "OS", "CLinux", "Scratch"),
@@ -81,10 +84,11 @@ let package = Package(
     tests("Telemetry", "Telemetry", "Bytes", "OS"),
     tests("HTTPClient", "HTTPClient", "HTTP", "TLS", "PKI", "Bytes", "OS"),
     tests("ACME", "ACME", "PKI", "HTTP", "Bytes", "COpenSSL"),
-    tests("CertStore", "CertStore", "OS", "PKI", "Bytes", "Scratch", "CrashProbe"),
+    tests(
+      "CertStore", "CertStore", "OS", "PKI", "Bytes", "CLinux", "Scratch", "StoreFixtures", "CrashProbe"),
     tests("Upstream", "Upstream", "HTTP"),
     tests("Configuration", "Configuration", "Bytes"),
-    tests("Renewal", "Renewal", "ACME", "CertStore", "OS", "PKI", "HTTP", "Bytes", "Scratch"),
+    tests("Renewal", "Renewal", "ACME", "CertStore", "OS", "PKI", "HTTP", "Bytes", "Scratch", "StoreFixtures"),
     tests("Proxy", "Proxy", "TLS", "HTTP", "Upstream", "PKI", "OS", "Bytes", "Telemetry"),
     tests("Style"),
   ]

@@ -1,4 +1,3 @@
-public import Bytes
 public import OS
 
 /// Certificates, keys and everything certd must remember, on disk.

@@ -16,7 +16,8 @@ public struct CertificateMeta: Codable, Sendable, Equatable {
 
   /// Meta data of a new generation.
   public init(
-    identifiers: [Identifier], keyType: KeyType?, issuer: String?, storedAt: UnixTime?, orderURL: String? = nil
+    identifiers: [Identifier], keyType: KeyType?, issuer: String?, storedAt: UnixTime?,
+    orderURL: String? = nil
   ) {
     self.identifiers = identifiers.map(\.description)
     self.keyType = keyType?.rawValue

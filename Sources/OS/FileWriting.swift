@@ -69,6 +69,13 @@ extension FileSystem {
     try call("unlink", path) { Int(CLinux.unlink(path)) }
   }
 
+  /// The same; nothing there is fine.
+  public func unlinkIfPresent(_ path: String) throws(SystemError) {
+    do { try unlink(path) } catch {
+      if !error.isAbsence { throw error }
+    }
+  }
+
   /// Makes one directory with exactly this mode, whatever the umask is. EEXIST when the name is taken.
   public func makeDirectory(_ path: String, mode: UInt32, group: UInt32? = nil) throws(SystemError) {
     try call("mkdir", path) { Int(mkdir(path, mode & 0o700)) }
