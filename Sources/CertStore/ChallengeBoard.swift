@@ -8,7 +8,7 @@ public struct ChallengeBoard: Sendable {
   init(_ store: CertStore) { self.store = store }
 
   /// The longest token and the longest answer, in bytes.
-  public static let maximumTokenInBytes = 200
+  public static let maximumTokenInBytes = 240
   /// The longest key authorization, in bytes.
   public static let maximumAnswerInBytes = 1024
   /// Answers older than this are of nobody's use.
