@@ -46,13 +46,7 @@ public enum Subprocess {
   public static func shell(
     _ command: String, environment: [String: String], timeLimitInSeconds: UInt32
   ) async throws(SystemError) -> Outcome {
-    let result = await withCheckedContinuation { continuation in
-      let job = Job {
-        continuation.resume(returning: run(command, environment, timeLimitInSeconds))
-      }
-      if let failure = job.start() { continuation.resume(returning: .failure(failure)) }
-    }
-    return try result.get()
+    try await OwnThread.run { run(command, environment, timeLimitInSeconds) }.get()
   }
 
   private static func run(
@@ -64,32 +58,4 @@ public enum Subprocess {
         try child.wait(untilNanoseconds: Clock.monotonicNanoseconds() + UInt64(limit) * 1_000_000_000))
     } catch { return .failure(error) }
   }
-}
-
-/// A closure that runs once on a thread of its own.
-private final class Job: Sendable {
-  private let body: @Sendable () -> Void
-
-  init(_ body: @escaping @Sendable () -> Void) { self.body = body }
-
-  /// Starts it, or tells why the system gave no thread; the closure then never runs.
-  func start() -> SystemError? {
-    var thread = pthread_t()
-    let reference = Unmanaged.passRetained(self)
-    let code = pthread_create(&thread, nil, runJob, reference.toOpaque())
-    guard code == 0 else {
-      reference.release()
-      return SystemError(call: "pthread_create", code: code)
-    }
-    pthread_detach(thread)
-    return nil
-  }
-
-  func run() { body() }
-}
-
-private func runJob(_ argument: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? {
-  guard let argument else { return nil }
-  Unmanaged<Job>.fromOpaque(argument).takeRetainedValue().run()
-  return nil
 }

@@ -22,6 +22,8 @@ extension RenewalRecord {
   /// How long to wait after an answer that never came, or when the CA has nothing to tell, in seconds.
   public static let retrySeconds: Int64 = 3600
 
+  /// How long to wait with a CA that tells nothing about a certificate, in seconds.
+  static let unsupportedSeconds: Int64 = 86_400
   /// The longest part of a window that a moment is drawn from.
   static let longestWindowSeconds: Int64 = 366 * 86_400
 
