@@ -1,0 +1,41 @@
+internal import Bytes
+internal import HTTP
+internal import PKI
+
+/// A key that a CA gave to its customer, to bind an ACME account to (RFC 8555 §7.3.4). The key is a secret.
+public struct ExternalAccountBinding: Sendable, CustomStringConvertible, CustomReflectable {
+  /// The key's name.
+  public let keyID: String
+  private let key: [UInt8]
+
+  /// A binding; the key is the base64url text that CAs show (padding and the other alphabet accepted). Nil when
+  /// it is not base64 or the name is empty.
+  public init?(keyID: String, key text: String) {
+    let letters = text.replacing("+", with: "-").replacing("/", with: "_").filter { $0 != "=" }
+    guard !keyID.isEmpty, let key = Base64URL.decode(letters), !key.isEmpty else { return nil }
+    self.keyID = keyID
+    self.key = key
+  }
+
+  /// The name only.
+  public var description: String { "external account \(keyID)" }
+  /// Nothing but the name.
+  public var customMirror: Mirror { Mirror(self, children: ["keyID": keyID]) }
+
+  /// The inner JWS: the account's public key, signed by the CA's key with HS256.
+  func object(jwk: String, newAccount: URL) throws(PKIError) -> FlattenedJWS {
+    let header =
+      #"{"alg":"HS256","kid":\#(JOSE.quoted(keyID)),"url":\#(JOSE.quoted(newAccount.description))}"#
+    let protected = Base64URL.encode(Array(header.utf8))
+    let payload = Base64URL.encode(Array(jwk.utf8))
+    let mac = try Digest.hmacSHA256(key: key, Array("\(protected).\(payload)".utf8))
+    return FlattenedJWS(protected: protected, payload: payload, signature: Base64URL.encode(mac))
+  }
+}
+
+/// A flattened JWS inside a payload (RFC 7515 §7.2.2).
+struct FlattenedJWS: Codable, Equatable {
+  let protected: String
+  let payload: String
+  let signature: String
+}

@@ -1,0 +1,116 @@
+import ACME
+import Bytes
+import PKI
+import Testing
+
+@Suite("Accounts") struct AccountTests {
+  @Test("an account is registered once and found by its key again")
+  func found() async throws {
+    let first = try Harness()
+    let account = try await first.client.account()
+    let second = try Harness(sharing: first.ca)
+    #expect(try await second.client.account() == account)
+    #expect(await first.ca.state.accounts.count == 1)
+  }
+
+  @Test("changed contacts are sent to the account that exists")
+  func contacts() async throws {
+    let first = try Harness()
+    let account = try await first.client.account()
+    let second = try Harness(sharing: first.ca) { $0.contacts = ["mailto:new@example.com"] }
+    let changed = try await second.client.account()
+    #expect(changed.url == account.url)
+    #expect(changed.contacts == ["mailto:new@example.com"])
+  }
+
+  @Test("an account that does not exist is nil, and is not made by asking")
+  func absent() async throws {
+    let harness = try Harness()
+    #expect(try await harness.client.existingAccount() == nil)
+    #expect(await harness.ca.state.accounts.isEmpty)
+  }
+
+  @Test("without agreement to the terms nothing is registered, and the terms are told")
+  func terms() async throws {
+    let harness = try Harness { $0.agreesToTerms = false }
+    let error = await harness.failure()
+    #expect(error?.description.contains("https://ca.example/terms") == true)
+    #expect(error?.party == .us)
+  }
+
+  @Test("a CA that wants an external account and gets none tells so, or finds the account")
+  func externalMissing() async throws {
+    let dialect = Dialect(externalKey: Array("a key of the CA's customer".utf8))
+    let harness = try Harness(dialect)
+    #expect(await harness.failure()?.description.contains("external account binding") == true)
+    let bound = try Harness(dialect) {
+      $0.externalAccount = ExternalAccountBinding(
+        keyID: "customer", key: "YSBrZXkgb2YgdGhlIENBJ3MgY3VzdG9tZXI=")
+    }
+    try await bound.issue()
+    let later = try Harness(sharing: bound.ca)
+    #expect(try await later.client.account().url == (try await bound.client.account().url))
+  }
+
+  @Test("an external account shows its name and never its key")
+  func externalSecret() throws {
+    let binding = try #require(ExternalAccountBinding(keyID: "kid-1", key: "c2VjcmV0LWtleQ=="))
+    var dumped = ""
+    dump(binding, to: &dumped)
+    #expect("\(binding)" == "external account kid-1")
+    #expect(!dumped.contains("115"))
+    #expect(ExternalAccountBinding(keyID: "", key: "c2VjcmV0") == nil)
+    #expect(ExternalAccountBinding(keyID: "a", key: "!!") == nil)
+  }
+
+  @Test("a deactivated account cannot be used again", arguments: [nil, Fault.droppedAfter, .status500])
+  func deactivated(_ fault: Fault?) async throws {
+    let harness = try Harness(faults: fault.map { [3: $0] } ?? [:])
+    _ = try await harness.client.existingAccount()
+    let account = try Harness(sharing: harness.ca)
+    _ = try await account.client.account()
+    try await harness.client.deactivateAccount()
+    let later = try Harness(sharing: harness.ca)
+    let error = await later.failure()
+    #expect(error?.step == .account)
+    #expect(error?.problem?.kind == .unauthorized)
+  }
+
+  @Test("a certificate is revoked by its account, by its key, and once", arguments: [true, false])
+  func revoked(_ byKey: Bool) async throws {
+    let harness = try Harness()
+    let chain = try await harness.issue()
+    // Another account may not order for it, but holds the certificate's key.
+    let client = byKey ? try Harness(sharing: harness.ca).client : harness.client
+    for _ in 0..<2 {
+      try await client.revoke(chain.leaf, reason: .superseded, key: byKey ? harness.request.key : nil)
+    }
+    #expect(await harness.ca.state.revoked == [chain.leaf.der])
+  }
+
+  @Test("a revocation survives being broken", arguments: Fault.passing)
+  func brokenRevocation(_ fault: Fault) async throws {
+    let clean = try Harness()
+    let chain = try await clean.issue()
+    let harness = try Harness(faults: [3: fault], sharing: clean.ca)
+    try await harness.client.revoke(chain.leaf, reason: .keyCompromise)
+    #expect(await clean.ca.state.revoked == [chain.leaf.der])
+  }
+
+  @Test("renewal information is read, and is nil where there is none")
+  func renewalInfo() async throws {
+    let harness = try Harness()
+    let info = try #require(try await harness.client.renewalInfo(for: "abc.def"))
+    #expect(info.start.description == "2027-01-20T00:00:00Z")
+    #expect(info.end.description == "2027-01-21T00:00:00Z")
+    #expect(info.askAgainAt == TestClock.start + 21_600)
+    #expect(harness.wire.requests.last == "GET /renewal/abc.def")
+    #expect(try await Harness(Dialect(hasRenewalInfo: false)).client.renewalInfo(for: "abc.def") == nil)
+  }
+
+  @Test("renewal information survives being broken", arguments: Fault.passing)
+  func brokenRenewalInfo(_ fault: Fault) async throws {
+    let harness = try Harness(faults: [1: fault])
+    #expect(try await harness.client.renewalInfo(for: "abc.def") != nil)
+  }
+}
