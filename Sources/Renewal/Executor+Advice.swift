@@ -29,7 +29,8 @@ extension Executor {
       guard let advice = try await issuer.advice(certificateID: id) else {
         let now = environment.now()
         return (
-          .afterSilence(nil, certificateID: id, retryAfter: now + RenewalRecord.unsupportedSeconds, now: now), nil
+          .afterSilence(nil, certificateID: id, retryAfter: now + RenewalRecord.unsupportedSeconds, now: now),
+          nil
         )
       }
       return (

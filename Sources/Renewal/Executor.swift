@@ -135,7 +135,9 @@ public struct Executor: Sendable {
   }
 
   /// When something can be done again, given what has just happened.
-  private func nextWake(_ managed: [ManagedCertificate], _ regular: UnixTime, _ before: Plan) async -> UnixTime {
+  private func nextWake(_ managed: [ManagedCertificate], _ regular: UnixTime, _ before: Plan) async
+    -> UnixTime
+  {
     let now = environment.now()
     guard let situation = try? await situation(managed, .none, nextWakeAt: regular) else { return regular }
     return Plan.make(situation, policy).nextWake(regular: regular, now: now)

@@ -17,7 +17,9 @@ public struct LocalAuthority: Issuer {
   private let commonName: String
 
   /// A CA whose root is, or will be, in this store. The common name is what trust stores show, 1 to 64 bytes.
-  public init(store: CertStore, commonName: String = "certd local CA", now: @escaping @Sendable () -> UnixTime) {
+  public init(
+    store: CertStore, commonName: String = "certd local CA", now: @escaping @Sendable () -> UnixTime
+  ) {
     self.store = store
     self.commonName = commonName
     self.now = now
