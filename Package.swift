@@ -53,7 +53,7 @@ let package = Package(
     floor("Configuration", "Bytes", "CYAML"),
 
     // Floor 4
-    floor("Renewal", "ACME", "CertStore", "PKI", "Bytes", "HTTP"),
+    floor("Renewal", "ACME", "CertStore", "PKI", "Bytes", "HTTP", "OS"),
     floor("Proxy", "TLS", "HTTP", "EventLoop", "Upstream", "Telemetry", "OS", "Bytes"),
 
     // Floor 5
@@ -66,7 +66,16 @@ let package = Package(
       ],
       swiftSettings: rules),
 
-    tests("OS", "OS"),
+    .target(
+      name: "Scratch", dependencies: ["OS", "CLinux"], path: "Tests/Support/Scratch", swiftSettings: rules),
+    .target(
+      name: "StoreFixtures", dependencies: ["CertStore", "PKI", "Bytes"], path: "Tests/Support/StoreFixtures",
+      swiftSettings: rules),
+    .executableTarget(
+      name: "CrashProbe", dependencies: ["CertStore", "OS", "PKI", "Bytes", "CLinux"],
+      path: "Tests/Support/CrashProbe", swiftSettings: rules),
+
+    tests("OS", "OS", "CLinux", "Scratch"),
     tests("Bytes", "Bytes"),
     tests("HTTP", "HTTP", "Bytes"),
     tests("PKI", "PKI", "Bytes", "COpenSSL"),
@@ -75,10 +84,11 @@ let package = Package(
     tests("Telemetry", "Telemetry", "Bytes", "OS"),
     tests("HTTPClient", "HTTPClient", "HTTP", "TLS", "PKI", "Bytes", "OS"),
     tests("ACME", "ACME", "PKI", "HTTP", "Bytes", "COpenSSL"),
-    tests("CertStore", "CertStore", "OS", "PKI", "Bytes"),
+    tests(
+      "CertStore", "CertStore", "OS", "PKI", "Bytes", "CLinux", "Scratch", "StoreFixtures", "CrashProbe"),
     tests("Upstream", "Upstream", "HTTP"),
     tests("Configuration", "Configuration", "Bytes"),
-    tests("Renewal", "Renewal", "ACME", "CertStore", "OS", "PKI", "HTTP", "Bytes"),
+    tests("Renewal", "Renewal", "ACME", "CertStore", "OS", "PKI", "HTTP", "Bytes", "Scratch", "StoreFixtures"),
     tests("Proxy", "Proxy", "TLS", "HTTP", "Upstream", "PKI", "OS", "Bytes", "Telemetry"),
     tests("Style"),
   ]

@@ -33,3 +33,11 @@ int certd_cpu_count(void) {
 void certd_ignore_signal(int number) { signal(number, SIG_IGN); }
 
 void certd_name_thread(const char *name) { pthread_setname_np(pthread_self(), name); }
+
+char **certd_environment(void) { return environ; }
+
+int certd_pipe2(int ends[2], int flags) { return pipe2(ends, flags); }
+
+int certd_spawn_closefrom(posix_spawn_file_actions_t *actions, int first) {
+    return posix_spawn_file_actions_addclosefrom_np(actions, first);
+}

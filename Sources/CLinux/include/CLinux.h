@@ -26,6 +26,7 @@
 #include <sys/file.h>
 #include <sys/inotify.h>
 #include <sys/mman.h>
+#include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
@@ -59,6 +60,12 @@ void certd_ignore_signal(int number);
 int certd_pin_thread(int cpu);
 /// Number of processors that this process may run on.
 int certd_cpu_count(void);
+/// The environment of this process, ended by a null pointer.
+char **certd_environment(void);
+/// pipe2, which the module does not show.
+int certd_pipe2(int ends[2], int flags);
+/// posix_spawn_file_actions_addclosefrom_np, which the module does not show.
+int certd_spawn_closefrom(posix_spawn_file_actions_t *actions, int first);
 /// The calling thread's errno.
 static inline int certd_errno(void) { return errno; }
 

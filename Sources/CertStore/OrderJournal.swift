@@ -1,0 +1,75 @@
+public import Bytes
+import OS
+public import PKI
+
+/// An order in progress: with it an issuance goes on after a kill instead of asking for another certificate.
+public struct PendingOrder: Sendable {
+  /// The order's URL at the CA; nil before the CA has told.
+  public var url: String?
+  /// What was asked for, canonical text.
+  public var identifiers: [String]
+  /// Who was asked, by the configuration's name.
+  public var issuer: String
+  /// The certificate's key, chosen before the order is finalized.
+  public var key: PrivateKey
+  /// When it began.
+  public var startedAt: UnixTime
+
+  /// An order in progress.
+  public init(url: String?, identifiers: [String], issuer: String, key: PrivateKey, startedAt: UnixTime) {
+    self.url = url
+    self.identifiers = identifiers
+    self.issuer = issuer
+    self.key = key
+    self.startedAt = startedAt
+  }
+}
+
+/// The file of an order: the key is in it, so that the two can never be of different orders.
+private struct OrderRecord: Codable {
+  var url: String?
+  var identifiers: [String]
+  var issuer: String
+  var keyPEM: String
+  var startedAt: UnixTime
+}
+
+extension CertStore {
+  /// The order in progress, or nil; a damaged one is moved to quarantine.
+  public func order(_ lock: borrowing LineageLock, now: UnixTime) throws(StoreError) -> PendingOrder? {
+    let path = layout.order(lock.name)
+    let subject = lock.name.description
+    return try doing("reading the order of \(subject)") {
+      let record: OrderRecord
+      switch try readRecord(OrderRecord.self, path) {
+      case .found(let found): record = found
+      case .missing: return nil
+      case .damaged(let reason):
+        quarantine(path, subject: subject, reason: reason, now: now)
+        return nil
+      }
+      guard let key = try? PrivateKey(pem: Array(record.keyPEM.utf8)) else {
+        quarantine(path, subject: subject, reason: "order.json has no key", now: now)
+        return nil
+      }
+      return PendingOrder(
+        url: record.url, identifiers: record.identifiers, issuer: record.issuer, key: key,
+        startedAt: record.startedAt)
+    }
+  }
+
+  /// Records an order in progress, replacing the one before.
+  public func recordOrder(_ lock: borrowing LineageLock, _ order: PendingOrder) throws(StoreError) {
+    let path = layout.order(lock.name)
+    try doing("recording the order of \(lock.name)") {
+      let record = OrderRecord(
+        url: order.url, identifiers: order.identifiers, issuer: order.issuer,
+        keyPEM: String(decoding: try order.key.pem(), as: UTF8.self), startedAt: order.startedAt)
+      try fs.publish(path, StoreJSON.file(record), mode: 0o600)
+    }
+  }
+
+  /// Forgets the order in progress: it is finished or of no use any more. One that cannot be removed is found
+  /// finished when it is resumed.
+  public func clearOrder(_ lock: borrowing LineageLock) { try? fs.unlink(layout.order(lock.name)) }
+}

@@ -1,0 +1,118 @@
+import CLinux
+
+/// One running `/bin/sh -c`, in its own process group, reaped when waited for.
+struct SpawnedShell: ~Copyable {
+  private let process: pid_t
+  private let output: FileHandle
+
+  /// Starts the shell. Standard input is empty; output and errors come through one pipe; every other
+  /// descriptor is closed and every signal has its default meaning.
+  init(_ command: String, _ environment: [String: String]) throws(SystemError) {
+    var pipe: [Int32] = [-1, -1]
+    guard certd_pipe2(&pipe, O_CLOEXEC) == 0 else { throw SystemError(call: "pipe2", code: certd_errno()) }
+    let readEnd = FileHandle(pipe[0])
+    let writeEnd = FileHandle(pipe[1])
+    _ = certd_fcntl(readEnd.descriptor, F_SETFL, O_NONBLOCK)
+
+    var actions = posix_spawn_file_actions_t()
+    posix_spawn_file_actions_init(&actions)
+    defer { posix_spawn_file_actions_destroy(&actions) }
+    posix_spawn_file_actions_adddup2(&actions, writeEnd.descriptor, 1)
+    posix_spawn_file_actions_adddup2(&actions, writeEnd.descriptor, 2)
+    // Last, since the pipe itself may be descriptor 0.
+    posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
+    certd_spawn_closefrom(&actions, 3)
+
+    var attributes = posix_spawnattr_t()
+    posix_spawnattr_init(&attributes)
+    defer { posix_spawnattr_destroy(&attributes) }
+    let flags = POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK
+    posix_spawnattr_setflags(&attributes, Int16(flags))
+    posix_spawnattr_setpgroup(&attributes, 0)
+    var signals = sigset_t()
+    sigemptyset(&signals)
+    posix_spawnattr_setsigmask(&attributes, &signals)
+    sigfillset(&signals)
+    posix_spawnattr_setsigdefault(&attributes, &signals)
+
+    var child: pid_t = 0
+    let entries = environment.map { "\($0.key)=\($0.value)" }.sorted()
+    let code = withStrings(["/bin/sh", "-c", command]) { arguments in
+      withStrings(entries) { posix_spawn(&child, "/bin/sh", &actions, &attributes, arguments, $0) }
+    }
+    guard code == 0 else { throw SystemError(call: "posix_spawn", code: code, subject: "/bin/sh") }
+    process = child
+    output = readEnd
+  }
+
+  /// Waits for the shell, keeping the beginning of its output, and kills its group when the time is up.
+  consuming func wait(untilNanoseconds deadline: UInt64) throws(SystemError) -> Subprocess.Outcome {
+    let watch = FileHandle(pidfd_open(process, 0))
+    guard watch.descriptor >= 0 else {
+      let code = certd_errno()
+      kill(-process, SIGKILL)
+      _ = reap()
+      throw SystemError(call: "pidfd_open", code: code)
+    }
+    var kept: [UInt8] = []
+    var total = 0
+    var outputEnded = false
+    var timedOut = false
+    while true {
+      let now = Clock.monotonicNanoseconds()
+      if now >= deadline {
+        timedOut = true
+        kill(-process, SIGKILL)
+        break
+      }
+      let milliseconds = Int32(min((deadline - now) / 1_000_000 + 1, 1_000_000))
+      // A negative descriptor is skipped: a closed pipe would be reported again and again.
+      var waits = [
+        pollfd(fd: watch.descriptor, events: Int16(POLLIN), revents: 0),
+        pollfd(fd: outputEnded ? -1 : output.descriptor, events: Int16(POLLIN), revents: 0),
+      ]
+      poll(&waits, 2, milliseconds)
+      if waits[1].revents != 0 { outputEnded = drain(&kept, &total) }
+      if waits[0].revents != 0 { break }
+    }
+    let status = reap()
+    _ = drain(&kept, &total)
+    return Subprocess.Outcome(
+      ending: timedOut ? .timedOut : Self.ending(status), output: kept, isTruncated: total > kept.count)
+  }
+
+  /// Takes what the pipe holds now, at most a few rounds; true when no writer is left.
+  private func drain(_ kept: inout [UInt8], _ total: inout Int) -> Bool {
+    var buffer = [UInt8](repeating: 0, count: 4096)
+    for _ in 0..<64 {
+      let count = read(output.descriptor, &buffer, buffer.count)
+      if count == 0 { return true }
+      if count < 0 { return certd_errno() != EAGAIN && certd_errno() != EINTR }
+      total += count
+      kept += buffer[..<min(count, Subprocess.maximumOutputInBytes - kept.count)]
+    }
+    return false
+  }
+
+  private func reap() -> Int32 {
+    var status: Int32 = 0
+    while waitpid(process, &status, 0) < 0, certd_errno() == EINTR {}
+    return status
+  }
+
+  /// WIFEXITED and its kin are macros that Swift does not see.
+  private static func ending(_ status: Int32) -> Subprocess.Ending {
+    let signal = status & 0x7F
+    return signal == 0 ? .exited(status >> 8 & 0xFF) : .signalled(signal)
+  }
+}
+
+/// Calls `body` with a null-terminated array of C strings. Text after a NUL is cut off by the callee.
+private func withStrings<R>(
+  _ texts: [String], _ body: (UnsafePointer<UnsafeMutablePointer<CChar>?>) -> R
+) -> R {
+  var pointers: [UnsafeMutablePointer<CChar>?] = texts.map { strdup($0) }
+  pointers.append(nil)
+  defer { for pointer in pointers { free(pointer) } }
+  return body(pointers)
+}

@@ -1,0 +1,61 @@
+import CLinux
+
+/// Runs shell commands for an operator: hooks, not plumbing.
+///
+/// It does not feed input, keep a terminal or share any descriptor with the child. It promises that the
+/// command runs in a process group of its own, that the group is killed when the time is up, and that
+/// waiting occupies a thread of its own, never one of the cooperative pool.
+public enum Subprocess {
+  /// How a command ended.
+  public enum Ending: Sendable, Equatable {
+    /// It exited with this status.
+    case exited(Int32)
+    /// A signal ended it.
+    case signalled(Int32)
+    /// It ran out of time and was killed with its group.
+    case timedOut
+  }
+
+  /// What became of a command.
+  public struct Outcome: Sendable, Equatable {
+    /// How it ended.
+    public let ending: Ending
+    /// The beginning of its standard output and standard error together.
+    public let output: [UInt8]
+    /// Whether there was more output than was kept.
+    public let isTruncated: Bool
+  }
+
+  /// How much output is kept, in bytes.
+  public static let maximumOutputInBytes = 16 << 10
+
+  /// The environment of this process; entries without `=` are left out.
+  public static func inheritedEnvironment() -> [String: String] {
+    var result: [String: String] = [:]
+    guard var entry = certd_environment() else { return result }
+    while let text = entry.pointee {
+      let parts = String(cString: text).split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+      if parts.count == 2 { result[String(parts[0])] = String(parts[1]) }
+      entry += 1
+    }
+    return result
+  }
+
+  /// Runs `/bin/sh -c command` with exactly this environment and waits for the shell, not for what it left
+  /// running behind. Throws when it could not be started.
+  public static func shell(
+    _ command: String, environment: [String: String], timeLimitInSeconds: UInt32
+  ) async throws(SystemError) -> Outcome {
+    try await OwnThread.run { run(command, environment, timeLimitInSeconds) }.get()
+  }
+
+  private static func run(
+    _ command: String, _ environment: [String: String], _ limit: UInt32
+  ) -> Result<Outcome, SystemError> {
+    do {
+      let child = try SpawnedShell(command, environment)
+      return .success(
+        try child.wait(untilNanoseconds: Clock.monotonicNanoseconds() + UInt64(limit) * 1_000_000_000))
+    } catch { return .failure(error) }
+  }
+}

@@ -1,0 +1,162 @@
+public import ACME
+import Bytes
+public import CertStore
+public import HTTP
+public import PKI
+
+/// A CA that speaks ACME, with the account that the store has for it.
+public actor ACMEIssuer: Issuer {
+  /// How a CA is reached and spoken to.
+  public struct Configuration: Sendable {
+    /// The CA's directory.
+    public var directory: URL
+    /// Contacts, terms, external account and limits. The account's URL comes from the store.
+    public var options: ACME.Options
+    /// Makes challenge answers visible; the store's board if nil.
+    public var responder: (any ChallengeResponder)?
+    /// The common name of the CA that chains shall lead to, if there is a choice.
+    public var preferredIssuer: String?
+
+    /// A configuration.
+    public init(
+      directory: URL, options: ACME.Options, responder: (any ChallengeResponder)? = nil,
+      preferredIssuer: String? = nil
+    ) {
+      self.directory = directory
+      self.options = options
+      self.responder = responder
+      self.preferredIssuer = preferredIssuer
+    }
+  }
+
+  private let configuration: Configuration
+  private let store: CertStore
+  private let environment: ACME.Environment
+  private let transport: DateWatch
+  private let warn: @Sendable (String) -> Void
+  private var known: (client: Client, account: AccountKeeper)?
+
+  /// A CA. `transport` makes single requests; `warn` hears of what went wrong without stopping anything.
+  public init(
+    _ configuration: Configuration, store: CertStore, transport: any Transport,
+    environment: ACME.Environment, warn: @escaping @Sendable (String) -> Void = { _ in }
+  ) {
+    self.configuration = configuration
+    self.store = store
+    self.environment = environment
+    self.transport = DateWatch(transport, now: environment.now)
+    self.warn = warn
+  }
+
+  /// A CA may have renewal information; its directory tells.
+  public nonisolated var givesAdvice: Bool { true }
+
+  /// Obtains a chain by an order. Nothing is ordered while our clock is far from the CA's.
+  public func issue(
+    _ request: IssueRequest, progress: any IssueProgress
+  ) async throws(IssuerError) -> CertificateChain {
+    let (client, account) = try await session()
+    let wanted = IssuanceRequest(
+      identifiers: request.identifiers, key: request.key, profile: request.profile,
+      replaces: request.replaces, preferredIssuer: configuration.preferredIssuer)
+    let journal = Journal(account: account, progress: progress)
+    let responder = configuration.responder ?? BoardResponder(store.challenges)
+    do {
+      _ = try await client.directory()
+      try checkClock()
+      return try await client.issue(
+        wanted, resuming: request.resuming, journal: journal, responder: responder)
+    } catch { throw Self.issuerError(error) }
+  }
+
+  /// What the CA suggests (RFC 9773); nil when it has nothing to suggest.
+  public func advice(certificateID: String) async throws(IssuerError) -> RenewalAdvice? {
+    let (client, _) = try await session()
+    do throws(ACMEError) {
+      guard let info = try await client.renewalInfo(for: certificateID) else { return nil }
+      return RenewalAdvice(start: info.start, end: info.end, askAgainAt: info.askAgainAt)
+    } catch { throw Self.issuerError(error) }
+  }
+
+  /// By the Date of the CA's last answer.
+  public func clockOffsetSeconds() async -> Int64? { transport.offsetSeconds }
+
+  /// Revokes a certificate; given its key, as its holder (RFC 8555 §7.6).
+  public func revoke(
+    _ certificate: Certificate, reason: RevocationReason, key: PrivateKey? = nil
+  ) async throws(IssuerError) {
+    let (client, _) = try await session()
+    do throws(ACMEError) { try await client.revoke(certificate, reason: reason, key: key) } catch {
+      throw Self.issuerError(error)
+    }
+  }
+
+  /// The account at the CA: found or registered, with its contacts brought up to date.
+  public func account() async throws(IssuerError) -> Account {
+    let (client, keeper) = try await session()
+    do {
+      let account = try await client.account()
+      try await keeper.found(url: account.url.description)
+      return account
+    } catch { throw Self.issuerError(error) }
+  }
+
+  /// The client for our account, whose key is made and stored before the CA hears of it.
+  private func session() async throws(IssuerError) -> (Client, AccountKeeper) {
+    if let known { return known }
+    do {
+      let keeper = try AccountKeeper(
+        store: store, directory: configuration.directory, contacts: configuration.options.contacts,
+        externalKeyID: configuration.options.externalAccount?.keyID, now: environment.now())
+      var options = configuration.options
+      options.accountURL = keeper.atStart.url
+      let client = Client(
+        directoryURL: configuration.directory, transport: transport,
+        signer: try KeySigner(keeper.key), environment: environment, options: options)
+      known = (client, keeper)
+      if keeper.hadOtherContacts { await updateContacts(client, keeper) }
+      return (client, keeper)
+    } catch { throw Self.issuerError(error) }
+  }
+
+  /// The CA's record of whom to write to is a courtesy: no certificate is worth less without it.
+  private func updateContacts(_ client: Client, _ keeper: AccountKeeper) async {
+    do {
+      let account = try await client.account()
+      try await keeper.found(url: account.url.description)
+    } catch { warn("the contacts at \(configuration.directory.host) could not be changed: \(error)") }
+  }
+
+  private func checkClock() throws(IssuerError) {
+    guard let offset = transport.offsetSeconds, offset.magnitude > UInt64(Policy.maximumClockOffsetSeconds)
+    else { return }
+    throw IssuerError(
+      .other, "the system's clock is \(offset.magnitude) s away from the CA's; set the clock")
+  }
+
+  private static func issuerError(_ error: any Error) -> IssuerError {
+    if let error = error as? IssuerError { return error }
+    guard let error = error as? ACMEError else { return IssuerError(.other, "\(error)") }
+    let kind: LedgerEntry.Failure?
+    switch error.cause {
+    case .cancelled: kind = nil
+    case .transport(let cause) where cause.kind == .cancelled: kind = nil
+    case .validation: kind = .validation
+    case .refused(let problem) where problem.kind == .rateLimited || problem.status == 429:
+      kind = .rateLimited
+    case .status(429): kind = .rateLimited
+    default: kind = .other
+    }
+    return IssuerError(kind, error.description, retryAfter: error.retryAfter)
+  }
+}
+
+/// Joins the account's and the order's side of what the engine wants written down.
+private struct Journal: IssuanceJournal {
+  let account: AccountKeeper
+  let progress: any IssueProgress
+
+  func accountFound(url: String) async throws { try await account.found(url: url) }
+  func orderCreated(url: String) async throws { try await progress.orderCreated(url: url) }
+  func orderClosed(url: String) async { await progress.orderClosed(url: url) }
+}

@@ -1,0 +1,46 @@
+import Bytes
+import CertStore
+import PKI
+
+extension Executor {
+  /// Asks CAs about the certificates whose time to ask has come (RFC 9773 §4.3). No answer is no failure.
+  func refreshAdvice(_ managed: [ManagedCertificate], _ report: inout Report) async {
+    for wanted in managed {
+      guard let issuer = issuers[wanted.issuer], issuer.givesAdvice,
+        let stored = store.load(wanted.name, now: environment.now()), stored.meta.issuer == wanted.issuer,
+        let id = stored.chain.leaf.ariCertID
+      else { continue }
+      let previous = store.renewalRecord(wanted.name)
+      guard RenewalRecord.isDue(previous, certificateID: id, now: environment.now()) else { continue }
+      let (record, warning) = await ask(issuer, id, previous)
+      if let warning { report.warnings.append("\(wanted.name): no renewal information: \(warning)") }
+      do {
+        // Whoever holds the lock is renewing it: nothing to remember about this one.
+        guard let lock = try store.lock(wanted.name) else { continue }
+        if record != previous { try store.record(lock, record) }
+      } catch { report.warnings.append("\(error)") }
+    }
+  }
+
+  private func ask(
+    _ issuer: any Issuer, _ id: String, _ previous: RenewalRecord?
+  ) async -> (RenewalRecord, String?) {
+    do throws(IssuerError) {
+      guard let advice = try await issuer.advice(certificateID: id) else {
+        let now = environment.now()
+        return (
+          .afterSilence(nil, certificateID: id, retryAfter: now + RenewalRecord.unsupportedSeconds, now: now),
+          nil
+        )
+      }
+      return (
+        .after(advice, previous, certificateID: id, now: environment.now(), random: environment.random()), nil
+      )
+    } catch {
+      return (
+        .afterSilence(previous, certificateID: id, retryAfter: error.retryAfter, now: environment.now()),
+        error.description
+      )
+    }
+  }
+}

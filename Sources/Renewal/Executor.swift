@@ -1,0 +1,157 @@
+public import Bytes
+public import CertStore
+import OS
+import PKI
+
+/// Carries out plans. Every step may be the last one before a kill: what was written down is taken up by the
+/// next run, here or in another process.
+public struct Executor: Sendable {
+  /// Time, chance and surroundings.
+  public struct Environment: Sendable {
+    /// The wall clock.
+    public var now: @Sendable () -> UnixTime
+    /// At least 0 and less than 1.
+    public var random: @Sendable () -> Double
+    /// The environment that hooks get besides their own variables.
+    public var hookEnvironment: [String: String]
+    /// Hears of each outcome as soon as it is known.
+    public var progress: @Sendable (Report.Entry) -> Void
+
+    /// Surroundings.
+    public init(
+      now: @escaping @Sendable () -> UnixTime, random: @escaping @Sendable () -> Double,
+      hookEnvironment: [String: String], progress: @escaping @Sendable (Report.Entry) -> Void = { _ in }
+    ) {
+      self.now = now
+      self.random = random
+      self.hookEnvironment = hookEnvironment
+      self.progress = progress
+    }
+  }
+
+  /// How many certificates are obtained at a time.
+  public static let maximumParallelIssuances = 4
+
+  let store: CertStore
+  let issuers: [String: any Issuer]
+  let policy: Policy
+  let environment: Environment
+
+  /// An executor over a store, with issuers by the configuration's names.
+  public init(
+    store: CertStore, issuers: [String: any Issuer], policy: Policy, environment: Environment
+  ) {
+    self.store = store
+    self.issuers = issuers
+    self.policy = policy
+    self.environment = environment
+  }
+
+  /// One look at all certificates: asks for advice, plans, obtains what is due, runs the hooks.
+  ///
+  /// Never throws: one certificate's failure stops neither the others nor the hooks. A dry run only plans: it
+  /// asks no CA and writes nothing.
+  public func run(
+    _ managed: [ManagedCertificate], force: Situation.Force = .none, isDryRun: Bool = false
+  ) async -> Report {
+    let now = environment.now()
+    let regularWake = now + Policy.wakeInterval(random: environment.random())
+    var report = Report(nextWakeAt: regularWake)
+    if !isDryRun { await refreshAdvice(managed, &report) }
+    let plan: Plan
+    do {
+      plan = Plan.make(try await situation(managed, force, nextWakeAt: regularWake), policy)
+    } catch {
+      report.certificates = managed.map { .init(name: $0.name, outcome: .failed(why: "\(error)")) }
+      return report
+    }
+    report.certificates = isDryRun ? plan.actions.map(Self.preview) : await carryOut(plan, force, regularWake)
+    if !isDryRun {
+      report.hooks = await runHooks(&report.warnings)
+      store.challenges.purge(now: environment.now())
+    }
+    report.nextWakeAt = await nextWake(managed, regularWake, plan)
+    return report
+  }
+
+  /// Everything that a decision depends on, as it is now.
+  func situation(
+    _ managed: [ManagedCertificate], _ force: Situation.Force, nextWakeAt: UnixTime
+  ) async throws(StoreError) -> Situation {
+    let now = environment.now()
+    var situation = Situation(
+      managed: managed, ledger: try store.ledger(now: now), force: force, now: now, nextWakeAt: nextWakeAt)
+    for wanted in managed {
+      if let stored = store.load(wanted.name, now: now) {
+        situation.held[wanted.name] = await heldCertificate(stored, wanted)
+      }
+      situation.records[wanted.name] = store.renewalRecord(wanted.name)
+      if situation.clockOffsets[wanted.issuer] == nil {
+        situation.clockOffsets[wanted.issuer] = await issuers[wanted.issuer]?.clockOffsetSeconds()
+      }
+    }
+    return situation
+  }
+
+  func heldCertificate(_ stored: StoredCertificate, _ wanted: ManagedCertificate) async -> HeldCertificate {
+    var isStale = false
+    // Only its own issuer can disown it.
+    if stored.meta.issuer == nil || stored.meta.issuer == wanted.issuer, let issuer = issuers[wanted.issuer] {
+      isStale = await !issuer.stands(by: stored.chain)
+    }
+    return HeldCertificate(stored, isStale: isStale)
+  }
+
+  /// Certificates that expire first are begun first, a few at a time; results stand in the plan's order.
+  private func carryOut(
+    _ plan: Plan, _ force: Situation.Force, _ nextWakeAt: UnixTime
+  ) async -> [Report.Entry] {
+    var done: [Int: Report.Entry] = [:]
+    await withTaskGroup(of: (Int, Report.Entry).self) { group in
+      var running = 0
+      for (index, action) in plan.actions.enumerated() {
+        guard case .renew(let reason) = action.decision else {
+          done[index] = finish(Self.preview(action))
+          continue
+        }
+        if running == Self.maximumParallelIssuances, let (index, entry) = await group.next() {
+          done[index] = entry
+          running -= 1
+        }
+        running += 1
+        group.addTask {
+          let outcome = await renew(action, reason, force, nextWakeAt)
+          return (index, finish(Report.Entry(name: action.certificate.name, outcome: outcome)))
+        }
+      }
+      for await (index, entry) in group { done[index] = entry }
+    }
+    return plan.actions.indices.compactMap { done[$0] }
+  }
+
+  private func finish(_ entry: Report.Entry) -> Report.Entry {
+    environment.progress(entry)
+    return entry
+  }
+
+  /// When something can be done again, given what has just happened.
+  private func nextWake(_ managed: [ManagedCertificate], _ regular: UnixTime, _ before: Plan) async
+    -> UnixTime
+  {
+    let now = environment.now()
+    guard let situation = try? await situation(managed, .none, nextWakeAt: regular) else { return regular }
+    return Plan.make(situation, policy).nextWake(regular: regular, now: now)
+  }
+
+  /// What the report tells of a decision that is not acted on.
+  static func preview(_ action: Action) -> Report.Entry {
+    let outcome: Report.Outcome =
+      switch action.decision {
+      case .renew(let reason): .wouldRenew(reason)
+      case .idle(let until): .notDue(until: until)
+      case .wait(let until, let why): .waiting(until: until, why: why)
+      case .refuse(let why): .failed(why: why)
+      }
+    return Report.Entry(name: action.certificate.name, outcome: outcome)
+  }
+}

@@ -1,0 +1,71 @@
+public import Bytes
+public import CertStore
+public import PKI
+
+/// A certificate to obtain.
+public struct IssueRequest: Sendable {
+  /// What it is to be about.
+  public var identifiers: [Identifier]
+  /// Its key, which is stored already.
+  public var key: PrivateKey
+  /// One of the CA's profiles, or its default.
+  public var profile: String?
+  /// The name of the certificate that it replaces (RFC 9773 §5).
+  public var replaces: String?
+  /// The order of an earlier run to go on with.
+  public var resuming: String?
+}
+
+/// Why no certificate came.
+public struct IssuerError: Error, Sendable, Equatable, CustomStringConvertible {
+  /// Of which kind the failure is; nil when it was no failure but a cancellation.
+  public var kind: LedgerEntry.Failure?
+  /// The CA does not want to hear from us before this moment.
+  public var retryAfter: UnixTime?
+  /// Who, what, and what to do.
+  public var description: String
+
+  /// A failure.
+  public init(_ kind: LedgerEntry.Failure?, _ description: String, retryAfter: UnixTime? = nil) {
+    self.kind = kind
+    self.description = description
+    self.retryAfter = retryAfter
+  }
+}
+
+/// What an issuer writes down on the way.
+public protocol IssueProgress: Sendable {
+  /// An order was made; durable on return.
+  func orderCreated(url: String) async throws
+  /// The order is of no further use.
+  func orderClosed(url: String) async
+}
+
+/// Someone who makes certificates.
+public protocol Issuer: Sendable {
+  /// Obtains a chain for the request's key. MUST be checked by the caller before it is stored; MUST go on with
+  /// `resuming` if that order is still good; MUST NOT ask for more than one certificate.
+  func issue(
+    _ request: IssueRequest, progress: any IssueProgress
+  ) async throws(IssuerError) -> CertificateChain
+
+  /// Whether the issuer tells when to renew.
+  var givesAdvice: Bool { get }
+  /// When a certificate should be renewed, by its `ariCertID`; nil when the issuer does not tell.
+  func advice(certificateID: String) async throws(IssuerError) -> RenewalAdvice?
+  /// Whether the issuer would issue this chain today: a local CA may have another root.
+  func stands(by chain: CertificateChain) async -> Bool
+  /// How far our clock is ahead of the issuer's, in seconds, as last heard; nil when unknown.
+  func clockOffsetSeconds() async -> Int64?
+}
+
+extension Issuer {
+  /// None, unless told otherwise.
+  public var givesAdvice: Bool { false }
+  /// None, unless told otherwise.
+  public func advice(certificateID: String) async throws(IssuerError) -> RenewalAdvice? { nil }
+  /// Yes, unless told otherwise.
+  public func stands(by chain: CertificateChain) async -> Bool { true }
+  /// Unknown, unless told otherwise.
+  public func clockOffsetSeconds() async -> Int64? { nil }
+}

@@ -1,0 +1,54 @@
+public import Bytes
+public import CertStore
+
+/// What became of everything in one run.
+public struct Report: Sendable {
+  /// What became of one certificate.
+  public enum Outcome: Sendable, Equatable {
+    /// A new generation is stored.
+    case renewed(generation: Int, notAfter: UnixTime, reason: RenewalReason)
+    /// It would be, were this no dry run.
+    case wouldRenew(RenewalReason)
+    /// It is not due before this moment.
+    case notDue(until: UnixTime)
+    /// It is due, but must wait.
+    case waiting(until: UnixTime, why: String)
+    /// Somebody else is at it, or has just been: no failure.
+    case skipped(why: String)
+    /// It failed; what was served before is still served.
+    case failed(why: String)
+  }
+
+  /// One certificate.
+  public struct Entry: Sendable, Equatable {
+    /// Its name.
+    public let name: LineageName
+    /// What became of it.
+    public let outcome: Outcome
+  }
+
+  /// One deploy hook that was run.
+  public struct Hook: Sendable, Equatable {
+    /// The certificate's name.
+    public let name: String
+    /// The command.
+    public let command: String
+    /// Why it failed, with the beginning of its output; nil when it succeeded.
+    public let failure: String?
+  }
+
+  /// Every managed certificate.
+  public internal(set) var certificates: [Entry] = []
+  /// Every hook that was run.
+  public internal(set) var hooks: [Hook] = []
+  /// What else went wrong, without any certificate failing by it.
+  public internal(set) var warnings: [String] = []
+  /// When to run again.
+  public internal(set) var nextWakeAt: UnixTime
+
+  /// Whether anything failed: a certificate, a hook, or the clock.
+  public var hasFailure: Bool {
+    hooks.contains { $0.failure != nil }
+      || certificates.contains { if case .failed = $0.outcome { true } else { false } }
+  }
+}

@@ -1,0 +1,61 @@
+import Bytes
+import CertStore
+import Testing
+
+@testable import Renewal
+
+@Suite struct AdviceTests {
+  private let advice = RenewalAdvice(start: now + day, end: now + 3 * day, askAgainAt: now + 3600)
+
+  private func record(
+    _ advice: RenewalAdvice, _ previous: RenewalRecord? = nil, random: Double
+  ) -> RenewalRecord {
+    .after(advice, previous, certificateID: "id", now: now, random: random)
+  }
+
+  @Test("a moment is drawn evenly from the window", arguments: [(0, 0), (0.5, 1), (0.25, 0.5)])
+  func draws(random: Double, days: Double) {
+    #expect(record(advice, random: random).chosen == now + day + Int64(days * 86_400))
+  }
+
+  @Test("another moment is drawn only when the window changes or the certificate does")
+  func keeps() {
+    let first = record(advice, random: 0)
+    #expect(record(advice, first, random: 0.9).chosen == first.chosen)
+    let moved = RenewalAdvice(start: now + day, end: now + 4 * day, askAgainAt: now)
+    #expect(record(moved, first, random: 0.5).chosen != first.chosen)
+    var other = first
+    other.certificateID = "other"
+    #expect(record(advice, other, random: 0.5).chosen != first.chosen)
+  }
+
+  @Test("a window in the past means now")
+  func past() {
+    let over = RenewalAdvice(start: now - 3 * day, end: now - day, askAgainAt: now)
+    #expect(record(over, random: 0.999).chosen ?? now + 1 <= now)
+    let first = record(advice, random: 0.5)
+    var late = first
+    late.windowStart = over.start
+    late.windowEnd = over.end
+    #expect(record(over, late, random: 0).chosen ?? now + 1 <= now)
+  }
+
+  @Test("no answer keeps what was known and is asked again after an hour or the CA's wish")
+  func silence() {
+    let first = record(advice, random: 0.5)
+    let after = RenewalRecord.afterSilence(first, certificateID: "id", retryAfter: nil, now: now)
+    #expect(after.chosen == first.chosen && after.askAgainAt == now + 3600)
+    let wished = RenewalRecord.afterSilence(nil, certificateID: "id", retryAfter: now + 7200, now: now)
+    #expect(wished.chosen == nil && wished.askAgainAt == now + 7200)
+  }
+
+  @Test("the CA is asked when its time has come, about a new certificate, or when the time is absurd")
+  func due() {
+    func isDue(_ askAgainAt: UnixTime, _ id: String = "id") -> Bool {
+      RenewalRecord.isDue(
+        RenewalRecord(certificateID: id, askAgainAt: askAgainAt), certificateID: "id", now: now)
+    }
+    #expect(RenewalRecord.isDue(nil, certificateID: "id", now: now))
+    #expect(isDue(now) && !isDue(now + 1) && isDue(now + 1, "other") && isDue(now + 9 * day))
+  }
+}
