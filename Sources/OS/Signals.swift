@@ -2,6 +2,15 @@ import CLinux
 
 /// Signals as values on a thread of their own.
 public enum Signals {
+  /// Asks to end in good order.
+  public static let terminate = SIGTERM
+  /// Ctrl-C.
+  public static let interrupt = SIGINT
+  /// Asks to read the configuration again.
+  public static let hangup = SIGHUP
+  /// Asks to open log files again.
+  public static let reopen = SIGUSR1
+
   /// Blocks the given signals in this thread and all threads it starts later, and ignores SIGPIPE.
   /// To be called first thing in the main thread.
   public static func block(_ signals: [Int32]) {

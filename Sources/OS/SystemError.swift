@@ -21,4 +21,7 @@ public struct SystemError: Error, Equatable, CustomStringConvertible {
     let reason = String(cString: strerror(code))
     return subject.isEmpty ? "\(call): \(reason)" : "\(subject): \(call): \(reason)"
   }
+
+  /// Whether somebody else listens on the address.
+  public var isAddressInUse: Bool { code == EADDRINUSE }
 }

@@ -2,6 +2,7 @@ internal import EventLoop
 public import OS
 internal import Synchronization
 public import TLS
+public import Telemetry
 
 /// The proxy as its owner sees it: it is given settings and certificates as values, and told to drain.
 ///
@@ -24,14 +25,13 @@ public final class EdgeProxy: Sendable {
   /// certificate cannot be used; nothing is left open then.
   public init(
     workers: Int, settings: Settings, credentials: [Credential], tickets: TicketKeys,
-    accessLog: AccessLogSettings? = nil, challenge: @escaping @Sendable (String) -> [UInt8]?,
+    accessLog: AccessLog.Destination? = nil, challenge: @escaping @Sendable (String) -> [UInt8]?,
     report: @escaping @Sendable (ProxyEvent) -> Void
   ) throws(ProxyError) {
     let count = max(1, min(workers, Self.maximumWorkers))
     self.tickets = tickets
     shared = SharedState(
-      tickMilliseconds: accessLog == nil ? .max : 1000, accessLog: accessLog, challenge: challenge,
-      report: report)
+      tickMilliseconds: accessLog == nil ? .max : 1000, challenge: challenge, report: report)
     state = Mutex(State(settings: settings))
     var mailboxes: [Mailbox<Order>] = []
     do throws(SystemError) {
@@ -39,14 +39,15 @@ public final class EdgeProxy: Sendable {
     } catch { throw .system(error) }
     self.mailboxes = mailboxes
     let sockets = try bind(settings.listeners)
-    for i in 0..<count { try launch(i, settings, credentials, sockets[i]) }
+    for i in 0..<count { try launch(i, settings, credentials, sockets[i], accessLog) }
   }
 
   /// The most worker threads.
   public static let maximumWorkers = 256
 
   private func launch(
-    _ index: Int, _ settings: Settings, _ credentials: [Credential], _ sockets: [Order.NewSocket]
+    _ index: Int, _ settings: Settings, _ credentials: [Credential], _ sockets: [Order.NewSocket],
+    _ accessLog: AccessLog.Destination?
   ) throws(ProxyError) {
     // An empty snapshot first: everything real is adopted as at any later reload.
     var empty = Settings()
@@ -58,6 +59,11 @@ public final class EdgeProxy: Sendable {
       worker = try Worker(
         index: index, mailbox: mailboxes[index], shared: shared, snapshot: snapshot, tickets: tickets)
     } catch { throw .system(error) }
+    if let accessLog {
+      do throws(SystemError) { worker.accessLog = try AccessLog(to: accessLog) } catch {
+        throw .system(error)
+      }
+    }
     worker.credentials = credentials
     if let error = worker.adopt(settings, sockets) { throw .tls(error) }
     let box = WorkerBox(worker: worker)
@@ -92,6 +98,11 @@ public final class EdgeProxy: Sendable {
     try await tellAll { _, answer in .credentials(credentials, answer) }
   }
 
+  /// Writes out what is buffered of the access log and opens its file again, after a rotation.
+  public func reopenLogs() {
+    for mailbox in mailboxes { mailbox.post(.reopenLogs) }
+  }
+
   /// Accepts nothing more, lets exchanges finish for so many milliseconds, and returns when all workers have ended.
   public func drain(milliseconds: UInt64) async {
     for mailbox in mailboxes { mailbox.post(.drain(milliseconds: milliseconds)) }
@@ -122,6 +133,8 @@ public final class EdgeProxy: Sendable {
     do throws(SystemError) {
       for listener in listeners {
         var address = listener.address
+        // Sharing a port is for our own workers: another process that holds it must be noticed.
+        if address.port != 0 { _ = try ListeningSocket.open(address, sharesPort: false) }
         for worker in mailboxes.indices {
           let socket = try ListeningSocket.open(address)
           // The first one finds the port behind port 0; the others share it.

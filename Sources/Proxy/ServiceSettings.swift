@@ -93,6 +93,8 @@ public struct Limits: Sendable, Equatable, BitwiseCopyable {
   public var bodyIdleMilliseconds: UInt64 = 60_000
   /// For a client that does not read, between bytes that it takes.
   public var sendStallMilliseconds: UInt64 = 60_000
+  /// For an upgraded connection that carries nothing.
+  public var tunnelIdleMilliseconds: UInt64 = 1 << 50
   /// For the last bytes of a client that we have answered and closed.
   public var lingerMilliseconds: UInt64 = 2_000
   /// What `headBytes` can be at most.

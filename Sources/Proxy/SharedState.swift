@@ -13,15 +13,13 @@ final class SharedState: Sendable {
   let challenge: @Sendable (String) -> [UInt8]?
   /// Takes messages about single connections.
   let report: @Sendable (ProxyEvent) -> Void
-  let accessLog: AccessLogSettings?
 
   init(
-    tickMilliseconds: UInt64, accessLog: AccessLogSettings?,
+    tickMilliseconds: UInt64,
     challenge: @escaping @Sendable (String) -> [UInt8]?,
     report: @escaping @Sendable (ProxyEvent) -> Void
   ) {
     self.tickMilliseconds = tickMilliseconds
-    self.accessLog = accessLog
     self.challenge = challenge
     self.report = report
   }
@@ -35,14 +33,8 @@ public enum ProxyEvent: Sendable {
   case requestRefused(peer: String, reason: String)
   /// A backend could not be reached or broke off.
   case backendFailed(backend: String, reason: String)
+  /// The access log's file could not be opened again.
+  case accessLogFailed(reason: String)
   /// The process is out of descriptors and does not accept for a moment.
   case outOfDescriptors
-}
-
-/// Where the access log goes.
-public struct AccessLogSettings: Sendable {
-  /// An open descriptor, never closed by the proxy.
-  public var descriptor: Int32
-  /// A log to a descriptor.
-  public init(descriptor: Int32) { self.descriptor = descriptor }
 }

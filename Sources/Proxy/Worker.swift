@@ -3,6 +3,7 @@ internal import EventLoop
 internal import HTTP
 internal import OS
 internal import TLS
+internal import Telemetry
 
 /// One worker: a thread with its own epoll set, listening sockets, TLS contexts, upstream connections and buffers.
 /// Nothing here is touched by another thread; orders come by mailbox.
@@ -46,6 +47,8 @@ final class Worker {
 
   var nowNanoseconds: UInt64 = 0
   var nowMilliseconds: UInt64 = 0
+  var accessLog: AccessLog?
+  var accessFlushAt: UInt64 = 0
   var isDraining = false
   var isStopped = false
   var acceptPaused = false
@@ -75,6 +78,7 @@ final class Worker {
     while !isStopped {
       turn()
     }
+    accessLog?.flush()
   }
 
   /// One turn: events, then work put off, then handshakes within their budget, then timeouts.

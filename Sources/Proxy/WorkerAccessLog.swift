@@ -1,19 +1,106 @@
 internal import EventLoop
 internal import HTTP
 internal import OS
+internal import TLS
+internal import Telemetry
 internal import Upstream
 
+// One line for each exchange, when the log is on.
 extension Worker {
-  /// Copies what the log will say of the request; its buffer may be gone by then. The query is left out: it may
-  /// hold a key.
-  func remember(_ x: UnsafeMutablePointer<Exchange>, _ base: UnsafePointer<UInt8>) {}
+  /// How often buffered lines are written, in milliseconds.
+  private static let flushMilliseconds: UInt64 = 1000
+  /// The longest path that is remembered, in bytes.
+  private static let maximumPathBytes = 1024
 
-  func logAccess(_ x: UnsafeMutablePointer<Exchange>) {}
+  /// Copies what the log will say of the request: its buffer is gone by then. The query is left out: it may hold
+  /// a key.
+  func remember(_ x: UnsafeMutablePointer<Exchange>, _ base: UnsafePointer<UInt8>) {
+    let path = min(pathOnlyLength(base), Self.maximumPathBytes)
+    let method = min(requestHead.methodLength, 32)
+    let memory = UnsafeMutablePointer<UInt8>.allocate(
+      capacity: max(1, method + requestHead.hostLength + path))
+    memory.update(from: base, count: method)
+    (memory + method).update(from: base + requestHead.hostStart, count: requestHead.hostLength)
+    (memory + method + requestHead.hostLength).update(from: base + requestHead.targetStart, count: path)
+    x.pointee.logged = memory
+    x.pointee.loggedMethodLength = method
+    x.pointee.loggedHostLength = requestHead.hostLength
+    x.pointee.loggedPathLength = path
+  }
 
-  func logLocal(_ d: UnsafeMutablePointer<Downstream>, _ status: Int, _ bytes: Int) {}
+  func logAccess(_ x: UnsafeMutablePointer<Exchange>) {
+    guard let accessLog, let d = x.pointee.downstream, let text = x.pointee.logged else { return }
+    let method = UnsafeRawBufferPointer(start: text, count: x.pointee.loggedMethodLength)
+    let host = UnsafeRawBufferPointer(start: text + method.count, count: x.pointee.loggedHostLength)
+    let path = UnsafeRawBufferPointer(
+      start: text + method.count + host.count, count: x.pointee.loggedPathLength)
+    let service = x.pointee.service.map { snapshotNames(x, $0.pointee.index) } ?? []
+    let backend = Array((x.pointee.counted?._withUnsafeGuaranteedRef { $0.name } ?? "").utf8)
+    d.pointee.peer.withBytes { peer, peerCount in
+      service.withUnsafeBytes { service in
+        backend.withUnsafeBytes { backend in
+          var entry = AccessEntry(
+            wallNanoseconds: Clock.wallNanoseconds(),
+            client: UnsafeRawBufferPointer(start: peer, count: peerCount), method: method, host: host,
+            target: path, service: service, backend: backend)
+          entry.status = UInt16(clamping: x.pointee.status)
+          entry.bytesIn = x.pointee.bytesIn
+          entry.bytesOut = x.pointee.bytesOut
+          entry.durationMicroseconds = (nowNanoseconds &- x.pointee.startedNanoseconds) / 1000
+          entry.tls = Self.version(d)
+          accessLog.append(entry)
+        }
+      }
+    }
+  }
 
-  func flushLogs() {}
+  /// An answer of ours to a request that was not forwarded.
+  func logLocal(_ d: UnsafeMutablePointer<Downstream>, _ status: Int, _ bytes: Int) {
+    guard let accessLog, let buffer = d.pointee.buffer else { return }
+    let base = UnsafePointer(buffer + d.pointee.start)
+    // A head that did not parse has no parts to tell.
+    let isParsed = requestHead.method != .other || requestHead.methodLength > 0
+    func part(_ start: Int, _ count: Int) -> UnsafeRawBufferPointer {
+      UnsafeRawBufferPointer(start: base + start, count: isParsed && status != 400 ? count : 0)
+    }
+    d.pointee.peer.withBytes { peer, peerCount in
+      var entry = AccessEntry(
+        wallNanoseconds: Clock.wallNanoseconds(),
+        client: UnsafeRawBufferPointer(start: peer, count: peerCount),
+        method: part(0, requestHead.methodLength),
+        host: part(requestHead.hostStart, requestHead.hostLength),
+        target: part(requestHead.targetStart, requestHead.targetLength), service: .init(start: nil, count: 0),
+        backend: .init(start: nil, count: 0))
+      entry.status = UInt16(clamping: status)
+      entry.bytesOut = UInt64(bytes)
+      entry.tls = Self.version(d)
+      accessLog.append(entry)
+    }
+  }
+
+  private func snapshotNames(_ x: UnsafeMutablePointer<Exchange>, _ index: Int) -> [UInt8] {
+    guard let held = x.pointee.snapshot else { return [] }
+    return held._withUnsafeGuaranteedRef { Array($0.settings.services[index].name.utf8) }
+  }
+
+  private static func version(_ d: UnsafeMutablePointer<Downstream>) -> AccessEntry.TLSVersion {
+    switch d.pointee.session?.version {
+    case .tls13: .tls13
+    case .tls12: .tls12
+    case .unknown, nil: .none
+    }
+  }
+
+  func reopenLogs() {
+    do throws(SystemError) { try accessLog?.reopen() } catch {
+      shared.report(.accessLogFailed(reason: error.description))
+    }
+  }
 
   /// Once a turn.
-  func tick() {}
+  func tick() {
+    guard let accessLog, nowMilliseconds >= accessFlushAt else { return }
+    accessFlushAt = nowMilliseconds + Self.flushMilliseconds
+    accessLog.flush()
+  }
 }

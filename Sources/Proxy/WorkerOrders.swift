@@ -12,8 +12,8 @@ enum Order: Sendable {
   case credentials([Credential], Answer)
   /// Accept nothing more, let exchanges finish, stop at the deadline (milliseconds from now).
   case drain(milliseconds: UInt64)
-  /// Write out what is buffered.
-  case flushLogs
+  /// Open the access log's file again.
+  case reopenLogs
 
   /// A bound socket and the listener it is for.
   struct NewSocket: Sendable {
@@ -31,7 +31,7 @@ extension Worker {
     case .settings(let settings, let sockets, let answer): answer(adopt(settings, sockets))
     case .credentials(let fresh, let answer): answer(present(fresh))
     case .drain(let milliseconds): drain(milliseconds)
-    case .flushLogs: flushLogs()
+    case .reopenLogs: reopenLogs()
     }
   }
 

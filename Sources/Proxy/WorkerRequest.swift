@@ -98,7 +98,7 @@ extension Worker {
     x.pointee.requestFraming = requestHead.framing
     if case .length(let length) = requestHead.framing { x.pointee.requestLeft = length }
     x.pointee.startedNanoseconds = nowNanoseconds
-    if shared.accessLog != nil { remember(x, base) }
+    if accessLog != nil { remember(x, base) }
     d.pointee.exchange = x
     return x
   }
@@ -123,8 +123,16 @@ extension Worker {
     guard let buffer = d.pointee.buffer else { return false }
     var writer = HeadWriter(scratch, capacity: Self.scratchSize)
     writeRequestHead(&writer, d, x, base)
-    let bodyStart = d.pointee.start + requestHead.length
-    guard !writer.overflowed, writer.count <= bodyStart else { return false }
+    var bodyStart = d.pointee.start + requestHead.length
+    guard !writer.overflowed else { return false }
+    if writer.count > bodyStart {
+      // Fields that the configuration adds need more than the headroom: move the content up.
+      let shift = writer.count - bodyStart
+      guard d.pointee.end + shift <= Downstream.headroom + Downstream.bodyRoom else { return false }
+      (buffer + bodyStart + shift).update(from: buffer + bodyStart, count: d.pointee.end - bodyStart)
+      bodyStart += shift
+      d.pointee.end += shift
+    }
     d.pointee.start = bodyStart - writer.count
     (buffer + d.pointee.start).update(from: writer.start, count: writer.count)
     d.pointee.sent = d.pointee.start

@@ -42,7 +42,7 @@ extension Worker {
     dropBuffer(d)
     d.pointee.sent = 0
     d.pointee.requestEnd = 0
-    touch(u, x)
+    touch(u)
     if d.pointee.sawEnd { return closeUpstreamWrite(u) }
     if d.pointee.readable || !d.pointee.parkedInput.isEmpty { putOff(d) }
   }
@@ -54,7 +54,7 @@ extension Worker {
   ) -> Bool {
     let count = u.pointee.end - from
     u.pointee.end = Downstream.headroom
-    touch(u, x)
+    touch(u)
     guard count > 0 else { return true }
     x.pointee.bytesOut += UInt64(count)
     guard send(d, buffer + from, count) else {
@@ -91,7 +91,7 @@ extension Worker {
     beginClose(d)
   }
 
-  private func touch(_ u: UnsafeMutablePointer<UpstreamConnection>, _ x: UnsafeMutablePointer<Exchange>) {
-    if let timeouts = x.pointee.service?.pointee.timeouts { arm(u, timeouts.idleMilliseconds) }
+  private func touch(_ u: UnsafeMutablePointer<UpstreamConnection>) {
+    arm(u, snapshot.settings.limits.tunnelIdleMilliseconds)
   }
 }

@@ -6,8 +6,8 @@ public import PKI
 public struct LocalAuthority: Issuer {
   /// How long the root is valid, in seconds.
   public static let rootLifetimeSeconds: Int64 = 3650 * 86_400
-  /// How long a certificate is valid, in seconds.
-  public static let leafLifetimeSeconds: Int64 = 7 * 86_400
+  /// How long a certificate is valid unless told otherwise, in seconds.
+  public static let defaultLeafLifetimeSeconds: Int64 = 7 * 86_400
   /// How far certificates begin in the past, for clients whose clock is slow, in seconds.
   public static let backdatedSeconds: Int64 = 3600
   private static let serialInBytes = 16
@@ -15,11 +15,14 @@ public struct LocalAuthority: Issuer {
   private let store: CertStore
   private let now: @Sendable () -> UnixTime
   private let commonName: String
+  private let leafLifetimeSeconds: Int64
 
   /// A CA whose root is, or will be, in this store. The common name is what trust stores show, 1 to 64 bytes.
   public init(
-    store: CertStore, commonName: String = "certd local CA", now: @escaping @Sendable () -> UnixTime
+    store: CertStore, commonName: String = "certd local CA",
+    leafLifetimeSeconds: Int64 = defaultLeafLifetimeSeconds, now: @escaping @Sendable () -> UnixTime
   ) {
+    self.leafLifetimeSeconds = leafLifetimeSeconds
     self.store = store
     self.commonName = commonName
     self.now = now
@@ -41,7 +44,7 @@ public struct LocalAuthority: Issuer {
       let leaf = try CertificateAuthority.issue(
         identifiers: request.identifiers, publicKey: request.key, issuer: root.certificate,
         issuerKey: root.key, notBefore: time - Self.backdatedSeconds,
-        lifetimeSeconds: Self.leafLifetimeSeconds + Self.backdatedSeconds,
+        lifetimeSeconds: leafLifetimeSeconds + Self.backdatedSeconds,
         serial: Self.serial())
       return CertificateChain(leaf: leaf, intermediates: [])
     } catch { throw IssuerError(.other, "local CA: \(error)") }

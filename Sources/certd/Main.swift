@@ -1,7 +1,37 @@
 import ArgumentParser
+import OS
 
+/// certd: trusted HTTPS for model servers on one's own machines. This module holds the commands and joins the
+/// parts; what the parts promise stands in their own modules.
 @main
+enum Main {
+  @MainActor static func main() async {
+    // Before any other thread exists, so that none of them takes a signal meant for the daemon.
+    let isDaemon = CommandLine.arguments.dropFirst().first == "run"
+    Signals.block(isDaemon ? Daemon.signals : [])
+    await Certd.main()
+  }
+}
+
 struct Certd: AsyncParsableCommand {
-  static let configuration = CommandConfiguration(commandName: "certd")
-  func run() async throws {}
+  static let configuration = CommandConfiguration(
+    commandName: "certd",
+    abstract: "Trusted HTTPS in front of model servers: certificates, renewal, TLS proxy.",
+    discussion: """
+      Exit status: 0 done; 1 something failed, the reason is on standard error; 2 the configuration is not \
+      valid; 64 the command line is not valid.
+      """,
+    version: Version.text,
+    subcommands: [
+      RunCommand.self, IssueCommand.self, RenewCommand.self, ListCommand.self, ShowCommand.self,
+      CheckCommand.self, RevokeCommand.self, CACommand.self,
+    ])
+}
+
+/// What this program is.
+enum Version {
+  /// The version, as `--version` prints it.
+  static let text = "0.1.0"
+  /// A clock that shows an earlier time than this is wrong: seconds since the epoch, 2025-06-01.
+  static let earliestSeconds: Int64 = 1_748_736_000
 }

@@ -5,6 +5,12 @@ extension Configuration {
     public let configuration: Configuration
     /// For instance a service that no route leads to.
     public let warnings: [ConfigurationError]
+
+    /// A reading whose configuration was changed from outside the file.
+    public init(configuration: Configuration, warnings: [ConfigurationError]) {
+      self.configuration = configuration
+      self.warnings = warnings
+    }
   }
 
   /// Reads a file's bytes. `file` is the name shown in errors; relative paths in it start from

@@ -1,0 +1,32 @@
+import ArgumentParser
+import Configuration
+
+struct CheckCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "check", abstract: "Check the configuration and the files that it names.",
+    discussion: "Example: certd check --config certd.yaml")
+
+  @OptionGroup var options: ConfigurationOptions
+  @Flag(help: "Say nothing when all is well.") var quiet = false
+
+  func run() async throws {
+    do throws(SetupError) {
+      let reading = try options.source().read()
+      for warning in reading.warnings { Output.error("warning: \(warning)") }
+      let configuration = reading.configuration
+      let backends = BackendRegistry { Output.error("warning: \($0)") }
+      var credentials: [Credentials.Loaded] = []
+      for case .files(let files) in configuration.certificates {
+        credentials.append(try Credentials.load(files))
+      }
+      let managed = try ManagedCertificates.list(configuration) { Credentials.cover(credentials, $0) }
+      _ = try await ProxySettings(configuration: configuration, backends: backends).make()
+      if !quiet {
+        Output.line(
+          "\(configuration.file): ok; \(configuration.listeners.count) listeners, "
+            + "\(configuration.routes.count) routes, \(configuration.services.count) services, "
+            + "\(credentials.count) certificates from files, \(managed.count) obtained")
+      }
+    } catch { throw Failure.exit(error) }
+  }
+}

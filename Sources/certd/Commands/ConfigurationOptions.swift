@@ -1,0 +1,70 @@
+import ArgumentParser
+import Configuration
+import OS
+
+/// Where the configuration comes from: a file, or flags for the common case.
+struct ConfigurationOptions: ParsableArguments {
+  @Option(
+    name: .shortAndLong, help: "Configuration file; certd.yaml here, or /etc/certd/certd.yaml, if there.")
+  var config: String?
+
+  @Option(help: "Directory of the certificate store.")
+  var store: String?
+
+  @Option(help: "Host to serve; may be repeated.")
+  var domain: [String] = []
+
+  @Option(help: "Backend, as http://127.0.0.1:8000 or host:port; may be repeated.")
+  var backend: [String] = []
+
+  @Option(help: "What the backends are: http, vllm, sglang, tgi, llama.cpp, triton, tf-serving, ollama.")
+  var kind: String?
+
+  @Option(help: "Contact for the CA.")
+  var email: String?
+
+  @Flag(name: .customLong("agree-tos"), help: "Agree to the CA's terms of service.")
+  var agreeTOS = false
+
+  @Option(help: "CA: letsencrypt, letsencrypt-staging, local, or the URL of an ACME directory.")
+  var issuer: String?
+
+  @Option(name: .customLong("acme-root"), help: "PEM file of a root that is trusted for the ACME directory.")
+  var acmeRoot: [String] = []
+
+  @Option(name: .customLong("https-address"), help: "Address of the HTTPS listener (default: :443).")
+  var httpsAddress: String?
+
+  @Option(
+    name: .customLong("http-address"),
+    help: "Address for HTTP-01 answers and the redirect to HTTPS; 'off' for none (default: :80).")
+  var httpAddress: String?
+
+  /// The file named, or the first of the usual ones that exists when no flag says that there is none.
+  func source() -> ConfigurationSource {
+    if !domain.isEmpty || !backend.isEmpty, config == nil { return .flags(inline) }
+    let usual = ConfigurationSource.usual(config, store: store)
+    if case .file = usual { return usual }
+    return .flags(inline)
+  }
+
+  private var inline: InlineOptions {
+    var options = InlineOptions(domains: domain, backends: backend)
+    options.kind = kind
+    options.email = email
+    options.agreesToTerms = agreeTOS
+    options.issuer = issuer
+    options.roots = acmeRoot
+    if let httpsAddress { options.httpsAddress = httpsAddress }
+    if let httpAddress { options.httpAddress = httpAddress == "off" ? nil : httpAddress }
+    options.store = store
+    return options
+  }
+}
+
+extension FileSystem {
+  /// Whether a regular file is there, links followed.
+  func isFile(_ path: String) -> Bool {
+    (try? status(path, followingLinks: true))?.kind == .file
+  }
+}

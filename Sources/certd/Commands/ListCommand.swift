@@ -1,0 +1,27 @@
+import ArgumentParser
+import CertStore
+
+struct ListCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "list", abstract: "List the certificates in the store.",
+    discussion: "Example: certd list --output json")
+
+  @OptionGroup var options: StoreOptions
+
+  func run() async throws {
+    let store: CertStore
+    do throws(SetupError) { store = try options.open() } catch { throw Failure.exit(error) }
+    let inventory = store.inventory(now: World.now())
+    let all = inventory.certificates.map { CertificateDescription($0, now: World.now()) }
+    if options.output == .json { return Output.line(try CertificateDescription.json(all)) }
+    guard !all.isEmpty else { return Output.line("no certificates in \(store.root)") }
+    Output.table(
+      [["NAME", "NAMES", "VALID UNTIL", "DAYS", "ISSUER", "KEY"]]
+        + all.map {
+          [
+            $0.name, $0.identifiers.joined(separator: ","), $0.notAfter, "\($0.daysLeft)",
+            $0.issuer ?? $0.issuedBy, $0.key,
+          ]
+        })
+  }
+}

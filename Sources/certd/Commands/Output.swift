@@ -1,0 +1,29 @@
+import OS
+
+/// Writing for people and scripts: results to standard output, everything else to standard error.
+enum Output {
+  static func line(_ text: String) { write(1, text + "\n") }
+  static func error(_ text: String) { write(2, text + "\n") }
+
+  private static func write(_ descriptor: Int32, _ text: String) {
+    var bytes = Array(text.utf8)[...]
+    while !bytes.isEmpty {
+      let n = bytes.withUnsafeBytes { raw in raw.baseAddress.map { Sys.write(descriptor, $0, raw.count) } ?? 0
+      }
+      guard n > 0 else { return }
+      bytes = bytes.dropFirst(n)
+    }
+  }
+
+  /// Columns padded to the widest cell, for a terminal.
+  static func table(_ rows: [[String]]) {
+    guard let first = rows.first else { return }
+    let widths = first.indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
+    for row in rows {
+      let cells = row.enumerated().map { index, cell in
+        index == row.count - 1 ? cell : cell + String(repeating: " ", count: widths[index] - cell.count)
+      }
+      line(cells.joined(separator: "  "))
+    }
+  }
+}

@@ -1,0 +1,75 @@
+import ArgumentParser
+import CertStore
+import Configuration
+import OS
+import Renewal
+
+struct RenewCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "renew", abstract: "Renew what is due, once; for cron and timers.",
+    discussion: """
+      Example: 17 3,15 * * * certd renew --quiet
+
+      Safe to run as often as one likes, also beside 'certd run'. Exit status: 0 when everything due was renewed \
+      or nothing was due; 1 when a certificate or a deploy hook failed; 2 when the configuration is not valid.
+      """)
+
+  @OptionGroup var options: ConfigurationOptions
+  @Flag(help: "Renew also what is not due.") var force = false
+  @Flag(name: .customLong("dry-run"), help: "Tell what would be done; ask no CA, change nothing.")
+  var dryRun = false
+  @Option(help: "Only the certificate of this name; may be repeated.") var name: [String] = []
+  @Flag(name: .shortAndLong, help: "Say nothing unless something fails.") var quiet = false
+  @Flag(name: .customLong("no-delay"), help: "Begin at once, also when not on a terminal.") var noDelay =
+    false
+
+  /// The longest random delay, in seconds: all machines' cron jobs start at the same minute.
+  static let maximumDelaySeconds = 480.0
+
+  func run() async throws {
+    if !noDelay, !dryRun, !force, !Sys.isTerminal(0), !Sys.isTerminal(1) {
+      try await World.sleep(seconds: World.random() * Self.maximumDelaySeconds)
+    }
+    let failed: Bool
+    do throws(SetupError) { failed = try await renew() } catch { throw Failure.exit(error) }
+    if failed { throw ExitStatus.failed }
+  }
+
+  /// Whether something failed.
+  private func renew() async throws(SetupError) -> Bool {
+    let source = options.source()
+    var named = options.store
+    if named == nil, case .file = source { named = try source.read().configuration.store }
+    let store = try StoreLocation.open(named) { Output.error("certd: store: \($0)") }
+    let world = try World()
+    var wanted: Set<LineageName> = []
+    for text in name {
+      guard let lineage = LineageName(text) else { throw .other("\(text) is not the name of a certificate") }
+      wanted.insert(lineage)
+    }
+    var failed = false
+    var seen: Set<LineageName> = []
+    for job in try RenewalJob.all(source, store) {
+      let managed = job.managed.filter { wanted.isEmpty || wanted.contains($0.name) }
+      seen.formUnion(managed.map(\.name))
+      guard !managed.isEmpty || wanted.isEmpty else { continue }
+      let chosen = RenewalJob(configuration: job.configuration, managed: managed)
+      do throws(SetupError) {
+        let quiet = quiet
+        let report = try await chosen.run(
+          world, store, force: force ? .all : .none, isDryRun: dryRun,
+          warn: { if !quiet { Output.error("certd: \($0)") } })
+        ReportPrinter(quiet: quiet).tell(report)
+        failed = failed || report.deservesFailure
+      } catch {
+        Output.error("certd: \(error)")
+        failed = true
+      }
+    }
+    for missing in wanted.subtracting(seen).sorted() {
+      Output.error("certd: there is no certificate \(missing) to renew; 'certd list' shows all")
+      failed = true
+    }
+    return failed
+  }
+}

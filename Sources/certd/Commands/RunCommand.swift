@@ -1,0 +1,55 @@
+import ArgumentParser
+import Configuration
+import OS
+import Telemetry
+
+struct RunCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "run", abstract: "Serve, obtain and renew certificates until stopped.",
+    discussion: """
+      Example: certd run --domain llm.example.com --backend http://127.0.0.1:8000 \
+      --email ops@example.com --agree-tos
+
+      SIGHUP reads the configuration again; SIGUSR1 opens the access log again; SIGTERM stops accepting, lets \
+      exchanges finish up to limits.drain_timeout, and exits with 0.
+      """)
+
+  @OptionGroup var options: ConfigurationOptions
+
+  func run() async throws {
+    let source = options.source()
+    do throws(SetupError) {
+      let reading = try source.read()
+      let log = Logging.make(reading.configuration.log)
+      let daemon = try await Daemon(source: source, reading: reading, log: log)
+      await daemon.run()
+    } catch { throw Failure.exit(error) }
+  }
+}
+
+/// Ends a command with an error.
+enum Failure {
+  /// Tells the error and gives the exit status that belongs to it.
+  static func exit(_ error: SetupError) -> ExitCode {
+    Output.error("certd: \(error)".replacing("\n", with: "\ncertd: "))
+    switch error {
+    case .configuration: return ExitStatus.configuration
+    case .other: return ExitStatus.failed
+    }
+  }
+}
+
+/// The log of a command.
+enum Logging {
+  /// To standard error: text on a terminal and JSON elsewhere, unless the configuration says otherwise.
+  static func make(_ settings: LogSettings) -> Log {
+    let noColour = !(Subprocess.inheritedEnvironment()["NO_COLOR"] ?? "").isEmpty
+    let format: Log.Format =
+      switch settings.format {
+      case .auto: Log.automaticFormat(descriptor: 2, noColour: noColour)
+      case .text: .text(colour: false)
+      case .json: .json
+      }
+    return Log(to: DescriptorSink(descriptor: 2), format: format, level: settings.level.telemetry)
+  }
+}

@@ -1,0 +1,52 @@
+import CertStore
+import Bytes
+import Configuration
+import HTTP
+import OS
+import Proxy
+import Renewal
+import TLS
+import Telemetry
+
+/// Everything that follows from one reading of the configuration, made and checked before any of it is put to use.
+struct Blueprint: Sendable {
+  let configuration: Configuration
+  let settings: Proxy.Settings
+  let files: [ConfiguredFiles]
+  var fileCredentials: [Credential]
+  let managed: [Renewal.ManagedCertificate]
+  let executor: Executor
+  let accessLog: AccessLog.Destination?
+
+  init(
+    _ reading: Configuration.Reading, world: World, store: CertStore, backends: BackendRegistry, log: Log,
+    post: AsyncStream<Daemon.Event>.Continuation
+  ) async throws(SetupError) {
+    configuration = reading.configuration
+    for warning in reading.warnings { log.warn("configuration", ["warning": .describing(warning)]) }
+    files = configuration.certificates.compactMap { if case .files(let files) = $0 { files } else { nil } }
+    var credentials: [Credential] = []
+    for files in files { credentials.append(try Credentials.load(files)) }
+    fileCredentials = credentials
+    managed = try ManagedCertificates.list(configuration) { Credentials.cover(credentials, $0) }
+    settings = try await ProxySettings(configuration: configuration, backends: backends).make()
+    accessLog =
+      switch configuration.log.access {
+      case .off: nil
+      case .standardOutput: .descriptor(1)
+      case .file(let path): .file(path)
+      }
+    let factory = IssuerFactory(world: world, store: store) {
+      log.warn("certificates", ["reason": .text($0)])
+    }
+    executor = Executor(
+      store: store, issuers: try factory.issuers(configuration.acme),
+      policy: Policy(
+        builtAt: .init(seconds: Version.earliestSeconds), limits: IssuerFactory.limits(configuration.acme)),
+      environment: .init(
+        now: { World.now() }, random: { World.random() }, hookEnvironment: Subprocess.inheritedEnvironment(),
+        progress: { entry in
+          if case .renewed = entry.outcome { post.yield(.published) }
+        }))
+  }
+}

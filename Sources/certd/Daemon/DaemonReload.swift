@@ -1,0 +1,99 @@
+import Bytes
+import CertStore
+import Configuration
+import OS
+import PKI
+import Proxy
+import TLS
+import Telemetry
+
+// Changes from outside: SIGHUP, replaced files, publications of other processes, names that move.
+extension Daemon {
+  /// Reads the configuration again. Everything is made and checked first: a bad file changes nothing.
+  func reload() async {
+    do throws(SetupError) {
+      try await adopt(try source.read())
+      log.info("configuration reloaded")
+    } catch {
+      for line in error.description.split(separator: "\n") {
+        log.error("configuration refused; the old one goes on", ["error": .text(String(line))])
+      }
+    }
+  }
+
+  private func adopt(_ reading: Configuration.Reading) async throws(SetupError) {
+    let next = try await Blueprint(
+      reading, world: world, store: store, backends: backends, log: log, post: post)
+    if next.configuration.workers != plan.configuration.workers {
+      log.warn("the number of workers changes at the next start only")
+    }
+    do throws(ProxyError) { try await proxy.apply(next.settings) } catch { throw .other("\(error)") }
+    plan = next
+    log.level = next.configuration.log.level.telemetry
+    files = FileWatch(next.files)
+    await presentStore()
+    proxy.reopenLogs()
+    health.start(next.configuration, backends, world, log)
+    renew()
+  }
+
+  /// Looks whether somebody else has changed something.
+  func watch() async {
+    watches += 1
+    if store.fingerprint() != fingerprint {
+      log.info("another process has published a certificate")
+      await presentStore()
+    }
+    await watchFiles()
+    if watches % Self.resolveEveryWatches == 0 { await resolveAgain() }
+    if World.now() - ticketsRotatedAt >= TicketKeys.rotationSeconds {
+      tickets.rotate(random: { Random.bytes($0) })
+      ticketsRotatedAt = World.now()
+    }
+  }
+
+  /// A pair that does not fit yet is tried again at the next look: certificate and key are replaced one by one.
+  private func watchFiles() async {
+    let now = FileWatch(plan.files)
+    guard now != files else { return }
+    do throws(SetupError) {
+      var credentials: [Credential] = []
+      for files in plan.files { credentials.append(try Credentials.load(files)) }
+      plan.fileCredentials = credentials
+      files = now
+      await presentStore()
+    } catch {
+      log.warn(
+        "certificate files changed but cannot be used; the old ones go on", ["reason": .describing(error)])
+    }
+  }
+
+  /// Backends' names may lead elsewhere by now.
+  private func resolveAgain() async {
+    let named = plan.configuration.services.contains { service in
+      service.backends.contains {
+        if case .tcp(let host, let port) = $0.address {
+          SocketAddress(host: host, port: port) == nil
+        } else {
+          false
+        }
+      }
+    }
+    guard named,
+      let settings = try? await ProxySettings(configuration: plan.configuration, backends: backends).make()
+    else { return }
+    try? await proxy.apply(settings)
+  }
+}
+
+extension LogSettings.Level {
+  /// The log's own level.
+  var telemetry: Log.Level {
+    switch self {
+    case .debug: .debug
+    case .info: .info
+    case .warn: .warn
+    case .error: .error
+    }
+  }
+}

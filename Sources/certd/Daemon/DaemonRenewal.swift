@@ -1,0 +1,127 @@
+import Bytes
+import CertStore
+import HTTPClient
+import OS
+import PKI
+import Proxy
+import Renewal
+import TLS
+import Telemetry
+
+// Renewal inside the daemon, and putting what is new to use.
+extension Daemon {
+  /// Starts one look at all certificates, or remembers to do it after the one under way.
+  func renew() {
+    wake?.cancel()
+    guard !isRenewing else {
+      renewAgain = true
+      return
+    }
+    isRenewing = true
+    let (executor, managed, post) = (plan.executor, plan.managed, post)
+    Task { post.yield(.renewed(await executor.run(managed))) }
+  }
+
+  func finished(_ report: Report) async {
+    isRenewing = false
+    await presentStore()
+    for entry in report.certificates { tell(entry) }
+    for hook in report.hooks {
+      if let failure = hook.failure {
+        log.error("deploy hook failed", ["name": .text(hook.name), "reason": .text(failure)])
+      } else {
+        log.info("deploy hook done", ["name": .text(hook.name)])
+      }
+    }
+    for warning in report.warnings { log.warn("renewal", ["reason": .text(warning)]) }
+    if renewAgain {
+      renewAgain = false
+      return renew()
+    }
+    sleepUntil(report.nextWakeAt)
+  }
+
+  private func tell(_ entry: Report.Entry) {
+    let name = LogValue.describing(entry.name)
+    switch entry.outcome {
+    case .renewed(let generation, let notAfter, let reason):
+      log.info(
+        "certificate obtained",
+        [
+          "name": name, "generation": .number(generation), "valid_until": .describing(notAfter),
+          "reason": .text(reason.rawValue),
+        ])
+    case .failed(let why): log.error("certificate not obtained", ["name": name, "reason": .text(why)])
+    case .waiting(let until, let why):
+      log.warn("certificate waits", ["name": name, "until": .describing(until), "reason": .text(why)])
+    case .skipped(let why): log.info("certificate skipped", ["name": name, "reason": .text(why)])
+    case .notDue(let until): log.debug("certificate not due", ["name": name, "until": .describing(until)])
+    case .wouldRenew: break
+    }
+  }
+
+  private func sleepUntil(_ time: UnixTime) {
+    let seconds = max(1, time - World.now())
+    let post = post
+    wake = Task {
+      try? await World.sleep(seconds: Double(seconds))
+      if !Task.isCancelled { post.yield(.wake) }
+    }
+  }
+
+  /// Presents what the store and the files hold now, if that is something new, and proves it.
+  func presentStore() async {
+    fingerprint = store.fingerprint()
+    let fresh = Self.gather(plan, store)
+    guard fresh != presented else { return }
+    do throws(ProxyError) { try await proxy.install(fresh) } catch {
+      return log.error(
+        "certificates could not be put to use; the old ones go on", ["reason": .describing(error)])
+    }
+    let changed = fresh.filter { credential in !presented.contains(credential) }
+    presented = fresh
+    for credential in changed {
+      log.info("certificate in use", ["name": .text(credential.label)])
+      await prove(credential)
+    }
+  }
+
+  /// Shakes hands with our own listeners: what clients get is what was published.
+  private func prove(_ credential: Credential) async {
+    guard let name = credential.names.first, let leaf = credential.chain.first else { return }
+    // A name that an earlier credential answers for is not this one's to prove.
+    guard presented.first(where: { $0.names.contains(name) })?.label == credential.label else { return }
+    let host = name.hasPrefix("*.") ? "certd-proof" + name.dropFirst() : name
+    for (listener, address) in zip(plan.settings.listeners, proxy.addresses) where listener.profile != nil {
+      do {
+        let chain = try await world.client.peerChain(
+          at: address.reachableLocally, serverName: host, deadlineMilliseconds: Self.proofMilliseconds)
+        if chain.first == leaf {
+          log.info("certificate proven", ["name": .text(credential.label), "address": .describing(address)])
+        } else if Identifier(name).map({ if case .dns = $0 { true } else { false } }) ?? false {
+          log.error(
+            "listener presents another certificate",
+            ["name": .text(credential.label), "address": .describing(address)])
+        }
+      } catch {
+        log.error(
+          "listener could not be proven",
+          ["name": .text(credential.label), "address": .describing(address), "reason": .describing(error)])
+      }
+    }
+  }
+
+  /// For one handshake with ourselves, in milliseconds.
+  private static let proofMilliseconds: UInt64 = 10_000
+}
+
+extension SocketAddress {
+  /// Where a listener on this address is reached from the same machine.
+  var reachableLocally: SocketAddress {
+    switch host {
+    case "0.0.0.0": SocketAddress(host: "127.0.0.1", port: port) ?? self
+    case "::": SocketAddress(host: "::1", port: port) ?? self
+    default: self
+    }
+  }
+}

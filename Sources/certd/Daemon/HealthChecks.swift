@@ -1,0 +1,113 @@
+import Configuration
+import HTTP
+import HTTPClient
+import OS
+import TLS
+import Telemetry
+import Upstream
+
+/// Active health checks: one task for each backend, which publishes to the workers by the backend's status.
+struct HealthChecks {
+  private var tasks: [Task<Void, Never>] = []
+
+  /// Replaces the checks by those of a configuration.
+  mutating func start(_ configuration: Configuration, _ backends: BackendRegistry, _ world: World, _ log: Log)
+  {
+    stop()
+    for service in configuration.services {
+      for backend in service.backends {
+        tasks.append(
+          Task {
+            guard let check = service.health else {
+              await backends.backend(service: service.name, backend.address).status.health = .unknown
+              return
+            }
+            await Self.watch(service, check, backend.address, backends, world, log)
+          })
+      }
+    }
+  }
+
+  mutating func stop() {
+    for task in tasks { task.cancel() }
+    tasks = []
+  }
+
+  private static func watch(
+    _ service: ConfiguredService, _ check: HealthCheck, _ address: BackendAddress,
+    _ backends: BackendRegistry, _ world: World, _ log: Log
+  ) async {
+    var tracker = HealthTracker(
+      unhealthyThreshold: check.unhealthyThreshold, healthyThreshold: check.healthyThreshold)
+    let trust = try? ProxySettings.trust(service)
+    let context =
+      service.protocol == .https
+      ? try? ClientContext(trust: trust ?? .init(), serverName: service.tls.serverName) : nil
+    while !Task.isCancelled {
+      let known = await backends.backend(service: service.name, address)
+      let failure = await probe(service, check, known, context, world)
+      guard !Task.isCancelled else { return }
+      if tracker.record(success: failure == nil) {
+        known.status.health = tracker.health
+        if let failure {
+          log.warn(
+            "backend unhealthy",
+            ["service": .text(service.name), "backend": .describing(address), "reason": .text(failure)])
+        } else {
+          log.info("backend healthy", ["service": .text(service.name), "backend": .describing(address)])
+        }
+      }
+      // Spread out, so that many backends are not asked in step.
+      let pause = Double(check.interval.wholeMilliseconds) / 1000 * (0.9 + 0.2 * World.random())
+      guard (try? await World.sleep(seconds: pause)) != nil else { return }
+    }
+  }
+
+  /// The largest health answer that is read, in bytes.
+  private static let maximumBodyBytes = 256 << 10
+
+  /// Nil when the backend is ready, else why it is not.
+  private static func probe(
+    _ service: ConfiguredService, _ check: HealthCheck, _ known: BackendRegistry.Known,
+    _ context: ClientContext?, _ world: World
+  ) async -> String? {
+    guard var target = known.address else { return "its name does not resolve" }
+    if let port = check.port { target.port = port }
+    let timeout = UInt64(clamping: check.timeout.wholeMilliseconds)
+    do throws(HTTPClientError) {
+      switch check.probe {
+      case .connect:
+        try await world.client.connect(to: target, deadlineMilliseconds: timeout)
+        return nil
+      case .get(let path, let expect, let rule):
+        let scheme = service.protocol == .https ? "https" : "http"
+        let host = known.host.contains(":") ? "[\(known.host)]" : known.host
+        let port = target.port == 0 ? "" : ":\(target.port)"
+        guard let url = URL("\(scheme)://\(host)\(port)\(path)") else { return "no URL for its health path" }
+        let response = try await world.client.send(
+          Request(
+            "GET", url, fields: [.init("User-Agent", "certd-health/\(Version.text)"), .init("Accept", "*/*")]),
+          .init(
+            context: context, address: target, deadlineMilliseconds: timeout,
+            maximumBodyBytes: maximumBodyBytes, keepsAlive: false))
+        return HealthVerdict.judge(
+          response, expect: expect.lowest...max(expect.lowest, expect.highest), rule: rule)
+      }
+    } catch { return error.description }
+  }
+}
+
+/// What a health answer means. Pure.
+enum HealthVerdict {
+  /// Nil when it says ready, else why it does not.
+  static func judge(_ response: Response, expect: ClosedRange<Int>, rule: HealthBodyRule) -> String? {
+    guard expect.contains(response.status) else { return "status \(response.status)" }
+    switch rule {
+    case .any: return nil
+    case .modelAvailable:
+      // `"state": "AVAILABLE"` with any white space; other states do not end in this word with its quote before.
+      let text = String(decoding: response.body, as: UTF8.self).filter { !$0.isWhitespace }
+      return text.contains(#""state":"AVAILABLE""#) ? nil : "no model version is AVAILABLE"
+    }
+  }
+}

@@ -1,0 +1,84 @@
+import ACME
+import Bytes
+import CertStore
+import Configuration
+import HTTP
+import OS
+import Renewal
+import TLS
+
+/// Makes the issuers that a configuration names.
+struct IssuerFactory {
+  let world: World
+  let store: CertStore
+  let warn: @Sendable (String) -> Void
+
+  /// The largest file with a root or an external account's key, in bytes.
+  static let maximumFileBytes = 256 << 10
+
+  func issuers(_ acme: ACMESettings) throws(SetupError) -> [String: any Renewal.Issuer] {
+    var made: [String: any Renewal.Issuer] = [:]
+    for issuer in acme.issuers {
+      switch issuer.kind {
+      case .local:
+        made[issuer.name] = LocalAuthority(
+          store: store, leafLifetimeSeconds: acme.localLifetime.components.seconds, now: { World.now() })
+      case .acme(let settings): made[issuer.name] = try acmeIssuer(issuer.name, settings, acme)
+      }
+    }
+    return made
+  }
+
+  /// What CAs have published about how often they may be asked.
+  static func limits(_ acme: ACMESettings) -> [String: IssuerLimits] {
+    var limits: [String: IssuerLimits] = [:]
+    for issuer in acme.issuers {
+      if case .acme(let settings) = issuer.kind, let url = URL(settings.directory) {
+        limits[issuer.name] = IssuerLimits.published(host: url.host)
+      }
+    }
+    return limits
+  }
+
+  private func acmeIssuer(
+    _ name: String, _ settings: ConfiguredACMEIssuer, _ acme: ACMESettings
+  ) throws(SetupError) -> any Renewal.Issuer {
+    guard let directory = URL(settings.directory) else {
+      throw .configuration("acme.issuers: \(settings.directory) is not a URL")
+    }
+    var options = ACME.Options()
+    if let email = acme.email { options.contacts = ["mailto:\(email)"] }
+    options.agreesToTerms = acme.agreesToTerms
+    options.userAgent = "certd/\(Version.text)"
+    if let account = settings.externalAccount {
+      let key = String(decoding: try Self.read(account.keyFile), as: UTF8.self)
+      let trimmed = key.filter { !$0.isWhitespace }
+      guard let binding = ExternalAccountBinding(keyID: account.keyIdentifier, key: trimmed) else {
+        throw .configuration("\(account.keyFile): not a MAC key in base64url, as the CA shows it")
+      }
+      options.externalAccount = binding
+    }
+    let warn = warn
+    return Renewal.ACMEIssuer(
+      Renewal.ACMEIssuer.Configuration(
+        directory: directory, options: options, preferredIssuer: acme.preferredChain),
+      store: store,
+      transport: ClientTransport(client: world.client, context: try context(settings.roots)),
+      environment: world.acmeEnvironment { warn("\(name): \($0)") }, warn: { warn("\(name): \($0)") })
+  }
+
+  private func context(_ roots: [String]) throws(SetupError) -> ClientContext? {
+    guard !roots.isEmpty else { return nil }
+    var extra: [[UInt8]] = []
+    for path in roots { extra.append(try Self.read(path)) }
+    do throws(ContextError) { return try ClientContext(trust: .init(extraPEM: extra)) } catch {
+      throw .configuration("\(roots.joined(separator: ", ")): \(error)")
+    }
+  }
+
+  static func read(_ path: String) throws(SetupError) -> [UInt8] {
+    do throws(SystemError) {
+      return try FileSystem().read(path, limitInBytes: maximumFileBytes)
+    } catch { throw .configuration("\(error)") }
+  }
+}

@@ -1,0 +1,162 @@
+import Bytes
+import Configuration
+import HTTP
+import OS
+import Proxy
+import TLS
+import Upstream
+
+/// A configuration as the proxy is told it.
+struct ProxySettings {
+  let configuration: Configuration
+  let backends: BackendRegistry
+
+  /// No limit, in milliseconds, and still far from overflow when added to a clock.
+  private static let never: UInt64 = 1 << 50
+
+  func make() async throws(SetupError) -> Proxy.Settings {
+    var settings = Proxy.Settings()
+    settings.listeners = try listeners()
+    settings.limits = limits()
+    settings.trustedProxies = configuration.trustedProxies.compactMap {
+      Proxy.AddressRange(address: $0.address.bytes, prefixLength: $0.prefixLength)
+    }
+    settings.forwarding.xForwarded = configuration.forwarding.xForwarded
+    settings.forwarding.forwarded = configuration.forwarding.forwarded
+    settings.forwarding.via = configuration.forwarding.via
+    for service in configuration.services { settings.services.append(try await self.service(service)) }
+    for route in configuration.routes {
+      guard let index = configuration.services.firstIndex(where: { $0.name == route.service.value }) else {
+        continue
+      }
+      let hosts = route.hosts.contains { $0.value == .any } ? [] : route.hosts.map(\.value.description)
+      settings.routes.append(
+        .init(hosts: hosts, paths: route.paths.map { path($0.value) }, service: index, edits: edits(route)))
+    }
+    return settings
+  }
+
+  private func path(_ pattern: PathPattern) -> Proxy.Settings.PathMatch {
+    switch pattern {
+    case .exact(let path): .exact(path)
+    case .prefix(let path): .prefix(path)
+    }
+  }
+
+  private func edits(_ route: ConfiguredRoute) -> Proxy.Settings.FieldEdits {
+    var edits = Proxy.Settings.FieldEdits()
+    for source in [configuration.headers, route.headers] {
+      let (request, response) = (source.request, source.response)
+      // A route's own setting replaces one that is meant for all.
+      edits.setRequest.removeAll { old in
+        request.settings.contains { $0.name.lowercased() == old.name.lowercased() }
+      }
+      edits.setResponse.removeAll { old in
+        response.settings.contains { $0.name.lowercased() == old.name.lowercased() }
+      }
+      edits.setRequest += request.settings.map { Fields.Field($0.name, $0.value) }
+      edits.removeRequest += request.removals
+      edits.setResponse += response.settings.map { Fields.Field($0.name, $0.value) }
+      edits.removeResponse += response.removals
+    }
+    return edits
+  }
+
+  private func limits() -> Proxy.Limits {
+    let from = configuration.limits
+    var limits = Proxy.Limits()
+    limits.headBytes = min(from.requestHeadBytes, Proxy.Limits.maximumHeadBytes)
+    limits.headFields = from.requestHeadFields
+    limits.connections = from.connections
+    limits.handshakeMilliseconds = milliseconds(from.handshakeTimeout)
+    limits.headMilliseconds = milliseconds(from.headerTimeout)
+    limits.keepAliveMilliseconds = milliseconds(from.keepaliveTimeout)
+    limits.bodyIdleMilliseconds = milliseconds(from.requestBodyIdleTimeout)
+    limits.sendStallMilliseconds = milliseconds(from.sendTimeout)
+    limits.tunnelIdleMilliseconds = milliseconds(from.upgradeIdleTimeout)
+    return limits
+  }
+
+  private func milliseconds(_ duration: Duration?) -> UInt64 {
+    duration.map { UInt64(clamping: $0.wholeMilliseconds) } ?? Self.never
+  }
+
+  // MARK: Listeners
+
+  private func listeners() throws(SetupError) -> [Proxy.Settings.Listener] {
+    let firstTLS = configuration.listeners.first { $0.tls != .off }
+    var made: [Proxy.Settings.Listener] = []
+    for listener in configuration.listeners {
+      let profile: Profile? =
+        switch listener.tls {
+        case .modern: .modern
+        case .compatible: .compatible
+        case .off: nil
+        }
+      made.append(
+        .init(
+          address: try Self.address(listener.address), profile: profile,
+          redirectPort: listener.redirectsToHTTPS ? firstTLS?.address.port ?? 443 : nil))
+    }
+    if needsChallengeListener {
+      made.append(.init(address: try Self.address(configuration.acme.http01Address), profile: nil))
+    }
+    return made
+  }
+
+  /// HTTP-01 must be answered although no plain listener of the configuration has the port.
+  private var needsChallengeListener: Bool {
+    let usesACME = configuration.acme.issuers.contains { $0.kind != .local }
+    let wanted = configuration.acme.http01Address
+    let isManaged = configuration.listeners.contains { $0.tls != .off }
+    return usesACME && isManaged
+      && !configuration.listeners.contains { $0.tls == .off && $0.address.port == wanted.port }
+  }
+
+  /// An address without a host is every address of the machine: IPv6 and IPv4 on one socket where there is IPv6.
+  static func address(_ listen: ListenAddress) throws(SetupError) -> SocketAddress {
+    if let host = listen.host {
+      guard let address = SocketAddress(host: host, port: listen.port) else {
+        throw .configuration("\(listen): not an address")
+      }
+      return address
+    }
+    guard let address = SocketAddress(host: ListeningSocket.hasIPv6 ? "::" : "0.0.0.0", port: listen.port)
+    else {
+      throw .configuration("\(listen): not an address")
+    }
+    return address
+  }
+
+  // MARK: Services
+
+  private func service(_ service: ConfiguredService) async throws(SetupError) -> Proxy.Settings.Service {
+    var timeouts = Proxy.Settings.Timeouts()
+    timeouts.connectMilliseconds = milliseconds(service.timeouts.connect)
+    timeouts.responseHeadMilliseconds = milliseconds(service.timeouts.responseHead)
+    timeouts.firstByteMilliseconds = milliseconds(service.timeouts.firstByte)
+    timeouts.idleMilliseconds = milliseconds(service.timeouts.idle)
+    timeouts.keepAliveMilliseconds = milliseconds(service.timeouts.keepalive)
+    let trust = try Self.trust(service)
+    var members: [Proxy.Settings.Backend] = []
+    for backend in service.backends {
+      let known = await backends.backend(service: service.name, backend.address)
+      members.append(
+        .init(
+          key: backend.address.description, address: known.address,
+          tlsHost: service.protocol == .https ? known.host : nil, trust: trust,
+          tlsServerName: service.tls.serverName, status: known.status))
+    }
+    return .init(
+      name: service.name, backends: members,
+      policy: Balancer.Policy(rawValue: service.policy.rawValue) ?? .leastRequest, timeouts: timeouts,
+      attempts: service.retries.attempts + 1)
+  }
+
+  static func trust(_ service: ConfiguredService) throws(SetupError) -> ClientContext.Trust {
+    var extra: [[UInt8]] = []
+    for path in service.tls.roots { extra.append(try IssuerFactory.read(path)) }
+    return ClientContext.Trust(
+      system: extra.isEmpty, extraPEM: extra, verifies: service.tls.verifies)
+  }
+}

@@ -1,0 +1,129 @@
+import ACME
+import Bytes
+import CertStore
+import Configuration
+import OS
+import PKI
+import Proxy
+import Renewal
+import TLS
+import Upstream
+
+/// Some certificates of one configuration, to be renewed by a command and not by the daemon.
+struct RenewalJob {
+  let configuration: Configuration
+  let managed: [Renewal.ManagedCertificate]
+
+  /// Renews what is due. Answers HTTP-01 on the configured address for as long as it takes, unless somebody
+  /// else has the port: then that one answers from the challenge directory.
+  func run(
+    _ world: World, _ store: CertStore, force: Situation.Force, isDryRun: Bool,
+    warn: @escaping @Sendable (String) -> Void
+  ) async throws(SetupError) -> Report {
+    let issuers = try IssuerFactory(world: world, store: store, warn: warn).issuers(configuration.acme)
+    let executor = Executor(
+      store: store, issuers: issuers,
+      policy: Policy(
+        builtAt: .init(seconds: Version.earliestSeconds), limits: IssuerFactory.limits(configuration.acme)),
+      environment: .init(
+        now: { World.now() }, random: { World.random() }, hookEnvironment: Subprocess.inheritedEnvironment()))
+    let preview = await executor.run(managed, force: force, isDryRun: true)
+    if isDryRun { return preview }
+    let needsAnswers = preview.certificates.contains { entry in
+      guard case .wouldRenew = entry.outcome,
+        let wanted = managed.first(where: { $0.name == entry.name })
+      else { return false }
+      return issuers[wanted.issuer] is Renewal.ACMEIssuer
+    }
+    let responder = needsAnswers ? try answerChallenges(store, warn) : nil
+    let report = await executor.run(managed, force: force)
+    await responder?.drain(milliseconds: 1000)
+    return report
+  }
+
+  private func answerChallenges(
+    _ store: CertStore, _ warn: @escaping @Sendable (String) -> Void
+  ) throws(SetupError) -> EdgeProxy? {
+    var settings = Proxy.Settings()
+    let address = try ProxySettings.address(configuration.acme.http01Address)
+    settings.listeners = [.init(address: address, profile: nil)]
+    do throws(ProxyError) {
+      return try EdgeProxy(
+        workers: 1, settings: settings, credentials: [], tickets: TicketKeys(random: { Random.bytes($0) }),
+        challenge: { store.challenges.answer(token: $0) }, report: { _ in })
+    } catch {
+      guard case .system(let reason) = error, reason.isAddressInUse else {
+        warn(
+          "HTTP-01 answers need \(configuration.acme.http01Address): \(error); going on without a listener")
+        return nil
+      }
+      // The running daemon, most likely: it answers from the challenge directory.
+      return nil
+    }
+  }
+}
+
+extension RenewalJob {
+  /// Everything that this machine's certd is responsible for: the configuration's certificates, and those that
+  /// were issued by flags alone.
+  static func all(_ source: ConfigurationSource, _ store: CertStore) throws(SetupError) -> [RenewalJob] {
+    var jobs: [RenewalJob] = []
+    if let configuration = try configuration(of: source) {
+      var credentials: [Credential] = []
+      for case .files(let files) in configuration.certificates {
+        credentials.append(try Credentials.load(files))
+      }
+      let managed = try ManagedCertificates.list(configuration) { Credentials.cover(credentials, $0) }
+      jobs.append(RenewalJob(configuration: configuration, managed: managed))
+    }
+    let known = Set(jobs.flatMap(\.managed).map(\.name))
+    let names = store.inventory(now: World.now()).certificates.map(\.name).filter { !known.contains($0) }
+    for (name, request) in IssuedRequest.all(store, names) {
+      jobs.append(try RenewalJob(name, request))
+    }
+    return jobs
+  }
+
+  /// Nil when neither a file nor flags say anything.
+  private static func configuration(of source: ConfigurationSource) throws(SetupError) -> Configuration? {
+    if case .flags(var options) = source {
+      guard !options.domains.isEmpty else { return nil }
+      if options.backends.isEmpty { options.backends = ["127.0.0.1:1"] }
+      return try ConfigurationSource.flags(options).read().configuration
+    }
+    return try source.read().configuration
+  }
+
+  /// One certificate that was asked for by flags.
+  init(_ name: LineageName, _ request: IssuedRequest) throws(SetupError) {
+    let configuration = try ConfigurationSource.flags(request.options).read().configuration
+    try self.init(name, request, configuration)
+  }
+
+  /// One certificate by a configuration's issuer.
+  init(_ name: LineageName, _ request: IssuedRequest, _ configuration: Configuration) throws(SetupError) {
+    var identifiers: [Identifier] = []
+    for text in request.names {
+      guard let identifier = Identifier(text) else { throw .other("\(text) is not a name or address") }
+      identifiers.append(identifier)
+    }
+    let issuer =
+      configuration.acme.issuers.first { $0.name == request.issuer } ?? configuration.acme.issuers.first
+    guard let issuer else { throw .configuration("no issuer is configured") }
+    if issuer.kind != .local, let wildcard = request.names.first(where: { $0.hasPrefix("*.") }) {
+      throw .configuration("HTTP-01 cannot prove the wildcard \(wildcard); name the hosts")
+    }
+    if issuer.isPublic, !configuration.acme.agreesToTerms {
+      throw .configuration(
+        "\(issuer.name) issues only to those who agree to its terms of service; read them and add --agree-tos"
+      )
+    }
+    self.configuration = configuration
+    managed = [
+      Renewal.ManagedCertificate(
+        name: name, identifiers: identifiers, keyType: KeyType(rawValue: request.keyType) ?? .ecP256,
+        issuer: issuer.name, hooks: configuration.acme.deployHooks + request.hooks,
+        profile: { if case .acme(let settings) = issuer.kind { settings.profile } else { nil } }())
+    ]
+  }
+}

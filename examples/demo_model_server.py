@@ -1,0 +1,62 @@
+#!/usr/bin/env python3
+"""A stand-in for a model server: OpenAI-shaped, streams tokens as server-sent events.
+
+    python3 examples/demo_model_server.py [PORT]        (default 8000; 0 picks a free one)
+"""
+import json, sys, time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+WORDS = "Hello from a model behind certd: every token leaves as soon as it is made .".split()
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def answer(self, value, status=200):
+        body = json.dumps(value).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def do_GET(self):
+        if self.path == "/health":
+            return self.answer({"status": "ok"})
+        if self.path == "/v1/models":
+            return self.answer({"object": "list", "data": [{"id": "demo", "object": "model"}]})
+        self.answer({"error": {"message": "not found"}}, 404)
+
+    def do_POST(self):
+        request = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))) or b"{}")
+        words = [WORDS[i % len(WORDS)] for i in range(int(request.get("max_tokens", len(WORDS))))]
+        if not request.get("stream"):
+            message = {"role": "assistant", "content": " ".join(words)}
+            return self.answer({"id": "demo", "object": "chat.completion", "choices": [{"index": 0, "message": message}]})
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        for word in words:
+            delta = {"id": "demo", "object": "chat.completion.chunk", "choices": [{"index": 0, "delta": {"content": word + " "}}]}
+            self.event(json.dumps(delta))
+            time.sleep(float(request.get("delay", 0.1)))
+        self.event("[DONE]")
+        self.wfile.write(b"0\r\n\r\n")
+
+    def event(self, data):
+        line = f"data: {data}\n\n".encode()
+        self.wfile.write(b"%x\r\n%s\r\n" % (len(line), line))
+        self.wfile.flush()
+
+    def log_message(self, *args):
+        pass
+
+
+if __name__ == "__main__":
+    server = ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1]) if len(sys.argv) > 1 else 8000), Handler)
+    print(f"demo model server on http://127.0.0.1:{server.server_port}", flush=True)
+    try:
+        server.serve_forever()
+    except KeyboardInterrupt:
+        pass
