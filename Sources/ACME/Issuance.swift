@@ -35,8 +35,8 @@ public protocol IssuanceJournal: Sendable {
   func accountFound(url: String) async throws
   /// The order was made; MUST be durable on return. A later call may resume it.
   func orderCreated(url: String) async throws
-  /// The order came to nothing; it MUST NOT be resumed. Not called after success: then the caller forgets the
-  /// order once the chain is stored.
+  /// The order came to nothing; it MUST NOT be resumed. Not called after success: then the caller forgets
+  /// the order once the chain is stored.
   func orderClosed(url: String) async
 }
 
