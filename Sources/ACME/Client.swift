@@ -4,12 +4,12 @@
 // It does not touch files or sockets, read a clock, choose when to renew, keep keys, or answer challenges:
 // a `Transport`, a `Signer`, an `Environment`, an `IssuanceJournal` and a `ChallengeResponder` are given.
 // It promises: every request may be lost, refused for a moment, or answered with nonsense once or a few
-// times, and the operation goes on within the same call (`RetryPolicy`, the only retry layer); nothing is believed
-// before it is decoded, bounded and, for certificates, verified; no chain is returned that does not match its
-// key and names; an order can be resumed from its URL after a crash at any point; errors tell who, where, what
-// and when to try again, and never hold a secret.
+// times, and the operation goes on within the same call (`RetryPolicy`, the only retry layer); nothing is
+// believed before it is decoded, bounded and, for certificates, verified; no chain is returned that does not
+// match its key and names; an order can be resumed from its URL after a crash at any point; errors tell who,
+// where, what and when to try again, and never hold a secret.
 
-public import Bytes
+internal import Bytes
 public import HTTP
 
 /// What a client is configured with.
@@ -45,9 +45,6 @@ public actor Client {
   var nonces = Nonces()
   /// The account's URL once known: the `kid` of its requests.
   public internal(set) var accountURL: URL?
-
-  /// The CA's clock by its last answer, and ours at that moment; for whoever guards against a wrong clock.
-  public internal(set) var lastDate: (ca: UnixTime, ours: UnixTime)?
 
   /// A client that has not said anything yet.
   public init(

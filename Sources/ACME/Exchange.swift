@@ -95,9 +95,6 @@ extension Client {
   ) async -> Outcome<Value> {
     do throws(TransportError) {
       let answer = try await transport.send(request)
-      if let date = answer.fields["Date"].flatMap({ UnixTime(httpDate: $0) }) {
-        lastDate = (ca: date, ours: environment.now())
-      }
       guard (200..<300).contains(answer.status) else { return .failed(refusal(answer)) }
       nonces.keep(from: answer.fields)
       do throws(Unusable) { return .answer(try read(answer)) } catch {

@@ -13,15 +13,6 @@ import Testing
     #expect(await first.ca.state.accounts.count == 1)
   }
 
-  @Test("the CA's clock is told beside ours")
-  func clock() async throws {
-    let harness = try Harness()
-    harness.clock.sleep(90)
-    _ = try await harness.client.directory()
-    let dates = try #require(await harness.client.lastDate)
-    #expect(dates.ours - dates.ca == 90)
-  }
-
   @Test("changed contacts are sent to the account that exists")
   func contacts() async throws {
     let first = try Harness()

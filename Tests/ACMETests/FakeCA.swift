@@ -61,7 +61,6 @@ actor FakeCA {
       state.nonces.insert(nonce)
       response.fields["Replay-Nonce"] = nonce
     }
-    response.fields["Date"] = "Fri, 15 Jan 2027 08:00:00 GMT"
     if request.method == "HEAD" { response.body = [] }
     return response
   }
