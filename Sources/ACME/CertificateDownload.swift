@@ -2,8 +2,9 @@ internal import HTTP
 internal import PKI
 
 extension Client {
-  /// Downloads the chain of a valid order (RFC 8555 §7.4.2) and, if another chain is preferred, the alternates
-  /// until one leads to that issuer. Garbage and a chain for another key or name are asked for again.
+  /// Downloads the chain of a valid order (RFC 8555 §7.4.2) and, if another chain is preferred, the
+  /// alternates until one leads to that issuer. Garbage and a chain for another key or name are asked for
+  /// again.
   func download(_ url: URL, _ request: IssuanceRequest) async throws(ACMEError) -> CertificateChain {
     let (chain, alternates) = try await perform(certificate(at: url, request))
     guard let wanted = request.preferredIssuer, !leads(chain, to: wanted) else { return chain }

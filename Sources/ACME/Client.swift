@@ -1,16 +1,16 @@
-internal import Bytes
-public import HTTP
-
 // ACME: the client's side of RFC 8555 and its kin (RFC 8738 addresses, RFC 9773 renewal information,
 // profiles), a file for each object of the protocol.
 //
 // It does not touch files or sockets, read a clock, choose when to renew, keep keys, or answer challenges:
 // a `Transport`, a `Signer`, an `Environment`, an `IssuanceJournal` and a `ChallengeResponder` are given.
-// It promises: every request may be lost, refused for a moment, or answered with nonsense once or a few times,
-// and the operation goes on within the same call (`RetryPolicy`, the only retry layer); nothing is believed
-// before it is decoded, bounded and, for certificates, verified; no chain is returned that does not match its
-// key and names; an order can be resumed from its URL after a crash at any point; errors tell who, where, what
-// and when to try again, and never hold a secret.
+// It promises: every request may be lost, refused for a moment, or answered with nonsense once or a few
+// times, and the operation goes on within the same call (`RetryPolicy`, the only retry layer); nothing is
+// believed before it is decoded, bounded and, for certificates, verified; no chain is returned that does not
+// match its key and names; an order can be resumed from its URL after a crash at any point; errors tell who,
+// where, what and when to try again, and never hold a secret.
+
+internal import Bytes
+public import HTTP
 
 /// What a client is configured with.
 public struct Options: Sendable {

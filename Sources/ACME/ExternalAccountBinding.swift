@@ -8,8 +8,8 @@ public struct ExternalAccountBinding: Sendable, CustomStringConvertible, CustomR
   public let keyID: String
   private let key: [UInt8]
 
-  /// A binding; the key is the base64url text that CAs show (padding and the other alphabet accepted). Nil when
-  /// it is not base64 or the name is empty.
+  /// A binding; the key is the base64url text that CAs show (padding and the other alphabet accepted). Nil
+  /// when it is not base64 or the name is empty.
   public init?(keyID: String, key text: String) {
     let letters = text.replacing("+", with: "-").replacing("/", with: "_").filter { $0 != "=" }
     guard !keyID.isEmpty, let key = Base64URL.decode(letters), !key.isEmpty else { return nil }

@@ -35,17 +35,17 @@ public protocol IssuanceJournal: Sendable {
   func accountFound(url: String) async throws
   /// The order was made; MUST be durable on return. A later call may resume it.
   func orderCreated(url: String) async throws
-  /// The order came to nothing; it MUST NOT be resumed. Not called after success: then the caller forgets the
-  /// order once the chain is stored.
+  /// The order came to nothing; it MUST NOT be resumed. Not called after success: then the caller forgets
+  /// the order once the chain is stored.
   func orderClosed(url: String) async
 }
 
 extension Client {
   /// Obtains a certificate: account, order, authorizations, finalize, download.
   ///
-  /// Given the URL of an order from an earlier run, goes on with it if it is still good for this request, and
-  /// makes a new one otherwise. The chain returned is checked: it belongs to the key, covers every identifier,
-  /// is in order and valid now. Every challenge answer is withdrawn before it returns or throws.
+  /// Given the URL of an order from an earlier run, goes on with it if it is still good for this request,
+  /// and makes a new one otherwise. The chain returned is checked: it belongs to the key, covers every
+  /// identifier, is in order and valid now. Every challenge answer is withdrawn before it returns or throws.
   public func issue(
     _ request: IssuanceRequest, resuming orderURL: String? = nil, journal: any IssuanceJournal,
     responder: any ChallengeResponder

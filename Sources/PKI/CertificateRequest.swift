@@ -5,7 +5,8 @@ public enum CertificateRequest {
   /// The most identifiers in one request; public CAs allow 100.
   public static let maximumIdentifiers = 1000
 
-  /// A PKCS#10 request as DER: empty subject, every identifier as a subject alternative name, signed by the key.
+  /// A PKCS#10 request as DER, signed by the key: empty subject, every identifier as a subject alternative
+  /// name.
   public static func der(identifiers: [Identifier], key: PrivateKey) throws(PKIError) -> [UInt8] {
     let what = "making a certificate request"
     guard (1...maximumIdentifiers).contains(identifiers.count) else {
@@ -17,7 +18,7 @@ public enum CertificateRequest {
     try succeeded(key.withHandle { X509_REQ_set_pubkey(request, $0) }, what)
     var stack: OpaquePointer?
     defer { certd_sk_X509_EXTENSION_pop_free(stack) }
-    // Not critical although the subject is empty: it is a wish, not a certificate; CAs differ on critical ones.
+    // Not critical although the subject is empty: it is a wish, and CAs differ on critical ones.
     let names = ExtensionValue.subjectAlternativeName(identifiers, isCritical: false)
     let copy = try names.with { (value) throws(PKIError) in try made(X509_EXTENSION_dup(value), what) }
     guard certd_sk_X509_EXTENSION_push(&stack, copy) > 0 else {

@@ -56,7 +56,7 @@ extension PrivateKey {
     return try signJOSE(message)
   }
 
-  /// A signature as JOSE wants it: r and s side by side for ECDSA (RFC 7518 §3.4), PKCS#1 v1.5 for RSA (§3.3).
+  /// A signature as JOSE wants it (RFC 7518 §3.3, §3.4): r and s side by side for ECDSA, PKCS#1 v1.5 for RSA.
   public func signJOSE(_ message: [UInt8]) throws(PKIError) -> [UInt8] {
     switch type {
     case .ecP256: try sideBySide(sign(message, digest: EVP_sha256()), halfBytes: 32)

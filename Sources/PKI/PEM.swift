@@ -7,6 +7,9 @@ enum PEM {
   /// The most certificates in one text; the system's trust store has about 150.
   static let maximumCertificates = 1000
 
+  /// The longest block, in characters of base64.
+  static let maximumBlockCharacters = (Certificate.maximumDERBytes + 2) / 3 * 4
+
   private static let begin = "-----BEGIN CERTIFICATE-----"
   private static let end = "-----END CERTIFICATE-----"
 
@@ -28,6 +31,9 @@ enum PEM {
         } else if text.hasPrefix("-") {
           throw refused("a block without its end")
         } else {
+          guard base64.utf8.count + text.utf8.count <= maximumBlockCharacters else {
+            throw refused("a block longer than \(maximumBlockCharacters) characters")
+          }
           body = base64 + text
         }
       } else if text == begin {

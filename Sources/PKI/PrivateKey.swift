@@ -1,11 +1,11 @@
-internal import COpenSSL
-
 // PKI: keys, certificates, requests and JOSE as values.
 //
 // It does not open files or sockets, read a clock, prompt for a passphrase, decide about renewal, or know
 // TLS sessions. It promises: bytes from outside never trap, whatever they are, and never get past a parser
 // half understood; every failure is a `PKIError` with OpenSSL's reason in words, its error queue left empty;
 // no key material in any description or error. OpenSSL 3.0 is the floor; nothing deprecated is called.
+
+internal import COpenSSL
 
 /// A private key (an `EVP_PKEY`). Immutable; may be shared between threads. Its description tells nothing.
 public final class PrivateKey: @unchecked Sendable {

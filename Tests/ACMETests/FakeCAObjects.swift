@@ -54,11 +54,11 @@ struct Refusal: Error {
   let status: Int
   let kind: String
   var detail = "no"
-  var extra = ""
 
   var response: Response {
     let text =
-      #"{"type":"urn:ietf:params:acme:error:\#(kind)","status":\#(status),"detail":\#(JOSE.quoted(detail))\#(extra)}"#
+      #"{"type":"urn:ietf:params:acme:error:\#(kind)","status":\#(status),"#
+      + #""detail":\#(JOSE.quoted(detail))}"#
     return Response(
       status: status, fields: [.init("Content-Type", "application/problem+json")], body: Array(text.utf8))
   }
@@ -104,7 +104,8 @@ extension FakeCA {
     let status =
       dialect.isLateWithAuthorizations && authorization.status == "valid" ? "pending" : authorization.status
     return #"{"status":"\#(status)","identifier":\#(Self.text(authorization.identifier)),"#
-      + #""challenges":[{"type":"dns-persist-01","status":"odd"},{"type":"dns-01","url":"\#(Self.base)/other/\#(id)","#
+      + #""challenges":[{"type":"dns-persist-01","status":"odd"},"#
+      + #"{"type":"dns-01","url":"\#(Self.base)/other/\#(id)","#
       + #""status":"pending","token":"\#(authorization.token)x"},\#(challengeText(authorization, id))]}"#
   }
 

@@ -167,5 +167,6 @@ extension FakeCA {
 
   private static let caaError =
     #"{"type":"urn:ietf:params:acme:error:compound","detail":"issuance refused","subproblems":["#
-    + #"{"type":"urn:ietf:params:acme:error:caa","detail":"CAA forbids","identifier":{"type":"dns","value":"b.example"}}]}"#
+    + #"{"type":"urn:ietf:params:acme:error:caa","detail":"CAA forbids","#
+    + #""identifier":{"type":"dns","value":"b.example"}}]}"#
 }

@@ -62,8 +62,9 @@ import Testing
     #expect(odd.detail == "a b [31m")
     #expect(odd.kind == nil)
     let text =
-      #"{"type":"urn:ietf:params:acme:error:userActionRequired","detail":"new terms","instance":"https://ca/t","#
-      + #""subproblems":[{"type":"urn:ietf:params:acme:error:dns","detail":"NXDOMAIN","#
+      #"{"type":"urn:ietf:params:acme:error:userActionRequired","detail":"new terms","#
+      + #""instance":"https://ca/t","subproblems":[{"type":"urn:ietf:params:acme:error:dns","#
+      + #""detail":"NXDOMAIN","#
       + #""identifier":{"type":"dns","value":"a.example"},"subproblems":[{"type":"x"}]}]}"#
     let problem = try decode(Problem.self, text).get()
     #expect(problem.kind == .userActionRequired)

@@ -102,6 +102,17 @@ import Testing
     #expect(error?.reason == reason)
   }
 
+  @Test("a text, block or DER beyond its limit is refused")
+  func tooLong() {
+    let lines = "-----BEGIN CERTIFICATE-----\n" + String(repeating: "AAAAAAAA\n", count: 20_000)
+    for text in [lines, lines + "-----END CERTIFICATE-----\n", String(repeating: "\n", count: 1 << 20) + " "]
+    {
+      #expect(throws: PKIError.self) { try Certificate.parse(pem: Array(text.utf8)) }
+    }
+    #expect(throws: PKIError.self) { try Certificate(der: [UInt8](repeating: 0x30, count: 70_000)) }
+    #expect(throws: PKIError.self) { try PrivateKey(pem: [UInt8](repeating: 0x2D, count: 70_000)) }
+  }
+
   @Test("only the issuer's signature counts, not its name")
   func signature() throws {
     #expect(leaf.isSigned(by: root))
