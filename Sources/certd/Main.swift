@@ -5,11 +5,17 @@ import OS
 /// parts; what the parts promise stands in their own modules.
 @main
 enum Main {
-  @MainActor static func main() async {
+  // Not an asynchronous main: its run loop lets the main thread take signals again.
+  static func main() {
     // Before any other thread exists, so that none of them takes a signal meant for the daemon.
     let isDaemon = CommandLine.arguments.dropFirst().first == "run"
     Signals.block(isDaemon ? Daemon.signals : [])
-    await Certd.main()
+    guard let gate = try? Gate() else { return Output.error("certd: out of file descriptors") }
+    Task.detached {
+      await Certd.main()
+      gate.open()
+    }
+    gate.wait()
   }
 }
 
