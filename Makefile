@@ -1,0 +1,33 @@
+# certd: build, run, test. `make run` and `make test` install what they need (Debian's packages) by themselves.
+BUILD_PACKAGES := libssl-dev libyaml-dev pkg-config
+RUN_PACKAGES := $(BUILD_PACKAGES) python3 curl ca-certificates
+TEST_PACKAGES := $(RUN_PACKAGES) openssl pebble procps
+RELEASE_FLAGS := -c release --static-swift-stdlib --product certd
+
+.PHONY: run build test lint install clean
+
+run:
+	@scripts/install-packages $(RUN_PACKAGES)
+	swift build $(RELEASE_FLAGS)
+	@scripts/demo "$$(swift build $(RELEASE_FLAGS) --show-bin-path)/certd"
+
+build:
+	@scripts/install-packages $(BUILD_PACKAGES)
+	swift build $(RELEASE_FLAGS)
+	@echo "built $$(swift build $(RELEASE_FLAGS) --show-bin-path)/certd"
+
+test:
+	@scripts/install-packages $(TEST_PACKAGES)
+	$(MAKE) --no-print-directory lint
+	swift build --build-tests
+	swift test
+
+lint:
+	swift format lint --strict --recursive Package.swift Sources Tests
+
+PREFIX ?= /usr/local
+install:
+	install -D -m 0755 "$$(swift build $(RELEASE_FLAGS) --show-bin-path)/certd" $(DESTDIR)$(PREFIX)/bin/certd
+
+clean:
+	rm -rf .build
