@@ -24,7 +24,7 @@ import Testing
     try FileSystem().writeNew(fixtures("chain.pem"), new.chain.pem, mode: 0o600)
   }
 
-  /// Runs the probe for n = 1, 2, … until it survives; `prepare` fills the store, `check` looks at it after.
+  /// Runs the probe for n = 1, 2, … until it survives; `prepare` fills the store, `check` looks at the rest.
   private func sweep(
     _ scenario: String, harmless: String = "", prepare: (CertStore) throws -> Void,
     check: (CertStore, _ finished: Bool) throws -> Void

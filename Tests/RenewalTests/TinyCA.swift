@@ -8,8 +8,8 @@ import PKI
 import StoreFixtures
 import Synchronization
 
-/// A lenient CA in memory for one certificate of `example.com`: it verifies no signature, but it looks for the
-/// answer on the challenge board, and it takes the certificate's key from where a restart would find it, the
+/// A lenient CA in memory for one certificate of `example.com`: it verifies no signature, but it looks for
+/// the answer on the challenge board, and takes the certificate's key from where a restart would find it, the
 /// order in the store.
 final class TinyCA: Transport {
   struct State {
