@@ -72,7 +72,7 @@ let package = Package(
       name: "StoreFixtures", dependencies: ["CertStore", "PKI", "Bytes"], path: "Tests/Support/StoreFixtures",
       swiftSettings: rules),
     .executableTarget(
-      name: "CrashProbe", dependencies: ["CertStore", "OS", "PKI", "Bytes", "CLinux"],
+      name: "CrashProbe", dependencies: ["Renewal", "CertStore", "OS", "PKI", "Bytes", "CLinux"],
       path: "Tests/Support/CrashProbe", swiftSettings: rules),
 
     tests("OS", "OS", "CLinux", "Scratch"),
@@ -88,7 +88,9 @@ let package = Package(
       "CertStore", "CertStore", "OS", "PKI", "Bytes", "CLinux", "Scratch", "StoreFixtures", "CrashProbe"),
     tests("Upstream", "Upstream", "HTTP"),
     tests("Configuration", "Configuration", "Bytes"),
-    tests("Renewal", "Renewal", "ACME", "CertStore", "OS", "PKI", "HTTP", "Bytes", "Scratch", "StoreFixtures"),
+    tests(
+      "Renewal", "Renewal", "ACME", "CertStore", "OS", "PKI", "HTTP", "Bytes", "Scratch", "StoreFixtures",
+      "CrashProbe"),
     tests("Proxy", "Proxy", "TLS", "HTTP", "Upstream", "PKI", "OS", "Bytes", "Telemetry"),
     tests("Style"),
   ]

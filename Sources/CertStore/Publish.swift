@@ -44,7 +44,11 @@ extension CertStore {
   /// Higher than every number in use, so that a reader never sees a name with another content.
   private func nextGeneration(_ name: LineageName) throws -> Int {
     let linked = (try? fs.readLink(layout.current(name))).flatMap(Layout.generationNumber) ?? 0
-    return max(linked, try generations(name).last ?? 0) + 1
+    let next = max(linked, try generations(name).last ?? 0) + 1
+    guard Layout.generationNumber(Layout.generationName(next)) == next else {
+      throw StoreError.invalid("\(name) has a generation with an absurd number; remove it")
+    }
+    return next
   }
 
   private func writeGeneration(

@@ -24,7 +24,9 @@ extension CertStore {
         } catch { problems.append(note(subject, finding.message, "could not be made again (\(error))")) }
       }
     }
-    if let certificate = survey.certificate, certificate.generation != survey.linked {
+    if let certificate = survey.certificate, certificate.generation != survey.linked,
+      !survey.isUncertain
+    {
       let what = survey.linked == nil ? "no generation is linked" : "another generation is linked"
       let message = "\(what); serving gen-\(certificate.generation)"
       do {

@@ -22,6 +22,8 @@ struct Survey {
   /// What the link says; nil when there is none.
   var linked: Int?
   var findings: [Finding] = []
+  /// Whether the system failed on the way: then the link may be right, and is left alone.
+  var isUncertain = false
   /// Whether the link leads to the served generation and nothing is damaged.
   var isWhole: Bool { findings.isEmpty && linked == certificate?.generation }
 }
@@ -66,9 +68,10 @@ extension CertStore {
       }
     } catch {
       if error.isAbsence { return }
+      survey.isUncertain = error.isResourceFailure
       survey.findings.append(
         .init(
-          message: "current is not readable as a link",
+          message: "current is not readable as a link (\(SystemError(call: error.call, code: error.code)))",
           remedy: error.isResourceFailure ? .none : .quarantine(path)))
     }
   }
@@ -97,6 +100,7 @@ extension CertStore {
       survey.findings.append(.init(message: "gen-\(number): \(reason)", remedy: .quarantine(directory)))
     case .unknown(let error):
       survey.findings.append(.init(message: "gen-\(number) cannot be read: \(error)", remedy: .none))
+      survey.isUncertain = true
     }
     return false
   }

@@ -19,7 +19,7 @@ extension Executor {
       let work = LineageWork(store, lock, wanted, environment.now)
       // Decided again: somebody may have renewed it, or failed to, before we had the lock.
       let now = try await Plan.make(situation([wanted], force, nextWakeAt: nextWakeAt), policy).actions.first
-      guard let now, case .renew = now.decision else {
+      guard let now, case .renew = now.decision, now.replaces == action.replaces else {
         return .skipped(why: "another process has just been working on it")
       }
       return try await obtain(wanted, planned, now.replaces, issuer, work)
@@ -130,7 +130,7 @@ final class LineageWork: IssueProgress {
 
   func orderClosed(url: String) async {
     guard var order = try? store.order(lock, now: now()), order.url == url else { return }
-    // The key was seen by nobody: the next order may have it. What is not written down is found out by resuming.
+    // No certificate has this key: the next order may. What is not written down is found out by resuming.
     order.url = nil
     try? store.recordOrder(lock, order)
   }

@@ -70,7 +70,7 @@ public struct Executor: Sendable {
       report.hooks = await runHooks(&report.warnings)
       store.challenges.purge(now: environment.now())
     }
-    report.nextWakeAt = await nextWake(managed, regularWake, plan)
+    report.nextWakeAt = await nextWake(managed, regularWake)
     return report
   }
 
@@ -135,7 +135,7 @@ public struct Executor: Sendable {
   }
 
   /// When something can be done again, given what has just happened.
-  private func nextWake(_ managed: [ManagedCertificate], _ regular: UnixTime, _ before: Plan) async
+  private func nextWake(_ managed: [ManagedCertificate], _ regular: UnixTime) async
     -> UnixTime
   {
     let now = environment.now()

@@ -43,7 +43,7 @@ public protocol IssueProgress: Sendable {
 
 /// Someone who makes certificates.
 public protocol Issuer: Sendable {
-  /// Obtains a chain for the request's key. MUST be checked by the caller before it is stored; MUST go on with
+  /// Obtains a chain for the request's key. The caller checks it before it is stored. MUST go on with
   /// `resuming` if that order is still good; MUST NOT ask for more than one certificate.
   func issue(
     _ request: IssueRequest, progress: any IssueProgress

@@ -74,18 +74,44 @@ import Testing
     #expect(calls.lastIndex(of: "fsync directory \(lineage)") ?? 0 > (try at("rename \(lineage)/current")))
   }
 
-  @Test("a failing disk is no proof of damage: nothing is moved to quarantine")
+  @Test("a failing disk is no proof of damage: nothing is moved, neither aside nor to an older generation")
   func readFailure() throws {
     let scratch = try ScratchDirectory()
-    try CertStore.open(root: scratch("store")).publish(name, try TestAuthority().issue())
+    let authority = try TestAuthority()
+    let plain = try CertStore.open(root: scratch("store"))
+    try plain.publish(name, try authority.issue())
+    try plain.publish(name, try authority.issue())
     let opening = CallCounter()
     _ = try CertStore.open(root: scratch("store"), fs: opening.fileSystem())
-    for n in opening.calls.count + 1...opening.calls.count + 20 {
+    var n = opening.calls.count
+    while true {
+      n += 1
       let counter = CallCounter(failing: n, code: 5)
       let store = try CertStore.open(root: scratch("store"), fs: counter.fileSystem())
       _ = store.inventory(now: now)
       #expect(try FileSystem().list(scratch("store/quarantine")) == [], "call \(n)")
+      #expect(plain.load(name, now: now)?.generation == 2, "call \(n)")
+      #expect(plain.inventory(now: now).problems == [], "call \(n)")
+      if counter.calls.count < n { break }
     }
-    #expect(try CertStore.open(root: scratch("store")).inventory(now: now).problems == [])
+    #expect(n > opening.calls.count + 10)
+  }
+
+  @Test(
+    "while a generation cannot be read for want of a working disk, an older one is served, the link stays",
+    arguments: ["gen-2/fullchain.pem", "gen-2/privkey.pem", "/current"])
+  func unreadable(path: String) throws {
+    let scratch = try ScratchDirectory()
+    let authority = try TestAuthority()
+    let plain = try CertStore.open(root: scratch("store"))
+    try plain.publish(name, try authority.issue())
+    try plain.publish(name, try authority.issue())
+    let broken = CallCounter(failingPath: path, code: 5)
+    let store = try CertStore.open(root: scratch("store"), fs: broken.fileSystem())
+    let inventory = store.inventory(now: now)
+    #expect(inventory.certificates.count == 1 && !inventory.problems.isEmpty)
+    #expect(inventory.problems.allSatisfy { $0.action.isEmpty && $0.message.contains("Input/output error") })
+    #expect(plain.inventory(now: now).problems == [])
+    #expect(plain.load(name, now: now)?.generation == 2)
   }
 }

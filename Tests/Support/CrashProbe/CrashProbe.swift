@@ -3,6 +3,7 @@ import CLinux
 import CertStore
 import OS
 import PKI
+import Renewal
 import Synchronization
 
 /// Does one thing to a store and kills itself at a given call on the file system.
@@ -11,7 +12,7 @@ import Synchronization
 @main struct CrashProbe {
   static let now = UnixTime(seconds: 1_800_000_000)
 
-  static func main() throws {
+  static func main() async throws {
     let arguments = CommandLine.arguments
     guard arguments.count == 5, let fatal = Int(arguments[4]) else { exit(64) }
     let calls = Mutex(0)
@@ -22,11 +23,28 @@ import Synchronization
       }
       if count == fatal { kill(getpid(), SIGKILL) }
     }
+    let store = try CertStore.open(root: arguments[2], fs: fs)
+    if arguments[1] == "renew" { return await renew(store, directory: arguments[3]) }
     let plain = FileSystem()
     let key = try PrivateKey(pem: plain.read(arguments[3] + "/key.pem", limitInBytes: 1 << 20))
     let chain = try CertificateChain(pem: plain.read(arguments[3] + "/chain.pem", limitInBytes: 1 << 20))
-    let store = try CertStore.open(root: arguments[2], fs: fs)
     try run(arguments[1], store, key, chain)
+  }
+
+  /// A forced renewal by the local CA with a hook that writes down which generation it was run for.
+  static func renew(_ store: CertStore, directory: String) async {
+    let executor = Executor(
+      store: store, issuers: ["local": LocalAuthority(store: store, now: { now })],
+      policy: Policy(builtAt: now - 86_400),
+      environment: .init(
+        now: { now }, random: { 0.5 },
+        hookEnvironment: ["PATH": "/usr/bin:/bin", "LOG": directory + "/log"]))
+    let hook = #"readlink "$RENEWED_LINEAGE" >> "$LOG""#
+    let wanted = ManagedCertificate(
+      name: LineageName(.dns("example.com")), identifiers: [.dns("example.com")], issuer: "local",
+      hooks: [hook])
+    let report = await executor.run([wanted], force: .all)
+    if report.hasFailure { exit(66) }
   }
 
   static func run(_ scenario: String, _ store: CertStore, _ key: PrivateKey, _ chain: CertificateChain) throws

@@ -28,13 +28,22 @@ public struct TestAuthority: Sendable {
   ) throws -> Issued {
     let key = try PrivateKey.generate(.ecP256)
     let identifiers = names.compactMap { Identifier($0) }
+    return Issued(
+      key: key,
+      chain: try chain(for: key, identifiers, notBefore: notBefore, lifetimeSeconds: lifetimeSeconds),
+      meta: CertificateMeta(
+        identifiers: identifiers, keyType: .ecP256, issuer: "test", storedAt: Self.now))
+  }
+
+  /// A chain for a key.
+  public func chain(
+    for key: PrivateKey, _ identifiers: [Identifier], notBefore: UnixTime = now - 3600,
+    lifetimeSeconds: Int64 = lifetimeSeconds
+  ) throws -> CertificateChain {
     let leaf = try CertificateAuthority.issue(
       identifiers: identifiers, publicKey: key, issuer: root, issuerKey: rootKey, notBefore: notBefore,
       lifetimeSeconds: lifetimeSeconds, serial: Random.bytes(16))
-    return Issued(
-      key: key, chain: CertificateChain(leaf: leaf, intermediates: [root]),
-      meta: CertificateMeta(
-        identifiers: identifiers, keyType: .ecP256, issuer: "test", storedAt: Self.now))
+    return CertificateChain(leaf: leaf, intermediates: [root])
   }
 
   /// Something that can be published.
