@@ -1,8 +1,8 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-/// Every Swift target is held to the same rules: language mode 6, no warnings,
-/// explicit existentials, and no import leaking through a public interface by accident.
+// Every Swift target is held to the same rules: language mode 6, no warnings,
+// explicit existentials, and no import leaking through a public interface by accident.
 let rules: [SwiftSetting] = [
   .swiftLanguageMode(.v6),
   .treatAllWarnings(as: .error),

@@ -31,7 +31,7 @@ enum ConfigurationSource: Sendable {
       do throws(SystemError) {
         let fs = FileSystem()
         absolute = try fs.absolutePath(path)
-        bytes = try fs.read(absolute, limitInBytes: Self.maximumFileBytes)
+        bytes = try fs.read(absolute, limitInBytes: Self.maximumFileBytes, followingLinks: true)
       } catch { throw .configuration("\(path): \(error)") }
       do throws(ConfigurationErrors) {
         var reading = try Configuration.read(

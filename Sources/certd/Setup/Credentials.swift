@@ -17,8 +17,8 @@ enum Credentials {
     let chainPEM: [UInt8]
     let keyPEM: [UInt8]
     do throws(SystemError) {
-      chainPEM = try fs.read(files.certificate, limitInBytes: maximumFileBytes)
-      keyPEM = try fs.read(files.key, limitInBytes: maximumFileBytes)
+      chainPEM = try fs.read(files.certificate, limitInBytes: maximumFileBytes, followingLinks: true)
+      keyPEM = try fs.read(files.key, limitInBytes: maximumFileBytes, followingLinks: true)
     } catch { throw .configuration("\(error)") }
     let chain: CertificateChain
     do throws(PKIError) { chain = try CertificateChain(pem: chainPEM) } catch {

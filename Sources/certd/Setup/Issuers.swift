@@ -78,7 +78,7 @@ struct IssuerFactory {
 
   static func read(_ path: String) throws(SetupError) -> [UInt8] {
     do throws(SystemError) {
-      return try FileSystem().read(path, limitInBytes: maximumFileBytes)
+      return try FileSystem().read(path, limitInBytes: maximumFileBytes, followingLinks: true)
     } catch { throw .configuration("\(error)") }
   }
 }
