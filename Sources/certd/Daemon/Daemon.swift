@@ -14,6 +14,8 @@ actor Daemon {
   static let signals = [Signals.terminate, Signals.interrupt, Signals.hangup, Signals.reopen]
   /// How often files and the store are looked at for changes by others, in seconds.
   static let watchSeconds = 2.0
+  /// When the start is over and its code is not needed any more, in seconds.
+  static let startSeconds = 0.5
   /// How often backends' names are resolved anew, in watches.
   static let resolveEveryWatches = 15
 
@@ -87,6 +89,10 @@ actor Daemon {
         try? await World.sleep(seconds: Self.watchSeconds)
         post.yield(.watch)
       }
+    }
+    Task {
+      try? await World.sleep(seconds: Self.startSeconds)
+      ProcessMemory.dropUnusedCode()
     }
     announce()
     health.start(plan.configuration, backends, world, log)

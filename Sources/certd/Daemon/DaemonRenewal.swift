@@ -25,7 +25,6 @@ extension Daemon {
   func finished(_ report: Report) async {
     isRenewing = false
     await presentStore()
-    if watches == 0 { ProcessMemory.dropUnusedCode() }
     for entry in report.certificates { tell(entry) }
     for hook in report.hooks {
       if let failure = hook.failure {
