@@ -15,10 +15,7 @@ struct CheckCommand: AsyncParsableCommand {
       for warning in reading.warnings { Output.error("warning: \(warning)") }
       let configuration = reading.configuration
       let backends = BackendRegistry { Output.error("warning: \($0)") }
-      var credentials: [Credentials.Loaded] = []
-      for case .files(let files) in configuration.certificates {
-        credentials.append(try Credentials.load(files))
-      }
+      let credentials = try Credentials.load(configuration)
       let managed = try ManagedCertificates.list(configuration) { Credentials.cover(credentials, $0) }
       _ = try await ProxySettings(configuration: configuration, backends: backends).make()
       if !quiet {

@@ -25,8 +25,7 @@ struct Blueprint: Sendable {
     configuration = reading.configuration
     for warning in reading.warnings { log.warn("configuration", ["warning": .describing(warning)]) }
     files = configuration.certificates.compactMap { if case .files(let files) = $0 { files } else { nil } }
-    var credentials: [Credential] = []
-    for files in files { credentials.append(try Credentials.load(files)) }
+    let credentials = try Credentials.load(configuration)
     fileCredentials = credentials
     managed = try ManagedCertificates.list(configuration) { Credentials.cover(credentials, $0) }
     settings = try await ProxySettings(configuration: configuration, backends: backends).make()

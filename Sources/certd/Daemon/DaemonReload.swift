@@ -57,9 +57,7 @@ extension Daemon {
     let now = FileWatch(plan.files)
     guard now != files else { return }
     do throws(SetupError) {
-      var credentials: [Credential] = []
-      for files in plan.files { credentials.append(try Credentials.load(files)) }
-      plan.fileCredentials = credentials
+      plan.fileCredentials = try Credentials.load(plan.configuration)
       files = now
       await presentStore()
     } catch {

@@ -1,5 +1,6 @@
 import Bytes
 import CertStore
+import Configuration
 import HTTPClient
 import OS
 import PKI
@@ -26,6 +27,7 @@ extension Daemon {
     isRenewing = false
     await presentStore()
     for entry in report.certificates { tell(entry) }
+    remember(report)
     for hook in report.hooks {
       if let failure = hook.failure {
         log.error("deploy hook failed", ["name": .text(hook.name), "reason": .text(failure)])
@@ -57,6 +59,22 @@ extension Daemon {
     case .skipped(let why): log.info("certificate skipped", ["name": name, "reason": .text(why)])
     case .notDue(let until): log.debug("certificate not due", ["name": name, "until": .describing(until)])
     case .wouldRenew: break
+    }
+  }
+
+  /// What was asked for by flags is kept, so that `certd renew` needs none.
+  private func remember(_ report: Report) {
+    guard case .flags(let flags) = source else { return }
+    for entry in report.certificates {
+      guard case .renewed = entry.outcome, let wanted = plan.managed.first(where: { $0.name == entry.name })
+      else { continue }
+      let request = IssuedRequest(
+        names: wanted.identifiers.map(\.description), issuer: flags.issuer, roots: flags.roots,
+        email: flags.email, agreesToTerms: flags.agreesToTerms, httpAddress: flags.httpAddress ?? "off",
+        keyType: wanted.keyType.rawValue, hooks: [])
+      do throws(SetupError) { try request.save(store, wanted.name) } catch {
+        log.warn("the request could not be kept for certd renew", ["reason": .describing(error)])
+      }
     }
   }
 

@@ -7,31 +7,44 @@ import TLS
 
 /// What the proxy presents: certificates from files, and those of the store.
 enum Credentials {
-  typealias Loaded = Credential
   /// The largest certificate or key file, in bytes.
   static let maximumFileBytes = 1 << 20
 
-  /// A certificate from files, checked: it parses, the key matches, the chain links.
-  static func load(_ files: ConfiguredFiles) throws(SetupError) -> Credential {
-    let fs = FileSystem()
-    let chainPEM: [UInt8]
-    let keyPEM: [UInt8]
-    do throws(SystemError) {
-      chainPEM = try fs.read(files.certificate, limitInBytes: maximumFileBytes, followingLinks: true)
-      keyPEM = try fs.read(files.key, limitInBytes: maximumFileBytes, followingLinks: true)
-    } catch { throw .configuration("\(error)") }
+  /// The certificates that a configuration takes from files, each checked: it parses, and the key belongs to it.
+  static func load(_ configuration: Configuration) throws(SetupError) -> [Credential] {
+    var loaded: [Credential] = []
+    for case .files(let files) in configuration.certificates {
+      do throws(FileProblem) { loaded.append(try load(files)) } catch {
+        throw .configuration(configuration.error(at: files.origin, error.description).description)
+      }
+    }
+    return loaded
+  }
+
+  private struct FileProblem: Error { let description: String }
+
+  private static func load(_ files: ConfiguredFiles) throws(FileProblem) -> Credential {
+    let chainPEM = try read(files.certificate)
+    let keyPEM = try read(files.key)
     let chain: CertificateChain
     do throws(PKIError) { chain = try CertificateChain(pem: chainPEM) } catch {
-      throw .configuration("\(files.certificate): \(error)")
+      throw FileProblem(description: "\(files.certificate): \(error)")
     }
     let key: PrivateKey
     do throws(PKIError) { key = try PrivateKey(pem: keyPEM) } catch {
-      throw .configuration("\(files.key): \(error)")
+      throw FileProblem(description: "\(files.key): \(error)")
     }
     guard chain.leaf.matches(key) else {
-      throw .configuration("\(files.key): the key does not belong to the certificate in \(files.certificate)")
+      throw FileProblem(
+        description: "the key in \(files.key) does not belong to the certificate in \(files.certificate)")
     }
     return credential(files.certificate, chain, keyPEM)
+  }
+
+  private static func read(_ path: String) throws(FileProblem) -> [UInt8] {
+    do throws(SystemError) {
+      return try FileSystem().read(path, limitInBytes: maximumFileBytes, followingLinks: true)
+    } catch { throw FileProblem(description: "\(error)") }
   }
 
   /// A certificate of the store.

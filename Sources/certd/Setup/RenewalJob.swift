@@ -69,10 +69,7 @@ extension RenewalJob {
   static func all(_ source: ConfigurationSource, _ store: CertStore) throws(SetupError) -> [RenewalJob] {
     var jobs: [RenewalJob] = []
     if let configuration = try configuration(of: source) {
-      var credentials: [Credential] = []
-      for case .files(let files) in configuration.certificates {
-        credentials.append(try Credentials.load(files))
-      }
+      let credentials = try Credentials.load(configuration)
       let managed = try ManagedCertificates.list(configuration) { Credentials.cover(credentials, $0) }
       jobs.append(RenewalJob(configuration: configuration, managed: managed))
     }
