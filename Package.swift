@@ -93,5 +93,6 @@ let package = Package(
       "CrashProbe"),
     tests("Proxy", "Proxy", "TLS", "HTTP", "Upstream", "PKI", "OS", "Bytes", "Telemetry"),
     tests("Style"),
+    tests("Docs", "OS", "certd"),
   ]
 )
