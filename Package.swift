@@ -71,7 +71,7 @@ let package = Package(
       name: "TestSupport", dependencies: ["OS", "Bytes", "PKI", "TLS"],
       path: "Tests/Support/TestSupport", swiftSettings: rules),
     tests("OS", "OS"),
-    tests("Bytes", "Bytes"),
+    tests("Bytes", "Bytes", "TestSupport"),
     tests("HTTP", "HTTP", "Bytes", "TestSupport"),
     tests("PKI", "PKI", "Bytes", "COpenSSL"),
     tests("TLS", "TLS", "PKI", "Bytes", "COpenSSL", "TestSupport"),
