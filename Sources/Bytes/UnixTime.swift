@@ -8,6 +8,7 @@ public struct UnixTime: Hashable, Comparable, Sendable, CustomStringConvertible 
   /// The moment so many seconds after the epoch.
   public init(seconds: Int64) { self.seconds = seconds }
 
+  /// The earlier one is less.
   public static func < (a: Self, b: Self) -> Bool { a.seconds < b.seconds }
   /// The moment so many seconds later, at most the last one that can be told.
   public static func + (a: Self, seconds: Int64) -> Self {
