@@ -66,6 +66,10 @@ let package = Package(
       ],
       swiftSettings: rules),
 
+    // Servers, certificates, seeded randomness and guarded memory that several test targets need.
+    .target(
+      name: "TestSupport", dependencies: ["OS", "Bytes", "PKI", "TLS"],
+      path: "Tests/Support/TestSupport", swiftSettings: rules),
     .target(
       name: "Scratch", dependencies: ["OS", "CLinux"], path: "Tests/Support/Scratch", swiftSettings: rules),
     .target(
@@ -76,17 +80,17 @@ let package = Package(
       path: "Tests/Support/CrashProbe", swiftSettings: rules),
 
     tests("OS", "OS", "CLinux", "Scratch"),
-    tests("Bytes", "Bytes"),
-    tests("HTTP", "HTTP", "Bytes"),
+    tests("Bytes", "Bytes", "TestSupport"),
+    tests("HTTP", "HTTP", "Bytes", "TestSupport"),
     tests("PKI", "PKI", "Bytes", "COpenSSL"),
-    tests("TLS", "TLS", "PKI", "Bytes"),
-    tests("EventLoop", "EventLoop", "OS"),
+    tests("TLS", "TLS", "PKI", "Bytes", "COpenSSL", "TestSupport"),
+    tests("EventLoop", "EventLoop", "OS", "TestSupport"),
     tests("Telemetry", "Telemetry", "Bytes", "OS"),
-    tests("HTTPClient", "HTTPClient", "HTTP", "TLS", "PKI", "Bytes", "OS"),
+    tests("HTTPClient", "HTTPClient", "HTTP", "TLS", "PKI", "Bytes", "OS", "TestSupport"),
     tests("ACME", "ACME", "PKI", "HTTP", "Bytes", "COpenSSL"),
     tests(
       "CertStore", "CertStore", "OS", "PKI", "Bytes", "CLinux", "Scratch", "StoreFixtures", "CrashProbe"),
-    tests("Upstream", "Upstream", "HTTP"),
+    tests("Upstream", "Upstream", "HTTP", "TestSupport"),
     tests("Configuration", "Configuration", "Bytes"),
     tests(
       "Renewal", "Renewal", "ACME", "CertStore", "OS", "PKI", "HTTP", "Bytes", "Scratch", "StoreFixtures",

@@ -8,7 +8,7 @@ public struct UnixTime: Hashable, Comparable, Sendable, CustomStringConvertible 
   /// The moment so many seconds after the epoch.
   public init(seconds: Int64) { self.seconds = seconds }
 
-  /// By time.
+  /// The earlier one is less.
   public static func < (a: Self, b: Self) -> Bool { a.seconds < b.seconds }
   /// The moment so many seconds later, at most the last one that can be told.
   public static func + (a: Self, seconds: Int64) -> Self {
@@ -16,14 +16,17 @@ public struct UnixTime: Hashable, Comparable, Sendable, CustomStringConvertible 
     return Self(seconds: overflow ? (seconds > 0 ? .max : .min) : sum)
   }
   /// The moment so many seconds earlier.
-  public static func - (a: Self, seconds: Int64) -> Self { a + (0 &- seconds) }
+  public static func - (a: Self, seconds: Int64) -> Self {
+    let (difference, overflow) = a.seconds.subtractingReportingOverflow(seconds)
+    return Self(seconds: overflow ? (seconds > 0 ? .min : .max) : difference)
+  }
   /// The seconds from `b` to `a`.
   public static func - (a: Self, b: Self) -> Int64 { a.seconds &- b.seconds }
 
   /// RFC 3339 in UTC, without a fraction: `2026-11-22T15:04:05Z`.
   public var description: String {
     let (year, month, day) = Self.civil(daysSinceEpoch: floorDivide(seconds, 86_400))
-    let second = seconds - floorDivide(seconds, 86_400) * 86_400
+    let second = (seconds % 86_400 + 86_400) % 86_400
     func pad(_ n: Int64, _ width: Int) -> String {
       let digits = String(n)
       return String(repeating: "0", count: max(0, width - digits.count)) + digits
@@ -77,7 +80,8 @@ public struct UnixTime: Hashable, Comparable, Sendable, CustomStringConvertible 
   /// Parses an HTTP date of the preferred form, `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110 §5.6.7).
   public init?(httpDate text: String) {
     let c = Array(text.utf8)
-    guard c.count == 29, String(decoding: c[25...], as: UTF8.self) == " GMT",
+    guard c.count == 29, String(decoding: c[25...], as: UTF8.self) == " GMT", c[3] == 0x2C,
+      [4, 7, 11, 16].allSatisfy({ c[$0] == 0x20 }), c[19] == 0x3A, c[22] == 0x3A,
       let day = Self.number(c, 5, 2), let year = Self.number(c, 12, 4), let hour = Self.number(c, 17, 2),
       let minute = Self.number(c, 20, 2), let second = Self.number(c, 23, 2),
       let month = Self.months.firstIndex(of: String(decoding: c[8..<11], as: UTF8.self))
@@ -123,5 +127,5 @@ public struct UnixTime: Hashable, Comparable, Sendable, CustomStringConvertible 
 }
 
 private func floorDivide(_ a: Int64, _ b: Int64) -> Int64 {
-  a >= 0 ? a / b : -((b - 1 - a) / b)
+  a % b < 0 ? a / b - 1 : a / b
 }

@@ -49,14 +49,13 @@ public struct TimerWheel: ~Copyable {
   /// Appends every timer that is due to `due`, unlinked and unset: one that is set again before its turn is not due any more.
   public mutating func advance(nowMilliseconds now: UInt64, _ due: inout [UnsafeMutablePointer<TimerNode>]) {
     let target = now / Self.tickMilliseconds
-    // After a long stall one turn of the wheel meets every bucket.
-    var steps = 0
-    while cursor <= target, steps < Self.buckets {
+    // After a long stall one turn of the wheel meets every bucket. The cursor jumps first, so that what is
+    // linked anew on the way is linked where the cursor will pass.
+    if target >= cursor + UInt64(Self.buckets) { cursor = target - UInt64(Self.buckets - 1) }
+    while cursor <= target {
       drain(bucket: Int(cursor % UInt64(Self.buckets)), now: now, &due)
       cursor += 1
-      steps += 1
     }
-    if cursor <= target { cursor = target + 1 }
   }
 
   /// Milliseconds until the next bucket with a timer, or nil when there is none.

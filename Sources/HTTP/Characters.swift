@@ -53,6 +53,12 @@ enum Characters {
     }
   }
 
+  /// What may stand between the brackets of an IPv6 address: hexadecimal digits, colons and dots.
+  @inline(__always)
+  static func isAddress(_ c: UInt8) -> Bool {
+    c &- 0x30 < 11 || (c | 0x20) &- 0x61 < 6 || c == 0x2E
+  }
+
   static func mask(_ characters: String, base: UInt8) -> UInt64 {
     characters.utf8.reduce(0) { $0 | 1 << UInt64($1 - base) }
   }

@@ -40,6 +40,7 @@ public struct ChunkedFraming: BitwiseCopyable, Sendable {
   public mutating func scan(
     _ p: UnsafePointer<UInt8>, _ count: Int, data: (Int, Int) -> Void = { _, _ in }
   ) -> Outcome {
+    if state == .done { return .end(0) }
     var i = 0
     while i < count {
       if state == .data {

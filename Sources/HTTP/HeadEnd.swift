@@ -27,4 +27,12 @@ public enum HeadEnd {
     }
     return .incomplete(resume: lineStart)
   }
+
+  /// Whether `count` bytes end in an empty line, without which nothing of them is parsed.
+  @inline(__always)
+  static func isComplete(_ base: UnsafePointer<UInt8>, _ count: Int) -> Bool {
+    count >= 4
+      && UnsafeRawPointer(base + count - 4).loadUnaligned(as: UInt32.self)
+        == UInt32(littleEndian: 0x0A0D_0A0D)
+  }
 }

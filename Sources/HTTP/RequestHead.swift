@@ -68,12 +68,14 @@ public enum Method: UInt8, BitwiseCopyable, Sendable {
 }
 
 extension RequestHead {
-  /// Parses a complete head of `count` bytes, as `HeadEnd` found it. Offsets are relative to `base`.
+  /// Parses a complete head of `count` bytes, as `HeadEnd` found it; one that is cut off is refused.
+  /// Offsets are relative to `base`.
   public static func parse(
     _ base: UnsafePointer<UInt8>, count: Int, fields: inout FieldSection, into head: inout RequestHead
   ) -> ParseError? {
     head = RequestHead()
     head.length = count
+    guard HeadEnd.isComplete(base, count) else { return .malformedRequestLine }
     var lineEnd = 0
     if let error = head.parseRequestLine(base, count, &lineEnd) { return error }
     if let error = fields.parse(base, from: lineEnd + 2, to: count) { return error }
@@ -199,8 +201,13 @@ extension RequestHead {
     hostStart = at
     if base[at] == 0x5B {
       at += 1
-      while at < end, Characters.isHost(base[at]) || base[at] == 0x3A { at += 1 }
-      guard at < end, base[at] == 0x5D, at > authorityStart + 1 else { return false }
+      // An IPv6 address (RFC 3986 §3.2.2): zones and future versions have no meaning here.
+      var colons = 0
+      while at < end, Characters.isAddress(base[at]) {
+        if base[at] == 0x3A { colons += 1 }
+        at += 1
+      }
+      guard at < end, base[at] == 0x5D, colons >= 2 else { return false }
       at += 1
     } else {
       while at < end, Characters.isHost(base[at]) { at += 1 }

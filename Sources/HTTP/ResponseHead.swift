@@ -39,6 +39,7 @@ public struct ResponseHead: BitwiseCopyable, Sendable {
   ) -> ParseError? {
     head = ResponseHead()
     head.length = count
+    guard HeadEnd.isComplete(base, count) else { return .malformedStatusLine }
     guard let found = memchr(base, 0x0D, count) else { return .malformedStatusLine }
     let end = UnsafePointer(found.assumingMemoryBound(to: UInt8.self)) - base
     guard head.parseStatusLine(base, end) else { return .malformedStatusLine }

@@ -17,18 +17,22 @@ final class Connection {
   private var fd: Int32 = -1
   private var session: Session?
   private var addresses: [SocketAddress] = []
+  private var current = SocketAddress()
   private var lastFailure = "no address"
   private var outgoing: [UInt8] = []
   private var incoming: [UInt8] = []
   private var sawEnd = false
   private var reader = ResponseReader()
-  /// A response has been read on it before: its peer may have closed it meanwhile.
-  private var isReused = false
+  /// A response has been read on it before, and none of this one: its peer may have closed it meanwhile.
+  private var mayBeStale = false
+  /// Kept so that no other context takes its place in memory, and with it its kept connections.
+  private let context: ClientContext?
 
   init(loop: ControlLoop, index: UInt32, job: Job, key: String, via: URL?, deadline: UInt64) {
     self.loop = loop
     self.index = index
     self.job = job
+    context = job.options.context
     self.key = key
     self.via = via
     self.deadline = deadline
@@ -46,6 +50,7 @@ final class Connection {
     closeSocket()
     while !addresses.isEmpty {
       var address = addresses.removeFirst()
+      current = address
       let socket = Sys.socket(family: address.family)
       guard socket >= 0 else {
         lastFailure = SystemError(call: "socket", code: Int32(-socket)).description
@@ -68,17 +73,17 @@ final class Connection {
   private func connected() {
     let error = Sys.socketError(fd)
     guard error == 0 else {
-      lastFailure = SystemError(call: "connect", code: error).description
+      lastFailure = SystemError(call: "connect", code: error, subject: current.description).description
       return connectNext()
     }
     guard let job else { return close() }
     if case .connectOnly = job.goal { return succeed(.connected) }
-    if let via, job.url.scheme == .https {
+    if via != nil, job.url.scheme == .https {
       state = .tunnelling
-      let authority = "\(job.url.host):\(job.url.port)"
+      let host = job.url.host
+      let authority = "\(host.contains(":") ? "[\(host)]" : host):\(job.url.port)"
       reader = ResponseReader(method: "CONNECT", maximumBodyBytes: 0)
       outgoing = Array("CONNECT \(authority) HTTP/1.1\r\nHost: \(authority)\r\n\r\n".utf8)
-      _ = via
       return flush()
     }
     secure(job)
@@ -120,7 +125,7 @@ final class Connection {
   func reuse(for job: Job, deadline: UInt64) {
     self.job = job
     self.deadline = deadline
-    isReused = true
+    mayBeStale = true
     begin(job)
   }
 
@@ -147,8 +152,10 @@ final class Connection {
 
   func event(_ readiness: Readiness) {
     if state == .connecting {
-      if !readiness.isDisjoint(with: [.writable, .error, .hangup]) { connected() }
-      return
+      guard !readiness.isDisjoint(with: [.writable, .error, .hangup]) else { return }
+      connected()
+      // The next address is being tried. Otherwise the same edge may tell of an early answer.
+      if state == .connecting { return }
     }
     if readiness.contains(.writable) { flush() }
     if state != .closed, !readiness.isDisjoint(with: [.readable, .peerClosed, .hangup, .error]) { receive() }
@@ -173,7 +180,8 @@ final class Connection {
     while state != .closed, fd >= 0 {
       let n = Sys.recv(fd, loop.pipe.receiveBuffer, RecordPipe.inputCapacity)
       if n == Sys.wouldBlock { return }
-      if n <= 0 { return ended(clean: n == 0) }
+      // Over TLS only a close notification is a clean end (RFC 9112 §9.8): all else may be a truncation.
+      if n <= 0 { return ended(clean: n == 0 && session == nil) }
       let bytes = UnsafeRawBufferPointer(start: loop.pipe.receiveBuffer, count: n)
       if session == nil {
         incoming += bytes
@@ -196,12 +204,15 @@ final class Connection {
         if case .bytes(let n) = result { incoming += UnsafeRawBufferPointer(start: base, count: n) }
         return result
       }
+      // A read may answer by itself, with an alert or a key update. The pipe is everybody's.
+      takeRecords()
       switch result {
       case .bytes: interpret()
-      case .wantRead: return
+      case .wantRead: return flush()
       case .closed: return ended(clean: true)
       case .failed:
         Failure.clear()
+        flush()
         return ended(clean: false)
       }
     }
@@ -209,6 +220,7 @@ final class Connection {
 
   private func interpret() {
     guard state == .exchanging || state == .tunnelling else { return close() }
+    mayBeStale = false
     switch reader.read(&incoming, &loop.fields) {
     case .more: return
     case .failed(let kind, let reason): fail(kind, reason)
@@ -217,6 +229,8 @@ final class Connection {
         guard (200..<300).contains(response.status), let job else {
           return fail(.connect, "the proxy answered CONNECT with \(response.status)")
         }
+        // Anything more would be taken for the origin's answer, although no TLS protects it.
+        guard incoming.isEmpty else { return fail(.malformed, "the proxy sent content after its answer") }
         return secure(job)
       }
       finish(response, keepsAlive)
@@ -226,6 +240,11 @@ final class Connection {
   private func ended(clean: Bool) {
     if state == .exchanging, let response = reader.end(clean: clean) { return finish(response, false) }
     if state == .idle { return close() }
+    if mayBeStale, let job, job.isIdempotent {
+      self.job = nil
+      close()
+      return loop.beginFresh(job, deadline: deadline)
+    }
     if state == .connecting { return connectNext() }
     let when = state == .handshaking ? "during the TLS handshake" : "before the response was complete"
     fail(state == .handshaking ? .tls : .dropped, "connection closed \(when)")
@@ -236,7 +255,7 @@ final class Connection {
   private func finish(_ response: Response, _ keepsAlive: Bool) {
     guard let job else { return close() }
     self.job = nil
-    if keepsAlive, job.options.keepsAlive, incoming.isEmpty {
+    if keepsAlive, job.options.keepsAlive, incoming.isEmpty, outgoing.isEmpty {
       state = .idle
       loop.keep(self, job)
     } else {

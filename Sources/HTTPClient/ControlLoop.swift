@@ -39,7 +39,7 @@ final class ControlLoop: @unchecked Sendable {
 
   func start() throws(SystemError) {
     // The thread keeps the loop alive until it is told to stop.
-    _ = try Thread.start("certd-control") { self.run() }
+    try Thread.start("certd-control") { self.run() }.detach()
   }
 
   func stop() { mailbox.post(.stop) }
@@ -90,15 +90,26 @@ final class ControlLoop: @unchecked Sendable {
   }
 
   private func begin(_ job: Job) {
-    let key = originKey(job)
-    let deadline = Self.now() &+ job.options.deadlineMilliseconds
-    if job.options.keepsAlive, let kept = idle[key]?.popLast() {
+    // Cancelled before it began.
+    guard !job.isFinished else { return }
+    let (deadline, isFar) = Self.now().addingReportingOverflow(job.options.deadlineMilliseconds)
+    if job.options.keepsAlive, let kept = idle[originKey(job)]?.popLast() {
       byJob[ObjectIdentifier(job)] = kept
-      return kept.reuse(for: job, deadline: deadline)
+      return kept.reuse(for: job, deadline: isFar ? .max : deadline)
     }
-    let via = job.options.address == nil ? proxy.proxy(for: job.url) : nil
+    beginFresh(job, deadline: isFar ? .max : deadline)
+  }
+
+  /// Does a job on a new connection.
+  func beginFresh(_ job: Job, deadline: UInt64) {
+    var via: URL?
+    if job.options.address == nil {
+      do throws(HTTPClientError) {
+        via = try proxy.proxy(for: job.url)
+      } catch { return job.finish(.failure(error)) }
+    }
     let connection = Connection(
-      loop: self, index: nextIndex, job: job, key: key, via: via, deadline: deadline)
+      loop: self, index: nextIndex, job: job, key: originKey(job), via: via, deadline: deadline)
     nextIndex = nextIndex == .max ? 1 : nextIndex + 1
     connections[connection.index] = connection
     byJob[ObjectIdentifier(job)] = connection
@@ -113,16 +124,17 @@ final class ControlLoop: @unchecked Sendable {
   /// getaddrinfo blocks: each look-up has a short-lived thread of its own.
   private func resolve(_ job: Job, _ url: URL) {
     let mailbox = mailbox
-    let started = try? Thread.start("certd-resolve") {
-      do throws(SystemError) {
-        mailbox.post(.resolved(job, .success(try Resolver.resolve(host: url.host, port: url.port))))
-      } catch { mailbox.post(.resolved(job, .failure(error))) }
-    }
-    if started == nil { byJob[ObjectIdentifier(job)]?.fail(.resolve, "no thread for the resolver") }
+    do throws(SystemError) {
+      try Thread.start("certd-resolve") {
+        do throws(SystemError) {
+          mailbox.post(.resolved(job, .success(try Resolver.resolve(host: url.host, port: url.port))))
+        } catch { mailbox.post(.resolved(job, .failure(error))) }
+      }.detach()
+    } catch { byJob[ObjectIdentifier(job)]?.fail(.resolve, error.description) }
   }
 
   private func originKey(_ job: Job) -> String {
-    let context = job.options.context.map { "\(ObjectIdentifier($0).hashValue)" } ?? "-"
+    let context = job.options.context.map { "\(UInt(bitPattern: ObjectIdentifier($0)))" } ?? "-"
     return "\(job.url.scheme) \(job.url.authority) \(job.options.address?.description ?? "-") \(context)"
   }
 

@@ -7,6 +7,8 @@ internal import Synchronization
 /// The control plane's HTTP/1.1 client: ACME, health checks, proofs of what our own listeners present.
 ///
 /// It does not follow redirects, keep cookies, decode content codings or repeat anything: whoever calls decides.
+/// One exception: an idempotent request that met a kept connection being closed is made again on a new one
+/// (RFC 9110 §9.2.2).
 /// All sockets live on one control loop and never block; the `async` face gives deadlines and cancellation.
 public final class HTTPClient: Sendable {
   private let loop: ControlLoop
@@ -47,10 +49,12 @@ public final class HTTPClient: Sendable {
     }
   }
 
-  /// Sends a request and returns the whole response, whatever its status.
+  /// Sends a request and returns the whole response, whatever its status. Content-Length, Transfer-Encoding
+  /// and Connection are ours; a field that would break the head throws `malformed`.
   public func send(_ request: Request, _ options: Options = Options()) async throws(HTTPClientError)
     -> Response
   {
+    if let refusal = RequestWriter.refusal(of: request) { throw HTTPClientError(.malformed, refusal) }
     switch try await perform(.request(request), request.url, options) {
     case .response(let response): return response
     case .peerChain, .connected: throw HTTPClientError(.malformed, "no response")
@@ -94,8 +98,7 @@ public final class HTTPClient: Sendable {
     let result = await withTaskCancellationHandler {
       await withCheckedContinuation {
         (done: CheckedContinuation<Result<Job.Success, HTTPClientError>, Never>) in
-        job.begin(done)
-        loop.mailbox.post(.start(job))
+        if job.begin(done) { loop.mailbox.post(.start(job)) }
       }
     } onCancel: {
       loop.mailbox.post(.cancel(job))
@@ -143,7 +146,13 @@ final class Job: Sendable {
   let goal: Goal
   let url: URL
   let options: HTTPClient.Options
-  private let continuation = Mutex<Continuation?>(nil)
+  private enum Phase: Sendable {
+    case notBegun
+    case waiting(Continuation)
+    case finished(Result<Success, HTTPClientError>)
+  }
+
+  private let phase = Mutex(Phase.notBegun)
 
   init(goal: Goal, url: URL, options: HTTPClient.Options) {
     self.goal = goal
@@ -151,13 +160,39 @@ final class Job: Sendable {
     self.options = options
   }
 
-  func begin(_ continuation: Continuation) { self.continuation.withLock { $0 = continuation } }
+  /// Whether it may be repeated without harm (RFC 9110 §9.2.2).
+  var isIdempotent: Bool {
+    guard case .request(let request) = goal else { return false }
+    return ["GET", "HEAD", "OPTIONS", "PUT", "DELETE"].contains(request.method)
+  }
+
+  /// Whether its answer is known.
+  var isFinished: Bool {
+    phase.withLock { if case .finished = $0 { true } else { false } }
+  }
+
+  /// Takes who waits; false when it was cancelled before, and the waiting is over.
+  func begin(_ continuation: Continuation) -> Bool {
+    let early: Result<Success, HTTPClientError>? = phase.withLock {
+      if case .finished(let result) = $0 { return result }
+      $0 = .waiting(continuation)
+      return nil
+    }
+    if let early { continuation.resume(returning: early) }
+    return early == nil
+  }
 
   func finish(_ result: Result<Success, HTTPClientError>) {
-    let waiting = continuation.withLock { held in
-      let waiting = held
-      held = nil
-      return waiting
+    let waiting: Continuation? = phase.withLock {
+      switch $0 {
+      case .finished: return nil
+      case .notBegun:
+        $0 = .finished(result)
+        return nil
+      case .waiting(let continuation):
+        $0 = .finished(result)
+        return continuation
+      }
     }
     waiting?.resume(returning: result)
   }

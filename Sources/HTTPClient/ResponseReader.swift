@@ -75,7 +75,8 @@ struct ResponseReader {
       response.fields.add(text(line.nameStart, line.nameLength), text(line.valueStart, line.valueLength))
     }
     head = parsed
-    if isConnect, (200..<300).contains(parsed.status) { head?.framing = .none }
+    // What a proxy says beside its status does not interest.
+    if isConnect { head?.framing = .none }
     if case .length(let length) = parsed.framing, !isConnect {
       left = length
       if length > UInt64(maximumBodyBytes) { return .failed(.tooLarge, "content of \(length) bytes") }

@@ -6,6 +6,9 @@ public enum Resolver {
   /// Throws `SystemError` with call `getaddrinfo`.
   public static func resolve(host: String, port: UInt16) throws(SystemError) -> [SocketAddress] {
     if let literal = SocketAddress(host: host, port: port) { return [literal] }
+    guard !host.utf8.contains(0) else {
+      throw SystemError(call: "getaddrinfo", code: EINVAL, subject: "a host name with a NUL byte")
+    }
     var hints = addrinfo()
     hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
     hints.ai_flags = AI_ADDRCONFIG

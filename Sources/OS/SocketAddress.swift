@@ -17,6 +17,8 @@ public struct SocketAddress: @unchecked Sendable {
 
   /// An address from a literal IPv4 or IPv6 host, without brackets, or nil; never asks a resolver.
   public init?(host: String, port: UInt16) {
+    // C would stop reading at it.
+    guard !host.utf8.contains(0) else { return nil }
     var v4 = sockaddr_in()
     if inet_pton(AF_INET, host, &v4.sin_addr) == 1 {
       v4.sin_family = sa_family_t(AF_INET)

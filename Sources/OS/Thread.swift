@@ -27,6 +27,10 @@ public struct Thread: @unchecked Sendable {
     return Thread(handle: handle)
   }
 
+  /// Lets its memory be freed at its end; it cannot be waited for any more. One of `join` and `detach` is
+  /// called exactly once, unless the thread lives as long as the process.
+  public func detach() { pthread_detach(handle) }
+
   /// Waits for its end.
   public func join() { pthread_join(handle, nil) }
 

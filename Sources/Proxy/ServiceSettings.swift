@@ -42,10 +42,13 @@ extension Settings {
     public var tlsServerName: String?
     /// Shared health and load.
     public var status: BackendStatus
+    /// How many requests it gets beside the others, 1 to 1000.
+    public var weight: Int
     /// A backend.
     public init(
       key: String, address: SocketAddress?, tlsHost: String? = nil,
-      trust: ClientContext.Trust = .init(), tlsServerName: String? = nil, status: BackendStatus
+      trust: ClientContext.Trust = .init(), tlsServerName: String? = nil, status: BackendStatus,
+      weight: Int = 1
     ) {
       self.key = key
       self.address = address
@@ -53,6 +56,7 @@ extension Settings {
       self.trust = trust
       self.tlsServerName = tlsServerName
       self.status = status
+      self.weight = weight
     }
   }
 

@@ -28,6 +28,7 @@ final class Snapshot {
         } else if let old = previous?.pools[key], old.isSame(as: backend) {
           pool = old
           pool.keepAliveMilliseconds = service.timeouts.keepAliveMilliseconds
+          pool.weight = backend.weight
         } else {
           pool = try BackendPool(
             backend, keepAliveMilliseconds: service.timeouts.keepAliveMilliseconds)

@@ -51,6 +51,8 @@ final class BackendPool {
   /// No configuration uses it any more.
   var isRetired = false
   var keepAliveMilliseconds: UInt64
+  /// How many requests it gets beside the others.
+  var weight: Int
 
   /// Idle connections kept for one backend by one worker.
   static let maximumIdle = 1024
@@ -61,6 +63,7 @@ final class BackendPool {
     address = backend.address ?? SocketAddress()
     hasAddress = backend.address != nil
     self.keepAliveMilliseconds = keepAliveMilliseconds
+    weight = backend.weight
     clientContext =
       backend.tlsHost == nil
       ? nil : try ClientContext(trust: backend.trust, serverName: backend.tlsServerName)

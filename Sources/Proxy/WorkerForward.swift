@@ -15,7 +15,8 @@ extension Worker {
         service.pointee.policy, count: service.pointee.count, cursor: &service.pointee.cursor,
         tried: x.pointee.tried,
         isUsable: { pools[$0]._withUnsafeGuaranteedRef { $0.isUsable } },
-        load: { pools[$0]._withUnsafeGuaranteedRef { $0.status._withUnsafeGuaranteedRef { $0.inFlight } } })
+        load: { pools[$0]._withUnsafeGuaranteedRef { $0.status._withUnsafeGuaranteedRef { $0.inFlight } } },
+        weight: { pools[$0]._withUnsafeGuaranteedRef { $0.weight } })
       guard let chosen else { break }
       x.pointee.tried |= 1 << UInt64(chosen)
       x.pointee.attempts += 1

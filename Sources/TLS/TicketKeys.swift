@@ -87,18 +87,21 @@ enum TicketCallback {
   private static func setKey(_ mac: OpaquePointer, _ key: [UInt8]) -> Bool {
     var key = key
     let count = key.count
-    return key.withUnsafeMutableBytes { keyBytes in
-      withUnsafeTemporaryAllocation(of: CChar.self, capacity: 7) { digest in
-        guard let text = digest.baseAddress else { return false }
-        for (i, c) in "SHA256".utf8.enumerated() { text[i] = CChar(c) }
-        text[6] = 0
-        var parameters = [
-          OSSL_PARAM_construct_octet_string("key", keyBytes.baseAddress, count),
-          OSSL_PARAM_construct_utf8_string("digest", text, 0),
-          OSSL_PARAM_construct_end(),
-        ]
-        return EVP_MAC_CTX_set_params(mac, &parameters) == 1
+    return key.withUnsafeMutableBytes { bytes in
+      var parameters = (
+        OSSL_PARAM_construct_octet_string(constant("key"), bytes.baseAddress, count),
+        OSSL_PARAM_construct_utf8_string(
+          constant("digest"), UnsafeMutablePointer(mutating: constant("SHA256")), 0),
+        OSSL_PARAM_construct_end()
+      )
+      return withUnsafePointer(to: &parameters) {
+        $0.withMemoryRebound(to: OSSL_PARAM.self, capacity: 3) { EVP_MAC_CTX_set_params(mac, $0) == 1 }
       }
     }
+  }
+
+  /// A C string that lives for ever: a parameter keeps the pointer, which for a `String` would soon dangle.
+  private static func constant(_ text: StaticString) -> UnsafePointer<CChar> {
+    UnsafeRawPointer(text.utf8Start).assumingMemoryBound(to: CChar.self)
   }
 }

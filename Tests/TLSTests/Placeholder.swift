@@ -1,1 +1,1 @@
-// Filled with its module.
+// Filled by the next commits.
