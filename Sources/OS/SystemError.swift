@@ -22,6 +22,9 @@ public struct SystemError: Error, Equatable, CustomStringConvertible {
     return subject.isEmpty ? "\(call): \(reason)" : "\(subject): \(call): \(reason)"
   }
 
+  /// Whether we were not allowed to.
+  public var isPermission: Bool { code == EACCES || code == EPERM }
+
   /// Whether somebody else listens on the address.
   public var isAddressInUse: Bool { code == EADDRINUSE }
 }

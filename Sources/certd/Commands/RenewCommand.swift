@@ -23,13 +23,11 @@ struct RenewCommand: AsyncParsableCommand {
   @Flag(name: .customLong("no-delay"), help: "Begin at once, also when not on a terminal.") var noDelay =
     false
 
-  /// The longest random delay, in seconds: all machines' cron jobs start at the same minute.
+  /// The longest random delay before anything is ordered, in seconds: all machines' cron jobs start at the same
+  /// minute.
   static let maximumDelaySeconds = 480.0
 
   func run() async throws {
-    if !noDelay, !dryRun, !force, !Sys.isTerminal(0), !Sys.isTerminal(1) {
-      try await World.sleep(seconds: World.random() * Self.maximumDelaySeconds)
-    }
     let failed: Bool
     do throws(SetupError) { failed = try await renew() } catch { throw Failure.exit(error) }
     if failed { throw ExitStatus.failed }
@@ -47,6 +45,13 @@ struct RenewCommand: AsyncParsableCommand {
       guard let lineage = LineageName(text) else { throw .other("\(text) is not the name of a certificate") }
       wanted.insert(lineage)
     }
+    let mustDelay = !noDelay && !force && !Sys.isTerminal(0) && !Sys.isTerminal(1)
+    var hasDelayed = false
+    func delay() async {
+      guard mustDelay, !hasDelayed else { return }
+      hasDelayed = true
+      try? await World.sleep(seconds: World.random() * Self.maximumDelaySeconds)
+    }
     var failed = false
     var seen: Set<LineageName> = []
     for job in try RenewalJob.all(source, store) {
@@ -57,7 +62,7 @@ struct RenewCommand: AsyncParsableCommand {
       do throws(SetupError) {
         let quiet = quiet
         let report = try await chosen.run(
-          world, store, force: force ? .all : .none, isDryRun: dryRun,
+          world, store, force: force ? .all : .none, isDryRun: dryRun, beforeOrders: delay,
           warn: { if !quiet { Output.error("certd: \($0)") } })
         ReportPrinter(quiet: quiet).tell(report)
         failed = failed || report.deservesFailure

@@ -73,7 +73,12 @@ actor Daemon {
         credentials: presented, tickets: tickets, accessLog: plan.accessLog,
         challenge: { store.challenges.answer(token: $0) },
         report: { ProxyMessages.write($0, to: log) })
-    } catch { throw .other("\(error)") }
+    } catch {
+      if case .system(let reason) = error, reason.isPermission {
+        throw .other("\(error); ports below 1024 need root, or the capability CAP_NET_BIND_SERVICE")
+      }
+      throw .other("\(error)")
+    }
   }
 
   /// Serves until a signal ends it.

@@ -18,7 +18,7 @@ struct RenewalJob {
   /// else has the port: then that one answers from the challenge directory.
   func run(
     _ world: World, _ store: CertStore, force: Situation.Force, isDryRun: Bool,
-    warn: @escaping @Sendable (String) -> Void
+    beforeOrders: () async -> Void = {}, warn: @escaping @Sendable (String) -> Void
   ) async throws(SetupError) -> Report {
     let issuers = try IssuerFactory(world: world, store: store, warn: warn).issuers(configuration.acme)
     let executor = Executor(
@@ -29,6 +29,9 @@ struct RenewalJob {
         now: { World.now() }, random: { World.random() }, hookEnvironment: Subprocess.inheritedEnvironment()))
     let preview = await executor.run(managed, force: force, isDryRun: true)
     if isDryRun { return preview }
+    if preview.certificates.contains(where: { if case .wouldRenew = $0.outcome { true } else { false } }) {
+      await beforeOrders()
+    }
     let needsAnswers = preview.certificates.contains { entry in
       guard case .wouldRenew = entry.outcome,
         let wanted = managed.first(where: { $0.name == entry.name })
