@@ -76,7 +76,9 @@ public final class ClientContext: @unchecked Sendable {
 
   /// Tells a session whom it talks to: SNI for names only (RFC 6066 §3), and the identity to be verified (RFC 9525).
   func prepare(_ ssl: OpaquePointer, host: String) -> Bool {
-    let name = serverName ?? host
+    var name = serverName ?? host
+    // A fully qualified name's last dot has no place in SNI (RFC 6066 §3) nor in certificates.
+    if name.hasSuffix("."), name.count > 1 { name.removeLast() }
     if name.contains(":") || name.allSatisfy({ $0 == "." || $0.isNumber }) {
       return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), name) == 1
     }

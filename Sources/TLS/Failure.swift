@@ -9,7 +9,10 @@ public enum Failure {
     var reasons: [String] = []
     if let session {
       let result = SSL_get_verify_result(session.ssl)
-      if result != Int(X509_V_OK), let text = X509_verify_cert_error_string(result) {
+      // Without verification there is a result too, which has stopped nothing.
+      if result != Int(X509_V_OK), SSL_get_verify_mode(session.ssl) & SSL_VERIFY_PEER != 0,
+        let text = X509_verify_cert_error_string(result)
+      {
         reasons.append("certificate verify failed: " + String(cString: text))
       }
     }
