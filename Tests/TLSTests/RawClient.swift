@@ -1,0 +1,126 @@
+import COpenSSL
+import TLS
+
+/// A client made of OpenSSL alone, for what our own client never does: old versions and suites, renegotiation,
+/// resumption. It verifies nothing.
+final class RawClient {
+  private let context: OpaquePointer
+  private let ssl: OpaquePointer
+  private let input: OpaquePointer
+  private let output: OpaquePointer
+  private(set) var isComplete = false
+
+  /// What it asks for.
+  struct Offer {
+    var maximum = TLS1_3_VERSION
+    var ciphers: String?
+    var host: String? = "a.example"
+    var protocols: [String] = []
+    var session: OpaquePointer?
+  }
+
+  init?(_ offer: Offer = Offer()) {
+    guard let context = SSL_CTX_new(TLS_client_method()) else { return nil }
+    // Security level 0 lets even TLS 1.1 be offered.
+    SSL_CTX_set_security_level(context, 0)
+    certd_SSL_CTX_set_min_proto_version(context, TLS1_VERSION)
+    certd_SSL_CTX_set_max_proto_version(context, offer.maximum)
+    if let ciphers = offer.ciphers { SSL_CTX_set_cipher_list(context, ciphers) }
+    let wire = offer.protocols.flatMap { [UInt8($0.utf8.count)] + Array($0.utf8) }
+    if !wire.isEmpty { SSL_CTX_set_alpn_protos(context, wire, UInt32(wire.count)) }
+    guard let ssl = SSL_new(context), let input = BIO_new(BIO_s_mem()), let output = BIO_new(BIO_s_mem())
+    else {
+      SSL_CTX_free(context)
+      return nil
+    }
+    SSL_set_bio(ssl, input, output)
+    SSL_set_connect_state(ssl)
+    if let host = offer.host { _ = certd_SSL_set_tlsext_host_name(ssl, host) }
+    if let session = offer.session { SSL_set_session(ssl, session) }
+    self.context = context
+    self.ssl = ssl
+    self.input = input
+    self.output = output
+  }
+
+  deinit {
+    // OpenSSL resumes no session of a connection that was not shut down.
+    SSL_set_shutdown(ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN)
+    SSL_free(ssl)
+    SSL_CTX_free(context)
+  }
+
+  /// Goes on with the handshake, or reads when it is over; answers what is to be sent.
+  func feed(_ bytes: [UInt8]) -> [UInt8] {
+    if !bytes.isEmpty { BIO_write(input, bytes, Int32(bytes.count)) }
+    if !isComplete { isComplete = SSL_do_handshake(ssl) == 1 }
+    if isComplete {
+      var buffer = [UInt8](repeating: 0, count: 16_384)
+      while SSL_read(ssl, &buffer, Int32(buffer.count)) > 0 {}
+    }
+    ERR_clear_error()
+    return sent()
+  }
+
+  /// Asks for a renegotiation, or tells that OpenSSL does not even try.
+  func renegotiate() -> [UInt8] {
+    isComplete = false
+    guard SSL_renegotiate(ssl) == 1 else { return [] }
+    return feed([])
+  }
+
+  /// Encrypts some bytes.
+  func write(_ text: String) -> [UInt8] {
+    SSL_write(ssl, Array(text.utf8), Int32(text.utf8.count))
+    return sent()
+  }
+
+  private func sent() -> [UInt8] {
+    var all: [UInt8] = []
+    var buffer = [UInt8](repeating: 0, count: 16_384)
+    while true {
+      let n = BIO_read(output, &buffer, Int32(buffer.count))
+      if n <= 0 { return all }
+      all += buffer[..<Int(n)]
+    }
+  }
+
+  /// Meets a server; answers whether both completed.
+  func meet(_ server: Peer) -> Bool {
+    var toServer = feed([])
+    for _ in 0..<10 {
+      if !toServer.isEmpty {
+        if server.step == .wantRead { server.handshake(toServer) } else { _ = server.read(toServer) }
+      }
+      let toClient = server.take()
+      if toClient.isEmpty, isComplete { break }
+      toServer = feed(toClient)
+      if toServer.isEmpty, toClient.isEmpty { break }
+    }
+    return isComplete && server.step == .complete
+  }
+
+  /// The session to be resumed later; the caller frees it.
+  func takeSession() -> OpaquePointer? { SSL_get1_session(ssl) }
+
+  var wasResumed: Bool { certd_SSL_session_reused(ssl) == 1 }
+
+  /// OpenSSL's name of the agreed suite.
+  var cipher: String { SSL_get_cipher_name(ssl) ?? "" }
+
+  /// The server's certificate as DER.
+  var leaf: [UInt8] {
+    guard let chain = SSL_get_peer_cert_chain(ssl), let first = certd_sk_X509_value(chain, 0) else {
+      return []
+    }
+    var der: UnsafeMutablePointer<UInt8>?
+    let count = i2d_X509(first, &der)
+    guard count > 0, let der else { return [] }
+    defer { certd_OPENSSL_free(der) }
+    return Array(UnsafeBufferPointer(start: der, count: Int(count)))
+  }
+
+  private func SSL_get_cipher_name(_ ssl: OpaquePointer) -> String? {
+    SSL_get_current_cipher(ssl).flatMap { SSL_CIPHER_get_name($0) }.map { String(cString: $0) }
+  }
+}
