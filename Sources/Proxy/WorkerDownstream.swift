@@ -112,6 +112,8 @@ extension Worker {
     defer {
       d.pointee.parkedInput.keep(pipe.unreadInput)
       pipe.setInput(nil, 0)
+      // A read may answer by itself, with an alert or a key update: it must not go to the pipe's next user.
+      if !pipe.output.isEmpty, !flushPipe(d) { d.pointee.peerClosed = true }
     }
     let before = d.pointee.end
     pipe.setInput(d.pointee.parkedInput.bytes.baseAddress, d.pointee.parkedInput.bytes.count)
@@ -171,6 +173,7 @@ extension Worker {
         let n = min(count - at, Session.maximumWrite)
         guard session.write(bytes + at, n) else {
           Failure.clear()
+          pipe.clearOutput()
           return false
         }
         at += n

@@ -144,6 +144,7 @@ extension Worker {
     let n = min(count, Session.maximumWrite)
     guard session.write(bytes, n) else {
       Failure.clear()
+      pipe.clearOutput()
       return -1
     }
     return flushUpstreamPipe(u) ? n : -1

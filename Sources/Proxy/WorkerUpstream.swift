@@ -91,6 +91,8 @@ extension Worker {
     defer {
       u.pointee.parkedInput.keep(pipe.unreadInput)
       pipe.setInput(nil, 0)
+      // As for clients: what a read answers by itself goes to this backend or nowhere.
+      if !pipe.output.isEmpty { _ = flushUpstreamPipe(u) }
     }
     var total = 0
     pipe.setInput(u.pointee.parkedInput.bytes.baseAddress, u.pointee.parkedInput.bytes.count)

@@ -59,7 +59,7 @@ public final class LocalServer: Sendable {
   }
 }
 
-/// The server's side of one connection, blocking. Waits at most half a minute for anything.
+/// One connection, usually seen from the server, blocking. Waits at most half a minute for anything.
 public final class ServerConnection: Sendable {
   private static let patienceSeconds = 30
   private let fd: Int32
@@ -72,6 +72,18 @@ public final class ServerConnection: Sendable {
     setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
     Sys.setNoDelay(fd)
   }
+
+  /// A connection made to a server.
+  public convenience init(to address: SocketAddress) throws {
+    var address = address
+    let fd = socket(address.family, Int32(SOCK_STREAM.rawValue), 0)
+    guard fd >= 0 else { throw SystemError(call: "socket", code: errno) }
+    self.init(fd: fd)
+    let result = Sys.connect(fd, &address)
+    guard result == 0 else { throw SystemError(call: "connect", code: Int32(-result)) }
+  }
+
+  deinit { close() }
 
   /// Some bytes, none at the end.
   public func read(atMost count: Int = 65_536) -> [UInt8] {

@@ -1,28 +1,42 @@
 public import TLS
 
-/// TLS on the server's side of a test connection, blocking.
-public final class TLSServerConnection {
+/// TLS on a server's side of a test connection.
+public typealias TLSServerConnection = TLSConnection
+
+/// TLS on one side of a test connection, blocking.
+public final class TLSConnection {
   private let connection: ServerConnection
   private let pipe = RecordPipe()
   private let session: Session
   /// Whether the handshake succeeded.
   public private(set) var isSecure = false
 
-  /// Shakes hands; nil when memory is out.
+  /// Shakes hands as a server; nil when memory is out.
   public init?(_ connection: ServerConnection, _ context: ServerContext) {
     self.connection = connection
     guard let session = Session(server: context, pipe: pipe) else { return nil }
     self.session = session
+    isSecure = handshake()
+  }
+
+  /// Shakes hands as a client; nil when memory is out.
+  public init?(_ connection: ServerConnection, client context: ClientContext, host: String) {
+    self.connection = connection
+    guard let session = Session(client: context, host: host, pipe: pipe) else { return nil }
+    self.session = session
+    isSecure = handshake()
+  }
+
+  private func handshake() -> Bool {
     while true {
       let step = session.handshake()
       flush()
-      if step == .complete { break }
+      if step == .complete { return true }
       guard step == .wantRead, feed() else {
         Failure.clear()
-        return
+        return false
       }
     }
-    isSecure = true
   }
 
   deinit { session.free() }
