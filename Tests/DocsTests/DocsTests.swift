@@ -1,4 +1,4 @@
-import Foundation
+import FoundationEssentials
 import OS
 import Testing
 
@@ -15,7 +15,7 @@ import Testing
       cp other.pem internal-root.pem
       """)
     #expect(made.status == 0, "\(made.output)")
-    try here.write("certd.yaml", block.text.replacingOccurrences(of: "/etc/ssl/", with: "\(here.path)/"))
+    try here.write("certd.yaml", block.text.replacing("/etc/ssl/", with: "\(here.path)/"))
     let checked = try await here.shell("certd check --config certd.yaml")
     #expect(checked.status == 0, "\(block): \(checked.output)")
   }
@@ -26,7 +26,7 @@ import Testing
     try here.write("certd.yaml", Documents.blocks("yaml").first?.text ?? "")
     var line = command.text
     // What would serve or order from a public CA is checked with the same flags; see the end-to-end tests for the rest.
-    line = line.replacingOccurrences(of: "certd run ", with: "certd check ")
+    line = line.replacing("certd run ", with: "certd check ")
     if line.contains("certd issue ") || line.contains("certd show ") {
       let issued = try await here.shell(
         "certd issue llm.example.com --store certs --issuer local --config /dev/null/none || "
@@ -35,12 +35,12 @@ import Testing
     }
     if line.contains("certd issue ") { line += " --store certs --issuer local" }
     if line.contains("certd show ") || line.contains("certd list") || line.contains("certd ca ") {
-      line = line.replacingOccurrences(of: " > ", with: " --store certs > ")
+      line = line.replacing(" > ", with: " --store certs > ")
       if !line.contains("--store") { line += " --store certs" }
     }
     if line.contains("certd renew") { line += " --no-delay --dry-run --store certs" }
     // No postfix here to be reloaded.
-    line = line.replacingOccurrences(of: "systemctl reload postfix", with: "true")
+    line = line.replacing("systemctl reload postfix", with: "true")
     if line.hasPrefix("curl") { return }
     let done = try await here.shell(line)
     if line.contains("certd revoke") {

@@ -1,4 +1,4 @@
-import Foundation
+import FoundationEssentials
 import OS
 
 /// The documents that users read, and the code blocks in them.
@@ -44,7 +44,7 @@ enum Documents {
   /// The commands of a language's blocks, continued lines joined.
   static func commands(_ language: String) -> [Block] {
     blocks(language).flatMap { block in
-      block.text.replacingOccurrences(of: "\\\n", with: " ").components(separatedBy: "\n")
+      block.text.replacing("\\\n", with: " ").components(separatedBy: "\n")
         .filter { !$0.isEmpty }
         .map { Block(document: block.document, line: block.line, text: $0) }
     }

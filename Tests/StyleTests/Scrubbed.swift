@@ -11,7 +11,10 @@ struct Scrubbed {
     scanCode(until: nil)
   }
 
-  private func looks(_ text: String) -> Bool { source[at...].starts(with: text.utf8) }
+  private func looks(_ text: String) -> Bool {
+    guard let first = text.utf8.first, at < source.count, source[at] == first else { return false }
+    return source[at...].starts(with: text.utf8)
+  }
 
   private mutating func keep(_ count: Int = 1) {
     code += source[at..<min(source.count, at + count)]

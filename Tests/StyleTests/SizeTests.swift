@@ -23,8 +23,8 @@ struct SizeTests {
   @Test("every function is shorter than 70 lines")
   func functions() {
     var seen = 0
-    for file in SourceTree.sources + SourceTree.tests {
-      for function in Scrubbed(file.text).functions {
+    for (file, scrubbed) in SourceTree.code {
+      for function in scrubbed.functions {
         seen += 1
         #expect(
           function.lines < Self.maximumFunctionLines,

@@ -21,6 +21,8 @@ enum SourceTree {
   /// Everything that is kept in the project: not what builds and runs leave behind.
   static let all: [SourceFile] = files("").sorted { $0.path < $1.path }
   static let sources = all.filter { $0.path.hasPrefix("Sources/") && $0.path.hasSuffix(".swift") }
+  /// The code of the sources and the tests, scrubbed once.
+  static let code = (sources + tests).map { ($0, Scrubbed($0.text)) }
   static let tests = all.filter { $0.path.hasPrefix("Tests/") && $0.path.hasSuffix(".swift") }
 
   private static let keptHidden: Set<String> = [".ci", ".swift-format", ".gitignore", ".dockerignore"]
