@@ -9,7 +9,9 @@ final class Connection {
 
   let index: UInt32
   let key: String
+  /// When the control loop looks at it again: the end of the job's time, or of one address's.
   var deadline: UInt64
+  private var jobDeadline: UInt64
   private unowned let loop: ControlLoop
   private let via: URL?
   private var job: Job?
@@ -36,6 +38,7 @@ final class Connection {
     self.key = key
     self.via = via
     self.deadline = deadline
+    jobDeadline = deadline
   }
 
   // MARK: Connecting
@@ -45,6 +48,9 @@ final class Connection {
     self.addresses = addresses
     connectNext()
   }
+
+  /// For one address, when there are others to try, in milliseconds (RFC 8305 §5 has less, for browsers).
+  private static let addressMilliseconds: UInt64 = 3_000
 
   private func connectNext() {
     closeSocket()
@@ -61,6 +67,9 @@ final class Connection {
       let result = Sys.connect(fd, &address)
       if result == 0 || result == Sys.inProgress, loop.register(fd, self) {
         state = .connecting
+        // An address that does not answer must not use up the time of those behind it.
+        deadline =
+          addresses.isEmpty ? jobDeadline : min(jobDeadline, ControlLoop.now() + Self.addressMilliseconds)
         return
       }
       lastFailure =
@@ -71,6 +80,7 @@ final class Connection {
   }
 
   private func connected() {
+    deadline = jobDeadline
     let error = Sys.socketError(fd)
     guard error == 0 else {
       lastFailure = SystemError(call: "connect", code: error, subject: current.description).description
@@ -125,6 +135,7 @@ final class Connection {
   func reuse(for job: Job, deadline: UInt64) {
     self.job = job
     self.deadline = deadline
+    jobDeadline = deadline
     mayBeStale = true
     begin(job)
   }
@@ -279,6 +290,10 @@ final class Connection {
 
   func timedOut() {
     if state == .idle { return close() }
+    if state == .connecting, deadline < jobDeadline {
+      lastFailure = "connect timed out"
+      return connectNext()
+    }
     fail(.timeout, "no complete response within the deadline")
   }
 

@@ -60,7 +60,7 @@ final class ControlLoop: @unchecked Sendable {
     for connection in Array(connections.values) { connection.fail(.cancelled, "the client was stopped") }
   }
 
-  private static func now() -> UInt64 { Clock.monotonicNanoseconds() / 1_000_000 }
+  static func now() -> UInt64 { Clock.monotonicNanoseconds() / 1_000_000 }
 
   private func waitMilliseconds() -> Int32 {
     guard let first = connections.values.map(\.deadline).min() else { return -1 }
