@@ -145,7 +145,7 @@ struct ProxySettings {
         .init(
           key: backend.address.description, address: known.address,
           tlsHost: service.protocol == .https ? known.host : nil, trust: trust,
-          tlsServerName: service.tls.serverName, weight: backend.weight, status: known.status))
+          tlsServerName: service.tls.serverName, status: known.status, weight: backend.weight))
     }
     return .init(
       name: service.name, backends: members,
