@@ -88,7 +88,8 @@ enum LimitsDocument {
 
   /// A static constant whose value is made of numbers, and whose name tells a size, a count or a time.
   private static func constant(_ line: Substring) -> (String, String)? {
-    guard let range = line.firstRange(of: "static let "), let equals = line.firstRange(of: " = ") else { return nil }
+    guard let range = line.firstRange(of: "static let ") else { return nil }
+    guard let equals = line.firstRange(of: " = ") else { return nil }
     let name = line[range.upperBound...].prefix { $0.isLetter || $0.isNumber }
     let value = String(line[equals.upperBound...])
     let words = [
