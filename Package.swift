@@ -79,6 +79,11 @@ let package = Package(
       name: "CrashProbe", dependencies: ["Renewal", "CertStore", "OS", "PKI", "Bytes", "CLinux"],
       path: "Tests/Support/CrashProbe", swiftSettings: rules),
 
+    .target(
+      name: "EndToEnd",
+      dependencies: ["Bytes", "OS", "CLinux", "HTTP", "PKI", "TLS", "HTTPClient", "Scratch"],
+      path: "Tests/Support/EndToEnd", exclude: ["fault_proxy.py"], swiftSettings: rules),
+
     tests("OS", "OS", "CLinux", "Scratch"),
     tests("Bytes", "Bytes", "TestSupport"),
     tests("HTTP", "HTTP", "Bytes", "TestSupport"),
@@ -96,6 +101,9 @@ let package = Package(
       "Renewal", "Renewal", "ACME", "CertStore", "OS", "PKI", "HTTP", "Bytes", "Scratch", "StoreFixtures",
       "CrashProbe"),
     tests("Proxy", "Proxy", "TLS", "HTTP", "Upstream", "PKI", "OS", "Bytes", "Telemetry", "TestSupport"),
+    tests(
+      "EndToEnd", "EndToEnd", "certd", "Scratch", "Bytes", "OS", "HTTP", "PKI", "TLS", "HTTPClient", "ACME",
+      "CertStore", "Renewal"),
     tests("Style"),
     tests("Docs", "OS", "certd"),
   ]

@@ -1,0 +1,131 @@
+import CLinux
+import OS
+import Synchronization
+
+/// A program started by a test, killed with its process group when this value goes, and by the kernel should
+/// the test runner die first. Its output goes to two files.
+public final class Child: Sendable {
+  /// How it ended.
+  public enum Ending: Sendable, Equatable {
+    case exited(Int32)
+    case signalled(Int32)
+  }
+
+  private enum State {
+    case starting
+    case failed(SystemError)
+    case running(pid_t)
+    case ended(Ending)
+  }
+
+  private let state = Mutex(State.starting)
+  private let outputPath: String
+  private let errorPath: String
+
+  /// Starts a program, found along the path, with the given variables on top of the runner's environment.
+  /// Its output is kept below `directory`.
+  public init(
+    _ arguments: [String], in directory: String, environment: [String: String] = [:], called name: String
+  ) async throws {
+    let id = Self.count.add(1, ordering: .relaxed).newValue
+    outputPath = "\(directory)/\(id)-\(name).out"
+    errorPath = "\(directory)/\(id)-\(name).err"
+    var variables = Subprocess.inheritedEnvironment()
+    for (key, value) in environment { variables[key] = value }
+    let entries = variables.map { "\($0.key)=\($0.value)" }
+    // The kernel kills a child when the thread that started it ends, so that thread waits for it.
+    let (output, error) = (outputPath, errorPath)
+    _ = try Thread.start("child") { [weak self] in
+      let started = Result { () throws(SystemError) in
+        try Self.spawn(
+          ["env", "-C", directory, "setpriv", "--pdeathsig", "KILL"] + arguments, entries, output, error)
+      }
+      guard case .success(let pid) = started else {
+        if case .failure(let error) = started { self?.state.withLock { $0 = .failed(error) } }
+        return
+      }
+      self?.state.withLock { $0 = .running(pid) }
+      var status: Int32 = 0
+      var nothing = siginfo_t()
+      while waitid(P_PID, id_t(pid), &nothing, WEXITED | WNOWAIT) < 0, certd_errno() == EINTR {}
+      guard let self else {
+        waitpid(pid, &status, 0)
+        return
+      }
+      // Reaped under the lock: nobody signals a number that belongs to another process by now.
+      self.state.withLock {
+        waitpid(pid, &status, 0)
+        let signal = status & 0x7F
+        $0 = .ended(signal == 0 ? .exited(status >> 8 & 0xFF) : .signalled(signal))
+      }
+    }
+    try await eventually("\(name) is started") {
+      self.state.withLock { if case .starting = $0 { false } else { true } }
+    }
+    if case .failed(let error) = state.withLock({ $0 }) { throw error }
+  }
+
+  private static let count = Atomic(0)
+
+  deinit { signal(SIGKILL, toGroup: true) }
+
+  /// Sends a signal, unless it has ended.
+  public func signal(_ number: Int32, toGroup: Bool = false) {
+    state.withLock { if case .running(let pid) = $0 { kill(toGroup ? -pid : pid, number) } }
+  }
+
+  /// How it ended; nil while it runs.
+  public var ending: Ending? { state.withLock { if case .ended(let ending) = $0 { ending } else { nil } } }
+
+  /// Waits for its end.
+  public func end(within seconds: Int = 60) async throws -> Ending {
+    try await eventually("the end of \(outputPath)", within: seconds) { self.ending != nil }
+    return ending ?? .signalled(0)
+  }
+
+  /// What it wrote to standard output so far.
+  public var output: String { read(outputPath) }
+  /// What it wrote to standard error so far.
+  public var errors: String { read(errorPath) }
+
+  private func read(_ path: String) -> String {
+    String(decoding: (try? FileSystem().read(path, limitInBytes: 64 << 20)) ?? [], as: UTF8.self)
+  }
+
+  private static func spawn(
+    _ arguments: [String], _ environment: [String], _ output: String, _ error: String
+  ) throws(SystemError) -> pid_t {
+    var actions = posix_spawn_file_actions_t()
+    posix_spawn_file_actions_init(&actions)
+    defer { posix_spawn_file_actions_destroy(&actions) }
+    posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
+    posix_spawn_file_actions_addopen(&actions, 1, output, O_WRONLY | O_CREAT | O_TRUNC, 0o600)
+    posix_spawn_file_actions_addopen(&actions, 2, error, O_WRONLY | O_CREAT | O_TRUNC, 0o600)
+    certd_spawn_closefrom(&actions, 3)
+    var attributes = posix_spawnattr_t()
+    posix_spawnattr_init(&attributes)
+    defer { posix_spawnattr_destroy(&attributes) }
+    let flags = POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK
+    posix_spawnattr_setflags(&attributes, Int16(flags))
+    var signals = sigset_t()
+    sigemptyset(&signals)
+    posix_spawnattr_setsigmask(&attributes, &signals)
+    sigfillset(&signals)
+    posix_spawnattr_setsigdefault(&attributes, &signals)
+    var pid: pid_t = 0
+    let code = withStrings(arguments) { arguments in
+      withStrings(environment) { posix_spawnp(&pid, "env", &actions, &attributes, arguments, $0) }
+    }
+    guard code == 0 else { throw SystemError(call: "posix_spawnp", code: code, subject: "env") }
+    return pid
+  }
+
+  private static func withStrings<R>(
+    _ texts: [String], _ body: (UnsafePointer<UnsafeMutablePointer<CChar>?>) -> R
+  ) -> R {
+    var pointers: [UnsafeMutablePointer<CChar>?] = texts.map { strdup($0) }
+    pointers.append(nil)
+    defer { for pointer in pointers { free(pointer) } }
+    return body(pointers)
+  }
+}
