@@ -39,6 +39,7 @@ import Testing
     for secret in ["PRIVATE KEY", Self.prompt, "Hello", "\"level\":\"error\""] {
       #expect(!daemon.log.contains(secret), "\(secret) in \(daemon.log)")
     }
+    #expect(!pebble.tokens.isEmpty)
     for token in pebble.tokens { #expect(!daemon.log.contains(token)) }
   }
 

@@ -19,6 +19,11 @@ public struct Curl: Sendable {
     try await place.run(fixed + [base + path] + arguments, called: "curl")
   }
 
+  /// The same, without waiting for its end.
+  public func start(_ path: String, _ arguments: [String] = []) async throws -> Child {
+    try await place.start(fixed + [base + path] + arguments, called: "curl")
+  }
+
   /// Starts a streamed completion of so many tokens, so many seconds apart.
   public func stream(
     tokens: Int, delay: Double, prompt: String = "hello", _ arguments: [String] = []

@@ -4,7 +4,7 @@
     fault_proxy.py CERT KEY CA_PORT
 
 Prints its port. POST /fault/KIND/N breaks the Nth request from then on, counted from 0; GET /count tells how many
-requests have passed since. POST /seen resets nothing and is not counted.
+requests have passed since.
 """
 import http.client, json, socket, ssl, struct, sys, threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -46,7 +46,8 @@ class Handler(BaseHTTPRequestHandler):
         response = ca.getresponse()
         content = response.read()
         ca.close()
-        kept = [(k, v) for k, v in response.getheaders() if k.lower() not in ("content-length", "connection")]
+        framing = ("content-length", "transfer-encoding", "connection")
+        kept = [(k, v) for k, v in response.getheaders() if k.lower() not in framing]
         return response.status, kept, content
 
     def answer(self, status, fields, content, length=None):
@@ -71,6 +72,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def fault_500(self, _):
         self.answer(500, [], b"")
+
+    def fault_redirect(self, _):
+        self.answer(302, [("Location", "http://127.0.0.1:1/dir")], b"")
 
     def fault_503(self, _):
         self.answer(503, [("Retry-After", "1")], b"")

@@ -1,0 +1,108 @@
+import ACME
+import Bytes
+import CertStore
+import EndToEnd
+import HTTP
+import HTTPClient
+import OS
+import PKI
+import Renewal
+import TLS
+import Testing
+
+/// Every request of an issuance broken in every way, between the real engine and a real CA.
+@Suite struct FaultSweepTests {
+  static let kinds = [
+    "500", "502", "503", "429", "dropped-before", "dropped-after", "reset-before", "reset-after", "bad-nonce",
+    "truncated", "garbage", "wrong-nonce", "missing-nonce",
+  ]
+
+  @Test("an issuance survives each of its requests being broken once, in each way", arguments: kinds)
+  func sweep(kind: String) async throws {
+    let place = try Place()
+    var options = Pebble.Options()
+    // The count of requests must not depend on chance.
+    options.noncesRefusedPercent = 0
+    options.authorizationsReusedPercent = 0
+    options.answersItself = true
+    let pebble = try await Pebble(place, options)
+    let proxy = try await FaultProxy(place, pebble, called: kind)
+    try await proxy.breakRequest(-1, "none")
+    #expect(try await issue(place, pebble, proxy, "clean") == [])
+    // How often the CA is asked whether it is done differs: it is gone on until no such request comes any more.
+    for n in 0..<40 {
+      try await proxy.breakRequest(n, kind)
+      #expect(try await issue(place, pebble, proxy, "run-\(n)") == [], "\(kind) of request \(n)")
+      guard try await proxy.count() <= n else { continue }
+      // Directory, nonce, account, order, authorization, challenge, finalize, certificate at least.
+      return #expect(n >= 8, "only \(n) requests")
+    }
+    Issue.record("an issuance takes more than 40 requests")
+  }
+
+  @Test("an issuance survives a CA that refuses half of all good nonces")
+  func nonces() async throws {
+    let place = try Place()
+    var options = Pebble.Options()
+    options.noncesRefusedPercent = 50
+    let pebble = try await Pebble(place, options)
+    let issued = try await Certd(place)(
+      "issue", "a.example.com", "b.example.com", "--store", place("store"), with: pebble.flags)
+    #expect(issued.ending == .exited(0), "\(issued)")
+  }
+
+  /// Obtains one certificate into a new store; what went wrong, which ought to be nothing.
+  private func issue(
+    _ place: Place, _ pebble: Pebble, _ proxy: FaultProxy, _ name: String
+  ) async throws -> [String] {
+    let store = try CertStore.open(root: place(name)) { Issue.record("\($0)") }
+    let client = try HTTPClient()
+    var options = ACME.Options()
+    options.agreesToTerms = true
+    options.contacts = ["mailto:ops@example.com"]
+    let now: @Sendable () -> UnixTime = { UnixTime(seconds: Clock.wallSeconds()) }
+    let url = try #require(URL(proxy.directoryURL))
+    let issuer = ACMEIssuer(
+      .init(directory: url, options: options, responder: Responder(pebble: pebble)), store: store,
+      transport: Wire(
+        client: client,
+        context: try ClientContext(trust: .init(system: false, extraPEM: [proxy.rootPEM]))),
+      environment: .init(
+        // Waits are cut short; not to nothing, because the CA works while we wait for it.
+        now: now, sleep: { try await Task.sleep(for: .milliseconds(Int(min($0 * 1000, 20)))) },
+        random: { 0.5 }))
+    let executor = Executor(
+      store: store, issuers: ["pebble": issuer], policy: Policy(builtAt: UnixTime(seconds: 1_748_736_000)),
+      environment: .init(now: now, random: { 0.5 }, hookEnvironment: [:]))
+    let lineage = try #require(LineageName("a.example.com"))
+    let report = await executor.run([
+      ManagedCertificate(name: lineage, identifiers: [.dns("a.example.com")], issuer: "pebble")
+    ])
+    if report.hasFailure { return report.certificates.map { "\($0)" } }
+    let stored = try #require(store.load(lineage, now: now()))
+    #expect(stored.chain.leaf.matches(stored.key) && stored.generation == 1)
+    return []
+  }
+}
+
+/// The engine's requests over the real client.
+private struct Wire: Transport {
+  let client: HTTPClient
+  let context: ClientContext
+
+  func send(_ request: HTTP.Request) async throws(TransportError) -> HTTP.Response {
+    do throws(HTTPClientError) { return try await client.send(request, .init(context: context)) } catch {
+      throw TransportError(TransportError.Kind(rawValue: error.kind.rawValue) ?? .connect, error.reason)
+    }
+  }
+}
+
+/// Has the answers served by Pebble's own companion.
+private struct Responder: ChallengeResponder {
+  let pebble: Pebble
+  var challengeTypes: [ChallengeType] { [.http01] }
+  func publish(_ answer: ChallengeAnswer) async throws {
+    try await pebble.answer(token: answer.token, answer.keyAuthorization)
+  }
+  func withdraw(_ answer: ChallengeAnswer) async {}
+}
