@@ -24,6 +24,9 @@ struct Certd: AsyncParsableCommand {
     commandName: "certd",
     abstract: "Trusted HTTPS in front of model servers: certificates, renewal, TLS proxy.",
     discussion: """
+      Example: certd run --domain llm.example.com --backend http://127.0.0.1:8000 \
+      --email ops@example.com --agree-tos
+
       Exit status: 0 done; 1 something failed, the reason is on standard error; 2 the configuration is not \
       valid; 64 the command line is not valid.
       """,
