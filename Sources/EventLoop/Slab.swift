@@ -52,10 +52,11 @@ public struct Slab<Element: Slotted>: ~Copyable {
     return slot.pointee.slot.isLive && slot.pointee.slot.generation == generation ? slot : nil
   }
 
-  /// Calls `body` with every slot in use; it may release the one that it is given.
-  public func forEach(_ body: (UnsafeMutablePointer<Element>) -> Void) {
-    for chunk in chunks {
-      for i in 0..<Self.chunkSize where chunk[i].slot.isLive { body(chunk + i) }
+  /// Every slot in use at this moment, as a list of its own, so that slots may be released while it is walked.
+  /// Not for the hot path.
+  public var live: [UnsafeMutablePointer<Element>] {
+    chunks.flatMap { chunk in
+      (0..<Self.chunkSize).lazy.filter { chunk[$0].slot.isLive }.map { chunk + $0 }
     }
   }
 

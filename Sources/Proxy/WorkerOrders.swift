@@ -112,14 +112,14 @@ extension Worker {
       accept(i)
       closeListener(i)
     }
-    downstreams.forEach { d in
-      if d.pointee.state == .reading, d.pointee.end == d.pointee.start { self.beginClose(d) }
+    for d in downstreams.live where d.pointee.state == .reading && d.pointee.end == d.pointee.start {
+      beginClose(d)
     }
   }
 
   func finishDrain() {
     if nowMilliseconds >= shared.drainDeadline.load(ordering: .relaxed) {
-      downstreams.forEach { d in self.abort(d) }
+      for d in downstreams.live { abort(d) }
     }
     if downstreams.count == 0 { isStopped = true }
   }

@@ -79,9 +79,9 @@ struct SlabTests {
     #expect(Set(items).count == 1000)
     #expect(items.enumerated().allSatisfy { $1.pointee.value == $0 })
     for item in items[..<500] { slab.release(item) }
-    var visited: [Int] = []
-    slab.forEach { visited.append($0.pointee.value) }
-    #expect(visited.sorted() == Array(500..<1000))
+    #expect(slab.live.map(\.pointee.value).sorted() == Array(500..<1000))
+    for item in slab.live { slab.release(item) }
+    #expect(slab.count == 0)
   }
 
   @Test("random acquisitions and releases never give one slot to two owners")
