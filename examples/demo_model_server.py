@@ -11,6 +11,7 @@ WORDS = "Hello from a model behind certd: every token leaves as soon as it is ma
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
 
     def answer(self, value, status=200):
         body = json.dumps(value).encode()
@@ -53,8 +54,15 @@ class Handler(BaseHTTPRequestHandler):
         pass
 
 
+class Server(ThreadingHTTPServer):
+    def handle_error(self, request, client_address):
+        # A client that has gone is nothing to talk about.
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
+
+
 if __name__ == "__main__":
-    server = ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1]) if len(sys.argv) > 1 else 8000), Handler)
+    server = Server(("127.0.0.1", int(sys.argv[1]) if len(sys.argv) > 1 else 8000), Handler)
     print(f"demo model server on http://127.0.0.1:{server.server_port}", flush=True)
     try:
         server.serve_forever()
