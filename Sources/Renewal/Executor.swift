@@ -62,7 +62,7 @@ public struct Executor: Sendable {
     do {
       plan = Plan.make(try await situation(managed, force, nextWakeAt: regularWake), policy)
     } catch {
-      report.certificates = managed.map { .init(name: $0.name, outcome: .failed(why: "\(error)")) }
+      report.certificates = managed.map { finish(.init(name: $0.name, outcome: .failed(why: "\(error)"))) }
       return report
     }
     report.certificates = isDryRun ? plan.actions.map(Self.preview) : await carryOut(plan, force, regularWake)

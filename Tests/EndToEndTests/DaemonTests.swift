@@ -190,5 +190,8 @@ import Testing
     let other = try TestCertificates(place, "other")
     let wary = Curl(place, host: Self.host, port: try daemon.httpsPort(), root: other.rootPath)
     #expect(try await wary("/v1/models").ending == .exited(60))
+    // Ctrl-C is as good as SIGTERM.
+    daemon.child.signal(2)
+    #expect(try await daemon.child.end() == .exited(0))
   }
 }

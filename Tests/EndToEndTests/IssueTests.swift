@@ -78,7 +78,9 @@ import Testing
 
   private static let statuses: [(String, Int32)] = [
     ("issue not_a_name! --issuer local", 64), ("issue a.example.com --key-type x", 64), ("nonsense", 64),
-    ("issue a.example.com", 2), ("renew --no-delay --config missing.yaml", 2),
+    ("issue a.example.com", 2),
+    ("issue *.example.com --agree-tos --store store --issuer https://127.0.0.1:1/dir", 2),
+    ("renew --no-delay --config missing.yaml", 2),
     ("check --config bad.yaml", 2), ("run --config bad.yaml", 2),
     ("show a.example.com --store store", 1), ("revoke a.example.com --store store", 1),
     ("renew --no-delay --store store", 0), ("check --config good.yaml", 0),

@@ -44,8 +44,6 @@ struct Blueprint: Sendable {
         builtAt: .init(seconds: Version.earliestSeconds), limits: IssuerFactory.limits(configuration.acme)),
       environment: .init(
         now: { World.now() }, random: { World.random() }, hookEnvironment: Subprocess.inheritedEnvironment(),
-        progress: { entry in
-          if case .renewed = entry.outcome { post.yield(.published) }
-        }))
+        progress: { post.yield(.decided($0)) }))
   }
 }

@@ -23,7 +23,7 @@ actor Daemon {
     case signal(Int32)
     case watch
     case wake
-    case published
+    case decided(Report.Entry)
     case renewed(Report)
   }
 
@@ -128,7 +128,7 @@ actor Daemon {
       return false
     case .watch: await watch()
     case .wake: renew()
-    case .published: await presentStore()
+    case .decided(let entry): await decided(entry)
     case .renewed(let report): await finished(report)
     }
     return true
@@ -136,7 +136,8 @@ actor Daemon {
 
   private func drain(_ number: Int32) async {
     let limit = plan.configuration.limits.drainTimeout
-    log.info("stopping", ["signal": .number(number), "deadline_seconds": .number(limit.components.seconds)])
+    log.info(
+      "stopping", ["signal": .number(number), "deadline_milliseconds": .number(limit.wholeMilliseconds)])
     wake?.cancel()
     await proxy.drain(milliseconds: UInt64(clamping: limit.wholeMilliseconds))
     log.info("stopped")

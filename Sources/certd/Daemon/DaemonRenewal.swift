@@ -26,7 +26,6 @@ extension Daemon {
   func finished(_ report: Report) async {
     isRenewing = false
     await presentStore()
-    for entry in report.certificates { tell(entry) }
     remember(report)
     for hook in report.hooks {
       if let failure = hook.failure {
@@ -41,6 +40,12 @@ extension Daemon {
       return renew()
     }
     sleepUntil(report.nextWakeAt)
+  }
+
+  /// One certificate's outcome, as soon as it is known: others and the hooks may take long.
+  func decided(_ entry: Report.Entry) async {
+    tell(entry)
+    if case .renewed = entry.outcome { await presentStore() }
   }
 
   private func tell(_ entry: Report.Entry) {
