@@ -27,10 +27,10 @@ final class ControlLoop: @unchecked Sendable {
 
   /// Unused connections kept for one origin.
   private static let maximumIdlePerOrigin = 4
-  /// How long a connection is kept unused, in milliseconds.
-  private static let idleMilliseconds: UInt64 = 15_000
+  private let idleMilliseconds: UInt64
 
-  init(proxy: ProxyRules) throws(SystemError) {
+  init(proxy: ProxyRules, idleMilliseconds: UInt64) throws(SystemError) {
+    self.idleMilliseconds = idleMilliseconds
     self.proxy = proxy
     mailbox = try Mailbox()
     poller = try Poller()
@@ -157,7 +157,7 @@ final class ControlLoop: @unchecked Sendable {
     guard idle[connection.key, default: []].count < Self.maximumIdlePerOrigin else {
       return connection.close()
     }
-    connection.deadline = Self.now() + Self.idleMilliseconds
+    connection.deadline = Self.now() + idleMilliseconds
     idle[connection.key, default: []].append(connection)
   }
 

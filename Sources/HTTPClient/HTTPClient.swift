@@ -13,10 +13,16 @@ internal import Synchronization
 public final class HTTPClient: Sendable {
   private let loop: ControlLoop
 
+  /// How long a connection is kept unused unless told otherwise, in milliseconds.
+  public static let defaultIdleMilliseconds: UInt64 = 15_000
+
   /// Starts the control loop. Throws when the system has no room for it, or a root does not parse.
-  public init(environment: [String: String] = [:]) throws(HTTPClientError) {
+  public init(
+    environment: [String: String] = [:], idleMilliseconds: UInt64 = defaultIdleMilliseconds
+  ) throws(HTTPClientError) {
     do throws(SystemError) {
-      loop = try ControlLoop(proxy: ProxyRules(environment: environment))
+      loop = try ControlLoop(
+        proxy: ProxyRules(environment: environment), idleMilliseconds: idleMilliseconds)
       try loop.start()
     } catch { throw HTTPClientError(.connect, error.description) }
   }

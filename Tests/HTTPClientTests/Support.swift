@@ -16,7 +16,8 @@ func failure(_ work: () async throws -> Void) async -> HTTPClientError? {
 
 /// A client that no environment variable diverts.
 func client(_ environment: [String: String] = [:]) throws -> HTTPClient {
-  try HTTPClient(environment: environment)
+  // Tests may have to wait long for a processor: nothing kept may time out meanwhile.
+  try HTTPClient(environment: environment, idleMilliseconds: 3_600_000)
 }
 
 /// A GET, or another request.
