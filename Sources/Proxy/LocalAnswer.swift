@@ -121,7 +121,10 @@ extension Worker {
     writer.append(Array(extra.utf8))
     writer.append("Content-Length: ")
     writer.append(decimal: UInt64(body.count))
-    writer.append(closes ? "\r\nConnection: close\r\n\r\n" : "\r\n\r\n")
+    let old = requestHead.minorVersion == 0
+    writer.append(
+      closes
+        ? "\r\nConnection: close\r\n\r\n" : old ? "\r\nConnection: keep-alive\r\n\r\n" : "\r\n\r\n")
     if requestHead.method != .head { writer.append(body) }
     if !isLogged { logLocal(d, status, body.count) }
     guard send(d, writer.start, writer.count) else { return close(d) }

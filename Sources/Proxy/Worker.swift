@@ -2,6 +2,7 @@ internal import Bytes
 internal import EventLoop
 internal import HTTP
 internal import OS
+internal import Synchronization
 internal import TLS
 internal import Telemetry
 
@@ -78,6 +79,8 @@ final class Worker {
     while !isStopped {
       turn()
     }
+    // Nobody is left to be served: backends must see the end at once.
+    for u in upstreams.live { closeUpstream(u) }
     accessLog?.flush()
   }
 
@@ -105,6 +108,10 @@ final class Worker {
     if let next = wheel.nextWakeMilliseconds(now: nowMilliseconds) { wait = next }
     if acceptPaused {
       wait = min(wait, acceptResumeAt > nowMilliseconds ? acceptResumeAt - nowMilliseconds : 0)
+    }
+    if isDraining {
+      let deadline = shared.drainDeadline.load(ordering: .relaxed)
+      wait = min(wait, deadline > nowMilliseconds ? deadline - nowMilliseconds : 0)
     }
     wait = min(wait, shared.tickMilliseconds)
     return wait == .max ? -1 : Int32(truncatingIfNeeded: min(wait, 60_000))

@@ -72,8 +72,8 @@ extension Worker {
       }
       if n <= 0 { return close(d) }
     }
-    // One that never stops sending has had its moment.
-    close(d)
+    // The time limit ends it for one that never stops sending.
+    putOff(d)
   }
 
   /// Frees everything that belongs to the connection.
@@ -95,6 +95,7 @@ extension Worker {
   func downstreamTimeout(_ d: UnsafeMutablePointer<Downstream>) {
     switch d.pointee.state {
     case .reading where d.pointee.end > d.pointee.start && d.pointee.output.isEmpty:
+      requestHead = RequestHead()
       answer(d, .requestTimeout, closing: true)
     case .reading where d.pointee.output.isEmpty: beginClose(d)
     case .exchange where d.pointee.output.isEmpty:
@@ -109,6 +110,7 @@ extension Worker {
   /// The timeout that fits what the connection is doing.
   func armForState(_ d: UnsafeMutablePointer<Downstream>) {
     let limits = snapshot.settings.limits
+    guard d.pointee.output.isEmpty else { return arm(d, limits.sendStallMilliseconds) }
     switch d.pointee.state {
     case .reading: arm(d, limits.keepAliveMilliseconds)
     case .exchange:

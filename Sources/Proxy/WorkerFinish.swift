@@ -16,7 +16,7 @@ extension Worker {
     guard keeps, !isDraining else { return beginClose(d) }
     readNext(d)
     // Pipelined requests, and bytes whose edge has been used up, are taken now.
-    if d.pointee.end > d.pointee.start || d.pointee.readable || !d.pointee.parkedInput.isEmpty { pump(d) }
+    if hasMore(d) { pump(d) }
   }
 
   /// Makes the connection ready for the next request, keeping what has come of it.
@@ -24,6 +24,7 @@ extension Worker {
     d.pointee.state = .reading
     d.pointee.start = d.pointee.requestEnd
     d.pointee.searched = 0
+    d.pointee.headTimed = false
     if d.pointee.start >= d.pointee.end {
       dropBuffer(d)
     } else if let buffer = d.pointee.buffer {
@@ -33,7 +34,7 @@ extension Worker {
       d.pointee.start = Downstream.headroom
       d.pointee.end = Downstream.headroom + count
     }
-    arm(d, snapshot.settings.limits.keepAliveMilliseconds)
+    armForState(d)
   }
 
   /// The backend's stream has ended, properly or not.
@@ -59,9 +60,10 @@ extension Worker {
     let pool = u.pointee.pool
     let nothingCame = !x.pointee.headDone && (u.pointee.buffer == nil || u.pointee.end == Downstream.headroom)
     // A kept connection that ends before a byte of the response was most likely closed while idle.
+    let sentNothing = x.pointee.downstream.map { $0.pointee.sent == $0.pointee.start } ?? false
     let stale =
-      u.pointee.isReused && nothingCame && x.pointee.replayable
-      && (x.pointee.method.isIdempotent || !x.pointee.requestSent)
+      u.pointee.isReused && nothingCame && !x.pointee.gotInterim && x.pointee.replayable
+      && (x.pointee.method.isIdempotent || sentNothing)
     if stale, let pool {
       _ = pool.retain()
       x.pointee.upstream = nil
@@ -97,13 +99,17 @@ extension Worker {
     let complete = x.pointee.requestComplete
     let keeps = complete && x.pointee.keepsAlive && problem.keepsConnection
     x.pointee.status = problem.status
+    requestHead = RequestHead()
     requestHead.method = x.pointee.method
+    requestHead.minorVersion = x.pointee.minorVersion
     let service = x.pointee.service.map { snapshotName(x, $0.pointee.index) } ?? ""
     endExchange(x, reusable: false)
     d.pointee.state = .reading
     if keeps { d.pointee.start = d.pointee.requestEnd }
     answer(d, problem, closing: !keeps, detail: service, isLogged: true)
-    if keeps, d.pointee.slot.isLive, d.pointee.state == .reading { readNext(d) }
+    guard keeps, d.pointee.slot.isLive, d.pointee.state == .reading else { return }
+    readNext(d)
+    if hasMore(d) { putOff(d) }
   }
 
   private func snapshotName(_ x: UnsafeMutablePointer<Exchange>, _ index: Int) -> String {

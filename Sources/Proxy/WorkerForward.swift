@@ -88,11 +88,7 @@ extension Worker {
     }
     guard let pool = u.pointee.pool, let x = u.pointee.exchange else { return closeUpstream(u) }
     let host = pool._withUnsafeGuaranteedRef { $0.settings.tlsHost }
-    guard let host else {
-      u.pointee.state = .active
-      if let timeouts = x.pointee.service?.pointee.timeouts { arm(u, timeouts.responseHeadMilliseconds) }
-      return forwardRequest(x, u)
-    }
+    guard let host else { return begin(u, x) }
     let context = pool._withUnsafeGuaranteedRef { $0.clientContext }
     guard let context, let session = Session(client: context, host: host, pipe: pipe) else {
       return connectFailed(u, "no TLS session")
@@ -115,24 +111,43 @@ extension Worker {
     startUpstream(x)
   }
 
+  /// The connection is there: the request goes out, and what has waited behind a full buffer is read.
+  func begin(_ u: UnsafeMutablePointer<UpstreamConnection>, _ x: UnsafeMutablePointer<Exchange>) {
+    u.pointee.state = .active
+    if let timeouts = x.pointee.service?.pointee.timeouts { arm(u, timeouts.responseHeadMilliseconds) }
+    forwardRequest(x, u)
+    guard x.pointee.slot.isLive, !x.pointee.requestComplete, let d = x.pointee.downstream, hasMore(d) else {
+      return
+    }
+    putOff(d)
+  }
+
   /// Sends what the buffer holds of the request.
   func forwardRequest(_ x: UnsafeMutablePointer<Exchange>, _ u: UnsafeMutablePointer<UpstreamConnection>) {
     guard let d = x.pointee.downstream, let buffer = d.pointee.buffer, !x.pointee.requestSent else { return }
     while d.pointee.sent < d.pointee.requestEnd {
       let n = sendUpstream(u, buffer + d.pointee.sent, d.pointee.requestEnd - d.pointee.sent)
-      if n == Sys.wouldBlock { return disarm(d) }
+      if n == Sys.wouldBlock {
+        // Now it is the backend that keeps the client waiting.
+        if d.pointee.output.isEmpty { disarm(d) }
+        if !x.pointee.headDone, let timeouts = x.pointee.service?.pointee.timeouts {
+          arm(u, timeouts.idleMilliseconds)
+        }
+        return
+      }
       guard n > 0 else { return upstreamBroke(u, "the backend closed the connection") }
       d.pointee.sent += n
     }
     guard x.pointee.requestComplete else {
       if x.pointee.headDone || d.pointee.end >= Downstream.headroom + Downstream.bodyRoom { makeRoom(d, x) }
+      // The time for the response's head begins when the client has sent all.
+      if !x.pointee.headDone { disarm(u) }
       return
     }
     x.pointee.requestSent = true
     if !x.pointee.headDone, let timeouts = x.pointee.service?.pointee.timeouts {
       arm(u, timeouts.responseHeadMilliseconds)
     }
-    if x.pointee.headDone, x.pointee.responseFraming == .none { return }
   }
 
   /// Sends bytes to a backend, encrypted if need be: how many were taken, or a negative error.

@@ -71,6 +71,7 @@ extension Worker {
           return false
         }
         if responseHead.isInterim {
+          x.pointee.gotInterim = true
           guard passInterim(x, d, base) else { return false }
           start += length
           continue
@@ -118,7 +119,7 @@ extension Worker {
     _ d: UnsafeMutablePointer<Downstream>, _ buffer: UnsafeMutablePointer<UInt8>, _ start: Int
   ) -> Bool {
     let base = UnsafePointer(buffer + start)
-    if responseHead.status == 101, !x.pointee.wantsUpgrade {
+    if responseHead.status == 101, !x.pointee.wantsUpgrade || !x.pointee.requestSent {
       badGateway(u, x, .malformedStatusLine)
       return false
     }

@@ -44,7 +44,7 @@ extension Worker {
     d.pointee.requestEnd = 0
     touch(u)
     if d.pointee.sawEnd { return closeUpstreamWrite(u) }
-    if d.pointee.readable || !d.pointee.parkedInput.isEmpty { putOff(d) }
+    if hasMore(d) { putOff(d) }
   }
 
   /// Backend to client. True when reading may go on.
