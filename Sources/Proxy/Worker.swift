@@ -20,6 +20,7 @@ final class Worker {
   let index: Int
   let mailbox: Mailbox<Order>
   let shared: SharedState
+  let counters: CounterBlock
   let poller: Poller
   var wheel: TimerWheel
   var downstreams = Slab<Downstream>()
@@ -56,11 +57,13 @@ final class Worker {
   var acceptResumeAt: UInt64 = .max
 
   init(
-    index: Int, mailbox: Mailbox<Order>, shared: SharedState, snapshot: Snapshot, tickets: TicketKeys
+    index: Int, mailbox: Mailbox<Order>, shared: SharedState, counters: CounterBlock, snapshot: Snapshot,
+    tickets: TicketKeys
   ) throws(SystemError) {
     self.index = index
     self.mailbox = mailbox
     self.shared = shared
+    self.counters = counters
     self.snapshot = snapshot
     self.tickets = tickets
     poller = try Poller()
@@ -213,6 +216,8 @@ final class Worker {
 struct ListenerState {
   let fd: Int32
   let settings: Settings.Listener
+  /// The port that clients connect to, also where the settings say 0.
+  let port: UInt16
   var context: ServerContext?
   var isOpen = true
 }

@@ -1,6 +1,7 @@
 internal import Synchronization
 internal import EventLoop
 internal import HTTP
+internal import Telemetry
 internal import OS
 internal import TLS
 
@@ -19,6 +20,7 @@ extension Worker {
   func clientGone(_ d: UnsafeMutablePointer<Downstream>) {
     if let x = d.pointee.exchange {
       if x.pointee.status == 0 { x.pointee.status = 499 }
+      counters.add(.requestsAborted)
       endExchange(x, reusable: false)
     }
     close(d)
@@ -89,6 +91,7 @@ extension Worker {
     wheel.remove(timer(d))
     downstreams.release(d)
     shared.connections.wrappingSubtract(1, ordering: .relaxed)
+    counters.add(.connectionsClosed)
     if acceptPaused { acceptResumeAt = nowMilliseconds }
   }
 

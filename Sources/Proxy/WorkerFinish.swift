@@ -1,5 +1,6 @@
 internal import EventLoop
 internal import HTTP
+internal import Telemetry
 internal import OS
 internal import TLS
 internal import Upstream
@@ -61,10 +62,10 @@ extension Worker {
     let nothingCame = !x.pointee.headDone && (u.pointee.buffer == nil || u.pointee.end == Downstream.headroom)
     // A kept connection that ends before a byte of the response was most likely closed while idle.
     let sentNothing = x.pointee.downstream.map { $0.pointee.sent == $0.pointee.start } ?? false
-    let stale =
-      u.pointee.isReused && nothingCame && !x.pointee.gotInterim && x.pointee.replayable
+    let mayRepeat =
+      nothingCame && !x.pointee.gotInterim && x.pointee.replayable
       && (x.pointee.method.isIdempotent || sentNothing)
-    if stale, let pool {
+    if mayRepeat, u.pointee.isReused, let pool {
       _ = pool.retain()
       x.pointee.upstream = nil
       u.pointee.exchange = nil
@@ -74,6 +75,12 @@ extension Worker {
       return
     }
     reportBroken(u, reason)
+    if mayRepeat {
+      x.pointee.upstream = nil
+      u.pointee.exchange = nil
+      closeUpstream(u)
+      if retryElsewhere(x) { return }
+    }
     if x.pointee.responseStarted { breakOff(x) } else { failExchange(x, .badGateway) }
   }
 
@@ -96,6 +103,7 @@ extension Worker {
   func failExchange(_ x: UnsafeMutablePointer<Exchange>, _ problem: LocalAnswer) {
     guard let d = x.pointee.downstream else { return }
     if x.pointee.responseStarted { return breakOff(x) }
+    if case .noBackend = problem { counters.add(.requestsWithoutBackend) }
     let complete = x.pointee.requestComplete
     let keeps = complete && x.pointee.keepsAlive && problem.keepsConnection
     x.pointee.status = problem.status
@@ -125,6 +133,8 @@ extension Worker {
       x.pointee.upstream = nil
       if reusable, u.pointee.state == .active { keepIdle(u) } else { closeUpstream(u) }
     }
+    counters.add(.bytesReceived, x.pointee.bytesIn)
+    counters.add(.bytesSent, x.pointee.bytesOut)
     logAccess(x)
     x.pointee.counted?._withUnsafeGuaranteedRef { $0.end() }
     x.pointee.downstream?.pointee.exchange = nil

@@ -1,5 +1,6 @@
 internal import EventLoop
 internal import HTTP
+internal import Telemetry
 internal import OS
 internal import Upstream
 
@@ -37,6 +38,7 @@ extension Worker {
         return true
       }
       let error = RequestHead.parse(base, count: length, fields: &fields, into: &requestHead)
+      counters.add(.requests)
       if let error { refuse(d, error) } else { route(d, base) }
       return true
     }

@@ -1,6 +1,7 @@
 internal import Bytes
 internal import EventLoop
 internal import HTTP
+internal import Telemetry
 internal import OS
 internal import TLS
 internal import Upstream
@@ -72,6 +73,7 @@ extension Worker {
         }
         if responseHead.isInterim {
           x.pointee.gotInterim = true
+          counters.add(.responses1xx)
           guard passInterim(x, d, base) else { return false }
           start += length
           continue
@@ -125,6 +127,7 @@ extension Worker {
     }
     x.pointee.headDone = true
     x.pointee.status = responseHead.status
+    counters.add(.responses(status: responseHead.status))
     x.pointee.upstreamKeepsAlive = responseHead.keepsAlive
     x.pointee.responseFraming = responseHead.framing
     if case .length(let length) = responseHead.framing { x.pointee.responseLeft = length }

@@ -1,5 +1,6 @@
 internal import EventLoop
 internal import HTTP
+internal import Telemetry
 internal import OS
 internal import TLS
 
@@ -18,6 +19,7 @@ extension Worker {
       return false
     }
     d.pointee.state = .tunnel
+    counters.add(.upgrades)
     disarm(d)
     // What the client has sent behind its request already belongs to the new protocol.
     d.pointee.sent = d.pointee.requestEnd

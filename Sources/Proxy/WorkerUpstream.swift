@@ -1,6 +1,7 @@
 internal import Bytes
 internal import EventLoop
 internal import HTTP
+internal import Telemetry
 internal import OS
 internal import TLS
 internal import Upstream
@@ -164,7 +165,10 @@ extension Worker {
       buffers.release(buffer)
       u.pointee.buffer = nil
     }
-    u.pointee.pool?.release()
+    if let pool = u.pointee.pool {
+      pool._withUnsafeGuaranteedRef { $0.status._withUnsafeGuaranteedRef { $0.closeConnection() } }
+      pool.release()
+    }
     u.pointee.pool = nil
     wheel.remove(timer(u))
     upstreams.release(u)
@@ -176,6 +180,7 @@ extension Worker {
     case .connecting, .handshaking: connectFailed(u, "connect timed out")
     case .active:
       guard let x = u.pointee.exchange else { return closeUpstream(u) }
+      counters.add(.upstreamTimeouts)
       reportBroken(
         u, x.pointee.headDone ? "no byte within the time limit" : "no response within the time limit")
       if x.pointee.responseStarted { return breakOff(x) }

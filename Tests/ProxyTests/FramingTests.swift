@@ -63,7 +63,7 @@ import Testing
     try await FramingCase.passes(request).play {
       $0.limits.headBytes = request.utf8.count
       $0.limits.headFields = 2
-      $0.limits.targetBytes = 5
+      $0.limits.targetBytes = 6
     }
   }
 }

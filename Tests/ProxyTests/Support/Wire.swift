@@ -154,21 +154,22 @@ final class Wire: @unchecked Sendable {
   /// Whether there is nothing to read and no end at this very moment.
   var isQuiet: Bool { consumed == received.count && ending == nil && !ready(POLLIN, 0) }
 
-  /// Reads what is there while writing, until `isDone` says that all has come.
+  /// Writes all, taking in what comes meanwhile, then reads until `isDone` says that all has come.
   func write(_ bytes: [UInt8], step: Int, whileReadingUntil isDone: ([UInt8]) -> Bool) {
     var at = 0
-    while !isDone(received), ending == nil {
-      if at < bytes.count, ready(POLLOUT, 0) {
-        let n = min(step, bytes.count - at)
-        write(Array(bytes[at..<at + n]))
-        at += n
-      }
-      while ready(POLLIN, at < bytes.count ? 0 : Self.patienceMilliseconds) {
-        guard pull(), at == bytes.count, !isDone(received) else { break }
-      }
+    while at < bytes.count, ending == nil {
+      while ready(POLLIN, 0), pull() {}
+      guard ready(POLLOUT, 1) else { continue }
+      let n = min(step, bytes.count - at)
+      write(Array(bytes[at..<at + n]))
+      at += n
     }
+    while !isDone(received), pull() {}
     consumed = received.count
   }
+
+  /// Whether there is no room to write and none is made for a moment: the peer has stopped reading.
+  var isStuck: Bool { !ready(POLLOUT, 500) }
 
   private func take(_ count: Int) -> [UInt8] {
     defer { consumed += count }
