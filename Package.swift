@@ -100,7 +100,9 @@ let package = Package(
     tests(
       "Renewal", "Renewal", "ACME", "CertStore", "OS", "PKI", "HTTP", "Bytes", "Scratch", "StoreFixtures",
       "CrashProbe"),
-    tests("Proxy", "Proxy", "TLS", "HTTP", "Upstream", "PKI", "OS", "Bytes", "Telemetry", "TestSupport"),
+    tests(
+      "Proxy", "Proxy", "TLS", "HTTP", "Upstream", "PKI", "OS", "Bytes", "Telemetry", "CLinux",
+      "TestSupport"),
     tests(
       "EndToEnd", "EndToEnd", "certd", "Scratch", "Bytes", "OS", "HTTP", "PKI", "TLS", "HTTPClient", "ACME",
       "CertStore", "Renewal"),

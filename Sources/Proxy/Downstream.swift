@@ -35,6 +35,8 @@ struct Downstream: Slotted {
   var sawEnd = false
   /// The client has closed, though what it sent before may still wait to be read.
   var peerClosed = false
+  /// The time limit of the head that is being received has begun.
+  var headTimed = false
   /// Waits in the queue of first handshake steps.
   var isQueued = false
   /// The first handshake step has been made.

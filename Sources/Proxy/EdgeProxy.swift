@@ -18,6 +18,7 @@ public final class EdgeProxy: Sendable {
 
   private let mailboxes: [Mailbox<Order>]
   private let shared: SharedState
+  private let blocks: [CounterBlock]
   private let tickets: TicketKeys
   private let state: Mutex<State>
 
@@ -30,6 +31,7 @@ public final class EdgeProxy: Sendable {
   ) throws(ProxyError) {
     let count = max(1, min(workers, Self.maximumWorkers))
     self.tickets = tickets
+    blocks = (0..<count).map { _ in CounterBlock() }
     shared = SharedState(
       tickMilliseconds: accessLog == nil ? .max : 1000, challenge: challenge, report: report)
     state = Mutex(State(settings: settings))
@@ -57,7 +59,8 @@ public final class EdgeProxy: Sendable {
     let worker: Worker
     do throws(SystemError) {
       worker = try Worker(
-        index: index, mailbox: mailboxes[index], shared: shared, snapshot: snapshot, tickets: tickets)
+        index: index, mailbox: mailboxes[index], shared: shared, counters: blocks[index],
+        snapshot: snapshot, tickets: tickets)
     } catch { throw .system(error) }
     if let accessLog {
       do throws(SystemError) { worker.accessLog = try AccessLog(to: accessLog) } catch {
@@ -80,12 +83,29 @@ public final class EdgeProxy: Sendable {
     }
   }
 
+  /// What all workers have counted so far.
+  public var counters: [Counter: UInt64] {
+    var sums: [Counter: UInt64] = [:]
+    for counter in Counter.allCases {
+      sums[counter] = blocks.reduce(0) { $0 &+ $1.value(of: counter) }
+    }
+    return sums
+  }
+
   /// Serves by new settings. Connections and exchanges under way go on by those that they began with.
   public func apply(_ settings: Settings) async throws(ProxyError) {
     let known = state.withLock { Set($0.bound.keys) }
     let fresh = settings.listeners.filter { !known.contains($0.address.description) }
     let sockets = try bind(fresh)
-    try await tellAll { index, answer in .settings(settings, newSockets: sockets[index], answer) }
+    do throws(ProxyError) {
+      try await tellAll { index, answer in .settings(settings, newSockets: sockets[index], answer) }
+    } catch {
+      // The workers have closed the new sockets.
+      state.withLock { state in
+        for listener in fresh { state.bound[listener.address.description] = nil }
+      }
+      throw error
+    }
     state.withLock { state in
       state.settings = settings
       let wanted = Set(settings.listeners.map(\.address.description))

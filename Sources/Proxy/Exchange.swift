@@ -42,6 +42,8 @@ struct Exchange: Slotted {
   /// All bytes of the request so far stand in the buffer: it can be sent once more.
   var replayable = true
 
+  /// A 1xx has come: the backend has begun to work on the request.
+  var gotInterim = false
   var responseStarted = false
   var headDone = false
   var gotBody = false

@@ -1,5 +1,6 @@
 internal import EventLoop
 internal import HTTP
+internal import Telemetry
 internal import OS
 
 /// What the proxy answers by itself when a request cannot be forwarded.
@@ -87,6 +88,7 @@ enum LocalAnswer {
 extension Worker {
   /// Refuses a malformed request and closes (RFC 9112 §2.2 and §11.2).
   func refuse(_ d: UnsafeMutablePointer<Downstream>, _ error: ParseError) {
+    counters.add(.requestsRejected)
     shared.report(.requestRefused(peer: text(d.pointee.peer), reason: "\(error.reason)"))
     requestHead.method = .other
     answer(d, .refused(error), closing: true)
@@ -97,6 +99,7 @@ extension Worker {
     _ d: UnsafeMutablePointer<Downstream>, _ problem: LocalAnswer, closing: Bool, detail: String = "",
     isLogged: Bool = false
   ) {
+    if case .requestTimeout = problem { counters.add(.requestTimeouts) }
     let body =
       #"{"error":{"message":"\#(problem.message(detail))","type":"\#(problem.type)","#
       + #""param":null,"code":"\#(problem.code)"}}"# + "\n"
@@ -110,6 +113,7 @@ extension Worker {
     _ d: UnsafeMutablePointer<Downstream>, _ status: Int, _ extra: String, _ body: [UInt8], closing: Bool,
     isLogged: Bool = false
   ) {
+    counters.add(.responses(status: status))
     let hasContent = requestHead.framing != .none
     let closes = closing || isDraining || (!isLogged && (!requestHead.keepsAlive || hasContent))
     var writer = HeadWriter(scratch, capacity: Self.scratchSize)
@@ -121,7 +125,10 @@ extension Worker {
     writer.append(Array(extra.utf8))
     writer.append("Content-Length: ")
     writer.append(decimal: UInt64(body.count))
-    writer.append(closes ? "\r\nConnection: close\r\n\r\n" : "\r\n\r\n")
+    let old = requestHead.minorVersion == 0
+    writer.append(
+      closes
+        ? "\r\nConnection: close\r\n\r\n" : old ? "\r\nConnection: keep-alive\r\n\r\n" : "\r\n\r\n")
     if requestHead.method != .head { writer.append(body) }
     if !isLogged { logLocal(d, status, body.count) }
     guard send(d, writer.start, writer.count) else { return close(d) }

@@ -91,11 +91,13 @@ extension Worker {
     out.append("X-Forwarded-For: ")
     var hasProto = false
     var hasHost = false
+    var hasPort = false
     if d.pointee.isTrusted {
       appendValues(of: .xForwardedFor, &out, base)
       for i in 0..<fields.count {
         if fields.lines[i].name == .xForwardedProto { hasProto = true }
         if fields.lines[i].name == .xForwardedHost { hasHost = true }
+        if fields.lines[i].name == .xForwardedPort { hasPort = true }
       }
     }
     d.pointee.peer.withBytes { out.append($0, $1) }
@@ -105,6 +107,10 @@ extension Worker {
     if !hasHost, requestHead.authorityLength > 0 {
       out.append("\r\nX-Forwarded-Host: ")
       out.append(base + requestHead.authorityStart, requestHead.authorityLength)
+    }
+    if !hasPort {
+      out.append("\r\nX-Forwarded-Port: ")
+      out.append(decimal: UInt64(listeners[Int(d.pointee.listener)].port))
     }
     out.append("\r\n")
   }

@@ -15,16 +15,24 @@ extension Settings {
     public var timeouts: Timeouts
     /// Backends tried for one request, connects that fail included.
     public var attempts: Int
+    /// Requests sent once more to another backend, in percent of all. A connect that fails costs nothing of it:
+    /// no backend has had any work.
+    public var retryBudgetPercent: Int
+    /// Connections to one backend, of all workers together and idle ones included; 0 for no limit.
+    public var maximumConnections: Int
     /// A service.
     public init(
       name: String, backends: [Backend], policy: Balancer.Policy = .roundRobin,
-      timeouts: Timeouts = Timeouts(), attempts: Int = 3
+      timeouts: Timeouts = Timeouts(), attempts: Int = 3,
+      retryBudgetPercent: Int = RetryBudget.defaultPercent, maximumConnections: Int = 0
     ) {
       self.name = name
       self.backends = backends
       self.policy = policy
       self.timeouts = timeouts
       self.attempts = attempts
+      self.retryBudgetPercent = retryBudgetPercent
+      self.maximumConnections = maximumConnections
     }
   }
 

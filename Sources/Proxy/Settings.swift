@@ -22,7 +22,7 @@ public struct Settings: Sendable {
 
   /// Fields about the client that are added to forwarded requests.
   public struct Forwarding: Sendable, Equatable, BitwiseCopyable {
-    /// X-Forwarded-For, X-Forwarded-Proto, X-Forwarded-Host.
+    /// X-Forwarded-For, X-Forwarded-Proto, X-Forwarded-Host, X-Forwarded-Port.
     public var xForwarded = true
     /// Forwarded (RFC 7239).
     public var forwarded = false
@@ -75,7 +75,8 @@ public struct Settings: Sendable {
     case prefix(String)
   }
 
-  /// Fields to set and to remove.
+  /// Fields to set and to remove. Content-Length and Transfer-Encoding say where content ends: what is asked for
+  /// them here is not done.
   public struct FieldEdits: Sendable, Equatable {
     /// Set on requests, replacing what came.
     public var setRequest: [Fields.Field] = []

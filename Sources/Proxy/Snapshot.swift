@@ -39,7 +39,9 @@ final class Snapshot {
       (services + index).initialize(
         to: ServiceEntry(
           index: index, pools: members, count: min(service.backends.count, Balancer.maximumBackends),
-          policy: service.policy, timeouts: service.timeouts, attempts: max(1, service.attempts)))
+          policy: service.policy, timeouts: service.timeouts, attempts: max(1, service.attempts),
+          maximumConnections: max(0, service.maximumConnections),
+          budget: RetryBudget(percent: service.retryBudgetPercent)))
     }
     let compiled = arena.array(of: CompiledRoute.self, count: settings.routes.count)
     for (index, route) in settings.routes.enumerated() {
@@ -63,6 +65,9 @@ struct ServiceEntry: BitwiseCopyable {
   let policy: Balancer.Policy
   let timeouts: Settings.Timeouts
   let attempts: Int
+  /// 0 for no limit.
+  let maximumConnections: Int
+  var budget: RetryBudget
   var cursor = 0
 }
 
@@ -78,10 +83,18 @@ struct CompiledRoute: BitwiseCopyable {
   init(index: Int, service: UnsafeMutablePointer<ServiceEntry>, edits: Settings.FieldEdits, _ arena: Arena) {
     self.index = index
     self.service = service
-    setRequest = arena.bytes(Self.lines(edits.setRequest))
-    setResponse = arena.bytes(Self.lines(edits.setResponse))
-    dropRequest = NameList(edits.setRequest.map(\.name) + edits.removeRequest, arena)
-    dropResponse = NameList(edits.setResponse.map(\.name) + edits.removeResponse, arena)
+    let setsRequest = edits.setRequest.filter { !Self.framesContent($0.name) }
+    let setsResponse = edits.setResponse.filter { !Self.framesContent($0.name) }
+    setRequest = arena.bytes(Self.lines(setsRequest))
+    setResponse = arena.bytes(Self.lines(setsResponse))
+    dropRequest = NameList(
+      setsRequest.map(\.name) + edits.removeRequest.filter { !Self.framesContent($0) }, arena)
+    dropResponse = NameList(
+      setsResponse.map(\.name) + edits.removeResponse.filter { !Self.framesContent($0) }, arena)
+  }
+
+  private static func framesContent(_ name: String) -> Bool {
+    ["content-length", "transfer-encoding"].contains(name.lowercased())
   }
 
   private static func lines(_ fields: [Fields.Field]) -> [UInt8] {

@@ -15,6 +15,8 @@ struct UpstreamConnection: Slotted {
   var state = State.connecting
   var readable = false
   var sawEnd = false
+  /// The backend has closed, though what it sent before may still wait to be read.
+  var peerClosed = false
   /// A request has been answered on it before: it may have been closed meanwhile.
   var isReused = false
   /// Not read from because the client does not take what we have.

@@ -2,6 +2,7 @@ internal import Bytes
 internal import EventLoop
 internal import HTTP
 internal import OS
+internal import Synchronization
 internal import TLS
 internal import Telemetry
 
@@ -19,6 +20,7 @@ final class Worker {
   let index: Int
   let mailbox: Mailbox<Order>
   let shared: SharedState
+  let counters: CounterBlock
   let poller: Poller
   var wheel: TimerWheel
   var downstreams = Slab<Downstream>()
@@ -55,11 +57,13 @@ final class Worker {
   var acceptResumeAt: UInt64 = .max
 
   init(
-    index: Int, mailbox: Mailbox<Order>, shared: SharedState, snapshot: Snapshot, tickets: TicketKeys
+    index: Int, mailbox: Mailbox<Order>, shared: SharedState, counters: CounterBlock, snapshot: Snapshot,
+    tickets: TicketKeys
   ) throws(SystemError) {
     self.index = index
     self.mailbox = mailbox
     self.shared = shared
+    self.counters = counters
     self.snapshot = snapshot
     self.tickets = tickets
     poller = try Poller()
@@ -78,6 +82,8 @@ final class Worker {
     while !isStopped {
       turn()
     }
+    // Nobody is left to be served: backends must see the end at once.
+    for u in upstreams.live { closeUpstream(u) }
     accessLog?.flush()
   }
 
@@ -105,6 +111,10 @@ final class Worker {
     if let next = wheel.nextWakeMilliseconds(now: nowMilliseconds) { wait = next }
     if acceptPaused {
       wait = min(wait, acceptResumeAt > nowMilliseconds ? acceptResumeAt - nowMilliseconds : 0)
+    }
+    if isDraining {
+      let deadline = shared.drainDeadline.load(ordering: .relaxed)
+      wait = min(wait, deadline > nowMilliseconds ? deadline - nowMilliseconds : 0)
     }
     wait = min(wait, shared.tickMilliseconds)
     return wait == .max ? -1 : Int32(truncatingIfNeeded: min(wait, 60_000))
@@ -206,6 +216,8 @@ final class Worker {
 struct ListenerState {
   let fd: Int32
   let settings: Settings.Listener
+  /// The port that clients connect to, also where the settings say 0.
+  let port: UInt16
   var context: ServerContext?
   var isOpen = true
 }

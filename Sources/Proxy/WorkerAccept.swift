@@ -1,6 +1,7 @@
 internal import Synchronization
 internal import EventLoop
 internal import OS
+internal import Telemetry
 internal import TLS
 
 extension Worker {
@@ -40,6 +41,7 @@ extension Worker {
       d.pointee.isTrusted = snapshot.settings.trustedProxies.contains { $0.contains(address) }
     }
     shared.connections.wrappingAdd(1, ordering: .relaxed)
+    counters.add(.connectionsAccepted)
     if let context = listeners[index].context {
       guard let session = Session(server: context, pipe: pipe) else { return close(d) }
       d.pointee.session = session

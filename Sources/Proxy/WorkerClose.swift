@@ -1,6 +1,7 @@
 internal import Synchronization
 internal import EventLoop
 internal import HTTP
+internal import Telemetry
 internal import OS
 internal import TLS
 
@@ -19,6 +20,7 @@ extension Worker {
   func clientGone(_ d: UnsafeMutablePointer<Downstream>) {
     if let x = d.pointee.exchange {
       if x.pointee.status == 0 { x.pointee.status = 499 }
+      counters.add(.requestsAborted)
       endExchange(x, reusable: false)
     }
     close(d)
@@ -72,8 +74,8 @@ extension Worker {
       }
       if n <= 0 { return close(d) }
     }
-    // One that never stops sending has had its moment.
-    close(d)
+    // The time limit ends it for one that never stops sending.
+    putOff(d)
   }
 
   /// Frees everything that belongs to the connection.
@@ -89,12 +91,14 @@ extension Worker {
     wheel.remove(timer(d))
     downstreams.release(d)
     shared.connections.wrappingSubtract(1, ordering: .relaxed)
+    counters.add(.connectionsClosed)
     if acceptPaused { acceptResumeAt = nowMilliseconds }
   }
 
   func downstreamTimeout(_ d: UnsafeMutablePointer<Downstream>) {
     switch d.pointee.state {
     case .reading where d.pointee.end > d.pointee.start && d.pointee.output.isEmpty:
+      requestHead = RequestHead()
       answer(d, .requestTimeout, closing: true)
     case .reading where d.pointee.output.isEmpty: beginClose(d)
     case .exchange where d.pointee.output.isEmpty:
@@ -109,6 +113,7 @@ extension Worker {
   /// The timeout that fits what the connection is doing.
   func armForState(_ d: UnsafeMutablePointer<Downstream>) {
     let limits = snapshot.settings.limits
+    guard d.pointee.output.isEmpty else { return arm(d, limits.sendStallMilliseconds) }
     switch d.pointee.state {
     case .reading: arm(d, limits.keepAliveMilliseconds)
     case .exchange:

@@ -38,11 +38,21 @@ extension Worker {
       return false
     }
     armForState(d)
-    if let u = d.pointee.exchange?.pointee.upstream, u.pointee.readPaused {
+    if let x = d.pointee.exchange, let u = x.pointee.upstream, u.pointee.readPaused {
       u.pointee.readPaused = false
+      if let timeouts = x.pointee.service?.pointee.timeouts { arm(u, timeouts.idleMilliseconds) }
       pumpUpstream(u)
+    } else if d.pointee.state == .reading, hasMore(d) {
+      // Pipelined requests have waited for the room that there is now.
+      putOff(d)
     }
     return d.pointee.slot.isLive
+  }
+
+  /// Whether something has come that has not been looked at: there will be no event for it.
+  func hasMore(_ d: UnsafeMutablePointer<Downstream>) -> Bool {
+    d.pointee.readable || !d.pointee.parkedInput.isEmpty || d.pointee.end > d.pointee.start
+      || d.pointee.session?.hasPending == true
   }
 
   /// Reads and acts until there is nothing to read, or nothing more is wanted at present.
@@ -51,6 +61,8 @@ extension Worker {
     while d.pointee.slot.isLive {
       switch d.pointee.state {
       case .reading:
+        // One that does not take its answers gets no further ones.
+        guard d.pointee.output.isEmpty else { return }
         if d.pointee.end > d.pointee.start, handleRequest(d) { continue }
         guard d.pointee.slot.isLive, d.pointee.state == .reading else { continue }
       case .exchange:
@@ -96,7 +108,8 @@ extension Worker {
       result = decrypt(d, session, buffer, capacity)
     } else if d.pointee.readable {
       let n = Sys.recv(d.pointee.fd, buffer + before, capacity - before)
-      if n < capacity - before { d.pointee.readable = false }
+      // After the peer's close there is no further edge: read on to the end.
+      if n < capacity - before { d.pointee.readable = n > 0 && d.pointee.peerClosed }
       if n > 0 { d.pointee.end += n } else if n != Sys.wouldBlock { d.pointee.sawEnd = true }
     }
     if d.pointee.end > before { return .some }
@@ -122,7 +135,7 @@ extension Worker {
         // One receive for each turn keeps the latency of what is here already low.
         guard d.pointee.readable, d.pointee.end == before else { break }
         let n = Sys.recv(d.pointee.fd, pipe.receiveBuffer, RecordPipe.inputCapacity)
-        if n < RecordPipe.inputCapacity { d.pointee.readable = false }
+        if n < RecordPipe.inputCapacity { d.pointee.readable = n > 0 && d.pointee.peerClosed }
         guard n > 0 else {
           if n != Sys.wouldBlock { d.pointee.sawEnd = true }
           break
@@ -153,6 +166,7 @@ extension Worker {
     d.pointee.requestEnd = Downstream.headroom
     d.pointee.end = Downstream.headroom
     d.pointee.searched = 0
+    d.pointee.headTimed = false
   }
 
   func dropBuffer(_ d: UnsafeMutablePointer<Downstream>) {

@@ -1,5 +1,6 @@
 internal import EventLoop
 internal import HTTP
+internal import Telemetry
 internal import OS
 internal import TLS
 internal import Upstream
@@ -16,7 +17,7 @@ extension Worker {
     guard keeps, !isDraining else { return beginClose(d) }
     readNext(d)
     // Pipelined requests, and bytes whose edge has been used up, are taken now.
-    if d.pointee.end > d.pointee.start || d.pointee.readable || !d.pointee.parkedInput.isEmpty { pump(d) }
+    if hasMore(d) { pump(d) }
   }
 
   /// Makes the connection ready for the next request, keeping what has come of it.
@@ -24,6 +25,7 @@ extension Worker {
     d.pointee.state = .reading
     d.pointee.start = d.pointee.requestEnd
     d.pointee.searched = 0
+    d.pointee.headTimed = false
     if d.pointee.start >= d.pointee.end {
       dropBuffer(d)
     } else if let buffer = d.pointee.buffer {
@@ -33,7 +35,7 @@ extension Worker {
       d.pointee.start = Downstream.headroom
       d.pointee.end = Downstream.headroom + count
     }
-    arm(d, snapshot.settings.limits.keepAliveMilliseconds)
+    armForState(d)
   }
 
   /// The backend's stream has ended, properly or not.
@@ -59,10 +61,11 @@ extension Worker {
     let pool = u.pointee.pool
     let nothingCame = !x.pointee.headDone && (u.pointee.buffer == nil || u.pointee.end == Downstream.headroom)
     // A kept connection that ends before a byte of the response was most likely closed while idle.
-    let stale =
-      u.pointee.isReused && nothingCame && x.pointee.replayable
-      && (x.pointee.method.isIdempotent || !x.pointee.requestSent)
-    if stale, let pool {
+    let sentNothing = x.pointee.downstream.map { $0.pointee.sent == $0.pointee.start } ?? false
+    let mayRepeat =
+      nothingCame && !x.pointee.gotInterim && x.pointee.replayable
+      && (x.pointee.method.isIdempotent || sentNothing)
+    if mayRepeat, u.pointee.isReused, let pool {
       _ = pool.retain()
       x.pointee.upstream = nil
       u.pointee.exchange = nil
@@ -72,6 +75,12 @@ extension Worker {
       return
     }
     reportBroken(u, reason)
+    if mayRepeat {
+      x.pointee.upstream = nil
+      u.pointee.exchange = nil
+      closeUpstream(u)
+      if retryElsewhere(x) { return }
+    }
     if x.pointee.responseStarted { breakOff(x) } else { failExchange(x, .badGateway) }
   }
 
@@ -94,16 +103,21 @@ extension Worker {
   func failExchange(_ x: UnsafeMutablePointer<Exchange>, _ problem: LocalAnswer) {
     guard let d = x.pointee.downstream else { return }
     if x.pointee.responseStarted { return breakOff(x) }
+    if case .noBackend = problem { counters.add(.requestsWithoutBackend) }
     let complete = x.pointee.requestComplete
     let keeps = complete && x.pointee.keepsAlive && problem.keepsConnection
     x.pointee.status = problem.status
+    requestHead = RequestHead()
     requestHead.method = x.pointee.method
+    requestHead.minorVersion = x.pointee.minorVersion
     let service = x.pointee.service.map { snapshotName(x, $0.pointee.index) } ?? ""
     endExchange(x, reusable: false)
     d.pointee.state = .reading
     if keeps { d.pointee.start = d.pointee.requestEnd }
     answer(d, problem, closing: !keeps, detail: service, isLogged: true)
-    if keeps, d.pointee.slot.isLive, d.pointee.state == .reading { readNext(d) }
+    guard keeps, d.pointee.slot.isLive, d.pointee.state == .reading else { return }
+    readNext(d)
+    if hasMore(d) { putOff(d) }
   }
 
   private func snapshotName(_ x: UnsafeMutablePointer<Exchange>, _ index: Int) -> String {
@@ -119,6 +133,8 @@ extension Worker {
       x.pointee.upstream = nil
       if reusable, u.pointee.state == .active { keepIdle(u) } else { closeUpstream(u) }
     }
+    counters.add(.bytesReceived, x.pointee.bytesIn)
+    counters.add(.bytesSent, x.pointee.bytesOut)
     logAccess(x)
     x.pointee.counted?._withUnsafeGuaranteedRef { $0.end() }
     x.pointee.downstream?.pointee.exchange = nil

@@ -1,5 +1,6 @@
 internal import EventLoop
 internal import HTTP
+internal import Telemetry
 internal import OS
 internal import TLS
 internal import Upstream
@@ -9,12 +10,14 @@ extension Worker {
   /// Chooses a backend and sends the request to it, on a kept connection where there is one.
   func startUpstream(_ x: UnsafeMutablePointer<Exchange>) {
     guard let service = x.pointee.service else { return failExchange(x, .noBackend) }
+    let maximum = service.pointee.maximumConnections
+    if x.pointee.attempts == 0 { service.pointee.budget.recordRequest(nowMilliseconds: nowMilliseconds) }
     while x.pointee.attempts < service.pointee.attempts {
       let pools = service.pointee.pools
       let chosen = Balancer.pick(
         service.pointee.policy, count: service.pointee.count, cursor: &service.pointee.cursor,
         tried: x.pointee.tried,
-        isUsable: { pools[$0]._withUnsafeGuaranteedRef { $0.isUsable } },
+        isUsable: { pools[$0]._withUnsafeGuaranteedRef { $0.isUsable(maximum) } },
         load: { pools[$0]._withUnsafeGuaranteedRef { $0.status._withUnsafeGuaranteedRef { $0.inFlight } } },
         weight: { pools[$0]._withUnsafeGuaranteedRef { $0.weight } })
       guard let chosen else { break }
@@ -26,12 +29,26 @@ extension Worker {
         pool._withUnsafeGuaranteedRef { $0.remove(u) }
         u.pointee.state = .active
         u.pointee.isReused = true
+        counters.add(.upstreamConnectionsReused)
         attach(u, x)
         return forwardRequest(x, u)
       }
       if connect(x, pool) { return }
     }
     failExchange(x, .noBackend)
+  }
+
+  /// The same request once more on another backend. False when none may be tried.
+  func retryElsewhere(_ x: UnsafeMutablePointer<Exchange>) -> Bool {
+    guard let d = x.pointee.downstream, let service = x.pointee.service,
+      x.pointee.attempts < service.pointee.attempts, x.pointee.tried.nonzeroBitCount < service.pointee.count,
+      service.pointee.budget.tryRetry(nowMilliseconds: nowMilliseconds)
+    else { return false }
+    counters.add(.upstreamRetries)
+    d.pointee.sent = d.pointee.start
+    x.pointee.requestSent = false
+    startUpstream(x)
+    return true
   }
 
   /// The same request once more on a new connection to the same backend: a kept one had been closed meanwhile.
@@ -58,10 +75,14 @@ extension Worker {
 
   /// Begins a connection; false when the kernel refuses at once.
   private func connect(_ x: UnsafeMutablePointer<Exchange>, _ pool: Unmanaged<BackendPool>) -> Bool {
+    let maximum = x.pointee.service?.pointee.maximumConnections ?? 0
+    let status = pool._withUnsafeGuaranteedRef { $0.status }
+    guard status._withUnsafeGuaranteedRef({ $0.openConnection(maximum: maximum) }) else { return false }
     let family = pool._withUnsafeGuaranteedRef { $0.address.family }
     let fd = Sys.socket(family: family)
     guard fd >= 0 else {
       if Sys.isOutOfDescriptors(fd) { shared.report(.outOfDescriptors) }
+      status._withUnsafeGuaranteedRef { $0.closeConnection() }
       return false
     }
     let u = upstreams.acquire()
@@ -88,11 +109,7 @@ extension Worker {
     }
     guard let pool = u.pointee.pool, let x = u.pointee.exchange else { return closeUpstream(u) }
     let host = pool._withUnsafeGuaranteedRef { $0.settings.tlsHost }
-    guard let host else {
-      u.pointee.state = .active
-      if let timeouts = x.pointee.service?.pointee.timeouts { arm(u, timeouts.responseHeadMilliseconds) }
-      return forwardRequest(x, u)
-    }
+    guard let host else { return begin(u, x) }
     let context = pool._withUnsafeGuaranteedRef { $0.clientContext }
     guard let context, let session = Session(client: context, host: host, pipe: pipe) else {
       return connectFailed(u, "no TLS session")
@@ -104,6 +121,7 @@ extension Worker {
 
   func connectFailed(_ u: UnsafeMutablePointer<UpstreamConnection>, _ reason: String) {
     let x = u.pointee.exchange
+    counters.add(.upstreamConnectionsFailed)
     if let pool = u.pointee.pool {
       let key = pool._withUnsafeGuaranteedRef { $0.settings.key }
       shared.report(.backendFailed(backend: key, reason: reason))
@@ -115,24 +133,44 @@ extension Worker {
     startUpstream(x)
   }
 
+  /// The connection is there: the request goes out, and what has waited behind a full buffer is read.
+  func begin(_ u: UnsafeMutablePointer<UpstreamConnection>, _ x: UnsafeMutablePointer<Exchange>) {
+    u.pointee.state = .active
+    counters.add(.upstreamConnectionsOpened)
+    if let timeouts = x.pointee.service?.pointee.timeouts { arm(u, timeouts.responseHeadMilliseconds) }
+    forwardRequest(x, u)
+    guard x.pointee.slot.isLive, !x.pointee.requestComplete, let d = x.pointee.downstream, hasMore(d) else {
+      return
+    }
+    putOff(d)
+  }
+
   /// Sends what the buffer holds of the request.
   func forwardRequest(_ x: UnsafeMutablePointer<Exchange>, _ u: UnsafeMutablePointer<UpstreamConnection>) {
     guard let d = x.pointee.downstream, let buffer = d.pointee.buffer, !x.pointee.requestSent else { return }
     while d.pointee.sent < d.pointee.requestEnd {
       let n = sendUpstream(u, buffer + d.pointee.sent, d.pointee.requestEnd - d.pointee.sent)
-      if n == Sys.wouldBlock { return disarm(d) }
+      if n == Sys.wouldBlock {
+        // Now it is the backend that keeps the client waiting.
+        if d.pointee.output.isEmpty { disarm(d) }
+        if !x.pointee.headDone, let timeouts = x.pointee.service?.pointee.timeouts {
+          arm(u, timeouts.idleMilliseconds)
+        }
+        return
+      }
       guard n > 0 else { return upstreamBroke(u, "the backend closed the connection") }
       d.pointee.sent += n
     }
     guard x.pointee.requestComplete else {
       if x.pointee.headDone || d.pointee.end >= Downstream.headroom + Downstream.bodyRoom { makeRoom(d, x) }
+      // The time for the response's head begins when the client has sent all.
+      if !x.pointee.headDone { disarm(u) }
       return
     }
     x.pointee.requestSent = true
     if !x.pointee.headDone, let timeouts = x.pointee.service?.pointee.timeouts {
       arm(u, timeouts.responseHeadMilliseconds)
     }
-    if x.pointee.headDone, x.pointee.responseFraming == .none { return }
   }
 
   /// Sends bytes to a backend, encrypted if need be: how many were taken, or a negative error.
@@ -169,5 +207,9 @@ extension Worker {
 
 extension BackendPool {
   /// Whether requests may be sent to it.
-  var isUsable: Bool { hasAddress && status._withUnsafeGuaranteedRef { $0.health } != .unhealthy }
+  func isUsable(_ maximumConnections: Int) -> Bool {
+    guard hasAddress, status._withUnsafeGuaranteedRef({ $0.health }) != .unhealthy else { return false }
+    return maximumConnections == 0 || firstIdle != nil
+      || status._withUnsafeGuaranteedRef { $0.connections < maximumConnections }
+  }
 }

@@ -1,5 +1,6 @@
 internal import EventLoop
 internal import OS
+internal import Telemetry
 internal import TLS
 
 extension Worker {
@@ -48,12 +49,14 @@ extension Worker {
       }
       switch step {
       case .complete:
+        counters.add(session.wasResumed ? .handshakesResumed : .handshakesFull)
         d.pointee.state = .reading
         arm(d, snapshot.settings.limits.keepAliveMilliseconds)
         return pump(d)
       case .wantRead where d.pointee.readable || !d.pointee.parkedInput.isEmpty: continue
       case .wantRead, .wantWrite: return
       case .closed, .failed:
+        counters.add(.handshakesFailed)
         let reason = Failure.take(session)
         shared.report(.handshakeFailed(peer: text(d.pointee.peer), reason: reason))
         return close(d)

@@ -49,7 +49,8 @@ extension Worker {
         }
         let fresh = sockets.first { $0.listener.address.description == listener.address.description }
         guard let fd = known?.fd ?? fresh?.fd else { continue }
-        states.append(ListenerState(fd: fd, settings: listener, context: context))
+        let port = (try? ListeningSocket.address(of: fd))?.port ?? listener.address.port
+        states.append(ListenerState(fd: fd, settings: listener, port: port, context: context))
       }
       change(to: next, states)
       return nil

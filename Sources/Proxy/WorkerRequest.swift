@@ -1,5 +1,6 @@
 internal import EventLoop
 internal import HTTP
+internal import Telemetry
 internal import OS
 internal import Upstream
 
@@ -15,12 +16,15 @@ extension Worker {
     let limit = snapshot.settings.limits.headBytes
     switch HeadEnd.find(base, count: count, from: d.pointee.searched) {
     case .bareLineFeed:
+      requestHead = RequestHead()
       refuse(d, .bareLineFeed)
       return true
     case .incomplete(let resume):
-      if d.pointee.searched == 0 { arm(d, snapshot.settings.limits.headMilliseconds) }
+      if !d.pointee.headTimed { arm(d, snapshot.settings.limits.headMilliseconds) }
+      d.pointee.headTimed = true
       d.pointee.searched = resume
       guard count < limit else {
+        requestHead = RequestHead()
         refuse(d, resume == 0 ? .targetTooLong : .headTooLarge)
         return true
       }
@@ -29,22 +33,26 @@ extension Worker {
     case .found(let length):
       d.pointee.searched = 0
       guard length <= limit else {
+        requestHead = RequestHead()
         refuse(d, .headTooLarge)
         return true
       }
       let error = RequestHead.parse(base, count: length, fields: &fields, into: &requestHead)
+      counters.add(.requests)
       if let error { refuse(d, error) } else { route(d, base) }
       return true
     }
   }
 
-  /// One empty line before a request is overlooked (RFC 9112 §2.2).
+  /// Empty lines before a request are overlooked (RFC 9112 §2.2).
   private func skipEmptyLine(_ d: UnsafeMutablePointer<Downstream>, _ buffer: UnsafeMutablePointer<UInt8>) {
-    let start = d.pointee.start
-    guard d.pointee.searched == 0, d.pointee.end - start >= 2, buffer[start] == 0x0D,
-      buffer[start + 1] == 0x0A
-    else { return }
-    d.pointee.start += 2
+    guard d.pointee.searched == 0 else { return }
+    while d.pointee.end - d.pointee.start >= 2, buffer[d.pointee.start] == 0x0D,
+      buffer[d.pointee.start + 1] == 0x0A
+    { d.pointee.start += 2 }
+    guard d.pointee.start == d.pointee.end else { return }
+    d.pointee.start = Downstream.headroom
+    d.pointee.end = Downstream.headroom
   }
 
   /// Moves a head that began far back in the buffer to its front, so that it has all the room.
@@ -62,15 +70,19 @@ extension Worker {
     if listener.profile == nil, answerChallenge(d, base) { return }
     if let port = listener.redirectPort { return redirect(d, base, port) }
     let pathLength = pathOnlyLength(base)
-    let path = requestHead.targetLength == 0 ? Self.slash.utf8Start : base + requestHead.targetStart
+    // An absolute URL without a path, and `*`, belong to the root.
+    let hasPath = pathLength > 0 && base[requestHead.targetStart] == 0x2F
     let index = snapshot.routes.find(
-      host: base + requestHead.hostStart, requestHead.hostLength, path: path, max(1, pathLength))
+      host: base + requestHead.hostStart, requestHead.hostLength,
+      path: hasPath ? base + requestHead.targetStart : Self.slash.utf8Start, hasPath ? pathLength : 1)
     guard index >= 0 else { return answer(d, .noRoute, closing: false) }
     let x = begin(d, base, snapshot.compiledRoutes + index)
-    guard placeHead(d, x, base) else { return failExchange(x, .headTooLarge) }
+    if let problem = placeHead(d, x, base) { return failExchange(x, problem) }
     d.pointee.state = .exchange
     startUpstream(x)
-    if d.pointee.slot.isLive, d.pointee.state == .exchange { armForState(d) }
+    guard d.pointee.slot.isLive, d.pointee.state == .exchange else { return }
+    // One that has closed behind its request does not wait for the answer.
+    if d.pointee.peerClosed { clientGone(d) } else { armForState(d) }
   }
 
   private static let slash: StaticString = "/"
@@ -116,19 +128,19 @@ extension Worker {
     return false
   }
 
-  /// Puts the rewritten head right before the content, so that both leave in one write.
+  /// Puts the rewritten head right before the content, so that both leave in one write; or tells why not.
   private func placeHead(
     _ d: UnsafeMutablePointer<Downstream>, _ x: UnsafeMutablePointer<Exchange>, _ base: UnsafePointer<UInt8>
-  ) -> Bool {
-    guard let buffer = d.pointee.buffer else { return false }
+  ) -> LocalAnswer? {
+    guard let buffer = d.pointee.buffer else { return .badRequest }
     var writer = HeadWriter(scratch, capacity: Self.scratchSize)
     writeRequestHead(&writer, d, x, base)
     var bodyStart = d.pointee.start + requestHead.length
-    guard !writer.overflowed else { return false }
+    guard !writer.overflowed else { return .headTooLarge }
     if writer.count > bodyStart {
       // Fields that the configuration adds need more than the headroom: move the content up.
       let shift = writer.count - bodyStart
-      guard d.pointee.end + shift <= Downstream.headroom + Downstream.bodyRoom else { return false }
+      guard d.pointee.end + shift <= Downstream.headroom + Downstream.bodyRoom else { return .headTooLarge }
       (buffer + bodyStart + shift).update(from: buffer + bodyStart, count: d.pointee.end - bodyStart)
       bodyStart += shift
       d.pointee.end += shift
@@ -137,7 +149,7 @@ extension Worker {
     (buffer + d.pointee.start).update(from: writer.start, count: writer.count)
     d.pointee.sent = d.pointee.start
     d.pointee.requestEnd = bodyStart
-    return acceptContent(d, x)
+    return acceptContent(d, x) ? nil : .badRequest
   }
 
   /// Takes the bytes behind `requestEnd` as content, as far as the request goes. False when they are malformed.
@@ -173,7 +185,7 @@ extension Worker {
       shared.report(.requestRefused(peer: text(d.pointee.peer), reason: "malformed chunked content"))
       return failExchange(x, .badRequest)
     }
-    if x.pointee.requestComplete { disarm(d) } else { arm(d, snapshot.settings.limits.bodyIdleMilliseconds) }
+    armForState(d)
     if let u = x.pointee.upstream, u.pointee.state == .active { forwardRequest(x, u) }
   }
 

@@ -1,6 +1,7 @@
 internal import Bytes
 internal import EventLoop
 internal import HTTP
+internal import Telemetry
 internal import OS
 internal import TLS
 internal import Upstream
@@ -71,6 +72,8 @@ extension Worker {
           return false
         }
         if responseHead.isInterim {
+          x.pointee.gotInterim = true
+          counters.add(.responses1xx)
           guard passInterim(x, d, base) else { return false }
           start += length
           continue
@@ -118,12 +121,13 @@ extension Worker {
     _ d: UnsafeMutablePointer<Downstream>, _ buffer: UnsafeMutablePointer<UInt8>, _ start: Int
   ) -> Bool {
     let base = UnsafePointer(buffer + start)
-    if responseHead.status == 101, !x.pointee.wantsUpgrade {
+    if responseHead.status == 101, !x.pointee.wantsUpgrade || !x.pointee.requestSent {
       badGateway(u, x, .malformedStatusLine)
       return false
     }
     x.pointee.headDone = true
     x.pointee.status = responseHead.status
+    counters.add(.responses(status: responseHead.status))
     x.pointee.upstreamKeepsAlive = responseHead.keepsAlive
     x.pointee.responseFraming = responseHead.framing
     if case .length(let length) = responseHead.framing { x.pointee.responseLeft = length }

@@ -1,5 +1,6 @@
 internal import EventLoop
 internal import HTTP
+internal import Telemetry
 internal import OS
 internal import TLS
 
@@ -18,6 +19,7 @@ extension Worker {
       return false
     }
     d.pointee.state = .tunnel
+    counters.add(.upgrades)
     disarm(d)
     // What the client has sent behind its request already belongs to the new protocol.
     d.pointee.sent = d.pointee.requestEnd
@@ -44,7 +46,7 @@ extension Worker {
     d.pointee.requestEnd = 0
     touch(u)
     if d.pointee.sawEnd { return closeUpstreamWrite(u) }
-    if d.pointee.readable || !d.pointee.parkedInput.isEmpty { putOff(d) }
+    if hasMore(d) { putOff(d) }
   }
 
   /// Backend to client. True when reading may go on.

@@ -1,6 +1,7 @@
 internal import Bytes
 internal import EventLoop
 internal import HTTP
+internal import Telemetry
 internal import OS
 internal import TLS
 internal import Upstream
@@ -8,6 +9,7 @@ internal import Upstream
 // The backend's side of a connection: events, handshake, reading, closing.
 extension Worker {
   func upstreamEvent(_ u: UnsafeMutablePointer<UpstreamConnection>, _ readiness: Readiness) {
+    if !readiness.isDisjoint(with: [.peerClosed, .hangup, .error]) { u.pointee.peerClosed = true }
     if !readiness.isDisjoint(with: [.readable, .peerClosed, .hangup, .error]) { u.pointee.readable = true }
     switch u.pointee.state {
     case .connecting:
@@ -59,10 +61,8 @@ extension Worker {
       guard flushUpstreamPipe(u) else { return connectFailed(u, "closed during the TLS handshake") }
       switch step {
       case .complete:
-        u.pointee.state = .active
         guard let x = u.pointee.exchange else { return closeUpstream(u) }
-        if let timeouts = x.pointee.service?.pointee.timeouts { arm(u, timeouts.responseHeadMilliseconds) }
-        return forwardRequest(x, u)
+        return begin(u, x)
       case .wantRead where u.pointee.readable: continue
       case .wantRead, .wantWrite: return
       case .closed, .failed: return connectFailed(u, "TLS: " + Failure.take(session))
@@ -77,7 +77,8 @@ extension Worker {
     guard let session = u.pointee.session else {
       guard u.pointee.readable else { return u.pointee.sawEnd ? 0 : Sys.wouldBlock }
       let n = Sys.recv(u.pointee.fd, buffer, capacity)
-      if n < capacity { u.pointee.readable = false }
+      // After the peer's close there is no further edge: read on to the end.
+      if n < capacity { u.pointee.readable = n > 0 && u.pointee.peerClosed }
       if n == 0 { u.pointee.sawEnd = true }
       return n
     }
@@ -100,7 +101,7 @@ extension Worker {
       if pipe.unreadInput.isEmpty, !session.hasPending {
         guard u.pointee.readable, total == 0 else { break }
         let n = Sys.recv(u.pointee.fd, pipe.receiveBuffer, RecordPipe.inputCapacity)
-        if n < RecordPipe.inputCapacity { u.pointee.readable = false }
+        if n < RecordPipe.inputCapacity { u.pointee.readable = n > 0 && u.pointee.peerClosed }
         // Without a close notification the stream has been cut off (RFC 8446 §6.1).
         if n == 0 { return -1 }
         guard n > 0 else { return n }
@@ -124,7 +125,11 @@ extension Worker {
   func keepIdle(_ u: UnsafeMutablePointer<UpstreamConnection>) {
     guard let pool = u.pointee.pool else { return closeUpstream(u) }
     let room = pool._withUnsafeGuaranteedRef { $0.idleCount < BackendPool.maximumIdle && !$0.isRetired }
-    guard room, !isDraining, !u.pointee.sawEnd else { return closeUpstream(u) }
+    // Bytes behind the response, or a close that has come with it, would be taken for the next answer.
+    let isClean =
+      !u.pointee.sawEnd && !u.pointee.peerClosed && !u.pointee.readable && u.pointee.parkedInput.isEmpty
+      && u.pointee.session?.hasPending != true
+    guard room, !isDraining, isClean else { return closeUpstream(u) }
     u.pointee.state = .idle
     u.pointee.exchange = nil
     if let buffer = u.pointee.buffer {
@@ -160,7 +165,10 @@ extension Worker {
       buffers.release(buffer)
       u.pointee.buffer = nil
     }
-    u.pointee.pool?.release()
+    if let pool = u.pointee.pool {
+      pool._withUnsafeGuaranteedRef { $0.status._withUnsafeGuaranteedRef { $0.closeConnection() } }
+      pool.release()
+    }
     u.pointee.pool = nil
     wheel.remove(timer(u))
     upstreams.release(u)
@@ -172,6 +180,7 @@ extension Worker {
     case .connecting, .handshaking: connectFailed(u, "connect timed out")
     case .active:
       guard let x = u.pointee.exchange else { return closeUpstream(u) }
+      counters.add(.upstreamTimeouts)
       reportBroken(
         u, x.pointee.headDone ? "no byte within the time limit" : "no response within the time limit")
       if x.pointee.responseStarted { return breakOff(x) }

@@ -18,6 +18,7 @@ public final class BackendStatus: Sendable {
   public let name: String
   private let healthValue = Atomic<Health>(.unknown)
   private let inFlightValue = Atomic<Int>(0)
+  private let connectionsValue = Atomic<Int>(0)
 
   /// A backend that nothing is known of.
   public init(name: String) { self.name = name }
@@ -40,4 +41,18 @@ public final class BackendStatus: Sendable {
 
   /// Counts one exchange less.
   public func end() { inFlightValue.wrappingSubtract(1, ordering: .relaxed) }
+
+  /// Connections of all workers, idle ones included.
+  public var connections: Int { connectionsValue.load(ordering: .relaxed) }
+
+  /// Counts one connection more unless there are `maximum` already; 0 for no limit.
+  public func openConnection(maximum: Int) -> Bool {
+    let before = connectionsValue.wrappingAdd(1, ordering: .relaxed).oldValue
+    guard maximum > 0, before >= maximum else { return true }
+    closeConnection()
+    return false
+  }
+
+  /// Counts one connection less.
+  public func closeConnection() { connectionsValue.wrappingSubtract(1, ordering: .relaxed) }
 }

@@ -2,7 +2,7 @@
 /// load of backends that are failing because of their load. Pure: it is given the time.
 ///
 /// A budget belongs to one service and one worker. Time is in milliseconds of the monotonic clock.
-public struct RetryBudget: Sendable {
+public struct RetryBudget: Sendable, BitwiseCopyable {
   /// What counts as recent, in seconds.
   public static let windowSeconds = 10
   /// Retries that are always allowed in one second, so that a quiet service may retry at all.

@@ -150,7 +150,8 @@ struct ProxySettings {
     return .init(
       name: service.name, backends: members,
       policy: Balancer.Policy(rawValue: service.policy.rawValue) ?? .leastRequest, timeouts: timeouts,
-      attempts: service.retries.attempts + 1)
+      attempts: service.retries.attempts + 1, retryBudgetPercent: service.retries.budgetPercent,
+      maximumConnections: service.maxConnections ?? 0)
   }
 
   static func trust(_ service: ConfiguredService) throws(SetupError) -> ClientContext.Trust {

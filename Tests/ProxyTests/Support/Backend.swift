@@ -1,0 +1,125 @@
+import CLinux
+import OS
+import Synchronization
+import TLS
+import TestSupport
+
+/// A server that plays a script on each connection and writes down byte for byte what reached it.
+///
+/// The n-th connection gets the n-th script, further ones the last. A script that returns without closing leaves
+/// the connection open and reading until the peer closes.
+final class Backend: Sendable {
+  typealias Script = @Sendable (Wire) -> Void
+
+  let address: SocketAddress
+  private let listener: Int32
+  private let stop: Event
+  private let state = Mutex<(wires: [Wire], threads: [Thread])>(([], []))
+  private let acceptor = Mutex<Thread?>(nil)
+
+  init(host: String = "127.0.0.1", tls: Credential? = nil, _ scripts: Script...) throws {
+    guard let any = SocketAddress(host: host, port: 0) else { throw SystemError(call: "bind", code: EINVAL) }
+    let socket = try ListeningSocket.open(any, sharesPort: false)
+    address = try ListeningSocket.address(of: socket.number)
+    listener = socket.release()
+    stop = try Event()
+    let context = try tls.map { try SecureServer($0) }
+    let thread = try Thread.start("backend") { [self] in
+      var stopping = false
+      while true {
+        if !stopping { stopping = stop.waitBeside(listener) }
+        var peer = SocketAddress()
+        let fd = Sys.accept(listener, &peer)
+        if fd >= 0 {
+          play(Wire(fd: Int32(fd)), context, scripts)
+        } else if stopping {
+          return
+        }
+      }
+    }
+    acceptor.withLock { $0 = thread }
+  }
+
+  /// Connections so far.
+  var connections: Int { state.withLock { $0.wires.count } }
+
+  /// Accepts nothing more, waits until every connection has ended, and tells what came on each.
+  func finish() -> [String] {
+    stop.signal()
+    acceptor.withLock { $0.take() }?.join()
+    Sys.close(listener)
+    let threads = state.withLock { state in
+      defer { state.threads = [] }
+      return state.threads
+    }
+    for thread in threads { thread.join() }
+    return state.withLock { state in
+      state.wires.map { String(String.UnicodeScalarView($0.received.map { Unicode.Scalar($0) })) }
+    }
+  }
+
+  private func play(_ wire: Wire, _ context: SecureServer?, _ scripts: [Script]) {
+    let script = state.withLock { state in
+      state.wires.append(wire)
+      return scripts[min(state.wires.count, scripts.count) - 1]
+    }
+    let thread = try? Thread.start("script") {
+      if let context, !context.accept(wire) { return wire.close() }
+      script(wire)
+      _ = wire.readToEnd()
+      wire.close()
+    }
+    if let thread { state.withLock { $0.threads.append(thread) } }
+  }
+}
+
+/// A server's TLS context, made once and used by every connection's thread.
+private final class SecureServer: Sendable {
+  private let context: ServerContext
+
+  init(_ credential: Credential) throws {
+    context = try ServerContext(
+      credentials: [credential], profile: .modern, tickets: TicketKeys { Array(repeating: 7, count: $0) })
+  }
+
+  func accept(_ wire: Wire) -> Bool { wire.secure { Session(server: context, pipe: $0) } }
+}
+
+/// Something that happens in one thread and is waited for in another.
+final class Event: Sendable {
+  private let descriptor: Int32
+
+  init() throws {
+    descriptor = eventfd(0, Int32(EFD_CLOEXEC | EFD_SEMAPHORE))
+    guard descriptor >= 0 else { throw SystemError(call: "eventfd", code: certd_errno()) }
+  }
+
+  deinit { Sys.close(descriptor) }
+
+  func signal() {
+    var one: UInt64 = 1
+    _ = Sys.write(descriptor, &one, 8)
+  }
+
+  /// Waits for one signal; false when none came within the test's patience.
+  @discardableResult
+  func wait() -> Bool {
+    var set = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+    guard poll(&set, 1, Wire.patienceMilliseconds) > 0 else { return false }
+    var count: UInt64 = 0
+    _ = Sys.read(descriptor, &count, 8)
+    return true
+  }
+
+  /// Waits for a signal or for something to read elsewhere; true for the signal.
+  func waitBeside(_ other: Int32) -> Bool {
+    var sets = (
+      pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0),
+      pollfd(fd: other, events: Int16(POLLIN), revents: 0)
+    )
+    withUnsafeMutablePointer(to: &sets) {
+      $0.withMemoryRebound(to: pollfd.self, capacity: 2) { _ = poll($0, 2, -1) }
+    }
+    return sets.0.revents != 0
+  }
+}
