@@ -82,7 +82,8 @@ let package = Package(
     .target(
       name: "EndToEnd",
       dependencies: ["Bytes", "OS", "CLinux", "HTTP", "PKI", "TLS", "HTTPClient", "Scratch"],
-      path: "Tests/Support/EndToEnd", exclude: ["fault_proxy.py"], swiftSettings: rules),
+      path: "Tests/Support/EndToEnd", exclude: ["fault_proxy.py", "gated_model_server.py"],
+      swiftSettings: rules),
 
     tests("OS", "OS", "CLinux", "Scratch"),
     tests("Bytes", "Bytes", "TestSupport"),

@@ -3,7 +3,7 @@ import PKI
 import Testing
 
 /// What `certd run` obtains by itself from a real CA, and how it recovers.
-@Suite struct DaemonIssuanceTests {
+@Suite(.fewAtATime) struct DaemonIssuanceTests {
   @Test("the daemon obtains every certificate but the one that cannot be had, and runs their hooks")
   func several() async throws {
     let place = try Place()
@@ -97,6 +97,28 @@ import Testing
       #expect(try await second.leaf("a.example.com").identifiers == [.dns("a.example.com")])
       #expect(try await second.stop() == .exited(0))
     }
+  }
+
+  @Test("a daemon killed before the CA looked for its answer orders anew at its next start")
+  func killedBeforeValidation() async throws {
+    let place = try Place()
+    var options = Pebble.Options()
+    options.validationDelaySeconds = 2
+    let pebble = try await Pebble(place, options)
+    let certd = try Certd(place)
+    let flags =
+      ["--domain", "a.example.com", "--backend", "127.0.0.1:1", "--https-address", "127.0.0.1:0"]
+      + ["--store", place("store")] + pebble.flags
+    let first = try await certd.run(flags)
+    try await eventually("a challenge is to be validated: \(pebble.log)") {
+      pebble.log.contains("POST /chalZ/")
+    }
+    first.child.signal(9)
+    _ = try await first.child.end()
+    try await eventually("the validation has failed: \(pebble.log)") { pebble.log.contains("set INVALID") }
+    let second = try await certd.run(flags)
+    try await second.logged("certificate proven")
+    #expect(try await second.leaf("a.example.com").identifiers == [.dns("a.example.com")])
   }
 
   @Test("a CA that has lost the account, and one that is told another contact, go on issuing")

@@ -11,7 +11,7 @@ import TLS
 import Testing
 
 /// Every request of an issuance broken in every way, between the real engine and a real CA.
-@Suite struct FaultSweepTests {
+@Suite(.fewAtATime) struct FaultSweepTests {
   static let kinds = [
     "500", "502", "503", "429", "dropped-before", "dropped-after", "reset-before", "reset-after", "bad-nonce",
     "truncated", "garbage", "wrong-nonce", "missing-nonce",

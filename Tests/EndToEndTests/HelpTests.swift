@@ -2,7 +2,7 @@ import EndToEnd
 import Testing
 
 /// What a user who knows nothing is told.
-@Suite struct HelpTests {
+@Suite(.fewAtATime) struct HelpTests {
   @Test(
     "every command's help shows an example",
     arguments: [

@@ -3,7 +3,7 @@ import PKI
 import Testing
 
 /// `certd issue` and what looks at its results, with nothing else running: it binds the HTTP-01 port itself.
-@Suite struct IssueTests {
+@Suite(.fewAtATime) struct IssueTests {
   @Test("issue obtains a certificate with each type of key, for several names, and for an address")
   func keyTypes() async throws {
     let place = try Place()

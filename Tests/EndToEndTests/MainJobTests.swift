@@ -3,13 +3,13 @@ import PKI
 import Testing
 
 /// The main job as a user runs it: a certificate by ACME, TLS before a model server, renewed under a live stream.
-@Suite struct MainJobTests {
+@Suite(.fewAtATime) struct MainJobTests {
   static let host = "llm.example.com"
   static let prompt = "a prompt that nobody else may read"
 
   /// What must hold whether the daemon was told by a file or by flags.
   private func mainJob(
-    _ place: Place, _ pebble: Pebble, _ daemon: Certd.Daemon, renew: [String]
+    _ place: Place, _ pebble: Pebble, _ model: ModelServer, _ daemon: Certd.Daemon, renew: [String]
   ) async throws {
     let certd = try Certd(place)
     try await daemon.logged("certificate proven")
@@ -19,8 +19,8 @@ import Testing
       place, host: Self.host, port: try daemon.httpsPort(), root: pebble.issuingRootPath)
     #expect(try await curl("/v1/models").output.contains("demo"))
 
-    let stream = try await curl.stream(tokens: 60, delay: 0.1, prompt: Self.prompt)
-    // Token by token: some have come and the rest has not even been made.
+    let stream = try await curl.stream(tokens: 60, delay: 0.01, prompt: Self.prompt)
+    // Token by token: some have come, and the rest cannot have been made.
     try await eventually("two events: \(stream.errors)") { stream.output.events >= 2 }
     #expect(!stream.output.isWholeStream)
 
@@ -29,7 +29,8 @@ import Testing
     try await eventually("the new leaf is served") {
       try await daemon.leaf(Self.host).serialHex != first.serialHex
     }
-    #expect(stream.ending == nil && !stream.output.isWholeStream, "the renewal came after the stream's end")
+    #expect(stream.ending == nil && !stream.output.isWholeStream, "\(stream.errors)")
+    try model.openGate()
     #expect(try await stream.end() == .exited(0), "\(stream.errors)")
     #expect(stream.output.isWholeStream && stream.output.events == 61)
     try await daemon.logged("certificate proven", times: 2)
@@ -62,7 +63,7 @@ import Testing
         chat: {kind: vllm, backends: ["\(model.url)"]}
       """)
     let daemon = try await Certd(place).run(["--config", file])
-    try await mainJob(place, pebble, daemon, renew: ["--config", file])
+    try await mainJob(place, pebble, model, daemon, renew: ["--config", file])
   }
 
   @Test("the same without any file, by flags")
@@ -74,7 +75,7 @@ import Testing
       ["--domain", Self.host, "--backend", model.url, "--https-address", "127.0.0.1:0"]
       + ["--store", place("store")] + pebble.flags
     let daemon = try await Certd(place).run(flags)
-    try await mainJob(place, pebble, daemon, renew: flags)
+    try await mainJob(place, pebble, model, daemon, renew: flags)
   }
 
   @Test("a second start with a valid certificate serves it without asking the CA")
@@ -129,8 +130,6 @@ import Testing
     let daemon = try await Certd(place).run(["--config", file])
     #expect(try await daemon.leaf("held.example.com").identifiers == [.dns("held.example.com")])
     try await daemon.logged("certificates")
-    let refused = try await Certd(place)("renew", "--no-delay", with: ["--config", file, "--dry-run"])
-    #expect(refused.ending == .exited(0))
 
     let pebble = try await Pebble(place, options)
     let renewal = try await Certd(place)("renew", "--force", "--no-delay", "--config", file)

@@ -3,7 +3,7 @@ import PKI
 import Testing
 
 /// `certd renew`, as cron runs it.
-@Suite struct RenewTests {
+@Suite(.fewAtATime) struct RenewTests {
   /// A configuration with certificates of these names, and nothing that listens.
   private func configuration(
     _ place: Place, _ pebble: Pebble, _ names: [String], hooks: [String] = []

@@ -28,6 +28,8 @@ public final class Pebble: Sendable {
     public var noncesRefusedPercent: Int?
     /// How many of a hundred valid authorizations are used again; nil for its own default.
     public var authorizationsReusedPercent: Int?
+    /// The most that it waits before it looks for an HTTP-01 answer, in seconds.
+    public var validationDelaySeconds = 0
     /// The port of its API; nil for a free one.
     public var port: UInt16?
     /// Whether `http01Port` is served by the DNS server's own responder, to be filled by `answer`.
@@ -107,6 +109,9 @@ public final class Pebble: Sendable {
         "tlsPort": 1, "ocspResponderURL": "", "externalAccountBindingRequired": false}}
       """)
     var environment = ["PEBBLE_VA_NOSLEEP": "1"]
+    if options.validationDelaySeconds > 0 {
+      environment = ["PEBBLE_VA_SLEEPTIME": "\(options.validationDelaySeconds)"]
+    }
     if let percent = options.noncesRefusedPercent { environment["PEBBLE_WFE_NONCEREJECT"] = "\(percent)" }
     if let percent = options.authorizationsReusedPercent { environment["PEBBLE_AUTHZREUSE"] = "\(percent)" }
     let ca = try await place.start(
