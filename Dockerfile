@@ -22,6 +22,7 @@ VOLUME /var/lib/certd
 EXPOSE 8080 8443
 # Whatever the listener answers, it answers: a redirect, a 404 or a model's reply all mean that certd serves.
 HEALTHCHECK --interval=30s --timeout=5s --start-period=10s \
-    CMD curl -sk -o /dev/null https://127.0.0.1:8443/ || curl -s -o /dev/null http://127.0.0.1:8080/ || exit 1
+    CMD for url in https://127.0.0.1:8443/ https://127.0.0.1/ http://127.0.0.1:8080/ http://127.0.0.1/; \
+        do curl -sk -o /dev/null "$url" && exit 0; done; exit 1
 ENTRYPOINT ["certd"]
 CMD ["run", "--config", "/etc/certd/certd.yaml"]

@@ -10,6 +10,8 @@ struct FailureHistory: Equatable {
   private(set) var lastAt: UnixTime?
   /// Whether the last one was a failed validation.
   private(set) var lastWasValidation = false
+  /// What it failed by.
+  private(set) var lastDetail: String?
   /// What the CA asked for with the last one.
   private(set) var retryAfter: UnixTime?
 
@@ -45,6 +47,7 @@ struct FailureHistory: Equatable {
         open = nil
         count(entry.at)
         lastWasValidation = entry.failure == .validation
+        lastDetail = entry.detail
         retryAfter = entry.retryAfter.map { min($0, entry.at + Policy.longestRetryAfterSeconds) }
       }
     }
@@ -57,6 +60,13 @@ struct FailureHistory: Equatable {
     failures += 1
     lastAt = at
     lastWasValidation = false
+    lastDetail = nil
+  }
+
+  /// How often it failed and why it did so last, for people.
+  var description: String {
+    let count = failures == 1 ? "1 failed attempt" : "\(failures) failed attempts"
+    return lastDetail.map { "\(count), the last: \($0)" } ?? count
   }
 
   /// The first moment at which our own policy allows another attempt; nil when nothing failed.

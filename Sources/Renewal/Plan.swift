@@ -148,7 +148,7 @@ public struct Plan: Sendable, Equatable {
       return .wait(until: until, why: "the CA asked to wait")
     }
     if !isForced, let until = history.waitUntil(held, now: now), until > now {
-      return .wait(until: until, why: "\(history.failures) failed attempts")
+      return .wait(until: until, why: history.description)
     }
     let rule = LimitRule(
       policy.limits[wanted.issuer] ?? IssuerLimits(), issuer: wanted.issuer, situation.ledger, now: now)

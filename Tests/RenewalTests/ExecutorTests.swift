@@ -47,7 +47,8 @@ import Testing
     #expect(first.nextWakeAt == now + 60)
     bench.issuer.behave("example.com", .good)
     let second = await bench.run([managed()])
-    #expect(second.outcome("example.com") == .waiting(until: now + 60, why: "1 failed attempts"))
+    let why = "1 failed attempt, the last: \(IssuerError(.other, "no answer"))"
+    #expect(second.outcome("example.com") == .waiting(until: now + 60, why: why))
     #expect(!second.hasFailure && bench.issuer.requests.count == 1)
     bench.pass(seconds: 60)
     #expect(await bench.run([managed()]).isRenewed("example.com"))

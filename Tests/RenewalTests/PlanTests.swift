@@ -97,7 +97,8 @@ import Testing
         return [entry(.attempted, at), entry(.failed, at, failure: .other)]
       }
       let decision = try decide(managed(), have, ledger: ledger)
-      let expected = Action.Decision.wait(until: now + 1, why: "\(failures) failed attempts")
+      let why = failures == 1 ? "1 failed attempt" : "\(failures) failed attempts"
+      let expected = Action.Decision.wait(until: now + 1, why: why)
       #expect(decision == (isWaiting ? expected : .renew(.issuerChanged)))
     }
   }
@@ -125,14 +126,14 @@ import Testing
     #expect(try decide(managed(), nil, ledger: [entry(.attempted, 5)]) == .renew(.missing))
     #expect(
       try decide(managed(), nil, ledger: [entry(.attempted, 9), entry(.attempted, 5)])
-        == .wait(until: now + 55, why: "1 failed attempts"))
+        == .wait(until: now + 55, why: "1 failed attempt"))
   }
 
   @Test("a failed validation waits at least twelve minutes")
   func validation() throws {
     let ledger = [entry(.failed, 100, failure: .validation)]
     #expect(
-      try decide(managed(), nil, ledger: ledger) == .wait(until: now + 620, why: "1 failed attempts"))
+      try decide(managed(), nil, ledger: ledger) == .wait(until: now + 620, why: "1 failed attempt"))
   }
 
   @Test("Retry-After is obeyed even when hours and even when forced, but no longer than a week")

@@ -7,7 +7,7 @@ struct CheckCommand: AsyncParsableCommand {
     discussion: "Example: certd check --config certd.yaml")
 
   @OptionGroup var options: ConfigurationOptions
-  @Flag(help: "Say nothing when all is well.") var quiet = false
+  @Flag(name: .shortAndLong, help: "Say nothing when all is well.") var quiet = false
 
   func run() async throws {
     do throws(SetupError) {
@@ -18,6 +18,7 @@ struct CheckCommand: AsyncParsableCommand {
       let credentials = try Credentials.load(configuration)
       let managed = try ManagedCertificates.list(configuration) { Credentials.cover(credentials, $0) }
       _ = try await ProxySettings(configuration: configuration, backends: backends).make()
+      try IssuerFactory.checkFiles(configuration)
       if !quiet {
         Output.line(
           "\(configuration.file): ok; \(configuration.listeners.count) listeners, "

@@ -40,6 +40,17 @@ struct ConfigurationOptions: ParsableArguments {
     help: "Address for HTTP-01 answers and the redirect to HTTPS; 'off' for none (default: :80).")
   var httpAddress: String?
 
+  func validate() throws {
+    guard config != nil else { return }
+    let others = [
+      ("--domain", !domain.isEmpty), ("--backend", !backend.isEmpty), ("--kind", kind != nil),
+      ("--email", email != nil), ("--agree-tos", agreeTOS), ("--acme-root", !acmeRoot.isEmpty),
+      ("--https-address", httpsAddress != nil), ("--http-address", httpAddress != nil),
+    ]
+    guard let other = others.first(where: \.1)?.0 else { return }
+    throw ValidationError("\(other) has no effect beside --config; write it in the file")
+  }
+
   /// The file named, or the first of the usual ones that exists when no flag says that there is none.
   func source() -> ConfigurationSource {
     if !domain.isEmpty || !backend.isEmpty, config == nil { return .flags(inline) }

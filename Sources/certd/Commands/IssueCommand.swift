@@ -47,6 +47,7 @@ struct IssueCommand: AsyncParsableCommand {
       names: names, issuer: options.issuer, roots: options.acmeRoot, email: options.email,
       agreesToTerms: options.agreeTOS, httpAddress: options.httpAddress,
       keyType: keyType ?? KeyType.ecP256.rawValue, hooks: deployHook)
+    request = try request.withAbsolutePaths()
     let configuration: Configuration
     var named = options.store
     switch source {
@@ -54,6 +55,7 @@ struct IssueCommand: AsyncParsableCommand {
       configuration = try source.read().configuration
       named = named ?? configuration.store
       if keyType == nil { request.keyType = configuration.acme.keyType.rawValue }
+      request.isByConfiguration = true
     case .flags: configuration = try ConfigurationSource.flags(request.options).read().configuration
     }
     guard let first = Identifier(names[0]),
@@ -69,7 +71,14 @@ struct IssueCommand: AsyncParsableCommand {
     let isHeldUp = preview.certificates.contains { if case .waiting = $0.outcome { true } else { false } }
     let report = try await job.run(
       world, store, force: force || isHeldUp ? .all : .none, isDryRun: false, warn: warn)
-    if case .flags = source, !report.hasFailure { try request.save(store, lineage) }
+    // A failed hook is no failed certificate: the next renewal must know of both.
+    let isObtained = report.certificates.contains {
+      switch $0.outcome {
+      case .renewed, .notDue, .skipped: true
+      case .failed, .waiting, .wouldRenew: false
+      }
+    }
+    if isObtained { try request.save(store, lineage) }
     return report
   }
 }

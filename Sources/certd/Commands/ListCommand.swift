@@ -10,7 +10,7 @@ struct ListCommand: AsyncParsableCommand {
 
   func run() async throws {
     let store: CertStore
-    do throws(SetupError) { store = try options.open() } catch { throw Failure.exit(error) }
+    do throws(SetupError) { store = try options.openPresent() } catch { throw Failure.exit(error) }
     let inventory = store.inventory(now: World.now())
     let all = inventory.certificates.map { CertificateDescription($0, now: World.now()) }
     if options.output == .json { return Output.line(try CertificateDescription.json(all)) }

@@ -54,7 +54,17 @@ struct RenewCommand: AsyncParsableCommand {
     }
     var failed = false
     var seen: Set<LineageName> = []
-    for job in try RenewalJob.all(source, store) {
+    let jobs = try RenewalJob.all(source, store) { name, error in
+      guard wanted.isEmpty || wanted.contains(name) else { return }
+      Output.error("certd: \(name): cannot be renewed: \(error)")
+      failed = true
+      seen.insert(name)
+    }
+    if jobs.allSatisfy(\.managed.isEmpty), !failed, !quiet {
+      Output.line(
+        "nothing to renew: no certificate was issued into \(store.root), nor does a configuration name one")
+    }
+    for job in jobs {
       let managed = job.managed.filter { wanted.isEmpty || wanted.contains($0.name) }
       seen.formUnion(managed.map(\.name))
       guard !managed.isEmpty || wanted.isEmpty else { continue }

@@ -46,7 +46,9 @@ struct RevokeCommand: AsyncParsableCommand {
       throw .other("there is no certificate \(name) in \(store.root); 'certd list' shows all")
     }
     guard
-      let job = try RenewalJob.all(source, store).first(where: { $0.managed.contains { $0.name == lineage } })
+      let job = try RenewalJob.all(source, store, refuse: { _, _ in }).first(where: {
+        $0.managed.contains { $0.name == lineage }
+      })
     else { throw .other("no configuration says who issued \(name); give --config or --issuer") }
     let world = try World()
     let issuers = try IssuerFactory(world: world, store: store, warn: { Output.error("certd: \($0)") })

@@ -11,7 +11,7 @@ struct ShowCommand: AsyncParsableCommand {
 
   func run() async throws {
     let store: CertStore
-    do throws(SetupError) { store = try options.open() } catch { throw Failure.exit(error) }
+    do throws(SetupError) { store = try options.openPresent() } catch { throw Failure.exit(error) }
     guard let lineage = LineageName(name), let stored = store.load(lineage, now: World.now()) else {
       throw Failure.exit(.other("there is no certificate \(name) in \(store.root); 'certd list' shows all"))
     }

@@ -15,11 +15,20 @@ struct StoreOptions: ParsableArguments {
   @Option(name: .shortAndLong, help: "Output: text or json.")
   var output: Format = .text
 
+  /// Opens the store, which is made if it is not there.
   func open() throws(SetupError) -> CertStore {
-    var named = store
-    if named == nil, case .file = ConfigurationSource.usual(config, store: nil) {
-      named = try ConfigurationSource.usual(config, store: nil).read().configuration.store
-    }
-    return try StoreLocation.open(named) { Output.error("certd: store: \($0)") }
+    try StoreLocation.open(try named()) { Output.error("certd: store: \($0)") }
+  }
+
+  /// Opens the store if it is there.
+  func openPresent() throws(SetupError) -> CertStore {
+    try StoreLocation.openPresent(try named()) { Output.error("certd: store: \($0)") }
+  }
+
+  private func named() throws(SetupError) -> String? {
+    if let store { return store }
+    let source = ConfigurationSource.usual(config, store: nil)
+    guard case .file = source else { return nil }
+    return try source.read().configuration.store
   }
 }

@@ -42,6 +42,7 @@ actor Daemon {
   var presented: [Credential] = []
   var fingerprint: StoreFingerprint
   var files: FileWatch
+  var refusedFiles: FileWatch?
   var isRenewing = false
   var renewAgain = false
   var wake: Task<Void, Never>?

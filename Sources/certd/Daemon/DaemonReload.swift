@@ -56,11 +56,16 @@ extension Daemon {
   private func watchFiles() async {
     let now = FileWatch(plan.files)
     guard now != files else { return }
+    // Read again at every look, but told once: half of a pair may stay alone for long.
+    let isNews = now != refusedFiles
+    refusedFiles = now
     do throws(SetupError) {
       plan.fileCredentials = try Credentials.load(plan.configuration)
       files = now
+      refusedFiles = nil
       await presentStore()
     } catch {
+      guard isNews else { return }
       log.warn(
         "certificate files changed but cannot be used; the old ones go on", ["reason": .describing(error)])
     }

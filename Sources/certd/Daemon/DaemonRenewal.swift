@@ -71,13 +71,18 @@ extension Daemon {
   private func remember(_ report: Report) {
     guard case .flags(let flags) = source else { return }
     for entry in report.certificates {
-      guard case .renewed = entry.outcome, let wanted = plan.managed.first(where: { $0.name == entry.name })
-      else { continue }
+      guard let wanted = plan.managed.first(where: { $0.name == entry.name }) else { continue }
+      switch entry.outcome {
+      case .renewed: break
+      // Obtained by somebody else, who has kept nothing.
+      case .notDue where !IssuedRequest.isKept(store, wanted.name): break
+      default: continue
+      }
       let request = IssuedRequest(
         names: wanted.identifiers.map(\.description), issuer: flags.issuer, roots: flags.roots,
         email: flags.email, agreesToTerms: flags.agreesToTerms, httpAddress: flags.httpAddress ?? "off",
         keyType: wanted.keyType.rawValue, hooks: [])
-      do throws(SetupError) { try request.save(store, wanted.name) } catch {
+      do throws(SetupError) { try request.withAbsolutePaths().save(store, wanted.name) } catch {
         log.warn("the request could not be kept for certd renew", ["reason": .describing(error)])
       }
     }

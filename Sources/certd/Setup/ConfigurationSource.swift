@@ -22,6 +22,11 @@ enum ConfigurationSource: Sendable {
   func read() throws(SetupError) -> Configuration.Reading {
     switch self {
     case .flags(let options):
+      guard !options.backends.isEmpty || !options.domains.isEmpty else {
+        throw .configuration(
+          "no configuration: neither certd.yaml here nor /etc/certd/certd.yaml is there; name one with --config, "
+            + "or give --domain and --backend")
+      }
       do throws(ConfigurationErrors) {
         return try Configuration.inline(options, baseDirectory: try Self.workingDirectory())
       } catch { throw .configuration(error.description) }

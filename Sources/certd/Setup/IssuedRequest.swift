@@ -14,6 +14,8 @@ struct IssuedRequest: Codable, Equatable {
   var httpAddress: String?
   var keyType: String
   var hooks: [String]
+  /// Whether its issuer is one of the configuration file's; otherwise the fields above stand for one.
+  var isByConfiguration: Bool?
 
   private static let fileName = "request.json"
   private static let maximumFileBytes = 64 << 10
@@ -31,18 +33,38 @@ struct IssuedRequest: Codable, Equatable {
     } catch { throw .other("\(error)") }
   }
 
-  /// Every request of the store, by name; what cannot be read is told and left out.
-  static func all(_ store: CertStore, _ names: [LineageName]) -> [(LineageName, IssuedRequest)] {
-    names.compactMap { name in
-      guard
-        let bytes = try? FileSystem().readIfPresent(path(store, name), limitInBytes: maximumFileBytes)
-      else { return nil }
-      guard let request = try? JSONDecoder().decode(IssuedRequest.self, from: Data(bytes)) else {
-        Output.error("certd: \(path(store, name)) is damaged; issue the certificate again")
-        return nil
-      }
-      return (name, request)
+  /// The same with paths that do not depend on where cron happens to run.
+  func withAbsolutePaths() throws(SetupError) -> IssuedRequest {
+    var request = self
+    do throws(SystemError) {
+      var absolute: [String] = []
+      for root in roots { absolute.append(try FileSystem().absolutePath(root)) }
+      request.roots = absolute
+    } catch { throw .other("\(error)") }
+    return request
+  }
+
+  /// Whether a request is kept for a certificate.
+  static func isKept(_ store: CertStore, _ name: LineageName) -> Bool {
+    FileSystem().isFile(path(store, name))
+  }
+
+  /// The names of all certificates that a request is kept for, also of those whose files are lost.
+  static func names(_ store: CertStore) -> [LineageName] {
+    let entries = (try? FileSystem().list("\(store.root)/certificates")) ?? []
+    return entries.compactMap { LineageName($0) }.filter { isKept(store, $0) }.sorted()
+  }
+
+  /// The request kept for a certificate.
+  static func read(_ store: CertStore, _ name: LineageName) throws(SetupError) -> IssuedRequest {
+    let bytes: [UInt8]
+    do throws(SystemError) {
+      bytes = try FileSystem().read(path(store, name), limitInBytes: maximumFileBytes)
+    } catch { throw .other("\(error)") }
+    guard let request = try? JSONDecoder().decode(IssuedRequest.self, from: Data(bytes)) else {
+      throw .other("\(path(store, name)) is damaged; issue the certificate again")
     }
+    return request
   }
 
   /// The flags that stand for it.

@@ -40,6 +40,19 @@ struct IssuerFactory {
     return limits
   }
 
+  /// Reads every file that the issuers of a configuration need, to tell what is wrong with its place.
+  static func checkFiles(_ configuration: Configuration) throws(SetupError) {
+    var errors: [String] = []
+    for issuer in configuration.acme.issuers {
+      guard case .acme(let settings) = issuer.kind else { continue }
+      do throws(SetupError) {
+        _ = try context(settings.roots)
+        _ = try binding(settings.externalAccount)
+      } catch { errors.append(configuration.error(at: issuer.origin, error.description).description) }
+    }
+    guard errors.isEmpty else { throw .configuration(errors.joined(separator: "\n")) }
+  }
+
   private func acmeIssuer(
     _ name: String, _ settings: ConfiguredACMEIssuer, _ acme: ACMESettings
   ) throws(SetupError) -> any Renewal.Issuer {
@@ -50,27 +63,31 @@ struct IssuerFactory {
     if let email = acme.email { options.contacts = ["mailto:\(email)"] }
     options.agreesToTerms = acme.agreesToTerms
     options.userAgent = "certd/\(Version.text)"
-    if let account = settings.externalAccount {
-      let key = String(decoding: try Self.read(account.keyFile), as: UTF8.self)
-      let trimmed = key.filter { !$0.isWhitespace }
-      guard let binding = ExternalAccountBinding(keyID: account.keyIdentifier, key: trimmed) else {
-        throw .configuration("\(account.keyFile): not a MAC key in base64url, as the CA shows it")
-      }
-      options.externalAccount = binding
-    }
+    options.externalAccount = try Self.binding(settings.externalAccount)
     let warn = warn
     return Renewal.ACMEIssuer(
       Renewal.ACMEIssuer.Configuration(
         directory: directory, options: options, preferredIssuer: acme.preferredChain),
       store: store,
-      transport: ClientTransport(client: world.client, context: try context(settings.roots)),
+      transport: ClientTransport(client: world.client, context: try Self.context(settings.roots)),
       environment: world.acmeEnvironment { warn("\(name): \($0)") }, warn: { warn("\(name): \($0)") })
   }
 
-  private func context(_ roots: [String]) throws(SetupError) -> ClientContext? {
+  private static func binding(
+    _ account: ExternalAccount?
+  ) throws(SetupError) -> ExternalAccountBinding? {
+    guard let account else { return nil }
+    let key = String(decoding: try read(account.keyFile), as: UTF8.self).filter { !$0.isWhitespace }
+    guard let binding = ExternalAccountBinding(keyID: account.keyIdentifier, key: key) else {
+      throw .configuration("\(account.keyFile): not a MAC key in base64url, as the CA shows it")
+    }
+    return binding
+  }
+
+  private static func context(_ roots: [String]) throws(SetupError) -> ClientContext? {
     guard !roots.isEmpty else { return nil }
     var extra: [[UInt8]] = []
-    for path in roots { extra.append(try Self.read(path)) }
+    for path in roots { extra.append(try read(path)) }
     do throws(ContextError) { return try ClientContext(trust: .init(extraPEM: extra)) } catch {
       throw .configuration("\(roots.joined(separator: ", ")): \(error)")
     }

@@ -41,6 +41,11 @@ struct RenewalJob {
     let responder = needsAnswers ? try answerChallenges(store, warn) : nil
     let report = await executor.run(managed, force: force)
     await responder?.drain(milliseconds: 1000)
+    if needsAnswers, responder == nil, report.hasFailure {
+      warn(
+        "\(configuration.acme.http01Address) is held by another program; HTTP-01 is answered only if that is "
+          + "'certd run' with this store")
+    }
     return report
   }
 
@@ -68,18 +73,30 @@ struct RenewalJob {
 
 extension RenewalJob {
   /// Everything that this machine's certd is responsible for: the configuration's certificates, and those that
-  /// were issued by flags alone.
-  static func all(_ source: ConfigurationSource, _ store: CertStore) throws(SetupError) -> [RenewalJob] {
+  /// were issued by name. One of the latter that cannot be used is told to `refuse` and left out.
+  static func all(
+    _ source: ConfigurationSource, _ store: CertStore, refuse: (LineageName, SetupError) -> Void
+  ) throws(SetupError) -> [RenewalJob] {
     var jobs: [RenewalJob] = []
-    if let configuration = try configuration(of: source) {
+    let configuration = try configuration(of: source)
+    if let configuration {
       let credentials = try Credentials.load(configuration)
       let managed = try ManagedCertificates.list(configuration) { Credentials.cover(credentials, $0) }
       jobs.append(RenewalJob(configuration: configuration, managed: managed))
     }
     let known = Set(jobs.flatMap(\.managed).map(\.name))
-    let names = store.inventory(now: World.now()).certificates.map(\.name).filter { !known.contains($0) }
-    for (name, request) in IssuedRequest.all(store, names) {
-      jobs.append(try RenewalJob(name, request))
+    for name in IssuedRequest.names(store) where !known.contains(name) {
+      do throws(SetupError) {
+        let request = try IssuedRequest.read(store, name)
+        guard request.isByConfiguration == true else {
+          jobs.append(try RenewalJob(name, request))
+          continue
+        }
+        guard let configuration, case .file = source else {
+          throw .other("it was issued by a configuration file; name that with --config")
+        }
+        jobs.append(try RenewalJob(name, request, configuration))
+      } catch { refuse(name, error) }
     }
     return jobs
   }
@@ -110,6 +127,10 @@ extension RenewalJob {
     let issuer =
       configuration.acme.issuers.first { $0.name == request.issuer } ?? configuration.acme.issuers.first
     guard let issuer else { throw .configuration("no issuer is configured") }
+    if request.isByConfiguration == true, let named = request.issuer, named != issuer.name {
+      let known = configuration.acme.issuers.map(\.name).joined(separator: ", ")
+      throw .configuration("\(configuration.file) has no issuer \(named), only \(known)")
+    }
     if issuer.kind != .local, let wildcard = request.names.first(where: { $0.hasPrefix("*.") }) {
       throw .configuration("HTTP-01 cannot prove the wildcard \(wildcard); name the hosts")
     }

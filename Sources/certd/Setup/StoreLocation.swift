@@ -16,6 +16,17 @@ enum StoreLocation {
     return there ? installed : development
   }
 
+  /// For commands that only look: a store that is not there is not made.
+  static func openPresent(
+    _ named: String?, report: @escaping @Sendable (StoreProblem) -> Void
+  ) throws(SetupError) -> CertStore {
+    let path = path(named)
+    guard (try? FileSystem().status(path, followingLinks: true))?.kind == .directory else {
+      throw .other("there is no store \(path); 'certd run' or 'certd issue' makes one")
+    }
+    return try open(named, report: report)
+  }
+
   static func open(
     _ named: String?, report: @escaping @Sendable (StoreProblem) -> Void
   ) throws(SetupError) -> CertStore {

@@ -27,6 +27,8 @@ struct World: Sendable {
     var environment = ACME.Environment(
       now: { Self.now() }, sleep: { try await Self.sleep(seconds: $0) }, random: { Self.random() })
     environment.retrying = { failure, after in
+      // A nonce that the CA has forgotten is no news.
+      guard after > 0 else { return }
       retrying("\(failure); trying again in \(Int(after.rounded(.up))) s")
     }
     return environment
