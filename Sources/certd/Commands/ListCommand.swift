@@ -9,12 +9,15 @@ struct ListCommand: AsyncParsableCommand {
   @OptionGroup var options: StoreOptions
 
   func run() async throws {
-    let store: CertStore
-    do throws(SetupError) { store = try options.openPresent() } catch { throw Failure.exit(error) }
-    let inventory = store.inventory(now: World.now())
-    let all = inventory.certificates.map { CertificateDescription($0, now: World.now()) }
+    let certificates: [StoredCertificate]
+    let path: String
+    do throws(SetupError) {
+      path = try options.path()
+      certificates = try options.openPresent()?.inventory(now: World.now()).certificates ?? []
+    } catch { throw Failure.exit(error) }
+    let all = certificates.map { CertificateDescription($0, now: World.now()) }
     if options.output == .json { return Output.line(try CertificateDescription.json(all)) }
-    guard !all.isEmpty else { return Output.line("no certificates in \(store.root)") }
+    guard !all.isEmpty else { return Output.line("no certificates in \(path)") }
     Output.table(
       [["NAME", "NAMES", "VALID UNTIL", "DAYS", "ISSUER", "KEY"]]
         + all.map {

@@ -10,10 +10,14 @@ struct ShowCommand: AsyncParsableCommand {
   @OptionGroup var options: StoreOptions
 
   func run() async throws {
-    let store: CertStore
-    do throws(SetupError) { store = try options.openPresent() } catch { throw Failure.exit(error) }
-    guard let lineage = LineageName(name), let stored = store.load(lineage, now: World.now()) else {
-      throw Failure.exit(.other("there is no certificate \(name) in \(store.root); 'certd list' shows all"))
+    let store: CertStore?
+    let path: String
+    do throws(SetupError) {
+      path = try options.path()
+      store = try options.openPresent()
+    } catch { throw Failure.exit(error) }
+    guard let lineage = LineageName(name), let stored = store?.load(lineage, now: World.now()) else {
+      throw Failure.exit(.other("there is no certificate \(name) in \(path); 'certd list' shows all"))
     }
     let shown = CertificateDescription(stored, now: World.now())
     if options.output == .json { return Output.line(try CertificateDescription.json(shown)) }

@@ -20,10 +20,13 @@ struct StoreOptions: ParsableArguments {
     try StoreLocation.open(try named()) { Output.error("certd: store: \($0)") }
   }
 
-  /// Opens the store if it is there.
-  func openPresent() throws(SetupError) -> CertStore {
+  /// Opens the store; nil when it is not there.
+  func openPresent() throws(SetupError) -> CertStore? {
     try StoreLocation.openPresent(try named()) { Output.error("certd: store: \($0)") }
   }
+
+  /// Where the store is or would be.
+  func path() throws(SetupError) -> String { StoreLocation.path(try named()) }
 
   private func named() throws(SetupError) -> String? {
     if let store { return store }

@@ -16,14 +16,12 @@ enum StoreLocation {
     return there ? installed : development
   }
 
-  /// For commands that only look: a store that is not there is not made.
+  /// For commands that only look: nil for a store that is not there.
   static func openPresent(
     _ named: String?, report: @escaping @Sendable (StoreProblem) -> Void
-  ) throws(SetupError) -> CertStore {
-    let path = path(named)
-    guard (try? FileSystem().status(path, followingLinks: true))?.kind == .directory else {
-      throw .other("there is no store \(path); 'certd run' or 'certd issue' makes one")
-    }
+  ) throws(SetupError) -> CertStore? {
+    let isThere = (try? FileSystem().status(path(named), followingLinks: true)) != nil
+    guard isThere else { return nil }
     return try open(named, report: report)
   }
 
