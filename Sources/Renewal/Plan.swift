@@ -15,14 +15,22 @@ public struct Situation: Sendable {
   public enum Force: Sendable, Equatable {
     /// None.
     case none
+    /// None, but what is due is not held up by our own waits after failures: an operator asks. What the CA asked
+    /// for and its published limits still count.
+    case impatient
     /// Every one.
     case all
     /// These.
     case names(Set<LineageName>)
 
+    /// Whether our own waits after failures count for this certificate.
+    func heedsBackoff(_ name: LineageName) -> Bool {
+      self == .none || (self != .impatient && !includes(name))
+    }
+
     func includes(_ name: LineageName) -> Bool {
       switch self {
-      case .none: false
+      case .none, .impatient: false
       case .all: true
       case .names(let names): names.contains(name)
       }
@@ -147,7 +155,7 @@ public struct Plan: Sendable, Equatable {
     if let until = history.retryAfter, until > now {
       return .wait(until: until, why: "the CA asked to wait")
     }
-    if !isForced, let until = history.waitUntil(held, now: now), until > now {
+    if situation.force.heedsBackoff(wanted.name), let until = history.waitUntil(held, now: now), until > now {
       return .wait(until: until, why: history.description)
     }
     let rule = LimitRule(

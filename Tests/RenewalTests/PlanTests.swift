@@ -155,6 +155,13 @@ import Testing
     #expect(try decide(managed(), nil, ledger: ledger, force: .all) == .renew(.missing))
   }
 
+  @Test("an operator's run does not wait for our own backoff, and renews nothing that is not due")
+  func impatient() throws {
+    #expect(try decide(force: .impatient) == .idle(until: now + 50 * day))
+    let failed = [entry(.failed, 5, failure: .validation)]
+    #expect(try decide(managed(), nil, ledger: failed, force: .impatient) == .renew(.missing))
+  }
+
   @Test("published limits stop an order before the CA does")
   func limits() throws {
     let limits = IssuerLimits(ordersPerThreeHours: 3, duplicatesPerWeek: 2, failuresPerNameAndHour: 2)

@@ -66,11 +66,8 @@ struct IssueCommand: AsyncParsableCommand {
     let quiet = quiet
     let warn: @Sendable (String) -> Void = { if !quiet { Output.error("certd: \($0)") } }
     let world = try World()
-    // An operator who asks is not held up by our own patience after earlier failures.
-    let preview = try await job.run(world, store, force: .none, isDryRun: true, warn: warn)
-    let isHeldUp = preview.certificates.contains { if case .waiting = $0.outcome { true } else { false } }
     let report = try await job.run(
-      world, store, force: force || isHeldUp ? .all : .none, isDryRun: false, warn: warn)
+      world, store, force: force ? .all : .impatient, isDryRun: false, warn: warn)
     // A failed hook is no failed certificate: the next renewal must know of both.
     let isObtained = report.certificates.contains {
       switch $0.outcome {

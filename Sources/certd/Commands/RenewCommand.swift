@@ -72,7 +72,7 @@ struct RenewCommand: AsyncParsableCommand {
       do throws(SetupError) {
         let quiet = quiet
         let report = try await chosen.run(
-          world, store, force: force ? .all : .none, isDryRun: dryRun, beforeOrders: delay,
+          world, store, force: force ? .all : .impatient, isDryRun: dryRun, beforeOrders: delay,
           warn: { if !quiet { Output.error("certd: \($0)") } })
         ReportPrinter(quiet: quiet).tell(report)
         failed = failed || report.deservesFailure

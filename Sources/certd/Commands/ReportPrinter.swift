@@ -20,7 +20,7 @@ struct ReportPrinter {
     switch entry.outcome {
     case .failed(let why): Output.error("certd: \(entry.name): failed: \(why)")
     case .waiting(let until, let why):
-      Output.error("certd: \(entry.name): due, but waiting until \(until) (--force tries at once): \(why)")
+      Output.error("certd: \(entry.name): due, but waiting until \(until): \(why)")
     case .renewed(let generation, let notAfter, let reason):
       say("\(entry.name): renewed (\(reason.rawValue)), generation \(generation), valid until \(notAfter)")
     case .wouldRenew(let reason): say("\(entry.name): would be renewed (\(reason.rawValue))")
