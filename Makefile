@@ -20,7 +20,8 @@ test:
 	@scripts/install-packages $(TEST_PACKAGES)
 	$(MAKE) --no-print-directory lint
 	swift build --build-tests
-	swift test
+	swift test --skip-build --skip EndToEndTests
+	swift test --skip-build --filter EndToEndTests
 
 lint:
 	swift format lint --strict --recursive Package.swift Sources Tests
