@@ -93,8 +93,7 @@ import Testing
       first.child.signal(9)
       #expect(try await first.child.end() == .signalled(9))
       let second = try await certd.run(flags)
-      try await second.logged("certificate proven")
-      #expect(try await second.leaf("a.example.com").identifiers == [.dns("a.example.com")])
+      try await serves(second)
       #expect(try await second.stop() == .exited(0))
     }
   }
@@ -115,10 +114,19 @@ import Testing
     }
     first.child.signal(9)
     _ = try await first.child.end()
-    try await eventually("the validation has failed: \(pebble.log)") { pebble.log.contains("set INVALID") }
+    // It failed, most likely; on a busy machine the CA may have been quicker than the kill.
+    try await eventually("the validation has ended: \(pebble.log)") {
+      pebble.log.contains("set INVALID") || pebble.log.contains("set VALID")
+    }
     let second = try await certd.run(flags)
-    try await second.logged("certificate proven")
-    #expect(try await second.leaf("a.example.com").identifiers == [.dns("a.example.com")])
+    try await serves(second)
+  }
+
+  /// Waits until the certificate is served: not for its proof, which the killed one may have made already.
+  private func serves(_ daemon: Certd.Daemon) async throws {
+    try await eventually("a.example.com is served: \(daemon.log)") {
+      (try? await daemon.leaf("a.example.com").identifiers) == [.dns("a.example.com")]
+    }
   }
 
   @Test("a CA that has lost the account, and one that is told another contact, go on issuing")
