@@ -38,6 +38,7 @@ struct RenewalJob {
       else { return false }
       return issuers[wanted.issuer] is Renewal.ACMEIssuer
     }
+    let turn = needsAnswers ? await Self.takeTurn(store) : nil
     let responder = needsAnswers ? try answerChallenges(store, warn) : nil
     let report = await executor.run(managed, force: force)
     await responder?.drain(milliseconds: 1000)
@@ -46,7 +47,19 @@ struct RenewalJob {
         "\(configuration.acme.http01Address) is held by another program; HTTP-01 is answered only if that is "
           + "'certd run' with this store")
     }
+    withExtendedLifetime(turn) {}
     return report
+  }
+
+  /// How long another command may keep us waiting, in seconds.
+  private static let turnPatienceSeconds = 300
+
+  /// One command at a time: the port for HTTP-01 would go away with the one that has it, in the middle of
+  /// another one's challenge. Nil when the other does not come to an end, or the store cannot be locked.
+  private static func takeTurn(_ store: CertStore) async -> FileLock? {
+    try? await FileLock.acquire("\(store.root)/http01.lock", FileSystem(), tries: turnPatienceSeconds * 10) {
+      try await World.sleep(seconds: 0.1)
+    }
   }
 
   private func answerChallenges(
