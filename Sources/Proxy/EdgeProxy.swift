@@ -14,6 +14,9 @@ public final class EdgeProxy: Sendable {
     var settings: Settings
     var bound: [String: SocketAddress] = [:]
     var threads: [Thread] = []
+    /// Those that wait for the end of all workers.
+    var drainers: [CheckedContinuation<Void, Never>] = []
+    var hasEnded = false
   }
 
   private let mailboxes: [Mailbox<Order>]
@@ -124,17 +127,33 @@ public final class EdgeProxy: Sendable {
   }
 
   /// Accepts nothing more, lets exchanges finish for so many milliseconds, and returns when all workers have ended.
+  /// Called once more, it can only bring the end nearer.
   public func drain(milliseconds: UInt64) async {
     for mailbox in mailboxes { mailbox.post(.drain(milliseconds: milliseconds)) }
-    let threads = state.withLock { $0.threads }
     await withCheckedContinuation { (done: CheckedContinuation<Void, Never>) in
+      let threads = state.withLock { state -> [Thread] in
+        defer { state.threads = [] }
+        state.drainers.append(done)
+        return state.threads
+      }
+      guard !threads.isEmpty else { return endDrain(unlessUnderWay: true) }
       // Joining blocks: it gets a thread of its own, outside the cooperative pool.
       let waiter = try? Thread.start("drain") {
         for thread in threads { thread.join() }
-        done.resume()
+        self.endDrain(unlessUnderWay: false)
       }
-      if waiter == nil { done.resume() }
+      if waiter == nil { endDrain(unlessUnderWay: false) }
     }
+  }
+
+  private func endDrain(unlessUnderWay: Bool) {
+    let waiting = state.withLock { state -> [CheckedContinuation<Void, Never>] in
+      if unlessUnderWay, !state.hasEnded { return [] }
+      state.hasEnded = true
+      defer { state.drainers = [] }
+      return state.drainers
+    }
+    for drainer in waiting { drainer.resume() }
   }
 
   private func tellAll(_ order: (Int, @escaping Order.Answer) -> Order) async throws(ProxyError) {

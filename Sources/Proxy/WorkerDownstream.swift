@@ -11,7 +11,7 @@ extension Worker {
   func downstreamEvent(_ d: UnsafeMutablePointer<Downstream>, _ readiness: Readiness) {
     if !readiness.isDisjoint(with: [.peerClosed, .hangup, .error]) { d.pointee.peerClosed = true }
     if !readiness.isDisjoint(with: [.readable, .peerClosed, .hangup, .error]) { d.pointee.readable = true }
-    if readiness.contains(.error) { return abort(d) }
+    if readiness.contains(.error) { return clientGone(d) }
     if readiness.contains(.writable), !d.pointee.output.isEmpty, !flushOutput(d) { return }
     switch d.pointee.state {
     case .handshaking: if d.pointee.readable { queueHandshake(d) }

@@ -105,9 +105,12 @@ extension Worker {
   }
 
   private func drain(_ milliseconds: UInt64) {
+    let deadline = nowMilliseconds &+ milliseconds
+    if deadline < shared.drainDeadline.load(ordering: .relaxed) {
+      shared.drainDeadline.store(deadline, ordering: .relaxed)
+    }
     guard !isDraining else { return }
     isDraining = true
-    shared.drainDeadline.store(nowMilliseconds &+ milliseconds, ordering: .relaxed)
     // What the kernel has accepted for us already would be reset by closing the socket.
     for i in listeners.indices where listeners[i].isOpen {
       accept(i)

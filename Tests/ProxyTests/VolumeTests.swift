@@ -40,7 +40,9 @@ import Testing
       let head = wire.readHead()
       // As the content comes in, the response goes out.
       wire.write("HTTP/1.1 200 OK\r\n\(framing)\r\n\r\n")
-      wire.write(downWire, step: 50_000) { received in received.count >= head.utf8.count + upWire.count }
+      wire.write(Array(downWire.dropLast(20)), step: 50_000) { $0.count >= head.utf8.count + upWire.count }
+      // The response ends when all has come: its end would stop what is still on its way.
+      wire.write(Array(downWire.suffix(20)))
       _ = wire.readToEnd()
     }
     let backend = try Backend(tls: row.secureBackend ? try Certificates.localhost.get() : nil, script)
@@ -53,9 +55,9 @@ import Testing
       client.write("POST / HTTP/1.1\r\nHost: h\r\n\(framing)\r\n\r\n")
       let head = "HTTP/1.1 200 OK\r\n\(framing)\r\n\r\n"
       client.write(upWire, step: 30_000) { received in received.count >= head.utf8.count + downWire.count }
-      #expect(client.received.elementsEqual(latin1(head) + downWire))
+      #expect(client.received == latin1(head) + downWire)
     }
     let head = "POST / HTTP/1.1\r\nHost: h\r\n\(framing)\r\n\r\n"
-    #expect(backend.finish().first.map(latin1) ?? [] == latin1(head) + upWire)
+    #expect(backend.finishBytes() == [latin1(head) + upWire])
   }
 }

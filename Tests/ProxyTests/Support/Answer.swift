@@ -31,7 +31,7 @@ extension Wire {
       answer.head = head
       return answer
     }
-    answer.head = String(head.dropLast(2))
+    answer.head = String(head.dropLast())
     answer.status = Int(head.split(separator: " ").dropFirst().first?.prefix(3) ?? "") ?? 0
     if toHead || answer.status < 200 || answer.status == 204 || answer.status == 304 {
       answer.isComplete = true

@@ -17,8 +17,14 @@ final class Backend: Sendable {
   private let state = Mutex<(wires: [Wire], threads: [Thread])>(([], []))
   private let acceptor = Mutex<Thread?>(nil)
 
-  init(host: String = "127.0.0.1", tls: Credential? = nil, _ scripts: Script...) throws {
-    guard let any = SocketAddress(host: host, port: 0) else { throw SystemError(call: "bind", code: EINVAL) }
+  convenience init(tls: Credential? = nil, _ scripts: Script...) throws {
+    try self.init(tls: tls, scripts: scripts)
+  }
+
+  init(tls: Credential? = nil, scripts: [Script]) throws {
+    guard let any = SocketAddress(host: "127.0.0.1", port: 0) else {
+      throw SystemError(call: "bind", code: EINVAL)
+    }
     let socket = try ListeningSocket.open(any, sharesPort: false)
     address = try ListeningSocket.address(of: socket.number)
     listener = socket.release()
@@ -44,7 +50,10 @@ final class Backend: Sendable {
   var connections: Int { state.withLock { $0.wires.count } }
 
   /// Accepts nothing more, waits until every connection has ended, and tells what came on each.
-  func finish() -> [String] {
+  func finish() -> [String] { finishBytes().map { latin1Text($0) } }
+
+  /// The same as bytes.
+  func finishBytes() -> [[UInt8]] {
     stop.signal()
     acceptor.withLock { $0.take() }?.join()
     Sys.close(listener)
@@ -53,9 +62,7 @@ final class Backend: Sendable {
       return state.threads
     }
     for thread in threads { thread.join() }
-    return state.withLock { state in
-      state.wires.map { String(String.UnicodeScalarView($0.received.map { Unicode.Scalar($0) })) }
-    }
+    return state.withLock { $0.wires.map(\.received) }
   }
 
   private func play(_ wire: Wire, _ context: SecureServer?, _ scripts: [Script]) {

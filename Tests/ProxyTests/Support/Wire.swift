@@ -72,6 +72,9 @@ final class Wire: @unchecked Sendable {
     }
   }
 
+  /// The certificate that the peer has shown.
+  var peerLeaf: [UInt8]? { withExtendedLifetime(self) { layer?.session.peerChain.first } }
+
   // MARK: Writing
 
   func write(_ text: String) { write(latin1(text)) }
@@ -170,6 +173,9 @@ final class Wire: @unchecked Sendable {
 
   /// Whether there is no room to write and none is made for a moment: the peer has stopped reading.
   var isStuck: Bool { !ready(POLLOUT, 500) }
+
+  /// Whether nothing comes for a moment.
+  func pauses() -> Bool { !ready(POLLIN, 30) }
 
   private func take(_ count: Int) -> [UInt8] {
     defer { consumed += count }
