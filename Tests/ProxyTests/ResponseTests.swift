@@ -93,7 +93,10 @@ import Testing
       { wire in
         _ = wire.readHead()
         let bytes = latin1(row.response)
-        let step = bytewise && row.response.count < 200 && !row.response.hasSuffix("hello") ? 1 : bytes.count
+        // What comes late behind a response cannot be told from the next one; chunks of ours are as large as what
+        // came at once.
+        let isOneStep = row.response.contains("EVIL") || row.response.hasSuffix("\r\n\r\nhello")
+        let step = bytewise && row.response.utf8.count < 200 && !isOneStep ? 1 : bytes.count
         for at in stride(from: 0, to: bytes.count, by: step) {
           wire.write(Array(bytes[at..<min(at + step, bytes.count)]))
         }
@@ -102,7 +105,6 @@ import Testing
     try await Edge.serve(.bare(backend.target)) { edge in
       let client = try edge.connect()
       client.write(row.request)
-      // A chunk is as large as what came at once: only its content tells the same of both deliveries.
       #expect(latin1Text(client.read(exactly: row.gets.utf8.count)) == row.gets)
       if row.isKept {
         client.write(FramingCase.probe)

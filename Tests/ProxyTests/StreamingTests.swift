@@ -130,7 +130,8 @@ import Testing
       .bare(backend.target, secure: true), credentials: [try Certificates.localhost.get()]
     ) { edge in
       let client = secure ? try edge.connectSecurely() : try edge.connect()
-      client.write("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 4194304\r\n\r\n")
+      // One byte never comes: what the backend's buffers take is not all.
+      client.write("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 4194305\r\n\r\n")
       client.write([UInt8](repeating: 0x61, count: 4 << 20))
       #expect(client.readAnswer().body == "no")
       #expect(client.readToEnd() == [])
