@@ -1,5 +1,6 @@
 import ArgumentParser
 import OS
+import PKI
 
 /// certd: trusted HTTPS for model servers on one's own machines. This module holds the commands and joins the
 /// parts; what the parts promise stands in their own modules.
@@ -7,6 +8,7 @@ import OS
 enum Main {
   // Not an asynchronous main: its run loop lets the main thread take signals again.
   static func main() {
+    CryptoLibrary.keepUntilTheEnd()
     // Before any other thread exists, so that none of them takes a signal meant for the daemon.
     let isDaemon = CommandLine.arguments.dropFirst().first == "run"
     Signals.block(isDaemon ? Daemon.signals : [])
