@@ -32,6 +32,8 @@ let package = Package(
     .systemLibrary(
       name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
     .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
+    .systemLibrary(
+      name: "CNGHTTP2", pkgConfig: "libnghttp2", providers: [.apt(["libnghttp2-dev"])]),
     .target(name: "CLinux", cSettings: [.define("_GNU_SOURCE")]),
 
     // Floor 1
@@ -71,6 +73,9 @@ let package = Package(
       name: "TestSupport", dependencies: ["OS", "Bytes", "PKI", "TLS"],
       path: "Tests/Support/TestSupport", swiftSettings: rules),
     .target(
+      name: "HTTP2Client", dependencies: ["OS", "TLS", "CLinux", "CNGHTTP2"],
+      path: "Tests/Support/HTTP2Client", swiftSettings: rules),
+    .target(
       name: "Scratch", dependencies: ["OS", "CLinux"], path: "Tests/Support/Scratch", swiftSettings: rules),
     .target(
       name: "StoreFixtures", dependencies: ["CertStore", "PKI", "Bytes"], path: "Tests/Support/StoreFixtures",
@@ -103,9 +108,10 @@ let package = Package(
       "CrashProbe"),
     tests(
       "Proxy", "Proxy", "TLS", "HTTP", "Upstream", "PKI", "OS", "Bytes", "Telemetry", "CLinux",
-      "TestSupport"),
+      "TestSupport", "HTTP2Client"),
     tests(
-      "EndToEnd", "EndToEnd", "certd", "Scratch", "Bytes", "OS", "HTTP", "PKI", "TLS", "HTTPClient", "ACME",
+      "EndToEnd", "EndToEnd", "HTTP2Client", "certd", "Scratch", "Bytes", "OS", "HTTP", "PKI", "TLS",
+      "HTTPClient", "ACME",
       "CertStore", "Renewal"),
     tests("Style"),
     tests("Docs", "OS", "certd"),
