@@ -42,6 +42,7 @@ let package = Package(
 
     // Floor 2
     floor("HTTP", "Bytes"),
+    floor("HTTP2", "HTTP", "CNGHTTP2"),
     floor("PKI", "Bytes", "COpenSSL"),
     floor("TLS", "COpenSSL"),
     floor("EventLoop", "OS"),
@@ -56,7 +57,7 @@ let package = Package(
 
     // Floor 4
     floor("Renewal", "ACME", "CertStore", "PKI", "Bytes", "HTTP", "OS"),
-    floor("Proxy", "TLS", "HTTP", "EventLoop", "Upstream", "Telemetry", "OS", "Bytes"),
+    floor("Proxy", "TLS", "HTTP", "HTTP2", "EventLoop", "Upstream", "Telemetry", "OS", "Bytes"),
 
     // Floor 5
     .executableTarget(
@@ -93,6 +94,7 @@ let package = Package(
     tests("OS", "OS", "CLinux", "Scratch"),
     tests("Bytes", "Bytes", "TestSupport"),
     tests("HTTP", "HTTP", "Bytes", "TestSupport"),
+    tests("HTTP2", "HTTP2", "HTTP", "CNGHTTP2", "TestSupport"),
     tests("PKI", "PKI", "Bytes", "COpenSSL"),
     tests("TLS", "TLS", "PKI", "Bytes", "COpenSSL", "TestSupport"),
     tests("EventLoop", "EventLoop", "OS", "TestSupport"),

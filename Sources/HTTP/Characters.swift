@@ -1,12 +1,12 @@
 /// Character classes of RFC 9110 §5.6 as bit masks: no table to load, no bounds to check.
-enum Characters {
+package enum Characters {
   private static let tokenLow: UInt64 = mask("!#$%&'*+-.0123456789", base: 0)
   private static let tokenHigh: UInt64 = mask(
     "ABCDEFGHIJKLMNOPQRSTUVWXYZ^_`abcdefghijklmnopqrstuvwxyz|~", base: 64)
 
   /// tchar of RFC 9110 §5.6.2.
   @inline(__always)
-  static func isToken(_ c: UInt8) -> Bool {
+  package static func isToken(_ c: UInt8) -> Bool {
     // The masks, written out: static lets would be initialised lazily and checked on every use.
     let word: UInt64 = c < 64 ? 0x03FF_6CFA_0000_0000 : 0x57FF_FFFF_C7FF_FFFE
     return c < 128 && word >> UInt64(c & 63) & 1 == 1
@@ -18,7 +18,7 @@ enum Characters {
 
   /// Whether all of a range may stand in a field value. Eight bytes at a time.
   @inline(__always)
-  static func areValue(_ p: UnsafePointer<UInt8>, _ count: Int) -> Bool {
+  package static func areValue(_ p: UnsafePointer<UInt8>, _ count: Int) -> Bool {
     var i = 0
     let ones: UInt64 = 0x0101_0101_0101_0101
     let highs: UInt64 = 0x8080_8080_8080_8080
@@ -41,7 +41,7 @@ enum Characters {
 
   /// What may stand in a request target: visible US-ASCII without a fragment mark (RFC 9112 §3.2).
   @inline(__always)
-  static func isTarget(_ c: UInt8) -> Bool { c > 0x20 && c < 0x7F && c != 0x23 }
+  package static func isTarget(_ c: UInt8) -> Bool { c > 0x20 && c < 0x7F && c != 0x23 }
 
   /// What may stand in a host: RFC 3986's reg-name without percent-encoding, and IP literals.
   @inline(__always)

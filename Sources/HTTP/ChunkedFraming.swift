@@ -158,5 +158,12 @@ public struct ChunkedFraming: BitwiseCopyable, Sendable {
       "content-encoding", "content-range", "range", "max-forwards", "cache-control", "location",
     ].map { $0.utf8.reduce(hashStart, hash) })
 
+  /// Whether a field has no place among trailers; its name's case does not matter.
+  package static func isForbiddenTrailer(_ name: UnsafePointer<UInt8>, _ length: Int) -> Bool {
+    var value = hashStart
+    for i in 0..<length { value = hash(value, name[i]) }
+    return forbidden(value)
+  }
+
   private static func forbidden(_ hash: UInt64) -> Bool { forbiddenHashes.contains(hash) }
 }

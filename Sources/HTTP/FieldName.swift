@@ -46,7 +46,7 @@ public enum FieldName: UInt8, Sendable, BitwiseCopyable {
 
   /// Compares with a lower-case literal of the same length, letter case folded.
   @inline(__always)
-  static func matches(_ p: UnsafePointer<UInt8>, _ literal: StaticString) -> Bool {
+  package static func matches(_ p: UnsafePointer<UInt8>, _ literal: StaticString) -> Bool {
     let count = literal.utf8CodeUnitCount
     let text = UnsafeRawPointer(literal.utf8Start)
     let raw = UnsafeRawPointer(p)

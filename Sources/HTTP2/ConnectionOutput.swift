@@ -1,0 +1,167 @@
+internal import HTTP
+
+// What we send on streams.
+extension Connection {
+  /// Makes a request that has just come in (`.head` without a stream) a stream.
+  public mutating func accept(_ head: DecodedHead, as stream: UnsafeMutablePointer<StreamState>) {
+    begin(stream, head.id)
+    stream.pointee.headReceived = true
+    stream.pointee.remoteClosed = head.isLast
+    stream.pointee.declaredLength = head.contentLength
+    stream.pointee.isTunnel = head.isExtendedConnect
+  }
+
+  /// Opens a stream of ours (a client's). `canOpenStream` must be true.
+  public mutating func open(_ stream: UnsafeMutablePointer<StreamState>) {
+    begin(stream, nextStream)
+    nextStream += 2
+  }
+
+  private mutating func begin(_ stream: UnsafeMutablePointer<StreamState>, _ id: UInt32) {
+    stream.pointee.id = id
+    stream.pointee.sendWindow = peer.initialWindow
+    stream.pointee.receiveWindow = Int64(limits.streamWindow)
+    table.insert(stream)
+  }
+
+  // MARK: Header sections
+
+  /// What a head's text is and whom it goes to.
+  public enum HeadKind: BitwiseCopyable, Sendable {
+    /// A response, from its status line on.
+    case response
+    /// A request, from its request line on; `isSecure` chooses the scheme, `acceptsTrailers` adds `te: trailers`.
+    case request(isSecure: Bool, acceptsTrailers: Bool)
+    /// A WebSocket handshake as extended CONNECT (RFC 8441 §5).
+    case connect(isSecure: Bool)
+    /// Field lines only.
+    case trailers
+  }
+
+  /// Sends a head, given as HTTP/1.1 text with its empty line. False when there is no room for it: send the
+  /// output and try again.
+  public mutating func writeHead(
+    _ stream: UnsafeMutablePointer<StreamState>, _ kind: HeadKind, _ text: UnsafePointer<UInt8>, _ count: Int,
+    isLast: Bool
+  ) -> Bool {
+    guard !stream.pointee.localClosed, !hasFailed else { return true }
+    // Gaps for the headers of this frame and of continuations.
+    let gaps = FrameHeader.size * (2 + count / peer.frameBytes)
+    guard let end = output.end, output.room > gaps + 64 else { return false }
+    let blockStart = end + FrameHeader.size
+    var encoder = HeaderEncoder(blockStart, capacity: output.room - gaps)
+    HeadText.encode(text, count, kind, into: &encoder)
+    guard !encoder.overflowed else { return false }
+    let flags = isLast ? FrameHeader.Flag.endStream : 0
+    frame(blockStart, encoder.count, stream.pointee.id, flags)
+    windowUpdates = min(windowUpdates + 8, Self.windowUpdateAllowance)
+    if isLast { closeLocal(stream) }
+    return true
+  }
+
+  /// Puts frame headers around a block that stands one frame header behind the output's end.
+  private mutating func frame(
+    _ block: UnsafeMutablePointer<UInt8>, _ count: Int, _ id: UInt32, _ flags: UInt8
+  ) {
+    let most = peer.frameBytes
+    guard count > most else {
+      output.header(count, FrameHeader.Kind.headers, flags | FrameHeader.Flag.endHeaders, id)
+      return output.advance(count)
+    }
+    let pieces = (count + most - 1) / most
+    for i in (1..<pieces).reversed() {
+      let n = min(most, count - i * most)
+      (block + i * (most + FrameHeader.size)).update(from: block + i * most, count: n)
+    }
+    for i in 0..<pieces {
+      let n = min(most, count - i * most)
+      let ends = i == pieces - 1 ? FrameHeader.Flag.endHeaders : 0
+      output.header(
+        n, i == 0 ? FrameHeader.Kind.headers : FrameHeader.Kind.continuation, (i == 0 ? flags : 0) | ends, id)
+      output.advance(n)
+    }
+  }
+
+  // MARK: Content
+
+  /// Bytes of content that the windows allow on a stream now.
+  public func sendable(_ stream: UnsafeMutablePointer<StreamState>) -> Int {
+    Int(max(0, min(stream.pointee.sendWindow, sendWindow)))
+  }
+
+  /// Sends content as far as the windows and the output's room go; how many bytes were taken. With `isLast` the
+  /// stream ends when all of it was.
+  public mutating func writeData(
+    _ stream: UnsafeMutablePointer<StreamState>, _ bytes: UnsafePointer<UInt8>, _ count: Int, isLast: Bool
+  ) -> Int {
+    guard !stream.pointee.localClosed, !hasFailed else { return count }
+    let allowed = min(count, sendable(stream))
+    var at = 0
+    while at < allowed {
+      let room = output.room - FrameHeader.size
+      // A sliver at the buffer's end is not worth a frame.
+      guard room >= min(allowed - at, 1024) else { break }
+      let n = min(allowed - at, room, peer.frameBytes)
+      let ends = isLast && at + n == count
+      output.header(n, FrameHeader.Kind.data, ends ? FrameHeader.Flag.endStream : 0, stream.pointee.id)
+      output.append(bytes + at, n)
+      at += n
+      windowUpdates = min(windowUpdates + 4, Self.windowUpdateAllowance)
+      if ends { closeLocal(stream) }
+    }
+    stream.pointee.sendWindow -= Int64(at)
+    sendWindow -= Int64(at)
+    return at
+  }
+
+  /// Ends our side of a stream without further content. False when there is no room.
+  public mutating func writeEnd(_ stream: UnsafeMutablePointer<StreamState>) -> Bool {
+    guard !stream.pointee.localClosed, !hasFailed else { return true }
+    guard output.room >= FrameHeader.size else { return false }
+    output.header(0, FrameHeader.Kind.data, FrameHeader.Flag.endStream, stream.pointee.id)
+    closeLocal(stream)
+    return true
+  }
+
+  /// Ends a stream at once, both ways.
+  public mutating func reset(_ stream: UnsafeMutablePointer<StreamState>, _ code: ErrorCode) {
+    guard stream.pointee.id != 0, !(stream.pointee.localClosed && stream.pointee.remoteClosed) else { return }
+    writeReset(stream.pointee.id, code)
+    stream.pointee.localClosed = true
+    stream.pointee.remoteClosed = true
+    stream.pointee.wasReset = true
+    forget(stream, resetByUs: true)
+  }
+
+  mutating func writeReset(_ id: UInt32, _ code: ErrorCode) {
+    guard output.begin(4, FrameHeader.Kind.resetStream, 0, id) else { return }
+    output.append(code.rawValue)
+  }
+
+  // MARK: Flow control towards the peer
+
+  /// The owner has passed on content: the peer gets its room back once it is worth a frame.
+  public mutating func take(_ stream: UnsafeMutablePointer<StreamState>, _ n: Int) {
+    give(back: n)
+    guard !stream.pointee.remoteClosed, !hasFailed else { return }
+    stream.pointee.taken += n
+    guard stream.pointee.taken >= Int(limits.streamWindow / 2) else { return }
+    writeWindowUpdate(stream.pointee.id, UInt32(truncatingIfNeeded: stream.pointee.taken))
+    stream.pointee.receiveWindow += Int64(stream.pointee.taken)
+    stream.pointee.taken = 0
+  }
+
+  /// Content that belongs to no stream any more has been thrown away.
+  public mutating func give(back n: Int) {
+    taken += n
+    guard taken >= Int(limits.connectionWindow / 2), !hasFailed else { return }
+    writeWindowUpdate(0, UInt32(truncatingIfNeeded: taken))
+    receiveWindow += Int64(taken)
+    taken = 0
+  }
+
+  mutating func writeWindowUpdate(_ id: UInt32, _ increment: UInt32) {
+    guard output.begin(4, FrameHeader.Kind.windowUpdate, 0, id) else { return }
+    output.append(increment)
+  }
+}

@@ -1,0 +1,117 @@
+// Frames that belong to a stream.
+extension Connection {
+  // MARK: DATA (RFC 9113 §6.1)
+
+  mutating func handleData(_ frame: FrameHeader, _ p: UnsafePointer<UInt8>, _ now: UInt64) -> Event? {
+    guard frame.stream != 0 else { return fail(.protocolError) }
+    receiveWindow -= Int64(frame.length)
+    guard receiveWindow >= 0 else { return fail(.flowControlError) }
+    var start = 0
+    var count = frame.length
+    if frame.has(FrameHeader.Flag.padded) {
+      guard frame.length >= 1, Int(p[0]) < frame.length else { return fail(.protocolError) }
+      start = 1
+      count -= 1 + Int(p[0])
+    }
+    let isLast = frame.has(FrameHeader.Flag.endStream)
+    guard let stream = table.find(frame.stream) else { return dataOnClosed(frame) }
+    if count == 0, !isLast, !floods.allows(.emptyFrame, now: now) { return calm(.emptyFrame) }
+    guard !stream.pointee.remoteClosed else {
+      give(back: frame.length)
+      return fail(stream, .streamClosed, now)
+    }
+    stream.pointee.receiveWindow -= Int64(frame.length)
+    // Padding is nobody's to take: its room goes back at once.
+    if frame.length > count { take(stream, frame.length - count) }
+    guard stream.pointee.receiveWindow >= 0 else {
+      give(back: count)
+      return fail(stream, .flowControlError, now)
+    }
+    stream.pointee.received += Int64(count)
+    let declared = stream.pointee.declaredLength
+    let tooMuch = declared >= 0 && stream.pointee.received > declared
+    let tooLittle = isLast && declared >= 0 && stream.pointee.received < declared
+    guard stream.pointee.headReceived, !tooMuch, !tooLittle || stream.pointee.expectsNoContent else {
+      give(back: count)
+      return fail(stream, .protocolError, now)
+    }
+    if isLast { closeRemote(stream) }
+    return .data(stream, p + start, count, isLast: isLast)
+  }
+
+  private mutating func dataOnClosed(_ frame: FrameHeader) -> Event? {
+    give(back: frame.length)
+    if isIdle(frame.stream) { return fail(.protocolError) }
+    // What was under way when we reset the stream is thrown away; anything else is an error.
+    return closed.ending(of: frame.stream) == .ended ? fail(.streamClosed) : nil
+  }
+
+  // MARK: RST_STREAM (RFC 9113 §6.4)
+
+  mutating func handleReset(_ frame: FrameHeader, _ p: UnsafePointer<UInt8>, _ now: UInt64) -> Event? {
+    guard frame.length == 4 else { return fail(.frameSizeError) }
+    guard frame.stream != 0, !isIdle(frame.stream) else { return fail(.protocolError) }
+    guard let stream = table.find(frame.stream) else {
+      return floods.allows(.control, now: now) ? nil : calm(.control)
+    }
+    if isServer, !stream.pointee.localClosed, !floods.allows(.rapidReset, now: now) {
+      return calm(.rapidReset)
+    }
+    stream.pointee.remoteClosed = true
+    stream.pointee.localClosed = true
+    stream.pointee.wasReset = true
+    forget(stream, resetByUs: false)
+    return .reset(stream, ErrorCode(wire: readUInt32(p)), byPeer: true)
+  }
+
+  // MARK: WINDOW_UPDATE (RFC 9113 §6.9)
+
+  mutating func handleWindowUpdate(_ frame: FrameHeader, _ p: UnsafePointer<UInt8>, _ now: UInt64) -> Event? {
+    guard frame.length == 4 else { return fail(.frameSizeError) }
+    let increment = Int64(readUInt32(p) & 0x7FFF_FFFF)
+    windowUpdates -= 1
+    guard windowUpdates > 0 || floods.allows(.control, now: now) else { return calm(.control) }
+    if frame.stream == 0 {
+      guard increment > 0 else { return fail(.protocolError) }
+      sendWindow += increment
+      return sendWindow <= Self.maximumWindow ? .writable(nil) : fail(.flowControlError)
+    }
+    guard !isIdle(frame.stream) else { return fail(.protocolError) }
+    guard let stream = table.find(frame.stream) else { return nil }
+    guard increment > 0 else { return fail(stream, .protocolError, now) }
+    stream.pointee.sendWindow += increment
+    guard stream.pointee.sendWindow <= Self.maximumWindow else { return fail(stream, .flowControlError, now) }
+    return .writable(stream)
+  }
+
+  static var maximumWindow: Int64 { 0x7FFF_FFFF }
+
+  // MARK: PRIORITY (RFC 9113 §6.3: read, checked, and otherwise ignored)
+
+  mutating func handlePriority(_ frame: FrameHeader, _ p: UnsafePointer<UInt8>, _ now: UInt64) -> Event? {
+    guard frame.stream != 0 else { return fail(.protocolError) }
+    let stream = table.find(frame.stream)
+    guard frame.length == 5 else {
+      guard let stream else { return fail(.frameSizeError) }
+      return fail(stream, .frameSizeError, now)
+    }
+    guard readUInt32(p) & 0x7FFF_FFFF != frame.stream else {
+      guard let stream else { return fail(.protocolError) }
+      return fail(stream, .protocolError, now)
+    }
+    return floods.allows(.control, now: now) ? nil : calm(.control)
+  }
+
+  // MARK: States
+
+  /// The peer has ended its side.
+  mutating func closeRemote(_ stream: UnsafeMutablePointer<StreamState>) {
+    stream.pointee.remoteClosed = true
+    if stream.pointee.localClosed { forget(stream, resetByUs: false) }
+  }
+
+  mutating func closeLocal(_ stream: UnsafeMutablePointer<StreamState>) {
+    stream.pointee.localClosed = true
+    if stream.pointee.remoteClosed { forget(stream, resetByUs: false) }
+  }
+}

@@ -1,0 +1,114 @@
+/// The open streams of a connection by number: open addressing, with memory only while there are streams.
+struct StreamTable: BitwiseCopyable {
+  typealias Entry = UnsafeMutablePointer<StreamState>?
+
+  private var entries: UnsafeMutablePointer<Entry>?
+  private var capacity = 0
+  private(set) var count = 0
+
+  func find(_ id: UInt32) -> UnsafeMutablePointer<StreamState>? {
+    guard let entries else { return nil }
+    var at = place(id)
+    while let stream = entries[at] {
+      if stream.pointee.id == id { return stream }
+      at = (at + 1) & (capacity - 1)
+    }
+    return nil
+  }
+
+  mutating func insert(_ stream: UnsafeMutablePointer<StreamState>) {
+    if (count + 1) * 2 > capacity { grow() }
+    put(stream)
+    count += 1
+  }
+
+  mutating func remove(_ id: UInt32) {
+    guard let entries else { return }
+    var at = place(id)
+    while let stream = entries[at], stream.pointee.id != id { at = (at + 1) & (capacity - 1) }
+    guard entries[at] != nil else { return }
+    count -= 1
+    // Those behind it that were pushed on by it move up, so that every search still finds them.
+    var hole = at
+    var next = (at + 1) & (capacity - 1)
+    while let stream = entries[next] {
+      let home = place(stream.pointee.id)
+      if (next &- home) & (capacity - 1) >= (next &- hole) & (capacity - 1) {
+        entries[hole] = stream
+        hole = next
+      }
+      next = (next + 1) & (capacity - 1)
+    }
+    entries[hole] = nil
+  }
+
+  /// Every stream, once; the table must not be changed meanwhile.
+  func forEach(_ body: (UnsafeMutablePointer<StreamState>) -> Void) {
+    guard let entries, count > 0 else { return }
+    for i in 0..<capacity { if let stream = entries[i] { body(stream) } }
+  }
+
+  mutating func free() {
+    entries?.deallocate()
+    entries = nil
+    capacity = 0
+    count = 0
+  }
+
+  private func place(_ id: UInt32) -> Int { Int(id >> 1) & (capacity - 1) }
+
+  private mutating func put(_ stream: UnsafeMutablePointer<StreamState>) {
+    guard let entries else { return }
+    var at = place(stream.pointee.id)
+    while entries[at] != nil { at = (at + 1) & (capacity - 1) }
+    entries[at] = stream
+  }
+
+  private mutating func grow() {
+    let old = entries
+    let oldCapacity = capacity
+    capacity = max(8, capacity * 2)
+    let bigger = UnsafeMutablePointer<Entry>.allocate(capacity: capacity)
+    bigger.initialize(repeating: nil, count: capacity)
+    entries = bigger
+    guard let old else { return }
+    for i in 0..<oldCapacity { if let stream = old[i] { put(stream) } }
+    old.deallocate()
+  }
+}
+
+/// The numbers of streams that closed last, so that late frames can be told from wrong ones (RFC 9113 §5.1).
+struct ClosedStreams: BitwiseCopyable {
+  enum Ending { case ended, resetByUs, unknown }
+
+  /// How many are remembered.
+  private static let capacity = 64
+  private var numbers: UnsafeMutablePointer<UInt32>?
+  private var next = 0
+
+  mutating func remember(_ id: UInt32, resetByUs: Bool) {
+    let memory: UnsafeMutablePointer<UInt32>
+    if let numbers {
+      memory = numbers
+    } else {
+      memory = .allocate(capacity: Self.capacity)
+      memory.initialize(repeating: 0, count: Self.capacity)
+      numbers = memory
+    }
+    memory[next] = id | (resetByUs ? 0x8000_0000 : 0)
+    next = (next + 1) % Self.capacity
+  }
+
+  func ending(of id: UInt32) -> Ending {
+    guard let numbers else { return .unknown }
+    for i in 0..<Self.capacity where numbers[i] & 0x7FFF_FFFF == id {
+      return numbers[i] & 0x8000_0000 != 0 ? .resetByUs : .ended
+    }
+    return .unknown
+  }
+
+  mutating func free() {
+    numbers?.deallocate()
+    numbers = nil
+  }
+}
