@@ -5,8 +5,8 @@ package import TLS
 /// and keeps account of what comes.
 ///
 /// It has no policy and no retries. What it promises: each frame of the server is checked against the RFC, and what
-/// is wrong is noted in `violations`; nothing waits longer than the channel's patience.
-package final class HTTP2Connection {
+/// is wrong is noted in `violations`; nothing waits longer than the channel's patience. Used by one thread at a time.
+package final class HTTP2Connection: @unchecked Sendable {
   package let channel: Channel
   /// What the server has set.
   package internal(set) var settings: [UInt16: UInt32] = [:]
@@ -25,6 +25,8 @@ package final class HTTP2Connection {
   package internal(set) var trace: [String] = []
   /// Whether windows are given back at once as DATA comes.
   package var givesBack = true
+  /// Whether content is kept; it is counted in any case.
+  package var keepsBodies = true
   /// Whether settings are acknowledged as they come.
   package var acknowledges = true
   /// What we may send: for the connection and for each stream.
@@ -183,8 +185,10 @@ package final class HTTP2Connection {
   }
   private var barriers = 0
 
-  /// Takes in all that comes until the server closes.
-  package func drain() { while step(Channel.patienceMilliseconds) {} }
+  /// Takes in all that comes until the server closes, or nothing more comes for so long.
+  package func drain(within milliseconds: Int32 = Channel.patienceMilliseconds) {
+    while step(milliseconds) {}
+  }
 
   /// Takes in what is there already.
   package func takeIn() { while channel.hasInput, step(0) {} }

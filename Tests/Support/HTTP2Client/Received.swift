@@ -64,7 +64,7 @@ extension HTTP2Connection {
     if frame.has(Frame.Flag.padded), let padding = content.first {
       content = content.dropFirst().dropLast(Int(padding))
     }
-    account.body += content
+    if keepsBodies { account.body += content }
     account.count += content.count
     account.dataSizes.append(content.count)
     account.hasEnded = frame.has(Frame.Flag.endStream)
