@@ -1,6 +1,6 @@
 # Two stages: the toolchain stays behind. The Swift runtime is linked statically; OpenSSL and libyaml come from Debian.
 FROM swift:6.2-bookworm AS build
-RUN apt-get update && apt-get install -y --no-install-recommends libssl-dev libyaml-dev pkg-config \
+RUN apt-get update && apt-get install -y --no-install-recommends libssl-dev libnghttp2-dev libyaml-dev pkg-config \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY Package.swift ./

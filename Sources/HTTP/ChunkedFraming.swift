@@ -35,10 +35,12 @@ public struct ChunkedFraming: BitwiseCopyable, Sendable {
   /// Whether the last chunk and the trailers have been seen.
   public var isDone: Bool { state == .done }
 
-  /// Follows `count` bytes. `data` is told the ranges that are payload, where given.
+  /// Follows `count` bytes. `data` is told the ranges that are payload, `trailer` the bytes of trailer lines,
+  /// where given.
   @inline(__always)
   public mutating func scan(
-    _ p: UnsafePointer<UInt8>, _ count: Int, data: (Int, Int) -> Void = { _, _ in }
+    _ p: UnsafePointer<UInt8>, _ count: Int, data: (Int, Int) -> Void = { _, _ in },
+    trailer: (UInt8) -> Void = { _ in }
   ) -> Outcome {
     if state == .done { return .end(0) }
     var i = 0
@@ -51,11 +53,16 @@ public struct ChunkedFraming: BitwiseCopyable, Sendable {
         if left == 0 { state = .dataCR }
         continue
       }
+      if isInTrailer, state != .trailerStart || p[i] != 0x0D { trailer(p[i]) }
       if let error = step(p[i]) { return .failed(error) }
       i += 1
       if state == .done { return .end(i) }
     }
     return .more
+  }
+
+  private var isInTrailer: Bool {
+    state == .trailerStart || state == .trailerName || state == .trailerValue || state == .trailerLF
   }
 
   private mutating func step(_ c: UInt8) -> ParseError? {

@@ -44,6 +44,23 @@ public enum FieldName: UInt8, Sendable, BitwiseCopyable {
     }
   }
 
+  /// Whether a TE field's value asks for trailers (RFC 9110 §10.1.4).
+  public static func containsTrailers(_ value: UnsafePointer<UInt8>, _ length: Int) -> Bool {
+    var found = false
+    ListElements.forEach(value, length) { p, n in
+      if n == 8, matches(p, "trailers") { found = true }
+      return !found
+    }
+    return found
+  }
+
+  /// Whether a field with a name of 12 bytes and a value of at least 16 is `content-type: application/grpc`, of
+  /// whatever encoding.
+  @inline(__always)
+  public static func isGRPCContent(name: UnsafePointer<UInt8>, value: UnsafePointer<UInt8>) -> Bool {
+    matches(name, "content-type") && matches(value, "application/grpc")
+  }
+
   /// Compares with a lower-case literal of the same length, letter case folded.
   @inline(__always)
   package static func matches(_ p: UnsafePointer<UInt8>, _ literal: StaticString) -> Bool {

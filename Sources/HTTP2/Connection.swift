@@ -70,9 +70,21 @@ public struct Connection: BitwiseCopyable {
 
   /// Whether a client may open another stream now.
   public var canOpenStream: Bool {
-    !hasFailed && !goAwayReceived && nextStream < 0x7FFF_FFF0
+    !hasFailed && !goAwayReceived && nextStream < Self.lastOwnStream
       && table.count < Int(min(peer.concurrentStreams, limits.concurrentStreams))
   }
+
+  /// Whether a header section is under way: the head buffer is in use.
+  public var isInHeaders: Bool { block.stream != 0 }
+
+  /// Whether the last GOAWAY has been sent.
+  public var hasEnded: Bool { goAwaySent < 0x7FFF_FFFF }
+
+  /// Whether the peer has said that it takes no more streams.
+  public var isRefusing: Bool { goAwayReceived || nextStream >= Self.lastOwnStream }
+
+  /// Numbers of streams are used up some time before the protocol's end of them.
+  static var lastOwnStream: UInt32 { 0x7FFF_FFF0 }
 
   /// Whether the peer takes extended CONNECT (RFC 8441); known once its SETTINGS have come.
   public var allowsConnectProtocol: Bool { peer.allowsConnectProtocol }

@@ -57,11 +57,14 @@ extension Connection {
     if isServer, !stream.pointee.localClosed, !floods.allows(.rapidReset, now: now) {
       return calm(.rapidReset)
     }
+    let code = ErrorCode(wire: readUInt32(p))
+    // A complete response, and no interest in the rest of the request (RFC 9113 §8.1).
+    let isComplete = !isServer && stream.pointee.remoteClosed && code == .noError
     stream.pointee.remoteClosed = true
     stream.pointee.localClosed = true
-    stream.pointee.wasReset = true
+    stream.pointee.wasReset = !isComplete
     forget(stream, resetByUs: false)
-    return .reset(stream, ErrorCode(wire: readUInt32(p)), byPeer: true)
+    return isComplete ? nil : .reset(stream, code, byPeer: true)
   }
 
   // MARK: WINDOW_UPDATE (RFC 9113 §6.9)

@@ -28,6 +28,13 @@ public struct StreamState: BitwiseCopyable {
   /// What the owner finds the stream again by.
   public var owner: UnsafeMutableRawPointer?
 
+  /// Its connection is gone: nothing more is said on it.
+  public mutating func giveUp() {
+    localClosed = true
+    remoteClosed = true
+    wasReset = true
+  }
+
   /// A stream that is not open yet.
   public init() {}
 }

@@ -18,6 +18,17 @@ struct ParkedOutput: BitwiseCopyable {
     end += n
   }
 
+  /// What waits.
+  var bytes: UnsafeBufferPointer<UInt8> {
+    UnsafeBufferPointer(start: memory.map { UnsafePointer($0 + start) }, count: end - start)
+  }
+
+  /// Forgets the first bytes: they have been dealt with.
+  mutating func drop(_ n: Int) {
+    start += n
+    if start >= end { free() }
+  }
+
   /// Sends what it can; 1 when nothing is left, 0 when there is no room, -1 when the connection has failed.
   mutating func flush(_ fd: Int32) -> Int {
     guard let memory else { return 1 }

@@ -2,7 +2,7 @@ internal import EventLoop
 internal import OS
 internal import TLS
 
-/// A client's connection. A plain struct in a slab: it is found by its token and touched by its worker only.
+/// A client's connection, or one HTTP/2 stream of it, which has a `stream` and no descriptor. A plain struct in a slab: it is found by its token and touched by its worker only.
 ///
 /// While idle it holds no buffer; a request's bytes stand in `buffer` like this:
 ///
@@ -18,6 +18,8 @@ struct Downstream: Slotted {
     case exchange
     /// Bytes pass both ways unread after an upgrade.
     case tunnel
+    /// An HTTP/2 connection: what is said on it belongs to its streams.
+    case multiplexed
     /// All is said; the rest of the output has to leave.
     case closing
     /// Our side is closed; what the client still sends is thrown away for a moment.
@@ -47,6 +49,10 @@ struct Downstream: Slotted {
   var isDeferred = false
   var session: Session?
   var exchange: UnsafeMutablePointer<Exchange>?
+  /// HTTP/2 on this connection.
+  var mux: UnsafeMutablePointer<Mux>?
+  /// The stream that this is.
+  var stream: UnsafeMutablePointer<MuxStream>?
   var buffer: UnsafeMutablePointer<UInt8>?
   var start = 0
   var sent = 0

@@ -31,10 +31,22 @@ struct Exchange: Slotted {
   var minorVersion: UInt8 = 1
   var keepsAlive = true
   var wantsUpgrade = false
+  /// The client speaks HTTP/2 and asked for a tunnel by extended CONNECT (RFC 8441).
+  var isExtendedConnect = false
+  /// A gRPC call: its errors are told by `grpc-status`.
+  var isGRPC = false
+  /// The client takes trailers (RFC 9110 §10.1.4).
+  var acceptsTrailers = false
 
   var requestFraming = BodyFraming.none
   var requestLeft: UInt64 = 0
   var requestChunks = ChunkedFraming()
+  /// Bytes of the head as it goes to the backend.
+  var requestHeadLength = 0
+  /// Content comes in chunks and goes out without: the backend speaks HTTP/2.
+  var unwrapsRequest = false
+  /// Field lines behind the request's content.
+  var requestTrailers = ParkedOutput()
   /// All of the request has been received.
   var requestComplete = false
   /// All of the request has been sent.
@@ -51,6 +63,10 @@ struct Exchange: Slotted {
   var responseFraming = BodyFraming.none
   var responseLeft: UInt64 = 0
   var responseChunks = ChunkedFraming()
+  /// The backend's HTTP/2 head was its last word.
+  var endsWithHead = false
+  /// Field lines behind the response's content.
+  var trailers = ParkedOutput()
   var upstreamKeepsAlive = false
   var status = 0
 

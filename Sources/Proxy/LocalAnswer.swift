@@ -1,3 +1,4 @@
+internal import HTTP2
 internal import EventLoop
 internal import HTTP
 internal import Telemetry
@@ -64,6 +65,17 @@ enum LocalAnswer {
     }
   }
 
+  /// gRPC's status code for it.
+  var callStatus: UInt64 {
+    switch self {
+    case .badRequest, .headTooLarge, .refused: 13
+    case .noRoute: 12
+    case .noBackend, .badGateway: 14
+    case .requestTimeout: 1
+    case .backendTimeout: 4
+    }
+  }
+
   static func reason(_ status: Int) -> StaticString {
     switch status {
     case 200: "OK"
@@ -97,9 +109,10 @@ extension Worker {
   /// Sends an answer of ours. Unless `closing`, the request's head is consumed and the connection goes on.
   func answer(
     _ d: UnsafeMutablePointer<Downstream>, _ problem: LocalAnswer, closing: Bool, detail: String = "",
-    isLogged: Bool = false
+    isLogged: Bool = false, isGRPC: Bool = false
   ) {
     if case .requestTimeout = problem { counters.add(.requestTimeouts) }
+    if isGRPC, let s = d.pointee.stream { return answerCall(d, s, problem, detail) }
     let body =
       #"{"error":{"message":"\#(problem.message(detail))","type":"\#(problem.type)","#
       + #""param":null,"code":"\#(problem.code)"}}"# + "\n"
@@ -129,14 +142,36 @@ extension Worker {
     writer.append(
       closes
         ? "\r\nConnection: close\r\n\r\n" : old ? "\r\nConnection: keep-alive\r\n\r\n" : "\r\n\r\n")
+    let headCount = writer.count
     if requestHead.method != .head { writer.append(body) }
     if !isLogged { logLocal(d, status, body.count) }
+    if let s = d.pointee.stream {
+      let bodyCount = writer.count - headCount
+      sendHead(s, .response, writer.start, headCount, isLast: bodyCount == 0)
+      if bodyCount > 0 { _ = sendContent(d, s, writer.start + headCount, bodyCount, isLast: true) }
+      return endResponse(d, s, trailers: ParkedOutput())
+    }
     guard send(d, writer.start, writer.count) else { return close(d) }
     if closes { return beginClose(d) }
     if !isLogged {
       d.pointee.requestEnd = d.pointee.start + requestHead.length
       readNext(d)
     }
+  }
+
+  /// Tells a gRPC client what it understands: a response of trailers alone (gRPC over HTTP/2, "Responses").
+  private func answerCall(
+    _ d: UnsafeMutablePointer<Downstream>, _ s: StreamPointer, _ problem: LocalAnswer, _ detail: String
+  ) {
+    counters.add(.responses(status: problem.status))
+    var writer = HeadWriter(scratch, capacity: Self.scratchSize)
+    writer.append("HTTP/1.1 200 OK\r\nContent-Type: application/grpc\r\ngrpc-status: ")
+    writer.append(decimal: problem.callStatus)
+    writer.append("\r\ngrpc-message: ")
+    writer.append(Array(problem.message(detail).utf8))
+    writer.append("\r\n\r\n")
+    sendHead(s, .response, writer.start, writer.count, isLast: true)
+    endResponse(d, s, trailers: ParkedOutput())
   }
 
   /// Everything on this listener lives on https (RFC 9110 §15.4.9: method and content stay).

@@ -1,3 +1,4 @@
+internal import Bytes
 internal import HTTP
 internal import OS
 
@@ -27,9 +28,10 @@ extension Worker {
     copyFields(&out, d, route, base, forwarding)
     if head.framing == .chunked { out.append("Transfer-Encoding: chunked\r\n") }
     if x.pointee.wantsUpgrade { writeUpgrade(&out, base) }
+    if x.pointee.isExtendedConnect { writeWebSocketKey(&out) }
     if forwarding.xForwarded { writeXForwarded(&out, d, base) }
     if forwarding.forwarded { writeForwarded(&out, d, base) }
-    if forwarding.via { writeVia(&out, base) }
+    if forwarding.via { writeVia(&out, base, isStream: d.pointee.stream != nil) }
     if route.pointee.setRequest.count > 0 {
       out.append(route.pointee.setRequest.start, route.pointee.setRequest.count)
     }
@@ -85,6 +87,15 @@ extension Worker {
     for i in 0..<fields.count where fields.lines[i].name == .upgrade { out.append(fields.lines[i], of: base) }
   }
 
+  /// The handshake of HTTP/1.1 needs a nonce that extended CONNECT has not (RFC 6455 §4.1).
+  private func writeWebSocketKey(_ out: inout HeadWriter) {
+    var random = SystemRandomNumberGenerator()
+    let nonce = (0..<16).map { _ in UInt8.random(in: .min ... .max, using: &random) }
+    out.append("Sec-WebSocket-Key: ")
+    out.append(Array(Base64.encode(nonce).utf8))
+    out.append("\r\n")
+  }
+
   private func writeXForwarded(
     _ out: inout HeadWriter, _ d: UnsafeMutablePointer<Downstream>, _ base: UnsafePointer<UInt8>
   ) {
@@ -138,10 +149,10 @@ extension Worker {
     out.append("\r\n")
   }
 
-  private func writeVia(_ out: inout HeadWriter, _ base: UnsafePointer<UInt8>) {
+  private func writeVia(_ out: inout HeadWriter, _ base: UnsafePointer<UInt8>, isStream: Bool) {
     out.append("Via: ")
     appendValues(of: .via, &out, base)
-    out.append(requestHead.minorVersion == 0 ? "1.0 certd\r\n" : "1.1 certd\r\n")
+    out.append(isStream ? "2.0 certd\r\n" : requestHead.minorVersion == 0 ? "1.0 certd\r\n" : "1.1 certd\r\n")
   }
 
   /// The values that came under a name, each followed by a comma.

@@ -37,6 +37,11 @@ extension Worker {
   }
 
   private func writeFraming(_ out: inout HeadWriter, _ x: UnsafeMutablePointer<Exchange>, _ closing: Bool) {
+    if x.pointee.endsWithHead, responseHead.declaredLength == nil, responseHead.status != 204,
+      responseHead.status != 304, x.pointee.method != .head
+    {
+      out.append("Content-Length: 0\r\n")
+    }
     switch responseHead.framing {
     case .chunked where x.pointee.minorVersion == 1, .untilClose where x.pointee.minorVersion == 1:
       out.append("Transfer-Encoding: chunked\r\n")

@@ -48,6 +48,8 @@ extension Settings {
     public var trust: ClientContext.Trust
     /// Replaces the host in SNI and verification.
     public var tlsServerName: String?
+    /// Whether HTTP/2 is spoken with it: over TLS by ALPN, else with prior knowledge.
+    public var http2: Bool
     /// Shared health and load.
     public var status: BackendStatus
     /// How many requests it gets beside the others, 1 to 1000.
@@ -55,7 +57,8 @@ extension Settings {
     /// A backend.
     public init(
       key: String, address: SocketAddress?, tlsHost: String? = nil,
-      trust: ClientContext.Trust = .init(), tlsServerName: String? = nil, status: BackendStatus,
+      trust: ClientContext.Trust = .init(), tlsServerName: String? = nil, http2: Bool = false,
+      status: BackendStatus,
       weight: Int = 1
     ) {
       self.key = key
@@ -63,6 +66,7 @@ extension Settings {
       self.tlsHost = tlsHost
       self.trust = trust
       self.tlsServerName = tlsServerName
+      self.http2 = http2
       self.status = status
       self.weight = weight
     }

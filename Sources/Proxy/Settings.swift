@@ -40,8 +40,11 @@ public struct Settings: Sendable {
     public var profile: Profile?
     /// Redirect everything to https on this port.
     public var redirectPort: UInt16?
+    /// Whether HTTP/2 is taken without TLS too, from clients that begin with its preface (RFC 9113 §3.3).
+    public var h2c = false
     /// A listener.
-    public init(address: SocketAddress, profile: Profile?, redirectPort: UInt16? = nil) {
+    public init(address: SocketAddress, profile: Profile?, redirectPort: UInt16? = nil, h2c: Bool = false) {
+      self.h2c = h2c
       self.address = address
       self.profile = profile
       self.redirectPort = redirectPort

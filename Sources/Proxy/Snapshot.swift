@@ -39,7 +39,8 @@ final class Snapshot {
       (services + index).initialize(
         to: ServiceEntry(
           index: index, pools: members, count: min(service.backends.count, Balancer.maximumBackends),
-          policy: service.policy, timeouts: service.timeouts, attempts: max(1, service.attempts),
+          policy: service.policy, isHTTP2: service.backends.first?.http2 ?? false,
+          timeouts: service.timeouts, attempts: max(1, service.attempts),
           maximumConnections: max(0, service.maximumConnections),
           budget: RetryBudget(percent: service.retryBudgetPercent)))
     }
@@ -63,6 +64,7 @@ struct ServiceEntry: BitwiseCopyable {
   let pools: UnsafeMutablePointer<Unmanaged<BackendPool>>
   let count: Int
   let policy: Balancer.Policy
+  let isHTTP2: Bool
   let timeouts: Settings.Timeouts
   let attempts: Int
   /// 0 for no limit.
@@ -165,7 +167,7 @@ final class Arena {
 extension BackendPool {
   /// Whether a new configuration means the same server spoken to in the same way.
   func isSame(as backend: Settings.Backend) -> Bool {
-    settings.tlsHost == backend.tlsHost && settings.trust == backend.trust
+    settings.http2 == backend.http2 && settings.tlsHost == backend.tlsHost && settings.trust == backend.trust
       && settings.tlsServerName == backend.tlsServerName && settings.status === backend.status
       && settings.address?.description == backend.address?.description
   }

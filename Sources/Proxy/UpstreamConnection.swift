@@ -3,7 +3,7 @@ internal import OS
 internal import TLS
 internal import Upstream
 
-/// A connection to a backend. A plain struct in a slab, like `Downstream`.
+/// A connection to a backend, or one HTTP/2 stream of it, which has a `stream` and no descriptor. A plain struct in a slab, like `Downstream`.
 struct UpstreamConnection: Slotted {
   enum State: UInt8, BitwiseCopyable {
     case connecting, handshaking, active, idle
@@ -26,6 +26,10 @@ struct UpstreamConnection: Slotted {
   var writeClosed = false
   var session: Session?
   var exchange: UnsafeMutablePointer<Exchange>?
+  /// HTTP/2 on this connection.
+  var mux: UnsafeMutablePointer<Mux>?
+  /// The stream that this is.
+  var stream: UnsafeMutablePointer<MuxStream>?
   /// Retained while the connection is open.
   var pool: Unmanaged<BackendPool>?
   /// Part of a response head that has not ended yet.
@@ -50,6 +54,8 @@ final class BackendPool {
   /// The connections that wait for a request, the last used first.
   var firstIdle: UnsafeMutablePointer<UpstreamConnection>?
   var idleCount = 0
+  /// HTTP/2 connections, those at work and those being made.
+  var firstMux: UnsafeMutablePointer<Mux>?
   /// No configuration uses it any more.
   var isRetired = false
   var keepAliveMilliseconds: UInt64
@@ -68,7 +74,10 @@ final class BackendPool {
     weight = backend.weight
     clientContext =
       backend.tlsHost == nil
-      ? nil : try ClientContext(trust: backend.trust, serverName: backend.tlsServerName)
+      ? nil
+      : try ClientContext(
+        trust: backend.trust, serverName: backend.tlsServerName,
+        applicationProtocols: [backend.http2 ? "h2" : "http/1.1"])
   }
 
   deinit { status.release() }

@@ -1,6 +1,7 @@
 internal import Bytes
 internal import EventLoop
 internal import HTTP
+internal import HTTP2
 internal import OS
 internal import Synchronization
 internal import TLS
@@ -26,6 +27,10 @@ final class Worker {
   var downstreams = Slab<Downstream>()
   var upstreams = Slab<UpstreamConnection>()
   var exchanges = Slab<Exchange>()
+  var muxes = Slab<Mux>()
+  var streams = Slab<MuxStream>()
+  /// Connections whose frames leave at the end of the turn.
+  var dirty: [UnsafeMutablePointer<Mux>] = []
   var buffers = BufferPool(bufferSize: Downstream.bufferSize, maximumIdle: 64)
   let pipe = RecordPipe()
   var fields: FieldSection
@@ -84,6 +89,7 @@ final class Worker {
     }
     // Nobody is left to be served: backends must see the end at once.
     for u in upstreams.live { closeUpstream(u) }
+    flushDirty()
     accessLog?.flush()
   }
 
@@ -97,8 +103,12 @@ final class Worker {
       dispatch(event.token, event.readiness)
     }
     runDeferred()
+    flushDirty()
     runHandshakes()
     runTimers()
+    flushDirty()
+    muxes.recycle()
+    streams.recycle()
     downstreams.recycle()
     upstreams.recycle()
     exchanges.recycle()

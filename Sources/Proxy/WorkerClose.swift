@@ -1,3 +1,4 @@
+internal import HTTP2
 internal import Synchronization
 internal import EventLoop
 internal import HTTP
@@ -35,6 +36,11 @@ extension Worker {
   /// The response has broken off: a reset tells the client that what it has is not all.
   func reset(_ d: UnsafeMutablePointer<Downstream>) {
     d.pointee.output.free()
+    if let s = d.pointee.stream {
+      // The code that the backend gave, or one that says that this was not the client's doing.
+      if s.pointee.resetCode == .cancel { s.pointee.resetCode = .internalError }
+      return abort(d)
+    }
     Sys.setResetOnClose(d.pointee.fd)
     abort(d)
   }
@@ -42,6 +48,7 @@ extension Worker {
   /// Closes properly once the output has left.
   func beginClose(_ d: UnsafeMutablePointer<Downstream>) {
     guard d.pointee.slot.isLive else { return }
+    if let s = d.pointee.stream { return endResponse(d, s, trailers: ParkedOutput()) }
     if let session = d.pointee.session, d.pointee.state != .handshaking {
       session.shutdown()
       guard flushPipe(d) else { return close(d) }
@@ -82,6 +89,8 @@ extension Worker {
   func close(_ d: UnsafeMutablePointer<Downstream>) {
     guard d.pointee.slot.isLive else { return }
     if let x = d.pointee.exchange { endExchange(x, reusable: false) }
+    if let s = d.pointee.stream { return closeStream(d, s) }
+    if let m = d.pointee.mux { dismantle(m) }
     Sys.close(d.pointee.fd)
     d.pointee.session?.free()
     d.pointee.session = nil
@@ -95,7 +104,20 @@ extension Worker {
     if acceptPaused { acceptResumeAt = nowMilliseconds }
   }
 
+  /// Frees a stream of a client; the connection that carries it goes on.
+  private func closeStream(_ d: UnsafeMutablePointer<Downstream>, _ s: StreamPointer) {
+    d.pointee.stream = nil
+    d.pointee.session = nil
+    d.pointee.output.free()
+    dropBuffer(d)
+    wheel.remove(timer(d))
+    release(s)
+    downstreams.release(d)
+  }
+
   func downstreamTimeout(_ d: UnsafeMutablePointer<Downstream>) {
+    if let m = d.pointee.mux { return muxTimeout(d, m) }
+    if d.pointee.stream != nil, !d.pointee.output.isEmpty { counters.add(.h2ZeroWindowStalls) }
     switch d.pointee.state {
     case .reading where d.pointee.end > d.pointee.start && d.pointee.output.isEmpty:
       requestHead = RequestHead()
@@ -123,6 +145,8 @@ extension Worker {
         disarm(d)
       }
     case .tunnel: disarm(d)
+    case .multiplexed:
+      if d.pointee.mux?.pointee.streamCount == 0 { arm(d, limits.keepAliveMilliseconds) } else { disarm(d) }
     default: break
     }
   }

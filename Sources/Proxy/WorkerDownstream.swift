@@ -1,3 +1,4 @@
+internal import HTTP2
 internal import Bytes
 internal import EventLoop
 internal import HTTP
@@ -38,7 +39,10 @@ extension Worker {
       return false
     }
     armForState(d)
-    if let x = d.pointee.exchange, let u = x.pointee.upstream, u.pointee.readPaused {
+    if let m = d.pointee.mux {
+      resumeAll(m)
+      pump(d)
+    } else if let x = d.pointee.exchange, let u = x.pointee.upstream, u.pointee.readPaused {
       u.pointee.readPaused = false
       if let timeouts = x.pointee.service?.pointee.timeouts { arm(u, timeouts.idleMilliseconds) }
       pumpUpstream(u)
@@ -51,7 +55,8 @@ extension Worker {
 
   /// Whether something has come that has not been looked at: there will be no event for it.
   func hasMore(_ d: UnsafeMutablePointer<Downstream>) -> Bool {
-    d.pointee.readable || !d.pointee.parkedInput.isEmpty || d.pointee.end > d.pointee.start
+    if let s = d.pointee.stream { return s.pointee.waiting > 0 || s.pointee.state.remoteClosed }
+    return d.pointee.readable || !d.pointee.parkedInput.isEmpty || d.pointee.end > d.pointee.start
       || d.pointee.session?.hasPending == true
   }
 
@@ -62,7 +67,7 @@ extension Worker {
       switch d.pointee.state {
       case .reading:
         // One that does not take its answers gets no further ones.
-        guard d.pointee.output.isEmpty else { return }
+        guard d.pointee.output.isEmpty, d.pointee.stream == nil else { return }
         if d.pointee.end > d.pointee.start, handleRequest(d) { continue }
         guard d.pointee.slot.isLive, d.pointee.state == .reading else { continue }
       case .exchange:
@@ -73,7 +78,14 @@ extension Worker {
         }
       case .tunnel:
         guard d.pointee.sent == d.pointee.end, !d.pointee.sawEnd else { return }
-      case .lingering: return discard(d)
+      case .multiplexed:
+        // Answers to one that does not read would pile up.
+        guard d.pointee.output.count < Mux.parkedBytes, d.pointee.mux?.pointee.isClosing == false else {
+          return
+        }
+      case .lingering:
+        guard let s = d.pointee.stream else { return discard(d) }
+        return s.pointee.state.remoteClosed ? close(d) : ()
       case .handshaking, .closing: return
       }
       turns += 1
@@ -84,6 +96,8 @@ extension Worker {
           takeRequestContent(d)
         } else if d.pointee.state == .tunnel {
           tunnelUp(d)
+        } else if d.pointee.state == .multiplexed {
+          takeFrames(d)
         }
       case .wait: return
       case .closed: return clientClosed(d)
@@ -93,6 +107,7 @@ extension Worker {
 
   /// Appends decrypted bytes to the buffer.
   private func fill(_ d: UnsafeMutablePointer<Downstream>) -> Fill {
+    if let s = d.pointee.stream { return fillStream(d, s) }
     if d.pointee.buffer == nil {
       guard d.pointee.readable || !d.pointee.parkedInput.isEmpty || d.pointee.session?.hasPending == true
       else {
@@ -114,7 +129,9 @@ extension Worker {
     }
     if d.pointee.end > before { return .some }
     if d.pointee.sawEnd { result = .closed }
-    if d.pointee.state == .reading, d.pointee.end == d.pointee.start { dropBuffer(d) }
+    if d.pointee.state == .reading || d.pointee.state == .multiplexed, d.pointee.end == d.pointee.start {
+      dropBuffer(d)
+    }
     return result
   }
 
@@ -181,6 +198,7 @@ extension Worker {
   /// Sends bytes to the client, encrypted if need be. What does not fit the socket is parked. False when the
   /// connection has failed: the caller aborts.
   func send(_ d: UnsafeMutablePointer<Downstream>, _ bytes: UnsafePointer<UInt8>, _ count: Int) -> Bool {
+    if let s = d.pointee.stream { return sendContent(d, s, bytes, count, isLast: false) }
     if let session = d.pointee.session {
       var at = 0
       while at < count {

@@ -1,3 +1,4 @@
+internal import HTTP2
 internal import EventLoop
 internal import HTTP
 internal import Telemetry
@@ -12,6 +13,12 @@ extension Worker {
     _ u: UnsafeMutablePointer<UpstreamConnection>, _ x: UnsafeMutablePointer<Exchange>,
     _ d: UnsafeMutablePointer<Downstream>, reusable: Bool
   ) {
+    if let s = d.pointee.stream {
+      let trailers = x.pointee.trailers
+      x.pointee.trailers = ParkedOutput()
+      endExchange(x, reusable: reusable && x.pointee.requestSent && x.pointee.upstreamKeepsAlive)
+      return endResponse(d, s, trailers: trailers)
+    }
     let keeps = x.pointee.keepsAlive && x.pointee.requestComplete
     endExchange(x, reusable: reusable && x.pointee.requestSent && x.pointee.upstreamKeepsAlive)
     guard keeps, !isDraining else { return beginClose(d) }
@@ -45,18 +52,29 @@ extension Worker {
     guard let d = x.pointee.downstream else { return closeUpstream(u) }
     if d.pointee.state == .tunnel { return tunnelBackendEnded(u, x, d) }
     if x.pointee.headDone, x.pointee.responseFraming == .untilClose, clean {
-      if x.pointee.relay == .addChunks, !send(d, Self.lastChunk.utf8Start, Self.lastChunk.utf8CodeUnitCount) {
-        return clientGone(d)
-      }
+      if x.pointee.relay == .addChunks, !sendLastChunk(x, d) { return clientGone(d) }
       return finishResponse(u, x, d, reusable: false)
     }
     upstreamBroke(u, "the backend closed the connection before its response was complete")
   }
 
-  private static let lastChunk: StaticString = "0\r\n\r\n"
+  /// The last chunk, with the trailers that a backend's HTTP/2 had (RFC 9112 §7.1.2).
+  private func sendLastChunk(_ x: UnsafeMutablePointer<Exchange>, _ d: UnsafeMutablePointer<Downstream>)
+    -> Bool
+  {
+    var writer = HeadWriter(scratch, capacity: Self.scratchSize)
+    writer.append("0\r\n")
+    let trailers = x.pointee.trailers.bytes
+    if let base = trailers.baseAddress, x.pointee.acceptsTrailers { writer.append(base, trailers.count) }
+    writer.append("\r\n")
+    return send(d, writer.start, writer.count)
+  }
 
   /// The backend's connection is no longer usable.
-  func upstreamBroke(_ u: UnsafeMutablePointer<UpstreamConnection>, _ reason: String) {
+  /// `untouched` when the backend has said that it did nothing with the request.
+  func upstreamBroke(
+    _ u: UnsafeMutablePointer<UpstreamConnection>, _ reason: String, untouched: Bool = false
+  ) {
     guard let x = u.pointee.exchange else { return closeUpstream(u) }
     let pool = u.pointee.pool
     let nothingCame = !x.pointee.headDone && (u.pointee.buffer == nil || u.pointee.end == Downstream.headroom)
@@ -64,7 +82,7 @@ extension Worker {
     let sentNothing = x.pointee.downstream.map { $0.pointee.sent == $0.pointee.start } ?? false
     let mayRepeat =
       nothingCame && !x.pointee.gotInterim && x.pointee.replayable
-      && (x.pointee.method.isIdempotent || sentNothing)
+      && (x.pointee.method.isIdempotent || sentNothing || untouched)
     if mayRepeat, u.pointee.isReused, let pool {
       _ = pool.retain()
       x.pointee.upstream = nil
@@ -105,6 +123,7 @@ extension Worker {
     if x.pointee.responseStarted { return breakOff(x) }
     if case .noBackend = problem { counters.add(.requestsWithoutBackend) }
     let complete = x.pointee.requestComplete
+    let isGRPC = x.pointee.isGRPC
     let keeps = complete && x.pointee.keepsAlive && problem.keepsConnection
     x.pointee.status = problem.status
     requestHead = RequestHead()
@@ -113,6 +132,9 @@ extension Worker {
     let service = x.pointee.service.map { snapshotName(x, $0.pointee.index) } ?? ""
     endExchange(x, reusable: false)
     d.pointee.state = .reading
+    if d.pointee.stream != nil {
+      return answer(d, problem, closing: true, detail: service, isLogged: true, isGRPC: isGRPC)
+    }
     if keeps { d.pointee.start = d.pointee.requestEnd }
     answer(d, problem, closing: !keeps, detail: service, isLogged: true)
     guard keeps, d.pointee.slot.isLive, d.pointee.state == .reading else { return }
@@ -138,6 +160,8 @@ extension Worker {
     logAccess(x)
     x.pointee.counted?._withUnsafeGuaranteedRef { $0.end() }
     x.pointee.downstream?.pointee.exchange = nil
+    x.pointee.requestTrailers.free()
+    x.pointee.trailers.free()
     x.pointee.logged?.deallocate()
     x.pointee.logged = nil
     x.pointee.snapshot?.release()

@@ -25,6 +25,10 @@ extension Worker {
       x.pointee.attempts += 1
       let pool = pools[chosen]
       count(x, on: pool)
+      if service.pointee.isHTTP2 {
+        if openUpstreamStream(x, pool) { return }
+        continue
+      }
       if let u = pool._withUnsafeGuaranteedRef({ $0.firstIdle }) {
         pool._withUnsafeGuaranteedRef { $0.remove(u) }
         u.pointee.state = .active
@@ -57,7 +61,9 @@ extension Worker {
     d.pointee.sent = d.pointee.start
     x.pointee.requestSent = false
     count(x, on: pool)
-    if !connect(x, pool) { startUpstream(x) }
+    let isHTTP2 = x.pointee.service?.pointee.isHTTP2 == true
+    let isUnderWay = isHTTP2 ? openUpstreamStream(x, pool) : connect(x, pool)
+    if !isUnderWay { startUpstream(x) }
   }
 
   private func count(_ x: UnsafeMutablePointer<Exchange>, on pool: Unmanaged<BackendPool>) {
@@ -67,7 +73,7 @@ extension Worker {
     x.pointee.counted = status
   }
 
-  private func attach(_ u: UnsafeMutablePointer<UpstreamConnection>, _ x: UnsafeMutablePointer<Exchange>) {
+  func attach(_ u: UnsafeMutablePointer<UpstreamConnection>, _ x: UnsafeMutablePointer<Exchange>) {
     u.pointee.exchange = x
     x.pointee.upstream = u
     if let timeouts = x.pointee.service?.pointee.timeouts { arm(u, timeouts.responseHeadMilliseconds) }
@@ -75,15 +81,24 @@ extension Worker {
 
   /// Begins a connection; false when the kernel refuses at once.
   private func connect(_ x: UnsafeMutablePointer<Exchange>, _ pool: Unmanaged<BackendPool>) -> Bool {
-    let maximum = x.pointee.service?.pointee.maximumConnections ?? 0
+    guard let u = dial(pool, maximum: x.pointee.service?.pointee.maximumConnections ?? 0) else {
+      return false
+    }
+    attach(u, x)
+    if let timeouts = x.pointee.service?.pointee.timeouts { arm(u, timeouts.connectMilliseconds) }
+    return true
+  }
+
+  /// A connection that is being made; nil when the kernel refuses at once, or there are too many.
+  func dial(_ pool: Unmanaged<BackendPool>, maximum: Int) -> UnsafeMutablePointer<UpstreamConnection>? {
     let status = pool._withUnsafeGuaranteedRef { $0.status }
-    guard status._withUnsafeGuaranteedRef({ $0.openConnection(maximum: maximum) }) else { return false }
+    guard status._withUnsafeGuaranteedRef({ $0.openConnection(maximum: maximum) }) else { return nil }
     let family = pool._withUnsafeGuaranteedRef { $0.address.family }
     let fd = Sys.socket(family: family)
     guard fd >= 0 else {
       if Sys.isOutOfDescriptors(fd) { shared.report(.outOfDescriptors) }
       status._withUnsafeGuaranteedRef { $0.closeConnection() }
-      return false
+      return nil
     }
     let u = upstreams.acquire()
     u.pointee.fd = Int32(fd)
@@ -94,11 +109,9 @@ extension Worker {
     let result = Sys.connect(u.pointee.fd, &address)
     guard result == 0 || result == Sys.inProgress, poller.add(u.pointee.fd, token(u)) == 0 else {
       closeUpstream(u)
-      return false
+      return nil
     }
-    attach(u, x)
-    if let timeouts = x.pointee.service?.pointee.timeouts { arm(u, timeouts.connectMilliseconds) }
-    return true
+    return u
   }
 
   /// The kernel has decided about a connect.
@@ -107,9 +120,9 @@ extension Worker {
     guard error == 0 else {
       return connectFailed(u, SystemError(call: "connect", code: error).description)
     }
-    guard let pool = u.pointee.pool, let x = u.pointee.exchange else { return closeUpstream(u) }
+    guard let pool = u.pointee.pool else { return closeUpstream(u) }
     let host = pool._withUnsafeGuaranteedRef { $0.settings.tlsHost }
-    guard let host else { return begin(u, x) }
+    guard let host else { return established(u) }
     let context = pool._withUnsafeGuaranteedRef { $0.clientContext }
     guard let context, let session = Session(client: context, host: host, pipe: pipe) else {
       return connectFailed(u, "no TLS session")
@@ -119,7 +132,15 @@ extension Worker {
     stepUpstreamHandshake(u)
   }
 
+  /// The connection can be used.
+  func established(_ u: UnsafeMutablePointer<UpstreamConnection>) {
+    if let m = u.pointee.mux { return beginUpstreamMux(u, m) }
+    guard let x = u.pointee.exchange else { return closeUpstream(u) }
+    begin(u, x)
+  }
+
   func connectFailed(_ u: UnsafeMutablePointer<UpstreamConnection>, _ reason: String) {
+    if let m = u.pointee.mux { return muxConnectFailed(u, m, reason) }
     let x = u.pointee.exchange
     counters.add(.upstreamConnectionsFailed)
     if let pool = u.pointee.pool {
@@ -147,6 +168,7 @@ extension Worker {
 
   /// Sends what the buffer holds of the request.
   func forwardRequest(_ x: UnsafeMutablePointer<Exchange>, _ u: UnsafeMutablePointer<UpstreamConnection>) {
+    if let s = u.pointee.stream { return forwardStream(x, u, s) }
     guard let d = x.pointee.downstream, let buffer = d.pointee.buffer, !x.pointee.requestSent else { return }
     while d.pointee.sent < d.pointee.requestEnd {
       let n = sendUpstream(u, buffer + d.pointee.sent, d.pointee.requestEnd - d.pointee.sent)
@@ -177,6 +199,11 @@ extension Worker {
   func sendUpstream(
     _ u: UnsafeMutablePointer<UpstreamConnection>, _ bytes: UnsafePointer<UInt8>, _ count: Int
   ) -> Int {
+    if let s = u.pointee.stream {
+      let n = sendFrames(s, bytes, count, isLast: false)
+      if n < count { block(s) }
+      return n > 0 ? n : Sys.wouldBlock
+    }
     guard let session = u.pointee.session else { return Sys.send(u.pointee.fd, bytes, count) }
     guard u.pointee.output.isEmpty else { return Sys.wouldBlock }
     let n = min(count, Session.maximumWrite)
@@ -186,6 +213,34 @@ extension Worker {
       return -1
     }
     return flushUpstreamPipe(u) ? n : -1
+  }
+
+  /// Sends all bytes to a backend, parking what does not fit. False when the connection has failed.
+  func sendAll(_ u: UnsafeMutablePointer<UpstreamConnection>, _ bytes: UnsafePointer<UInt8>, _ count: Int)
+    -> Bool
+  {
+    guard let session = u.pointee.session else {
+      var sent = 0
+      if u.pointee.output.isEmpty {
+        let n = Sys.send(u.pointee.fd, bytes, count)
+        guard n >= 0 || n == Sys.wouldBlock else { return false }
+        sent = max(0, n)
+      }
+      if sent < count { u.pointee.output.append(bytes + sent, count - sent) }
+      return true
+    }
+    var at = 0
+    while at < count {
+      let n = min(count - at, Session.maximumWrite)
+      guard session.write(bytes + at, n) else {
+        Failure.clear()
+        pipe.clearOutput()
+        return false
+      }
+      at += n
+      guard flushUpstreamPipe(u) else { return false }
+    }
+    return true
   }
 
   /// Sends the pipe's records to a backend, parking what does not fit.
@@ -209,7 +264,7 @@ extension BackendPool {
   /// Whether requests may be sent to it.
   func isUsable(_ maximumConnections: Int) -> Bool {
     guard hasAddress, status._withUnsafeGuaranteedRef({ $0.health }) != .unhealthy else { return false }
-    return maximumConnections == 0 || firstIdle != nil
+    return maximumConnections == 0 || firstIdle != nil || firstMux != nil
       || status._withUnsafeGuaranteedRef { $0.connections < maximumConnections }
   }
 }

@@ -50,8 +50,12 @@ extension Worker {
       switch step {
       case .complete:
         counters.add(session.wasResumed ? .handshakesResumed : .handshakesFull)
-        d.pointee.state = .reading
-        arm(d, snapshot.settings.limits.keepAliveMilliseconds)
+        if session.applicationProtocol == .http2 {
+          beginMux(d)
+        } else {
+          d.pointee.state = .reading
+          arm(d, snapshot.settings.limits.keepAliveMilliseconds)
+        }
         return pump(d)
       case .wantRead where d.pointee.readable || !d.pointee.parkedInput.isEmpty: continue
       case .wantRead, .wantWrite: return

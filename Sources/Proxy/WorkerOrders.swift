@@ -116,8 +116,12 @@ extension Worker {
       accept(i)
       closeListener(i)
     }
-    for d in downstreams.live where d.pointee.state == .reading && d.pointee.end == d.pointee.start {
+    for d in downstreams.live
+    where d.pointee.state == .reading && d.pointee.stream == nil && d.pointee.end == d.pointee.start {
       beginClose(d)
+    }
+    for m in muxes.live {
+      if m.pointee.downstream != nil { announceEnd(m) }
     }
   }
 

@@ -1,5 +1,6 @@
 internal import EventLoop
 internal import HTTP
+internal import HTTP2
 internal import Telemetry
 internal import OS
 internal import Upstream
@@ -9,6 +10,7 @@ extension Worker {
   /// Handles one request head if it is complete. True when something was done; false when more bytes are needed.
   func handleRequest(_ d: UnsafeMutablePointer<Downstream>) -> Bool {
     guard let buffer = d.pointee.buffer else { return false }
+    if listeners[Int(d.pointee.listener)].settings.h2c, beginsHTTP2(d, buffer) { return d.pointee.mux != nil }
     skipEmptyLine(d, buffer)
     let base = UnsafePointer(buffer + d.pointee.start)
     let count = d.pointee.end - d.pointee.start
@@ -64,7 +66,25 @@ extension Worker {
     d.pointee.end = Downstream.headroom + count
   }
 
-  private func route(_ d: UnsafeMutablePointer<Downstream>, _ base: UnsafePointer<UInt8>) {
+  /// Whether a client without TLS begins with HTTP/2's preface, or may be about to (RFC 9113 §3.3).
+  private func beginsHTTP2(
+    _ d: UnsafeMutablePointer<Downstream>, _ buffer: UnsafeMutablePointer<UInt8>
+  ) -> Bool {
+    let count = d.pointee.end - d.pointee.start
+    guard d.pointee.session == nil, d.pointee.stream == nil, d.pointee.searched == 0,
+      let matching = HTTP2.Connection.matchesPreface(buffer + d.pointee.start, count)
+    else { return false }
+    guard matching == HTTP2.Connection.prefaceLength else {
+      if !d.pointee.headTimed { arm(d, snapshot.settings.limits.headMilliseconds) }
+      d.pointee.headTimed = true
+      return true
+    }
+    beginMux(d)
+    takeFrames(d)
+    return true
+  }
+
+  func route(_ d: UnsafeMutablePointer<Downstream>, _ base: UnsafePointer<UInt8>) {
     if requestHead.targetLength > snapshot.settings.limits.targetBytes { return refuse(d, .targetTooLong) }
     let listener = listeners[Int(d.pointee.listener)].settings
     if listener.profile == nil, answerChallenge(d, base) { return }
@@ -77,6 +97,7 @@ extension Worker {
       path: hasPath ? base + requestHead.targetStart : Self.slash.utf8Start, hasPath ? pathLength : 1)
     guard index >= 0 else { return answer(d, .noRoute, closing: false) }
     let x = begin(d, base, snapshot.compiledRoutes + index)
+    if let s = d.pointee.stream { describe(x, d, s) }
     if let problem = placeHead(d, x, base) { return failExchange(x, problem) }
     d.pointee.state = .exchange
     startUpstream(x)
@@ -110,9 +131,26 @@ extension Worker {
     x.pointee.requestFraming = requestHead.framing
     if case .length(let length) = requestHead.framing { x.pointee.requestLeft = length }
     x.pointee.startedNanoseconds = nowNanoseconds
+    x.pointee.unwrapsRequest =
+      route.pointee.service.pointee.isHTTP2 && d.pointee.stream == nil && requestHead.framing == .chunked
+    noteFields(x, base)
     if accessLog != nil { remember(x, base) }
     d.pointee.exchange = x
     return x
+  }
+
+  /// What the fields say that matters to other versions and to gRPC.
+  private func noteFields(_ x: UnsafeMutablePointer<Exchange>, _ base: UnsafePointer<UInt8>) {
+    for i in 0..<fields.count {
+      let line = fields.lines[i]
+      if line.name == .te {
+        x.pointee.acceptsTrailers = HTTP.FieldName.containsTrailers(
+          base + Int(line.valueStart), Int(line.valueLength))
+      } else if line.name == .other, line.nameLength == 12, line.valueLength >= 16 {
+        x.pointee.isGRPC = FieldName.isGRPCContent(
+          name: base + Int(line.nameStart), value: base + Int(line.valueStart))
+      }
+    }
   }
 
   /// `Upgrade: h2c` would let a client speak past us: such an upgrade is never passed on (RFC 9113 removed it).
@@ -149,6 +187,8 @@ extension Worker {
     (buffer + d.pointee.start).update(from: writer.start, count: writer.count)
     d.pointee.sent = d.pointee.start
     d.pointee.requestEnd = bodyStart
+    x.pointee.requestHeadLength = writer.count
+    if d.pointee.stream != nil { return nil }
     return acceptContent(d, x) ? nil : .badRequest
   }
 
@@ -166,6 +206,7 @@ extension Worker {
       x.pointee.requestComplete = x.pointee.requestLeft == 0
     case .chunked:
       guard available > 0 else { return true }
+      if x.pointee.unwrapsRequest { return unwrapContent(d, x, buffer + d.pointee.requestEnd, available) }
       switch x.pointee.requestChunks.scan(buffer + d.pointee.requestEnd, available) {
       case .more: d.pointee.requestEnd = d.pointee.end
       case .end(let n):
@@ -178,10 +219,48 @@ extension Worker {
     return true
   }
 
+  /// Content in chunks for a backend that knows none: the payload moves together, and what stands behind it with it.
+  private func unwrapContent(
+    _ d: UnsafeMutablePointer<Downstream>, _ x: UnsafeMutablePointer<Exchange>,
+    _ p: UnsafeMutablePointer<UInt8>, _ available: Int
+  ) -> Bool {
+    var kept = 0
+    var used = available
+    let outcome = x.pointee.requestChunks.scan(
+      p, available,
+      data: { at, n in
+        (p + kept).update(from: p + at, count: n)
+        kept += n
+      },
+      trailer: { byte in
+        withUnsafePointer(to: byte) { x.pointee.requestTrailers.append($0, 1) }
+      })
+    switch outcome {
+    case .failed: return false
+    case .more: break
+    case .end(let n):
+      used = n
+      x.pointee.requestComplete = true
+    }
+    (p + kept).update(from: p + used, count: available - used)
+    d.pointee.requestEnd += kept
+    d.pointee.end -= used - kept
+    x.pointee.bytesIn += UInt64(kept)
+    return true
+  }
+
+  /// What is peculiar to a request that came by HTTP/2.
+  private func describe(
+    _ x: UnsafeMutablePointer<Exchange>, _ d: UnsafeMutablePointer<Downstream>, _ s: StreamPointer
+  ) {
+    x.pointee.isExtendedConnect = s.pointee.state.isTunnel
+    x.pointee.requestComplete = s.pointee.isDrained || x.pointee.requestFraming == .none
+  }
+
   /// More of the request's content has arrived.
   func takeRequestContent(_ d: UnsafeMutablePointer<Downstream>) {
     guard let x = d.pointee.exchange else { return }
-    guard acceptContent(d, x) else {
+    guard d.pointee.stream != nil || acceptContent(d, x) else {
       shared.report(.requestRefused(peer: text(d.pointee.peer), reason: "malformed chunked content"))
       return failExchange(x, .badRequest)
     }

@@ -1,3 +1,4 @@
+internal import HTTP2
 internal import Bytes
 internal import EventLoop
 internal import HTTP
@@ -13,6 +14,7 @@ extension Worker {
 
   func pumpUpstream(_ u: UnsafeMutablePointer<UpstreamConnection>) {
     guard u.pointee.slot.isLive, u.pointee.state == .active else { return }
+    if let m = u.pointee.mux { return pumpMux(u, m) }
     for _ in 0..<Self.readsPerTurn {
       guard let x = u.pointee.exchange, let d = x.pointee.downstream else { return closeUpstream(u) }
       guard d.pointee.output.isEmpty else {
@@ -34,11 +36,15 @@ extension Worker {
       guard n > 0 else { return upstreamEnded(u, x, clean: n == 0) }
       u.pointee.end += n
       guard process(u, x, d, buffer) else { return }
-      let drained =
-        !u.pointee.readable && u.pointee.session?.hasPending != true && u.pointee.parkedInput.isEmpty
-      if drained { return }
+      if !hasUnread(u) { return }
     }
     putOff(u)
+  }
+
+  /// Whether something has come that has not been looked at: there will be no event for it.
+  func hasUnread(_ u: UnsafeMutablePointer<UpstreamConnection>) -> Bool {
+    if let s = u.pointee.stream { return s.pointee.waiting > 0 || s.pointee.state.remoteClosed }
+    return u.pointee.readable || u.pointee.session?.hasPending == true || !u.pointee.parkedInput.isEmpty
   }
 
   private func dropBuffer(_ u: UnsafeMutablePointer<UpstreamConnection>) {
@@ -50,7 +56,7 @@ extension Worker {
   }
 
   /// Deals with what stands in the upstream's buffer. True when reading may go on.
-  private func process(
+  func process(
     _ u: UnsafeMutablePointer<UpstreamConnection>, _ x: UnsafeMutablePointer<Exchange>,
     _ d: UnsafeMutablePointer<Downstream>, _ buffer: UnsafeMutablePointer<UInt8>
   ) -> Bool {
@@ -109,6 +115,10 @@ extension Worker {
     guard x.pointee.minorVersion == 1 else { return true }
     var writer = HeadWriter(scratch, capacity: Self.scratchSize)
     writeResponseHead(&writer, x, base, closing: false)
+    if let s = d.pointee.stream {
+      sendHead(s, .response, writer.start, writer.count, isLast: false)
+      return true
+    }
     guard !writer.overflowed, send(d, writer.start, writer.count) else {
       clientGone(d)
       return false
@@ -125,6 +135,7 @@ extension Worker {
       badGateway(u, x, .malformedStatusLine)
       return false
     }
+    if x.pointee.endsWithHead { responseHead.framing = .none }
     x.pointee.headDone = true
     x.pointee.status = responseHead.status
     counters.add(.responses(status: responseHead.status))
@@ -132,7 +143,7 @@ extension Worker {
     x.pointee.responseFraming = responseHead.framing
     if case .length(let length) = responseHead.framing { x.pointee.responseLeft = length }
     x.pointee.relay = relayMode(x)
-    let closing = closesAfterResponse(x)
+    let closing = d.pointee.stream == nil && closesAfterResponse(x)
     if closing { x.pointee.keepsAlive = false }
     var writer = HeadWriter(scratch, capacity: Self.scratchSize)
     writeResponseHead(&writer, x, base, closing: closing)
@@ -143,6 +154,12 @@ extension Worker {
     }
     if let timeouts = x.pointee.service?.pointee.timeouts { arm(u, timeouts.firstByteMilliseconds) }
     if responseHead.status == 101 { return beginTunnel(u, x, d, buffer, bodyStart, writer) }
+    if let s = d.pointee.stream {
+      x.pointee.responseStarted = true
+      let isLast = x.pointee.responseFraming == .none && x.pointee.trailers.isEmpty
+      sendHead(s, .response, writer.start, writer.count, isLast: isLast)
+      return relay(u, x, d, buffer, from: bodyStart, to: u.pointee.end, head: 0)
+    }
     // A chunk-size line may have to stand between the head and the content.
     let gap = x.pointee.relay == .addChunks && u.pointee.end > bodyStart ? ChunkLine.room : 0
     guard writer.count + gap <= bodyStart else {
@@ -158,9 +175,10 @@ extension Worker {
   }
 
   private func relayMode(_ x: UnsafeMutablePointer<Exchange>) -> Exchange.Relay {
-    switch responseHead.framing {
-    case .chunked: x.pointee.minorVersion == 0 ? .removeChunks : .asIs
-    case .untilClose: x.pointee.minorVersion == 0 ? .asIs : .addChunks
+    let isStream = x.pointee.downstream?.pointee.stream != nil
+    return switch responseHead.framing {
+    case .chunked: x.pointee.minorVersion == 0 || isStream ? .removeChunks : .asIs
+    case .untilClose: x.pointee.minorVersion == 0 || isStream ? .asIs : .addChunks
     case .none, .length: .asIs
     }
   }
@@ -197,7 +215,14 @@ extension Worker {
     if end > start {
       x.pointee.responseStarted = true
       x.pointee.bytesOut += UInt64(content.to - content.from)
-      guard send(d, buffer + start, end - start) else {
+      let isTaken: Bool
+      if let s = d.pointee.stream {
+        isTaken = sendContent(
+          d, s, buffer + start, end - start, isLast: ended && x.pointee.trailers.isEmpty)
+      } else {
+        isTaken = send(d, buffer + start, end - start)
+      }
+      guard isTaken else {
         clientGone(d)
         return false
       }
@@ -235,10 +260,15 @@ extension Worker {
       var kept = 0
       let outcome: ChunkedFraming.Outcome
       if x.pointee.relay == .removeChunks {
-        outcome = x.pointee.responseChunks.scan(p, available) { at, n in
-          (p + kept).update(from: p + at, count: n)
-          kept += n
-        }
+        outcome = x.pointee.responseChunks.scan(
+          p, available,
+          data: { at, n in
+            (p + kept).update(from: p + at, count: n)
+            kept += n
+          },
+          trailer: { byte in
+            withUnsafePointer(to: byte) { x.pointee.trailers.append($0, 1) }
+          })
       } else {
         outcome = x.pointee.responseChunks.scan(p, available)
       }

@@ -1,3 +1,4 @@
+internal import HTTP2
 internal import Bytes
 internal import EventLoop
 internal import HTTP
@@ -34,6 +35,7 @@ extension Worker {
       if result < 0 { return upstreamBroke(u, "the backend closed the connection") }
       if result == 0 { return }
     }
+    if let m = u.pointee.mux { return resumeAll(m) }
     guard let x = u.pointee.exchange, let d = x.pointee.downstream else { return }
     if d.pointee.state == .tunnel { return tunnelUp(d) }
     guard !x.pointee.requestSent, d.pointee.sent < d.pointee.requestEnd else { return }
@@ -61,8 +63,7 @@ extension Worker {
       guard flushUpstreamPipe(u) else { return connectFailed(u, "closed during the TLS handshake") }
       switch step {
       case .complete:
-        guard let x = u.pointee.exchange else { return closeUpstream(u) }
-        return begin(u, x)
+        return established(u)
       case .wantRead where u.pointee.readable: continue
       case .wantRead, .wantWrite: return
       case .closed, .failed: return connectFailed(u, "TLS: " + Failure.take(session))
@@ -74,6 +75,7 @@ extension Worker {
   func receiveUpstream(
     _ u: UnsafeMutablePointer<UpstreamConnection>, _ buffer: UnsafeMutablePointer<UInt8>, _ capacity: Int
   ) -> Int {
+    if let s = u.pointee.stream { return receiveStream(s, buffer, capacity) }
     guard let session = u.pointee.session else {
       guard u.pointee.readable else { return u.pointee.sawEnd ? 0 : Sys.wouldBlock }
       let n = Sys.recv(u.pointee.fd, buffer, capacity)
@@ -151,13 +153,30 @@ extension Worker {
   func closeIdle(of pool: BackendPool) {
     pool.isRetired = true
     while let u = pool.firstIdle { closeIdleConnection(u) }
+    var next = pool.firstMux
+    while let m = next {
+      next = m.pointee.next
+      guard m.pointee.streamCount == 0, m.pointee.upstream?.pointee.state == .active else { continue }
+      ready(m)
+      m.pointee.isClosing = true
+    }
   }
 
   /// Frees everything that belongs to a connection which is in no list.
   func closeUpstream(_ u: UnsafeMutablePointer<UpstreamConnection>) {
     guard u.pointee.slot.isLive else { return }
-    Sys.close(u.pointee.fd)
-    u.pointee.session?.free()
+    if let s = u.pointee.stream {
+      u.pointee.stream = nil
+      release(s)
+    } else {
+      if let m = u.pointee.mux {
+        leavePool(m)
+        dismantle(m)
+      }
+      Sys.close(u.pointee.fd)
+      u.pointee.session?.free()
+      u.pointee.pool?._withUnsafeGuaranteedRef { $0.status._withUnsafeGuaranteedRef { $0.closeConnection() } }
+    }
     u.pointee.session = nil
     u.pointee.parkedInput.free()
     u.pointee.output.free()
@@ -165,10 +184,7 @@ extension Worker {
       buffers.release(buffer)
       u.pointee.buffer = nil
     }
-    if let pool = u.pointee.pool {
-      pool._withUnsafeGuaranteedRef { $0.status._withUnsafeGuaranteedRef { $0.closeConnection() } }
-      pool.release()
-    }
+    u.pointee.pool?.release()
     u.pointee.pool = nil
     wheel.remove(timer(u))
     upstreams.release(u)
@@ -179,6 +195,13 @@ extension Worker {
     case .idle: closeIdleConnection(u)
     case .connecting, .handshaking: connectFailed(u, "connect timed out")
     case .active:
+      if let m = u.pointee.mux {
+        guard m.pointee.streamCount == 0 else { return }
+        ready(m)
+        m.pointee.connection.end()
+        m.pointee.isClosing = true
+        return
+      }
       guard let x = u.pointee.exchange else { return closeUpstream(u) }
       counters.add(.upstreamTimeouts)
       reportBroken(

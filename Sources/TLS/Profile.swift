@@ -19,7 +19,7 @@ public struct Profile: Sendable, Equatable {
       + "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384",
     cipherSuites: "TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_256_GCM_SHA384",
     groups: ["X25519MLKEM768", "X25519", "P-256", "P-384"],
-    applicationProtocols: ["http/1.1", "http/1.0"])
+    applicationProtocols: ["h2", "http/1.1", "http/1.0"])
 
   /// As `modern`, and CBC suites with forward secrecy for old TLS 1.2 clients.
   public static let compatible = Profile(

@@ -9,6 +9,10 @@ public enum Counter: Int, CaseIterable, Sendable {
   case bytesReceived, bytesSent
   case upstreamConnectionsOpened, upstreamConnectionsReused, upstreamConnectionsFailed
   case upstreamRetries, upstreamTimeouts, upgrades, accessLinesDropped
+  case http2Connections, http2Requests, http2ConnectionErrors
+  case h2RapidResets, h2ContinuationFloods, h2SettingsFloods, h2PingFloods, h2EmptyFrameFloods,
+    h2ControlFloods
+  case h2ZeroWindowStalls
 
   /// The metric's name.
   public var name: String {
@@ -31,6 +35,12 @@ public enum Counter: Int, CaseIterable, Sendable {
     case .upstreamTimeouts: "certd_upstream_timeouts_total"
     case .upgrades: "certd_upgrades_total"
     case .accessLinesDropped: "certd_access_log_dropped_lines_total"
+    case .http2Connections: "certd_http2_connections_total"
+    case .http2Requests: "certd_http2_requests_total"
+    case .http2ConnectionErrors: "certd_http2_connection_errors_total"
+    case .h2RapidResets, .h2ContinuationFloods, .h2SettingsFloods, .h2PingFloods, .h2EmptyFrameFloods,
+      .h2ControlFloods, .h2ZeroWindowStalls:
+      "certd_http2_floods_total"
     }
   }
 
@@ -48,6 +58,13 @@ public enum Counter: Int, CaseIterable, Sendable {
     case .upstreamConnectionsOpened: "result=\"opened\""
     case .upstreamConnectionsReused: "result=\"reused\""
     case .upstreamConnectionsFailed: "result=\"failed\""
+    case .h2RapidResets: "kind=\"rapid_reset\""
+    case .h2ContinuationFloods: "kind=\"continuation\""
+    case .h2SettingsFloods: "kind=\"settings\""
+    case .h2PingFloods: "kind=\"ping\""
+    case .h2EmptyFrameFloods: "kind=\"empty_frame\""
+    case .h2ControlFloods: "kind=\"control\""
+    case .h2ZeroWindowStalls: "kind=\"zero_window\""
     default: nil
     }
   }
@@ -74,6 +91,12 @@ public enum Counter: Int, CaseIterable, Sendable {
     case .upstreamTimeouts: "Backends that did not answer in time."
     case .upgrades: "Connections switched to another protocol."
     case .accessLinesDropped: "Lines of the access log that could not be written."
+    case .http2Connections: "Client connections that speak HTTP/2."
+    case .http2Requests: "Requests that came by HTTP/2."
+    case .http2ConnectionErrors: "HTTP/2 connections ended because the client broke its rules or a limit."
+    case .h2RapidResets, .h2ContinuationFloods, .h2SettingsFloods, .h2PingFloods, .h2EmptyFrameFloods,
+      .h2ControlFloods, .h2ZeroWindowStalls:
+      "HTTP/2 connections or streams ended because of a flood, by its kind."
     }
   }
 

@@ -18,13 +18,19 @@ extension Configuration {
           section.origin(of: "tls"), "a listener that redirects to HTTPS cannot speak TLS itself",
           "remove tls or redirect")
       }
+      let h2c = section.boolean("h2c")
+      if h2c, tls != .off {
+        section.report.error(
+          section.origin(of: "h2c"), "a listener with TLS offers HTTP/2 by itself", "remove h2c")
+      }
       guard let address else { continue }
       if address.port != 0, let other = listeners.first(where: { $0.address == address }) {
         section.report.error(
           section.origin(of: "address"), "\(address) is already taken by \(other.origin.path)")
       }
       listeners.append(
-        Listener(address: address, tls: tls, redirectsToHTTPS: redirect != nil, origin: section.origin))
+        Listener(
+          address: address, tls: tls, redirectsToHTTPS: redirect != nil, h2c: h2c, origin: section.origin))
     }
     return listeners
   }

@@ -18,9 +18,9 @@ extension Configuration {
     let (backends, scheme) = readBackends(section, written)
     let spoken = written ?? scheme ?? .http1
     let tls = section.section("tls")
-    if section.has("tls"), spoken != .https {
+    if section.has("tls"), !spoken.usesTLS {
       section.report.error(
-        tls.origin, "the backends are spoken to without TLS", "set protocol: https or remove tls")
+        tls.origin, "the backends are spoken to without TLS", "set protocol: https or h2, or remove tls")
     }
     let policy: BalancingPolicy? = section.choice("policy")
     let timeouts = section.section("timeouts")
@@ -60,7 +60,7 @@ extension Configuration {
       }
       guard let text else { continue }
       if let scheme = text.scheme {
-        if let agreed, agreed != scheme {
+        if let agreed, !agreed.agrees(with: scheme) {
           let hint =
             written == nil
             ? "all backends of a service speak the same" : "change protocol or the backend"

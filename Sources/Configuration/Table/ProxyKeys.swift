@@ -18,6 +18,9 @@ extension KeyTable {
         "listeners[].redirect", .choice(["https"], reserved: []), .described("requests are routed"),
         "Answers every request with a redirect to HTTPS, after HTTP-01 challenges."),
       Key(
+        "listeners[].h2c", .boolean, .value("false"),
+        "Takes HTTP/2 without TLS too, from clients that know of it. With TLS it is offered always."),
+      Key(
         "trusted_proxies", .list(of: .text(.addressRange), maximumCount: 1024), .described("none"),
         "Peers whose `X-Forwarded-*` and `Forwarded` fields are believed; from others they are dropped."),
       Key("forwarded", .section, .described(""), "Which forwarding fields backends are sent."),

@@ -18,9 +18,10 @@ extension KeyTable {
       "services.*.backends[].weight", .integer(1...1000), .value("1"), "Its share of the requests."),
     Key(
       "services.*.protocol",
-      .choice(ServiceProtocol.allCases.map(\.rawValue), reserved: ["h2", "h2c"]),
+      .choice(ServiceProtocol.allCases.map(\.rawValue), reserved: []),
       .described("`https` when backends are https URLs, else `http1`"),
-      "What is spoken to the backends: HTTP/1.1 in the clear (`http1`) or over verified TLS (`https`)."),
+      "What is spoken to the backends: HTTP/1.1 in the clear (`http1`) or over verified TLS (`https`), HTTP/2 in the "
+        + "clear (`h2c`) or over verified TLS (`h2`). gRPC servers speak `h2c` or `h2`."),
     Key(
       "services.*.policy", .choice(BalancingPolicy.allCases.map(\.rawValue), reserved: []),
       .value("least-request"),

@@ -16,6 +16,8 @@ public struct Listener: Sendable, Equatable {
   public var tls: TLSProfile
   /// Whether requests are answered with a redirect to HTTPS (after HTTP-01 challenges).
   public var redirectsToHTTPS: Bool
+  /// Whether HTTP/2 is taken without TLS too, from clients that begin with its preface.
+  public var h2c = false
   /// Where it was written.
   public var origin: Origin
 

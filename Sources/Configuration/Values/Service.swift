@@ -50,6 +50,19 @@ public enum ServiceProtocol: String, Sendable, CaseIterable {
   case http1
   /// HTTP/1.1 over verified TLS.
   case https
+  /// HTTP/2 in the clear, with prior knowledge (RFC 9113 §3.3).
+  case h2c
+  /// HTTP/2 over verified TLS.
+  case h2
+
+  /// Whether TLS is spoken.
+  public var usesTLS: Bool { self == .https || self == .h2 }
+  /// Whether HTTP/2 is spoken.
+  public var isHTTP2: Bool { self == .h2 || self == .h2c }
+
+  /// Whether a backend's URL may have the scheme of `other`: `https` for both versions over TLS, `http` for both
+  /// in the clear.
+  func agrees(with other: ServiceProtocol) -> Bool { usesTLS == other.usesTLS }
 }
 
 /// How a backend is chosen among the healthy ones.

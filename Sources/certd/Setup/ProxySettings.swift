@@ -96,7 +96,7 @@ struct ProxySettings {
       made.append(
         .init(
           address: try Self.address(listener.address), profile: profile,
-          redirectPort: listener.redirectsToHTTPS ? firstTLS?.address.port ?? 443 : nil))
+          redirectPort: listener.redirectsToHTTPS ? firstTLS?.address.port ?? 443 : nil, h2c: listener.h2c))
     }
     if needsChallengeListener {
       made.append(.init(address: try Self.address(configuration.acme.http01Address), profile: nil))
@@ -144,8 +144,9 @@ struct ProxySettings {
       members.append(
         .init(
           key: backend.address.description, address: known.address,
-          tlsHost: service.protocol == .https ? known.host : nil, trust: trust,
-          tlsServerName: service.tls.serverName, status: known.status, weight: backend.weight))
+          tlsHost: service.protocol.usesTLS ? known.host : nil, trust: trust,
+          tlsServerName: service.tls.serverName, http2: service.protocol.isHTTP2,
+          status: known.status, weight: backend.weight))
     }
     return .init(
       name: service.name, backends: members,

@@ -1,0 +1,77 @@
+internal import EventLoop
+internal import HTTP2
+
+/// HTTP/2 on one connection, a client's or a backend's: its protocol state and its streams.
+///
+/// Each stream is a `Downstream` or an `UpstreamConnection` without a descriptor, so that routing, forwarding, time
+/// limits and errors are the same for all versions; only reading and sending differ.
+struct Mux: Slotted {
+  var slot = Slot()
+  var connection = HTTP2.Connection(isServer: true, limits: ConnectionLimits(), headCapacity: 0)
+  /// The connection that carries it: one of these.
+  var downstream: UnsafeMutablePointer<Downstream>?
+  var upstream: UnsafeMutablePointer<UpstreamConnection>?
+  /// Output waits for the end of the turn.
+  var isDirty = false
+  /// The connection has failed; it is taken apart at the end of the turn.
+  var isBroken = false
+  /// Nothing more is read; the connection closes once the output has left.
+  var isClosing = false
+  /// The peer has been told that the end is near.
+  var endAnnounced = false
+  /// Every stream.
+  var firstStream: UnsafeMutablePointer<MuxStream>?
+  var streamCount = 0
+  /// Streams that wait for a window, for room in the socket, or for the connection.
+  var firstBlocked: UnsafeMutablePointer<MuxStream>?
+  var lastBlocked: UnsafeMutablePointer<MuxStream>?
+  /// A backend's connection that has been of use before.
+  var hasAnswered = false
+  /// The next one of the same backend.
+  var next: UnsafeMutablePointer<Mux>?
+
+  init() {}
+
+  /// Frames that wait before they are encrypted and sent although the turn goes on, in bytes.
+  static let flushBytes = 32 * 1024
+  /// What may wait for a peer that does not read, in bytes, before nothing more is read from it.
+  static let parkedBytes = 64 * 1024
+  /// What may wait for a peer that does not read, in bytes, before it is given up.
+  static let maximumParkedBytes = 1024 * 1024
+}
+
+/// One stream of a multiplexed connection.
+struct MuxStream: Slotted {
+  var slot = Slot()
+  var state = StreamState()
+  var mux: UnsafeMutablePointer<Mux>?
+  /// What stands for the stream in the rest of the proxy: one of these.
+  var downstream: UnsafeMutablePointer<Downstream>?
+  var upstream: UnsafeMutablePointer<UpstreamConnection>?
+  /// Content of the frame that is being read.
+  var incoming: UnsafePointer<UInt8>?
+  var incomingCount = 0
+  /// Content that nobody could take yet; the stream's window bounds it.
+  var stash = ParkedOutput()
+  /// Field lines to be sent behind what waits.
+  var trailers = ParkedOutput()
+  /// The stream ends behind what waits.
+  var endsAfterOutput = false
+  /// The request's head has gone out.
+  var headSent = false
+  /// Told to the peer if the stream is given up.
+  var resetCode = ErrorCode.cancel
+  var isBlocked = false
+  var nextBlocked: UnsafeMutablePointer<MuxStream>?
+  var previousBlocked: UnsafeMutablePointer<MuxStream>?
+  var nextStream: UnsafeMutablePointer<MuxStream>?
+  var previousStream: UnsafeMutablePointer<MuxStream>?
+
+  init() {}
+
+  /// Content that waits to be taken.
+  var waiting: Int { stash.count + incomingCount }
+
+  /// The peer has said all, and all of it has been taken.
+  var isDrained: Bool { state.remoteClosed && stash.isEmpty && incomingCount == 0 }
+}
