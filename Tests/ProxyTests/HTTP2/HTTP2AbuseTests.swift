@@ -9,32 +9,28 @@ import Testing
   struct Row: Sendable, CustomTestStringConvertible {
     let attack: Attack
     /// The counter that must tell of it; nil where nothing has to be stopped.
-    let counter: String?
+    let counter: Counter?
     var testDescription: String { attack.rawValue }
   }
 
   static let rows: [Row] = [
-    Row(attack: .rapidReset, counter: "h2RapidResets"), Row(attack: .madeReset, counter: "h2RapidResets"),
-    Row(attack: .continuation, counter: "h2ContinuationFloods"),
-    Row(attack: .emptyContinuation, counter: "h2ContinuationFloods"),
-    Row(attack: .settings, counter: "h2SettingsFloods"), Row(attack: .ping, counter: "h2PingFloods"),
-    Row(attack: .emptyData, counter: "h2EmptyFrameFloods"),
-    Row(attack: .zeroWindow, counter: "h2ZeroWindowStalls"),
-    Row(attack: .windowUpdates, counter: nil), Row(attack: .priorities, counter: nil),
+    Row(attack: .rapidReset, counter: .h2RapidResets), Row(attack: .madeReset, counter: .h2RapidResets),
+    Row(attack: .continuation, counter: .h2ContinuationFloods),
+    Row(attack: .emptyContinuation, counter: .h2ContinuationFloods),
+    Row(attack: .settings, counter: .h2SettingsFloods), Row(attack: .ping, counter: .h2PingFloods),
+    Row(attack: .emptyData, counter: .h2EmptyFrameFloods),
+    Row(attack: .zeroWindow, counter: .h2ZeroWindowStalls),
+    Row(attack: .windowUpdates, counter: .h2ControlFloods),
+    Row(attack: .priorities, counter: .h2ControlFloods),
     Row(attack: .compressionBomb, counter: nil), Row(attack: .largeHeaders, counter: nil),
   ]
-
-  /// The value of a counter by its name; nil when there is none of this name.
-  static func value(_ name: String, _ edge: Edge) -> UInt64? {
-    edge.proxy.counters.first { "\($0.key)" == name }?.value
-  }
 
   @Test("while it goes on others are answered, and it is counted", arguments: rows)
   func attack(_ row: Row) async throws {
     let stop = Stop()
     try await HTTP2Edge.serve(Origin.serve, { $0.limits.sendStallMilliseconds = 300 }) { edge in
       let address = edge.proxy.addresses[0]
-      let before = row.counter.flatMap { Self.value($0, edge) } ?? 0
+      let before = row.counter.flatMap { edge.proxy.counters[$0] } ?? 0
       async let attacked: Void = OwnThread.run {
         while !stop.isSet {
           guard let attacker = try? HTTP2Connection(to: address) else { continue }
@@ -57,7 +53,7 @@ import Testing
   }
 
   /// Asks over HTTP/1.1 and HTTP/2 until the attack is counted, fifty times at least.
-  private static func goodClient(_ edge: Edge, _ counter: String?, _ before: UInt64) throws -> [String] {
+  private static func goodClient(_ edge: Edge, _ counter: Counter?, _ before: UInt64) throws -> [String] {
     let (old, new) = (try edge.connect(), try edge.http2())
     guard new.start() else { return ["no settings"] }
     let deadline = Clock.monotonicNanoseconds() + 30_000_000_000
@@ -68,9 +64,9 @@ import Testing
       new.send(.headers(stream, HTTP2Case.get()))
       guard new.response(stream).text == "hello" else { return ["HTTP/2 is not answered: \(new.lastWord)"] }
       stream += 2
-      let isCounted = counter.map { (value($0, edge) ?? 0) > before } ?? true
+      let isCounted = counter.map { edge.proxy.counters[$0] ?? 0 > before } ?? true
       if stream > 100, isCounted { return new.violations }
-      if Clock.monotonicNanoseconds() > deadline { return ["\(counter ?? "") does not go up"] }
+      if Clock.monotonicNanoseconds() > deadline { return ["\(counter as Any) does not go up"] }
     }
   }
 

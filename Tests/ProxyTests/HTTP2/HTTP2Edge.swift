@@ -35,6 +35,7 @@ enum HTTP2Edge {
   /// Plain on the first listener, TLS on the second.
   static func settings(_ backend: Settings.Backend, _ edit: (inout Settings) -> Void = { _ in }) -> Settings {
     .bare(backend, secure: true) { settings in
+      settings.listeners[0].h2c = true
       edit(&settings)
     }
   }
