@@ -75,7 +75,7 @@ struct ServiceErrorsTests {
     ),
     (
       "services: {a: {protocol: h2d, backends: [h:1]}}",
-      [#"1:26: services.a.protocol: "h2d" is not known; write h2c"#]
+      [#"1:26: services.a.protocol: "h2d" is not known; did you mean "h2c"?"#]
     ),
     (
       "services: {a: {backends: [{address: h:1, weight: 0}]}}",
