@@ -30,6 +30,7 @@ extension Worker {
     if forwarding.xForwarded { writeXForwarded(&out, d, base) }
     if forwarding.forwarded { writeForwarded(&out, d, base) }
     if forwarding.via { writeVia(&out, base) }
+    writeIdentity(&out, d, route)
     if route.pointee.setRequest.count > 0 {
       out.append(route.pointee.setRequest.start, route.pointee.setRequest.count)
     }
@@ -50,6 +51,7 @@ extension Worker {
       let length = Int(line.nameLength)
       switch line.name {
       case .other, .date, .server, .proxyAuthenticate, .proxyAuthorization:
+        if isForgedIdentity(name, length, d) { continue }
         if nominates, isNominated(name, length, base) { continue }
       case .contentLength, .expect: break
       case .forwarded:

@@ -48,6 +48,8 @@ extension Settings {
     public var trust: ClientContext.Trust
     /// Replaces the host in SNI and verification.
     public var tlsServerName: String?
+    /// Who we are to a backend that asks; nil to show no certificate.
+    public var tlsIdentity: Credential?
     /// Shared health and load.
     public var status: BackendStatus
     /// How many requests it gets beside the others, 1 to 1000.
@@ -55,14 +57,15 @@ extension Settings {
     /// A backend.
     public init(
       key: String, address: SocketAddress?, tlsHost: String? = nil,
-      trust: ClientContext.Trust = .init(), tlsServerName: String? = nil, status: BackendStatus,
-      weight: Int = 1
+      trust: ClientContext.Trust = .init(), tlsServerName: String? = nil, tlsIdentity: Credential? = nil,
+      status: BackendStatus, weight: Int = 1
     ) {
       self.key = key
       self.address = address
       self.tlsHost = tlsHost
       self.trust = trust
       self.tlsServerName = tlsServerName
+      self.tlsIdentity = tlsIdentity
       self.status = status
       self.weight = weight
     }

@@ -40,11 +40,16 @@ public struct Settings: Sendable {
     public var profile: Profile?
     /// Redirect everything to https on this port.
     public var redirectPort: UInt16?
+    /// What is asked of clients' certificates; nil for nothing.
+    public var clients: ClientCheck?
     /// A listener.
-    public init(address: SocketAddress, profile: Profile?, redirectPort: UInt16? = nil) {
+    public init(
+      address: SocketAddress, profile: Profile?, redirectPort: UInt16? = nil, clients: ClientCheck? = nil
+    ) {
       self.address = address
       self.profile = profile
       self.redirectPort = redirectPort
+      self.clients = clients
     }
   }
 

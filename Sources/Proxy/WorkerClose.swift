@@ -85,6 +85,8 @@ extension Worker {
     Sys.close(d.pointee.fd)
     d.pointee.session?.free()
     d.pointee.session = nil
+    d.pointee.identity?.release()
+    d.pointee.identity = nil
     d.pointee.parkedInput.free()
     d.pointee.output.free()
     dropBuffer(d)
