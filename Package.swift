@@ -68,7 +68,7 @@ let package = Package(
 
     // Servers, certificates, seeded randomness and guarded memory that several test targets need.
     .target(
-      name: "TestSupport", dependencies: ["OS", "Bytes", "PKI", "TLS"],
+      name: "TestSupport", dependencies: ["OS", "Bytes", "PKI", "TLS", "COpenSSL"],
       path: "Tests/Support/TestSupport", swiftSettings: rules),
     .target(
       name: "Scratch", dependencies: ["OS", "CLinux"], path: "Tests/Support/Scratch", swiftSettings: rules),

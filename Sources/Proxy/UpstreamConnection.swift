@@ -68,7 +68,8 @@ final class BackendPool {
     weight = backend.weight
     clientContext =
       backend.tlsHost == nil
-      ? nil : try ClientContext(
+      ? nil
+      : try ClientContext(
         trust: backend.trust, serverName: backend.tlsServerName, identity: backend.tlsIdentity)
   }
 

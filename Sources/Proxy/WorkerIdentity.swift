@@ -28,7 +28,8 @@ extension Worker {
 
   /// Tells the backend who the client is (RFC 9440 §2). A route that sets or removes a field has its way.
   func writeIdentity(
-    _ out: inout HeadWriter, _ d: UnsafeMutablePointer<Downstream>, _ route: UnsafeMutablePointer<CompiledRoute>
+    _ out: inout HeadWriter, _ d: UnsafeMutablePointer<Downstream>,
+    _ route: UnsafeMutablePointer<CompiledRoute>
   ) {
     guard let identity = d.pointee.identity else { return }
     identity._withUnsafeGuaranteedRef { identity in
@@ -40,7 +41,9 @@ extension Worker {
         let name = Array(field.name.utf8)
         if name.withUnsafeBufferPointer({ buffer in
           buffer.baseAddress.map { route.pointee.dropRequest.contains($0, buffer.count) } ?? false
-        }) { continue }
+        }) {
+          continue
+        }
         out.append(Array("\(field.name): \(field.value)\r\n".utf8))
       }
     }

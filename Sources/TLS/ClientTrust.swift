@@ -16,7 +16,9 @@ final class ClientTrust {
     defer { for list in lists { X509_CRL_free(list) } }
     do throws(ContextError) {
       for pem in verification.authoritiesPEM { try Self.readAuthorities(pem, into: &authorities) }
-      guard !authorities.isEmpty else { throw ContextError("read the clients' authorities", "there are none") }
+      guard !authorities.isEmpty else {
+        throw ContextError("read the clients' authorities", "there are none")
+      }
       for content in verification.revocationLists { try Self.readLists(content, into: &lists) }
       for list in lists where !authorities.contains(where: { Self.isIssuer($0, of: list) }) {
         throw ContextError(

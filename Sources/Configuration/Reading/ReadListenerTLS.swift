@@ -83,7 +83,8 @@ extension Configuration {
   ) -> Bool {
     guard listener.boolean("early_data") else { return false }
     if tls == .off {
-      listener.report.error(listener.origin(of: "early_data"), "there is early data with TLS only", "remove it")
+      listener.report.error(
+        listener.origin(of: "early_data"), "there is early data with TLS only", "remove it")
     } else if clients != nil {
       listener.report.error(
         listener.origin(of: "early_data"), "does not go with client_certificates",

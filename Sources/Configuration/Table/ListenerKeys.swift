@@ -22,7 +22,8 @@ extension KeyTable {
       .described("those of `modern`"), "TLS 1.3 cipher suites, best first."),
     Key(
       "listeners[].tls.groups", .list(of: .text(.group), maximumCount: 16), .described("those of `modern`"),
-      "Key exchange groups, best first. Hybrid ones that the linked OpenSSL lacks are left out; one must remain."),
+      "Key exchange groups, best first. Hybrid ones that the linked OpenSSL lacks are left out; one must remain."
+    ),
     Key(
       "listeners[].client_certificates", .section, .described("none is asked for"),
       "Clients prove who they are by certificates (mutual TLS). Backends are told by `Client-Cert` (RFC 9440), "
@@ -35,7 +36,8 @@ extension KeyTable {
     Key(
       "listeners[].client_certificates.ca", .list(of: .text(.path), maximumCount: 64),
       .described("required unless `mode` is `off`"),
-      "PEM files of the authorities that clients' certificates must lead to; each certificate in them is trusted."),
+      "PEM files of the authorities that clients' certificates must lead to; each certificate in them is trusted."
+    ),
     Key(
       "listeners[].client_certificates.crl", .list(of: .text(.path), maximumCount: 64),
       .described("revocation is not looked at"),

@@ -80,7 +80,8 @@ public struct TLSAlgorithm: Sendable, Equatable {
   ]
 
   /// Finds one by any of its names.
-  static func find(_ text: String, among all: [TLSAlgorithm], _ what: String) throws(Invalid) -> TLSAlgorithm {
+  static func find(_ text: String, among all: [TLSAlgorithm], _ what: String) throws(Invalid) -> TLSAlgorithm
+  {
     if let found = all.first(where: { $0.allNames.contains(text) }) { return found }
     if text.hasPrefix("TLS_RSA_WITH_") || text.hasPrefix("TLS_DH") || text.hasPrefix("DHE-") {
       throw Invalid(

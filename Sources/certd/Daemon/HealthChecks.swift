@@ -22,7 +22,8 @@ struct HealthChecks {
               await backends.backend(service: service.name, backend.address).status.health = .unknown
               return
             }
-            let identity = try? ProxySettings(configuration: configuration, backends: backends).identity(service)
+            let identity = try? ProxySettings(configuration: configuration, backends: backends).identity(
+              service)
             await Self.watch(service, check, backend.address, identity, backends, world, log)
           })
       }

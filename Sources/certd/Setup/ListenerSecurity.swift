@@ -46,7 +46,8 @@ struct ListenerSecurity {
     var lists: [[UInt8]] = []
     for file in clients.revocationLists { lists.append(try read(file)) }
     return ClientVerification(
-      mode: clients.mode == .request ? .request : .require, authoritiesPEM: authorities, revocationLists: lists)
+      mode: clients.mode == .request ? .request : .require, authoritiesPEM: authorities,
+      revocationLists: lists)
   }
 
   /// What works but will refuse clients, such as a revocation list that has expired.
@@ -65,9 +66,10 @@ struct ListenerSecurity {
     configuration.listeners.flatMap { listener -> [String] in
       let clients = listener.clientCertificates
       return (clients?.authorities ?? []).map(\.value) + (clients?.revocationLists ?? []).map(\.value)
-    } + configuration.services.flatMap { service -> [String] in
-      (service.tls.identity.map { [$0.certificate, $0.key] } ?? []) + service.tls.roots
     }
+      + configuration.services.flatMap { service -> [String] in
+        (service.tls.identity.map { [$0.certificate, $0.key] } ?? []) + service.tls.roots
+      }
   }
 
   private func read(_ file: Located<String>) throws(SetupError) -> [UInt8] {

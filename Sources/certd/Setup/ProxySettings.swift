@@ -142,7 +142,8 @@ struct ProxySettings {
         .init(
           key: backend.address.description, address: known.address,
           tlsHost: service.protocol == .https ? known.host : nil, trust: trust,
-          tlsServerName: service.tls.serverName, tlsIdentity: identity, status: known.status, weight: backend.weight))
+          tlsServerName: service.tls.serverName, tlsIdentity: identity, status: known.status,
+          weight: backend.weight))
     }
     return .init(
       name: service.name, backends: members,
