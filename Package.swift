@@ -105,7 +105,7 @@ let package = Package(
       "Proxy", "Proxy", "TLS", "HTTP", "Upstream", "PKI", "OS", "Bytes", "Telemetry", "CLinux",
       "TestSupport"),
     tests(
-      "EndToEnd", "EndToEnd", "certd", "Scratch", "Bytes", "OS", "HTTP", "PKI", "TLS", "HTTPClient", "ACME",
+      "EndToEnd", "EndToEnd", "certd", "Scratch", "TestSupport", "Bytes", "OS", "HTTP", "PKI", "TLS", "HTTPClient", "ACME",
       "CertStore", "Renewal"),
     tests("Style"),
     tests("Docs", "OS", "certd"),

@@ -22,7 +22,8 @@ extension KeyTable {
       .described("those of `modern`"), "TLS 1.3 cipher suites, best first."),
     Key(
       "listeners[].tls.groups", .list(of: .text(.group), maximumCount: 16), .described("those of `modern`"),
-      "Key exchange groups, best first. Hybrid ones that the linked OpenSSL lacks are left out; one must remain."
+      "Key exchange groups, best first. Hybrid ones that the linked OpenSSL lacks are left out; one must "
+        + "remain. In TLS 1.2 they are also the curves that a client's ECDSA key may have."
     ),
     Key(
       "listeners[].client_certificates", .section, .described("none is asked for"),
