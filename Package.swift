@@ -71,7 +71,7 @@ let package = Package(
 
     // Servers, certificates, seeded randomness and guarded memory that several test targets need.
     .target(
-      name: "TestSupport", dependencies: ["OS", "Bytes", "PKI", "TLS"],
+      name: "TestSupport", dependencies: ["OS", "Bytes", "PKI", "TLS", "COpenSSL"],
       path: "Tests/Support/TestSupport", swiftSettings: rules),
     .target(
       name: "Scratch", dependencies: ["OS", "CLinux"], path: "Tests/Support/Scratch", swiftSettings: rules),
@@ -109,7 +109,7 @@ let package = Package(
       "Proxy", "Proxy", "TLS", "HTTP", "Upstream", "PKI", "OS", "Bytes", "Telemetry", "CLinux",
       "TestSupport"),
     tests(
-      "EndToEnd", "EndToEnd", "certd", "Scratch", "Bytes", "OS", "HTTP", "PKI", "TLS", "HTTPClient", "ACME",
+      "EndToEnd", "EndToEnd", "certd", "Scratch", "TestSupport", "Bytes", "OS", "HTTP", "PKI", "TLS", "HTTPClient", "ACME",
       "CertStore", "Renewal"),
     tests("Style"),
     tests("Docs", "OS", "certd"),

@@ -48,6 +48,8 @@ struct Downstream: Slotted {
   /// Waits in the queue of those that had their share of a turn.
   var isDeferred = false
   var session: Session?
+  /// Retained: who the client has proven to be.
+  var identity: Unmanaged<ClientIdentity>?
   var exchange: UnsafeMutablePointer<Exchange>?
   /// HTTP/2 on this connection.
   var mux: UnsafeMutablePointer<Mux>?
@@ -67,7 +69,7 @@ struct Downstream: Slotted {
   init() {}
 
   /// Bytes before `start` of a fresh buffer, where a rewritten head may grow into.
-  static let headroom = 4096
+  static let headroom = 4096 + ClientIdentity.maximumBytes
   /// Bytes of a buffer behind the headroom.
   static let bodyRoom = 64 * 1024
   /// The size of a pooled buffer, with a tail for the end of a chunk.

@@ -50,6 +50,8 @@ extension Settings {
     public var tlsServerName: String?
     /// Whether HTTP/2 is spoken with it: over TLS by ALPN, else with prior knowledge.
     public var http2: Bool
+    /// Who we are to a backend that asks; nil to show no certificate.
+    public var tlsIdentity: Credential?
     /// Shared health and load.
     public var status: BackendStatus
     /// How many requests it gets beside the others, 1 to 1000.
@@ -57,9 +59,8 @@ extension Settings {
     /// A backend.
     public init(
       key: String, address: SocketAddress?, tlsHost: String? = nil,
-      trust: ClientContext.Trust = .init(), tlsServerName: String? = nil, http2: Bool = false,
-      status: BackendStatus,
-      weight: Int = 1
+      trust: ClientContext.Trust = .init(), tlsServerName: String? = nil, tlsIdentity: Credential? = nil,
+      http2: Bool = false, status: BackendStatus, weight: Int = 1
     ) {
       self.key = key
       self.address = address
@@ -67,6 +68,7 @@ extension Settings {
       self.trust = trust
       self.tlsServerName = tlsServerName
       self.http2 = http2
+      self.tlsIdentity = tlsIdentity
       self.status = status
       self.weight = weight
     }

@@ -11,6 +11,8 @@ final class Snapshot {
   let compiledRoutes: UnsafeMutablePointer<CompiledRoute>
   let services: UnsafeMutablePointer<ServiceEntry>
   let pools: [String: BackendPool]
+  /// Whether any listener verifies clients' certificates.
+  let verifiesClients: Bool
   private let memory: Arena
 
   /// Compiles settings; pools of backends that stay are taken over from `previous`.
@@ -50,6 +52,7 @@ final class Snapshot {
         to: CompiledRoute(index: index, service: services + route.service, edits: route.edits, arena))
     }
     self.settings = settings
+    verifiesClients = settings.listeners.contains { $0.clients != nil }
     self.pools = pools
     self.services = services
     compiledRoutes = compiled
@@ -168,7 +171,8 @@ extension BackendPool {
   /// Whether a new configuration means the same server spoken to in the same way.
   func isSame(as backend: Settings.Backend) -> Bool {
     settings.http2 == backend.http2 && settings.tlsHost == backend.tlsHost && settings.trust == backend.trust
-      && settings.tlsServerName == backend.tlsServerName && settings.status === backend.status
+      && settings.tlsServerName == backend.tlsServerName && settings.tlsIdentity == backend.tlsIdentity
+      && settings.status === backend.status
       && settings.address?.description == backend.address?.description
   }
 }

@@ -94,6 +94,8 @@ extension Worker {
     Sys.close(d.pointee.fd)
     d.pointee.session?.free()
     d.pointee.session = nil
+    d.pointee.identity?.release()
+    d.pointee.identity = nil
     d.pointee.parkedInput.free()
     d.pointee.output.free()
     dropBuffer(d)
@@ -108,6 +110,7 @@ extension Worker {
   private func closeStream(_ d: UnsafeMutablePointer<Downstream>, _ s: StreamPointer) {
     d.pointee.stream = nil
     d.pointee.session = nil
+    d.pointee.identity = nil
     d.pointee.output.free()
     dropBuffer(d)
     wheel.remove(timer(d))

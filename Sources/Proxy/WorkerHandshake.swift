@@ -50,6 +50,7 @@ extension Worker {
       switch step {
       case .complete:
         counters.add(session.wasResumed ? .handshakesResumed : .handshakesFull)
+        if snapshot.verifiesClients, !learnIdentity(d, session) { return close(d) }
         if session.applicationProtocol == .http2 {
           beginMux(d)
         } else {

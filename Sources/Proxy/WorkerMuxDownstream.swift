@@ -108,6 +108,8 @@ extension Worker {
     d.pointee.peer = carrier.pointee.peer
     d.pointee.isTrusted = carrier.pointee.isTrusted
     d.pointee.session = carrier.pointee.session
+    // The carrier outlives its streams.
+    d.pointee.identity = carrier.pointee.identity
     d.pointee.state = .reading
     d.pointee.buffer = text - Downstream.headroom
     d.pointee.start = Downstream.headroom

@@ -4,11 +4,13 @@ internal import COpenSSL
 final class ContextData {
   let tickets: TicketKeys
   let names: SNITable?
+  let clients: ClientTrust?
   private let protocols: [UInt8]
 
-  init(profile: Profile, tickets: TicketKeys, names: SNITable?) {
+  init(profile: Profile, tickets: TicketKeys, names: SNITable?, clients: ClientTrust?) {
     self.tickets = tickets
     self.names = names
+    self.clients = clients
     protocols = profile.applicationProtocols.flatMap { [UInt8($0.utf8.count)] + Array($0.utf8) }
   }
 
@@ -30,6 +32,17 @@ final class ContextData {
   static func of(_ context: OpaquePointer?) -> ContextData? {
     guard let context, let data = SSL_CTX_get_ex_data(context, index) else { return nil }
     return Unmanaged<ContextData>.fromOpaque(data).takeUnretainedValue()
+  }
+
+  /// Decides about the session of a ticket that could be opened, which OpenSSL itself would simply take.
+  static let acceptTicket: SSL_CTX_decrypt_session_ticket_fn = { ssl, session, _, _, status, _ in
+    guard status == SSL_TICKET_SUCCESS || status == SSL_TICKET_SUCCESS_RENEW, let session else {
+      return SSL_TICKET_RETURN_IGNORE_RENEW
+    }
+    if let ssl, let clients = ContextData.of(SSL_get_SSL_CTX(ssl))?.clients, !clients.stillAccepts(session) {
+      return SSL_TICKET_RETURN_IGNORE_RENEW
+    }
+    return status == SSL_TICKET_SUCCESS ? SSL_TICKET_RETURN_USE : SSL_TICKET_RETURN_USE_RENEW
   }
 
   /// Picks the first of our protocols that the client offers; without any the handshake ends (RFC 7301 §3.2).

@@ -29,7 +29,7 @@ extension Configuration {
       name: name, kind: kind, backends: backends, protocol: spoken, policy: policy ?? .leastRequest,
       tls: BackendTLS(
         roots: tls.paths("roots"), serverName: tls.text("server_name", HostName.parse),
-        verifies: tls.boolean("verify")),
+        verifies: tls.boolean("verify"), identity: readIdentity(tls)),
       health: readHealth(section.section("health"), kind),
       timeouts: ServiceTimeouts(
         connect: timeouts.duration("connect"), responseHead: timeouts.durationOrOff("response_head"),
@@ -39,6 +39,16 @@ extension Configuration {
         attempts: retries.integer("attempts") ?? 0,
         budgetPercent: retries.integer("budget_percent") ?? 0),
       maxConnections: section.integer("max_connections"), origin: origin)
+  }
+
+  /// The certificate that backends are shown.
+  private static func readIdentity(_ section: Section) -> CertificateFiles? {
+    for (key, other) in [("cert", "key"), ("key", "cert")] where section.has(other) && !section.has(key) {
+      section.report.error(section.origin, "the key \"\(key)\" is missing beside \"\(other)\"")
+    }
+    let (certificate, key) = (section.path("cert"), section.path("key"))
+    guard let certificate, let key else { return nil }
+    return CertificateFiles(certificate: certificate, key: key, origin: section.origin(of: "cert"))
   }
 
   /// The backends and the protocol that their URLs, if they are URLs, agree on.

@@ -9,12 +9,6 @@ extension KeyTable {
         "listeners[].address", .text(.listenAddress), .required,
         "For instance `:443`, `127.0.0.1:8443` or `[::1]:443`. Port 0 takes a free one."),
       Key(
-        "listeners[].tls", .choice(Listener.TLSProfile.allCases.map(\.rawValue), reserved: []),
-        .described("`modern`, or `off` with `redirect`"),
-        "`modern` is TLS 1.2 and 1.3 with forward secrecy and AEAD ciphers; `compatible` adds CBC "
-          + "ciphers for old "
-          + "clients; `off` is plain HTTP."),
-      Key(
         "listeners[].redirect", .choice(["https"], reserved: []), .described("requests are routed"),
         "Answers every request with a redirect to HTTPS, after HTTP-01 challenges."),
       Key(

@@ -28,7 +28,9 @@ extension KeyTable {
       "How a backend is chosen. Generations differ in length by orders of magnitude, which "
         + "`least-request` evens "
         + "out and `round-robin` does not."),
-    Key("services.*.tls", .section, .described(""), "How backends' certificates are verified."),
+    Key(
+      "services.*.tls", .section, .described(""),
+      "How backends' certificates are verified, and who we are to them."),
     Key(
       "services.*.tls.roots", .list(of: .text(.path), maximumCount: 64), .described("the system's"),
       "PEM files of trusted roots, in place of the system's."),
@@ -38,6 +40,10 @@ extension KeyTable {
     Key(
       "services.*.tls.verify", .boolean, .value("true"),
       "`false` accepts any certificate: only for a network that you trust."),
+    Key(
+      "services.*.tls.cert", .text(.path), .described("none is shown"),
+      "PEM file of the certificate, with its chain, that is shown to backends that ask for one."),
+    Key("services.*.tls.key", .text(.path), .described("none"), "PEM file of its private key."),
   ]
 
   private static let health: [Key] = [

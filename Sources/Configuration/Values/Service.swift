@@ -91,6 +91,8 @@ public struct BackendTLS: Sendable, Equatable {
   public var serverName: String?
   /// Whether certificates are verified at all.
   public var verifies: Bool
+  /// The certificate that is shown to backends that ask for one; nil for none.
+  public var identity: CertificateFiles?
 }
 
 /// How long a backend is waited for; nil means for ever.

@@ -22,7 +22,9 @@ struct HealthChecks {
               await backends.backend(service: service.name, backend.address).status.health = .unknown
               return
             }
-            await Self.watch(service, check, backend.address, backends, world, log)
+            let identity = try? ProxySettings(configuration: configuration, backends: backends).identity(
+              service)
+            await Self.watch(service, check, backend.address, identity, backends, world, log)
           })
       }
     }
@@ -34,7 +36,7 @@ struct HealthChecks {
   }
 
   private static func watch(
-    _ service: ConfiguredService, _ check: HealthCheck, _ address: BackendAddress,
+    _ service: ConfiguredService, _ check: HealthCheck, _ address: BackendAddress, _ identity: Credential?,
     _ backends: BackendRegistry, _ world: World, _ log: Log
   ) async {
     var tracker = HealthTracker(
@@ -42,7 +44,8 @@ struct HealthChecks {
     let trust = try? ProxySettings.trust(service)
     let context =
       service.protocol.usesTLS
-      ? try? ClientContext(trust: trust ?? .init(), serverName: service.tls.serverName) : nil
+      ? try? ClientContext(
+        trust: trust ?? .init(), serverName: service.tls.serverName, identity: identity) : nil
     while !Task.isCancelled {
       let known = await backends.backend(service: service.name, address)
       let failure = await probe(service, check, known, context, world)

@@ -87,16 +87,12 @@ struct ProxySettings {
     let firstTLS = configuration.listeners.first { $0.tls != .off }
     var made: [Proxy.Settings.Listener] = []
     for listener in configuration.listeners {
-      let profile: Profile? =
-        switch listener.tls {
-        case .modern: .modern
-        case .compatible: .compatible
-        case .off: nil
-        }
+      let security = ListenerSecurity(configuration: configuration)
       made.append(
         .init(
-          address: try Self.address(listener.address), profile: profile,
-          redirectPort: listener.redirectsToHTTPS ? firstTLS?.address.port ?? 443 : nil, h2c: listener.h2c))
+          address: try Self.address(listener.address), profile: try security.profile(listener),
+          redirectPort: listener.redirectsToHTTPS ? firstTLS?.address.port ?? 443 : nil, h2c: listener.h2c,
+          clients: try security.clients(listener)))
     }
     if needsChallengeListener {
       made.append(.init(address: try Self.address(configuration.acme.http01Address), profile: nil))
@@ -138,6 +134,7 @@ struct ProxySettings {
     timeouts.idleMilliseconds = milliseconds(service.timeouts.idle)
     timeouts.keepAliveMilliseconds = milliseconds(service.timeouts.keepalive)
     let trust = try Self.trust(service)
+    let identity = try identity(service)
     var members: [Proxy.Settings.Backend] = []
     for backend in service.backends {
       let known = await backends.backend(service: service.name, backend.address)
@@ -145,14 +142,21 @@ struct ProxySettings {
         .init(
           key: backend.address.description, address: known.address,
           tlsHost: service.protocol.usesTLS ? known.host : nil, trust: trust,
-          tlsServerName: service.tls.serverName, http2: service.protocol.isHTTP2,
-          status: known.status, weight: backend.weight))
+          tlsServerName: service.tls.serverName, tlsIdentity: identity, http2: service.protocol.isHTTP2,
+          status: known.status,
+          weight: backend.weight))
     }
     return .init(
       name: service.name, backends: members,
       policy: Balancer.Policy(rawValue: service.policy.rawValue) ?? .leastRequest, timeouts: timeouts,
       attempts: service.retries.attempts + 1, retryBudgetPercent: service.retries.budgetPercent,
       maximumConnections: service.maxConnections ?? 0)
+  }
+
+  /// Who we are to a service's backends.
+  func identity(_ service: ConfiguredService) throws(SetupError) -> Credential? {
+    guard let files = service.tls.identity else { return nil }
+    return try Credentials.load(files, configuration)
   }
 
   static func trust(_ service: ConfiguredService) throws(SetupError) -> ClientContext.Trust {

@@ -21,7 +21,7 @@ final class Backend: Sendable {
     try self.init(tls: tls, scripts: scripts)
   }
 
-  init(tls: Credential? = nil, scripts: [Script]) throws {
+  init(tls: Credential? = nil, clients: ClientVerification? = nil, scripts: [Script]) throws {
     guard let any = SocketAddress(host: "127.0.0.1", port: 0) else {
       throw SystemError(call: "bind", code: EINVAL)
     }
@@ -29,7 +29,7 @@ final class Backend: Sendable {
     address = try ListeningSocket.address(of: socket.number)
     listener = socket.release()
     stop = try Event()
-    let context = try tls.map { try SecureServer($0) }
+    let context = try tls.map { try SecureServer($0, clients) }
     let thread = try Thread.start("backend") { [self] in
       var stopping = false
       while true {
@@ -84,9 +84,10 @@ final class Backend: Sendable {
 private final class SecureServer: Sendable {
   private let context: ServerContext
 
-  init(_ credential: Credential) throws {
+  init(_ credential: Credential, _ clients: ClientVerification?) throws {
     context = try ServerContext(
-      credentials: [credential], profile: .modern, tickets: TicketKeys { Array(repeating: 7, count: $0) })
+      credentials: [credential], profile: .modern, tickets: TicketKeys { Array(repeating: 7, count: $0) },
+      clients: clients)
   }
 
   func accept(_ wire: Wire) -> Bool { wire.secure { Session(server: context, pipe: $0) } }
