@@ -41,6 +41,8 @@ public final class HTTPClient: Sendable {
     public var maximumBodyBytes: Int
     /// Whether the connection is kept for the next request to the same origin.
     public var keepsAlive: Bool
+    /// Bytes that begin a new connection, before TLS.
+    public var preamble: [UInt8] = []
 
     /// Options with their defaults: 30 s and 1 MiB, connections kept.
     public init(

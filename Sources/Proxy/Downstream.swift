@@ -10,6 +10,8 @@ internal import TLS
 ///                    start    sent     requestEnd                        end
 struct Downstream: Slotted {
   enum State: UInt8, BitwiseCopyable {
+    /// The PROXY header of a trusted peer has not come whole.
+    case proxyHeader
     /// The TLS handshake is under way.
     case handshaking
     /// Waiting for a request, or in the middle of its head.
@@ -57,6 +59,8 @@ struct Downstream: Slotted {
   var parkedInput = ParkedInput()
   var output = ParkedOutput()
   var peer = PeerText()
+  /// The connection's ends as a PROXY header told them; owned.
+  var announced: UnsafeMutablePointer<ProxyProtocol.Ends>?
 
   init() {}
 

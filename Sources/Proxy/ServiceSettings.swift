@@ -52,6 +52,8 @@ extension Settings {
     public var status: BackendStatus
     /// How many requests it gets beside the others, 1 to 1000.
     public var weight: Int
+    /// The PROXY header that begins each connection to it. Such connections carry one request and are not kept.
+    public var sendProxy: ProxyProtocol.Version?
     /// A backend.
     public init(
       key: String, address: SocketAddress?, tlsHost: String? = nil,

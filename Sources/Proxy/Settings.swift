@@ -40,6 +40,8 @@ public struct Settings: Sendable {
     public var profile: Profile?
     /// Redirect everything to https on this port.
     public var redirectPort: UInt16?
+    /// Peers whose connections must begin with a PROXY header, which is believed; those of others are ordinary.
+    public var proxyProtocolFrom: [AddressRange] = []
     /// A listener.
     public init(address: SocketAddress, profile: Profile?, redirectPort: UInt16? = nil) {
       self.address = address

@@ -167,6 +167,7 @@ extension BackendPool {
   func isSame(as backend: Settings.Backend) -> Bool {
     settings.tlsHost == backend.tlsHost && settings.trust == backend.trust
       && settings.tlsServerName == backend.tlsServerName && settings.status === backend.status
+      && settings.sendProxy == backend.sendProxy
       && settings.address?.description == backend.address?.description
   }
 }

@@ -85,6 +85,8 @@ extension Worker {
     Sys.close(d.pointee.fd)
     d.pointee.session?.free()
     d.pointee.session = nil
+    d.pointee.announced?.deallocate()
+    d.pointee.announced = nil
     d.pointee.parkedInput.free()
     d.pointee.output.free()
     dropBuffer(d)

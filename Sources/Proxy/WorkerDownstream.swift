@@ -14,6 +14,7 @@ extension Worker {
     if readiness.contains(.error) { return clientGone(d) }
     if readiness.contains(.writable), !d.pointee.output.isEmpty, !flushOutput(d) { return }
     switch d.pointee.state {
+    case .proxyHeader: readProxyHeader(d)
     case .handshaking: if d.pointee.readable { queueHandshake(d) }
     case .exchange where d.pointee.peerClosed:
       // Nobody waits for the answer any more: the GPU must not go on.
@@ -74,7 +75,7 @@ extension Worker {
       case .tunnel:
         guard d.pointee.sent == d.pointee.end, !d.pointee.sawEnd else { return }
       case .lingering: return discard(d)
-      case .handshaking, .closing: return
+      case .proxyHeader, .handshaking, .closing: return
       }
       turns += 1
       if turns > 8 { return putOff(d) }

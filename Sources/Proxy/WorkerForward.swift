@@ -108,6 +108,7 @@ extension Worker {
       return connectFailed(u, SystemError(call: "connect", code: error).description)
     }
     guard let pool = u.pointee.pool, let x = u.pointee.exchange else { return closeUpstream(u) }
+    guard announceClient(u) else { return connectFailed(u, "closed before the PROXY header") }
     let host = pool._withUnsafeGuaranteedRef { $0.settings.tlsHost }
     guard let host else { return begin(u, x) }
     let context = pool._withUnsafeGuaranteedRef { $0.clientContext }

@@ -124,7 +124,10 @@ extension Worker {
   /// Keeps a connection for the next request.
   func keepIdle(_ u: UnsafeMutablePointer<UpstreamConnection>) {
     guard let pool = u.pointee.pool else { return closeUpstream(u) }
-    let room = pool._withUnsafeGuaranteedRef { $0.idleCount < BackendPool.maximumIdle && !$0.isRetired }
+    // A connection that was announced as one client's is no other one's.
+    let room = pool._withUnsafeGuaranteedRef {
+      $0.idleCount < BackendPool.maximumIdle && !$0.isRetired && $0.settings.sendProxy == nil
+    }
     // Bytes behind the response, or a close that has come with it, would be taken for the next answer.
     let isClean =
       !u.pointee.sawEnd && !u.pointee.peerClosed && !u.pointee.readable && u.pointee.parkedInput.isEmpty

@@ -9,6 +9,7 @@ public enum Counter: Int, CaseIterable, Sendable {
   case bytesReceived, bytesSent
   case upstreamConnectionsOpened, upstreamConnectionsReused, upstreamConnectionsFailed
   case upstreamRetries, upstreamTimeouts, upgrades, accessLinesDropped
+  case proxyHeadersRefused
 
   /// The metric's name.
   public var name: String {
@@ -31,6 +32,7 @@ public enum Counter: Int, CaseIterable, Sendable {
     case .upstreamTimeouts: "certd_upstream_timeouts_total"
     case .upgrades: "certd_upgrades_total"
     case .accessLinesDropped: "certd_access_log_dropped_lines_total"
+    case .proxyHeadersRefused: "certd_proxy_headers_refused_total"
     }
   }
 
@@ -73,6 +75,7 @@ public enum Counter: Int, CaseIterable, Sendable {
     case .upstreamRetries: "Requests tried again on another backend."
     case .upstreamTimeouts: "Backends that did not answer in time."
     case .upgrades: "Connections switched to another protocol."
+    case .proxyHeadersRefused: "Connections of trusted peers closed for want of a right PROXY header."
     case .accessLinesDropped: "Lines of the access log that could not be written."
     }
   }

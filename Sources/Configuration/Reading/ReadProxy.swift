@@ -18,13 +18,19 @@ extension Configuration {
           section.origin(of: "tls"), "a listener that redirects to HTTPS cannot speak TLS itself",
           "remove tls or redirect")
       }
+      let proxyProtocol = section.section("proxy_protocol")
+      let trusted =
+        section.has("proxy_protocol")
+        ? proxyProtocol.texts("trusted", nonEmpty: true, AddressRange.parse) ?? [] : []
       guard let address else { continue }
       if address.port != 0, let other = listeners.first(where: { $0.address == address }) {
         section.report.error(
           section.origin(of: "address"), "\(address) is already taken by \(other.origin.path)")
       }
       listeners.append(
-        Listener(address: address, tls: tls, redirectsToHTTPS: redirect != nil, origin: section.origin))
+        Listener(
+          address: address, tls: tls, redirectsToHTTPS: redirect != nil,
+          proxyProtocolFrom: trusted.map(\.value), origin: section.origin))
     }
     return listeners
   }

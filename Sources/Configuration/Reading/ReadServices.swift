@@ -26,7 +26,8 @@ extension Configuration {
     let timeouts = section.section("timeouts")
     let retries = section.section("retries")
     return Service(
-      name: name, kind: kind, backends: backends, protocol: spoken, policy: policy ?? .leastRequest,
+      name: name, kind: kind, backends: backends, protocol: spoken,
+      sendProxy: section.choice("send_proxy"), policy: policy ?? .leastRequest,
       tls: BackendTLS(
         roots: tls.paths("roots"), serverName: tls.text("server_name", HostName.parse),
         verifies: tls.boolean("verify")),

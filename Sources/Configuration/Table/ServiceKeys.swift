@@ -22,6 +22,11 @@ extension KeyTable {
       .described("`https` when backends are https URLs, else `http1`"),
       "What is spoken to the backends: HTTP/1.1 in the clear (`http1`) or over verified TLS (`https`)."),
     Key(
+      "services.*.send_proxy", .choice(ProxyProtocolVersion.allCases.map(\.rawValue), reserved: []),
+      .described("no PROXY header"),
+      "Begins each connection to a backend with a PROXY protocol header that names the client. Connections are "
+        + "then never shared or kept: each request has its own."),
+    Key(
       "services.*.policy", .choice(BalancingPolicy.allCases.map(\.rawValue), reserved: []),
       .value("least-request"),
       "How a backend is chosen. Generations differ in length by orders of magnitude, which "

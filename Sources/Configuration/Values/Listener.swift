@@ -16,6 +16,8 @@ public struct Listener: Sendable, Equatable {
   public var tls: TLSProfile
   /// Whether requests are answered with a redirect to HTTPS (after HTTP-01 challenges).
   public var redirectsToHTTPS: Bool
+  /// Peers whose connections must begin with a PROXY header, which is believed; empty for none.
+  public var proxyProtocolFrom: [AddressRange] = []
   /// Where it was written.
   public var origin: Origin
 

@@ -8,6 +8,8 @@ public struct Service: Sendable, Equatable {
   public var backends: [Backend]
   /// What is spoken to them.
   public var `protocol`: ServiceProtocol
+  /// The PROXY header that begins each connection to a backend; nil for none.
+  public var sendProxy: ProxyProtocolVersion?
   /// How a backend is chosen.
   public var policy: BalancingPolicy
   /// How their certificates are verified; only used with ``ServiceProtocol/https``.
@@ -50,6 +52,14 @@ public enum ServiceProtocol: String, Sendable, CaseIterable {
   case http1
   /// HTTP/1.1 over verified TLS.
   case https
+}
+
+/// Versions of the PROXY protocol.
+public enum ProxyProtocolVersion: String, Sendable, CaseIterable {
+  /// A line of text.
+  case v1
+  /// Binary.
+  case v2
 }
 
 /// How a backend is chosen among the healthy ones.

@@ -2,6 +2,7 @@ import Configuration
 import HTTP
 import HTTPClient
 import OS
+import Proxy
 import TLS
 import Telemetry
 import Upstream
@@ -84,12 +85,14 @@ struct HealthChecks {
         let host = known.host.contains(":") ? "[\(known.host)]" : known.host
         let port = target.port == 0 ? "" : ":\(target.port)"
         guard let url = URL("\(scheme)://\(host)\(port)\(path)") else { return "no URL for its health path" }
+        var options = HTTPClient.Options(
+          context: context, address: target, deadlineMilliseconds: timeout,
+          maximumBodyBytes: maximumBodyBytes, keepsAlive: false)
+        options.preamble = service.proxyVersion.map(ProxyProtocol.ownHeader) ?? []
         let response = try await world.client.send(
           Request(
             "GET", url, fields: [.init("User-Agent", "certd-health/\(Version.text)"), .init("Accept", "*/*")]),
-          .init(
-            context: context, address: target, deadlineMilliseconds: timeout,
-            maximumBodyBytes: maximumBodyBytes, keepsAlive: false))
+          options)
         return HealthVerdict.judge(
           response, expect: expect.lowest...max(expect.lowest, expect.highest), rule: rule)
       }

@@ -18,9 +18,7 @@ struct ProxySettings {
     var settings = Proxy.Settings()
     settings.listeners = try listeners()
     settings.limits = limits()
-    settings.trustedProxies = configuration.trustedProxies.compactMap {
-      Proxy.AddressRange(address: $0.address.bytes, prefixLength: $0.prefixLength)
-    }
+    settings.trustedProxies = Self.ranges(configuration.trustedProxies)
     settings.forwarding.xForwarded = configuration.forwarding.xForwarded
     settings.forwarding.forwarded = configuration.forwarding.forwarded
     settings.forwarding.via = configuration.forwarding.via
@@ -34,6 +32,10 @@ struct ProxySettings {
         .init(hosts: hosts, paths: route.paths.map { path($0.value) }, service: index, edits: edits(route)))
     }
     return settings
+  }
+
+  private static func ranges(_ ranges: [ConfiguredAddressRange]) -> [Proxy.AddressRange] {
+    ranges.compactMap { Proxy.AddressRange(address: $0.address.bytes, prefixLength: $0.prefixLength) }
   }
 
   private func path(_ pattern: PathPattern) -> Proxy.Settings.PathMatch {
@@ -93,10 +95,11 @@ struct ProxySettings {
         case .compatible: .compatible
         case .off: nil
         }
-      made.append(
-        .init(
-          address: try Self.address(listener.address), profile: profile,
-          redirectPort: listener.redirectsToHTTPS ? firstTLS?.address.port ?? 443 : nil))
+      var one = Proxy.Settings.Listener(
+        address: try Self.address(listener.address), profile: profile,
+        redirectPort: listener.redirectsToHTTPS ? firstTLS?.address.port ?? 443 : nil)
+      one.proxyProtocolFrom = Self.ranges(listener.proxyProtocolFrom)
+      made.append(one)
     }
     if needsChallengeListener {
       made.append(.init(address: try Self.address(configuration.acme.http01Address), profile: nil))
@@ -141,11 +144,12 @@ struct ProxySettings {
     var members: [Proxy.Settings.Backend] = []
     for backend in service.backends {
       let known = await backends.backend(service: service.name, backend.address)
-      members.append(
-        .init(
-          key: backend.address.description, address: known.address,
-          tlsHost: service.protocol == .https ? known.host : nil, trust: trust,
-          tlsServerName: service.tls.serverName, status: known.status, weight: backend.weight))
+      var member = Proxy.Settings.Backend(
+        key: backend.address.description, address: known.address,
+        tlsHost: service.protocol == .https ? known.host : nil, trust: trust,
+        tlsServerName: service.tls.serverName, status: known.status, weight: backend.weight)
+      member.sendProxy = service.proxyVersion
+      members.append(member)
     }
     return .init(
       name: service.name, backends: members,
@@ -159,5 +163,16 @@ struct ProxySettings {
     for path in service.tls.roots { extra.append(try IssuerFactory.read(path)) }
     return ClientContext.Trust(
       system: extra.isEmpty, extraPEM: extra, verifies: service.tls.verifies)
+  }
+}
+
+extension ConfiguredService {
+  /// The PROXY header for its backends, as the proxy names it.
+  var proxyVersion: ProxyProtocol.Version? {
+    switch sendProxy {
+    case .v1: .v1
+    case .v2: .v2
+    case nil: nil
+    }
   }
 }

@@ -94,6 +94,18 @@ final class Wire: @unchecked Sendable {
   /// Writes bytes below TLS.
   func writeRaw(_ bytes: [UInt8]) { sendAll(bytes) }
 
+  /// Reads exactly so many bytes before TLS begins, and none behind them.
+  func readRaw(exactly count: Int) {
+    let end = received.count + count
+    while received.count < end, wait(POLLIN) {
+      var buffer = [UInt8](repeating: 0, count: end - received.count)
+      let n = Sys.recv(fd, &buffer, buffer.count)
+      guard n > 0 else { break }
+      received += buffer[..<n]
+    }
+    consumed = received.count
+  }
+
   /// Writes as much as there is room for at present: how many bytes.
   func writeSome(_ bytes: [UInt8]) -> Int {
     bytes.withUnsafeBytes { raw in raw.baseAddress.map { max(0, Sys.send(fd, $0, raw.count)) } ?? 0 }
