@@ -37,6 +37,8 @@ struct Downstream: Slotted {
   var sawEnd = false
   /// The client has closed, though what it sent before may still wait to be read.
   var peerClosed = false
+  /// Our sending half has been closed (tunnel).
+  var writeClosed = false
   /// The time limit of the head that is being received has begun.
   var headTimed = false
   /// Waits in the queue of first handshake steps.

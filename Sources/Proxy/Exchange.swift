@@ -31,6 +31,8 @@ struct Exchange: Slotted {
   var minorVersion: UInt8 = 1
   var keepsAlive = true
   var wantsUpgrade = false
+  /// No request at all: the connection is passed on in TCP.
+  var isPassage = false
 
   var requestFraming = BodyFraming.none
   var requestLeft: UInt64 = 0

@@ -8,6 +8,8 @@ internal import Upstream
 final class Snapshot {
   let settings: Settings
   let routes: RouteTable
+  /// Where server names lead, to HTTP or not; nil when no service is spoken to in TCP.
+  let serverNames: RouteTable?
   let compiledRoutes: UnsafeMutablePointer<CompiledRoute>
   let services: UnsafeMutablePointer<ServiceEntry>
   let pools: [String: BackendPool]
@@ -40,7 +42,8 @@ final class Snapshot {
         to: ServiceEntry(
           index: index, pools: members, count: min(service.backends.count, Balancer.maximumBackends),
           policy: service.policy, timeouts: service.timeouts, attempts: max(1, service.attempts),
-          maximumConnections: max(0, service.maximumConnections),
+          maximumConnections: max(0, service.maximumConnections), isPassage: service.isPassage,
+          tunnelIdleMilliseconds: service.tunnelIdleMilliseconds,
           budget: RetryBudget(percent: service.retryBudgetPercent)))
     }
     let compiled = arena.array(of: CompiledRoute.self, count: settings.routes.count)
@@ -52,7 +55,10 @@ final class Snapshot {
     self.pools = pools
     self.services = services
     compiledRoutes = compiled
-    routes = RouteTable(settings.routes)
+    let isPassage = settings.services.map(\.isPassage)
+    routes = RouteTable(settings.routes) { !isPassage[$0.service] }
+    serverNames =
+      isPassage.contains(true) ? RouteTable(settings.routes.map(\.forEveryPath)) { _ in true } : nil
     memory = arena
   }
 }
@@ -67,6 +73,9 @@ struct ServiceEntry: BitwiseCopyable {
   let attempts: Int
   /// 0 for no limit.
   let maximumConnections: Int
+  /// Connections are passed on in TCP.
+  let isPassage: Bool
+  let tunnelIdleMilliseconds: UInt64
   var budget: RetryBudget
   var cursor = 0
 }
@@ -167,7 +176,7 @@ extension BackendPool {
   func isSame(as backend: Settings.Backend) -> Bool {
     settings.tlsHost == backend.tlsHost && settings.trust == backend.trust
       && settings.tlsServerName == backend.tlsServerName && settings.status === backend.status
-      && settings.sendProxy == backend.sendProxy
+      && settings.sendProxy == backend.sendProxy && settings.isOpaque == backend.isOpaque
       && settings.address?.description == backend.address?.description
   }
 }

@@ -68,7 +68,10 @@ final class BackendPool {
     weight = backend.weight
     clientContext =
       backend.tlsHost == nil
-      ? nil : try ClientContext(trust: backend.trust, serverName: backend.tlsServerName)
+      ? nil
+      : try ClientContext(
+        trust: backend.trust, serverName: backend.tlsServerName,
+        applicationProtocols: backend.isOpaque ? [] : ["http/1.1"])
   }
 
   deinit { status.release() }

@@ -103,6 +103,8 @@ extension Worker {
       requestHead = RequestHead()
       answer(d, .requestTimeout, closing: true)
     case .reading where d.pointee.output.isEmpty: beginClose(d)
+    // The time that nothing passes at all is what counts.
+    case .tunnel: break
     case .exchange where d.pointee.output.isEmpty:
       // The client does not send the rest of its request.
       if let x = d.pointee.exchange, !x.pointee.requestComplete {

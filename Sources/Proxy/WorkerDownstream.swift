@@ -25,6 +25,7 @@ extension Worker {
 
   /// Sends what waits; goes on with whatever waited for that. False when the connection is gone.
   private func flushOutput(_ d: UnsafeMutablePointer<Downstream>) -> Bool {
+    if d.pointee.state == .tunnel { return flushTunnel(d) }
     let result = d.pointee.output.flush(d.pointee.fd)
     if result < 0 {
       abort(d)
@@ -73,7 +74,7 @@ extension Worker {
           if d.pointee.end >= Downstream.headroom + Downstream.bodyRoom { return }
         }
       case .tunnel:
-        guard d.pointee.sent == d.pointee.end, !d.pointee.sawEnd else { return }
+        guard d.pointee.sent == d.pointee.end, !d.pointee.sawEnd, tunnelIsJoined(d) else { return }
       case .lingering: return discard(d)
       case .proxyHeader, .handshaking, .closing: return
       }

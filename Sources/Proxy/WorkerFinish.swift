@@ -43,7 +43,7 @@ extension Worker {
     _ u: UnsafeMutablePointer<UpstreamConnection>, _ x: UnsafeMutablePointer<Exchange>, clean: Bool
   ) {
     guard let d = x.pointee.downstream else { return closeUpstream(u) }
-    if d.pointee.state == .tunnel { return tunnelBackendEnded(u, x, d) }
+    if d.pointee.state == .tunnel { return tunnelBackendEnded(u, x, d, clean: clean) }
     if x.pointee.headDone, x.pointee.responseFraming == .untilClose, clean {
       if x.pointee.relay == .addChunks, !send(d, Self.lastChunk.utf8Start, Self.lastChunk.utf8CodeUnitCount) {
         return clientGone(d)
@@ -103,6 +103,7 @@ extension Worker {
   func failExchange(_ x: UnsafeMutablePointer<Exchange>, _ problem: LocalAnswer) {
     guard let d = x.pointee.downstream else { return }
     if x.pointee.responseStarted { return breakOff(x) }
+    if x.pointee.isPassage { return refusePassage(x, d, status: problem.status) }
     if case .noBackend = problem { counters.add(.requestsWithoutBackend) }
     let complete = x.pointee.requestComplete
     let keeps = complete && x.pointee.keepsAlive && problem.keepsConnection

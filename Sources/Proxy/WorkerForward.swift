@@ -138,6 +138,7 @@ extension Worker {
   func begin(_ u: UnsafeMutablePointer<UpstreamConnection>, _ x: UnsafeMutablePointer<Exchange>) {
     u.pointee.state = .active
     counters.add(.upstreamConnectionsOpened)
+    if x.pointee.isPassage { return joinPassage(u, x) }
     if let timeouts = x.pointee.service?.pointee.timeouts { arm(u, timeouts.responseHeadMilliseconds) }
     forwardRequest(x, u)
     guard x.pointee.slot.isLive, !x.pointee.requestComplete, let d = x.pointee.downstream, hasMore(d) else {

@@ -50,6 +50,7 @@ extension Worker {
       switch step {
       case .complete:
         counters.add(session.wasResumed ? .handshakesResumed : .handshakesFull)
+        if beginPassage(d) { return }
         d.pointee.state = .reading
         arm(d, snapshot.settings.limits.keepAliveMilliseconds)
         return pump(d)
@@ -73,7 +74,8 @@ extension Worker {
     }
     guard d.pointee.readable else { return false }
     let n = Sys.recv(d.pointee.fd, pipe.receiveBuffer, RecordPipe.inputCapacity)
-    if n < RecordPipe.inputCapacity { d.pointee.readable = false }
+    // After the peer's close there is no further edge: read on to the end.
+    if n < RecordPipe.inputCapacity { d.pointee.readable = n > 0 && d.pointee.peerClosed }
     if n > 0 {
       pipe.setInput(pipe.receiveBuffer, n)
       return true

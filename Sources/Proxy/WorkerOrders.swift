@@ -42,7 +42,8 @@ extension Worker {
       var states: [ListenerState] = []
       for listener in settings.listeners {
         let context = try listener.profile.map { (profile) throws(ContextError) in
-          try ServerContext(credentials: credentials, profile: profile, tickets: tickets)
+          try ServerContext(
+            credentials: credentials, profile: profile, tickets: tickets, passesUnread: next.passesUnread)
         }
         let known = listeners.first {
           $0.isOpen && $0.settings.address.description == listener.address.description
@@ -94,7 +95,9 @@ extension Worker {
           contexts.append(nil)
           continue
         }
-        contexts.append(try ServerContext(credentials: fresh, profile: profile, tickets: tickets))
+        contexts.append(
+          try ServerContext(
+            credentials: fresh, profile: profile, tickets: tickets, passesUnread: snapshot.passesUnread))
       }
       for i in listeners.indices { listeners[i].context = contexts[i] }
       credentials = fresh

@@ -15,9 +15,11 @@ extension Worker {
     guard u.pointee.slot.isLive, u.pointee.state == .active else { return }
     for _ in 0..<Self.readsPerTurn {
       guard let x = u.pointee.exchange, let d = x.pointee.downstream else { return closeUpstream(u) }
+      if d.pointee.writeClosed { return tunnelBackendStirred(u, d) }
       guard d.pointee.output.isEmpty else {
         u.pointee.readPaused = true
-        return disarm(u)
+        if d.pointee.state != .tunnel { disarm(u) }
+        return
       }
       if u.pointee.buffer == nil {
         u.pointee.buffer = buffers.acquire()
@@ -36,6 +38,7 @@ extension Worker {
       guard process(u, x, d, buffer) else { return }
       let drained =
         !u.pointee.readable && u.pointee.session?.hasPending != true && u.pointee.parkedInput.isEmpty
+        && !u.pointee.sawEnd
       if drained { return }
     }
     putOff(u)

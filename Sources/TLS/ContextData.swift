@@ -5,8 +5,12 @@ final class ContextData {
   let tickets: TicketKeys
   let names: SNITable?
   private let protocols: [UInt8]
+  private let passesUnread: ((String) -> Bool)?
 
-  init(profile: Profile, tickets: TicketKeys, names: SNITable?) {
+  init(
+    profile: Profile, tickets: TicketKeys, names: SNITable?, passesUnread: ((String) -> Bool)?
+  ) {
+    self.passesUnread = passesUnread
     self.tickets = tickets
     self.names = names
     protocols = profile.applicationProtocols.flatMap { [UInt8($0.utf8.count)] + Array($0.utf8) }
@@ -36,6 +40,10 @@ final class ContextData {
   static let selectProtocol: SSL_CTX_alpn_select_cb_func = { ssl, out, outLength, offered, length, _ in
     guard let ssl, let out, let data = ContextData.of(SSL_get_SSL_CTX(ssl)) else {
       return SSL_TLSEXT_ERR_ALERT_FATAL
+    }
+    if let passesUnread = data.passesUnread {
+      let name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name).map { String(cString: $0) } ?? ""
+      if passesUnread(name) { return SSL_TLSEXT_ERR_NOACK }
     }
     let chosen = data.protocols.withUnsafeBufferPointer { ours in
       out.withMemoryRebound(to: UnsafeMutablePointer<UInt8>?.self, capacity: 1) {

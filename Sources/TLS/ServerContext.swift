@@ -9,19 +9,26 @@ public final class ServerContext: @unchecked Sendable {
 
   /// Makes a context. The first credential answers clients that name no or an unknown server; with none at
   /// all every handshake is refused. Throws `ContextError` naming the credential that does not load.
-  public init(credentials: [Credential], profile: Profile, tickets: TicketKeys) throws(ContextError) {
+  /// Where `passesUnread` says so of a server name (empty for none) no application protocol is agreed on, whatever
+  /// the client offers.
+  public init(
+    credentials: [Credential], profile: Profile, tickets: TicketKeys,
+    passesUnread: ((String) -> Bool)? = nil
+  ) throws(ContextError) {
     var table: [String: OpaquePointer] = [:]
     var owned: [OpaquePointer] = []
     do throws(ContextError) {
       for credential in credentials {
-        let context = try Self.make(profile, ContextData(profile: profile, tickets: tickets, names: nil))
+        let context = try Self.make(
+          profile, ContextData(profile: profile, tickets: tickets, names: nil, passesUnread: passesUnread))
         owned.append(context)
         try Self.load(credential, into: context)
         for name in credential.names where table[name] == nil { table[name] = context }
       }
       let names = SNITable(contexts: owned, byName: table)
       owned = []
-      handle = try Self.make(profile, ContextData(profile: profile, tickets: tickets, names: names))
+      handle = try Self.make(
+        profile, ContextData(profile: profile, tickets: tickets, names: names, passesUnread: passesUnread))
       if let first = credentials.first { try Self.load(first, into: handle) }
     } catch {
       for context in owned { SSL_CTX_free(context) }

@@ -9,7 +9,7 @@ public enum Counter: Int, CaseIterable, Sendable {
   case bytesReceived, bytesSent
   case upstreamConnectionsOpened, upstreamConnectionsReused, upstreamConnectionsFailed
   case upstreamRetries, upstreamTimeouts, upgrades, accessLinesDropped
-  case proxyHeadersRefused
+  case proxyHeadersRefused, passages, tunnelTimeouts
 
   /// The metric's name.
   public var name: String {
@@ -33,6 +33,8 @@ public enum Counter: Int, CaseIterable, Sendable {
     case .upgrades: "certd_upgrades_total"
     case .accessLinesDropped: "certd_access_log_dropped_lines_total"
     case .proxyHeadersRefused: "certd_proxy_headers_refused_total"
+    case .passages: "certd_tcp_connections_total"
+    case .tunnelTimeouts: "certd_tunnel_timeouts_total"
     }
   }
 
@@ -76,6 +78,8 @@ public enum Counter: Int, CaseIterable, Sendable {
     case .upstreamTimeouts: "Backends that did not answer in time."
     case .upgrades: "Connections switched to another protocol."
     case .proxyHeadersRefused: "Connections of trusted peers closed for want of a right PROXY header."
+    case .passages: "Client connections passed on in TCP after their TLS handshake."
+    case .tunnelTimeouts: "Upgraded and passed on connections closed because they carried nothing."
     case .accessLinesDropped: "Lines of the access log that could not be written."
     }
   }

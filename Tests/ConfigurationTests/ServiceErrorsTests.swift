@@ -75,7 +75,7 @@ struct ServiceErrorsTests {
     ),
     (
       "services: {a: {protocol: h2c, backends: [h:1]}}",
-      [#"1:26: services.a.protocol: "h2c" is not supported yet; write http1 or https"#]
+      [#"1:26: services.a.protocol: "h2c" is not supported yet; write http1, https, tcp or tls"#]
     ),
     (
       "services: {a: {backends: [{address: h:1, weight: 0}]}}",

@@ -18,10 +18,12 @@ extension Configuration {
     let (backends, scheme) = readBackends(section, written)
     let spoken = written ?? scheme ?? .http1
     let tls = section.section("tls")
-    if section.has("tls"), spoken != .https {
+    if section.has("tls"), !spoken.isSecure {
       section.report.error(
-        tls.origin, "the backends are spoken to without TLS", "set protocol: https or remove tls")
+        tls.origin, "the backends are spoken to without TLS",
+        "set protocol: \(spoken == .tcp ? "tls" : "https") or remove tls")
     }
+    if spoken.isPassage { checkPassage(section, spoken) }
     let policy: BalancingPolicy? = section.choice("policy")
     let timeouts = section.section("timeouts")
     let retries = section.section("retries")
@@ -35,11 +37,26 @@ extension Configuration {
       timeouts: ServiceTimeouts(
         connect: timeouts.duration("connect"), responseHead: timeouts.durationOrOff("response_head"),
         firstByte: timeouts.durationOrOff("first_byte"), idle: timeouts.durationOrOff("idle"),
-        keepalive: timeouts.duration("keepalive")),
+
+        keepalive: timeouts.duration("keepalive"), writesIdle: timeouts.has("idle")),
       retries: Retries(
         attempts: retries.integer("attempts") ?? 0,
         budgetPercent: retries.integer("budget_percent") ?? 0),
       maxConnections: section.integer("max_connections"), origin: origin)
+  }
+
+  /// Connections that nobody reads have no requests: keys that speak of them would not do what they say.
+  private static func checkPassage(_ section: Section, _ spoken: ServiceProtocol) {
+    let timeouts = ["response_head", "first_byte", "keepalive"]
+    let places =
+      [(section, ["kind"]), (section.section("health"), ["path", "expect"])]
+      + (section.has("timeouts") ? [(section.section("timeouts"), timeouts)] : [])
+    for (place, keys) in places {
+      for key in keys where place.has(key) {
+        section.report.error(
+          place.origin(of: key), "speaks of HTTP in a service that speaks \(spoken.rawValue)", "remove it")
+      }
+    }
   }
 
   /// The backends and the protocol that their URLs, if they are URLs, agree on.

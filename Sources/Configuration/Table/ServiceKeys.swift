@@ -20,7 +20,8 @@ extension KeyTable {
       "services.*.protocol",
       .choice(ServiceProtocol.allCases.map(\.rawValue), reserved: ["h2", "h2c"]),
       .described("`https` when backends are https URLs, else `http1`"),
-      "What is spoken to the backends: HTTP/1.1 in the clear (`http1`) or over verified TLS (`https`)."),
+      "What is spoken to the backends: HTTP/1.1 in the clear (`http1`) or over verified TLS (`https`); or anything, "
+        + "passed on unread after the client's TLS handshake, in TCP (`tcp`) or over verified TLS (`tls`)."),
     Key(
       "services.*.send_proxy", .choice(ProxyProtocolVersion.allCases.map(\.rawValue), reserved: []),
       .described("no PROXY header"),
@@ -86,7 +87,8 @@ extension KeyTable {
         + "the first token when the prompt is read."),
     Key(
       "services.*.timeouts.idle", .duration(100...86_400_000, off: true), .value("300s"),
-      "Between two bytes of the body."),
+      "Between two bytes of the body. With protocol `tcp` or `tls`: how long a connection may carry nothing, by "
+        + "default `limits.upgrade_idle_timeout`."),
     Key(
       "services.*.timeouts.keepalive", .duration(0...86_400_000, off: false), .value("4s"),
       "How long an unused connection to a backend is kept. Under the 5 s after which uvicorn and "

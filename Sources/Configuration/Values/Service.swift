@@ -12,7 +12,7 @@ public struct Service: Sendable, Equatable {
   public var sendProxy: ProxyProtocolVersion?
   /// How a backend is chosen.
   public var policy: BalancingPolicy
-  /// How their certificates are verified; only used with ``ServiceProtocol/https``.
+  /// How their certificates are verified; only used where ``ServiceProtocol/isSecure``.
   public var tls: BackendTLS
   /// How their health is watched; nil when it is not.
   public var health: HealthCheck?
@@ -52,6 +52,15 @@ public enum ServiceProtocol: String, Sendable, CaseIterable {
   case http1
   /// HTTP/1.1 over verified TLS.
   case https
+  /// Anything, passed on unread after the client's TLS handshake.
+  case tcp
+  /// The same over verified TLS.
+  case tls
+
+  /// Whether backends are spoken to over TLS.
+  public var isSecure: Bool { self == .https || self == .tls }
+  /// Whether connections are passed on unread: routes lead here by the TLS server name alone.
+  public var isPassage: Bool { self == .tcp || self == .tls }
 }
 
 /// Versions of the PROXY protocol.
@@ -102,6 +111,8 @@ public struct ServiceTimeouts: Sendable, Equatable {
   public var idle: Duration?
   /// How long an unused connection is kept for the next request.
   public var keepalive: Duration
+  /// Whether `idle` was written: otherwise connections that are passed on have the limit of upgraded ones.
+  public var writesIdle = false
 }
 
 /// When a request is tried again on another backend.

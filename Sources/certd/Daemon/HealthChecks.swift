@@ -42,7 +42,7 @@ struct HealthChecks {
       unhealthyThreshold: check.unhealthyThreshold, healthyThreshold: check.healthyThreshold)
     let trust = try? ProxySettings.trust(service)
     let context =
-      service.protocol == .https
+      service.protocol.isSecure
       ? try? ClientContext(trust: trust ?? .init(), serverName: service.tls.serverName) : nil
     while !Task.isCancelled {
       let known = await backends.backend(service: service.name, address)
@@ -81,7 +81,7 @@ struct HealthChecks {
         try await world.client.connect(to: target, deadlineMilliseconds: timeout)
         return nil
       case .get(let path, let expect, let rule):
-        let scheme = service.protocol == .https ? "https" : "http"
+        let scheme = service.protocol.isSecure ? "https" : "http"
         let host = known.host.contains(":") ? "[\(known.host)]" : known.host
         let port = target.port == 0 ? "" : ":\(target.port)"
         guard let url = URL("\(scheme)://\(host)\(port)\(path)") else { return "no URL for its health path" }

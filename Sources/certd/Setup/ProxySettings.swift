@@ -146,16 +146,21 @@ struct ProxySettings {
       let known = await backends.backend(service: service.name, backend.address)
       var member = Proxy.Settings.Backend(
         key: backend.address.description, address: known.address,
-        tlsHost: service.protocol == .https ? known.host : nil, trust: trust,
+        tlsHost: service.protocol.isSecure ? known.host : nil, trust: trust,
         tlsServerName: service.tls.serverName, status: known.status, weight: backend.weight)
       member.sendProxy = service.proxyVersion
+      member.isOpaque = service.protocol.isPassage
       members.append(member)
     }
-    return .init(
+    var made = Proxy.Settings.Service(
       name: service.name, backends: members,
       policy: Balancer.Policy(rawValue: service.policy.rawValue) ?? .leastRequest, timeouts: timeouts,
       attempts: service.retries.attempts + 1, retryBudgetPercent: service.retries.budgetPercent,
       maximumConnections: service.maxConnections ?? 0)
+    made.isPassage = service.protocol.isPassage
+    made.tunnelIdleMilliseconds = milliseconds(
+      service.timeouts.writesIdle ? service.timeouts.idle : configuration.limits.upgradeIdleTimeout)
+    return made
   }
 
   static func trust(_ service: ConfiguredService) throws(SetupError) -> ClientContext.Trust {

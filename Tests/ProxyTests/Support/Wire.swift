@@ -75,6 +75,11 @@ final class Wire: @unchecked Sendable {
   /// The certificate that the peer has shown.
   var peerLeaf: [UInt8]? { withExtendedLifetime(self) { layer?.session.peerChain.first } }
 
+  /// What ALPN agreed on.
+  var applicationProtocol: ApplicationProtocol? {
+    withExtendedLifetime(self) { layer?.session.applicationProtocol }
+  }
+
   // MARK: Writing
 
   func write(_ text: String) { write(latin1(text)) }
