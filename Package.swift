@@ -106,7 +106,7 @@ let package = Package(
       "Renewal", "Renewal", "ACME", "CertStore", "OS", "PKI", "HTTP", "Bytes", "Scratch", "StoreFixtures",
       "CrashProbe"),
     tests(
-      "Proxy", "Proxy", "TLS", "HTTP", "Upstream", "PKI", "OS", "Bytes", "Telemetry", "CLinux",
+      "Proxy", "Proxy", "TLS", "HTTP", "Upstream", "PKI", "OS", "Bytes", "Telemetry", "CLinux", "Scratch",
       "TestSupport"),
     tests(
       "EndToEnd", "EndToEnd", "certd", "Scratch", "TestSupport", "Bytes", "OS", "HTTP", "PKI", "TLS", "HTTPClient", "ACME",

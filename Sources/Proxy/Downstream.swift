@@ -10,6 +10,8 @@ internal import TLS
 ///                    start    sent     requestEnd                        end
 struct Downstream: Slotted {
   enum State: UInt8, BitwiseCopyable {
+    /// The PROXY header of a trusted peer has not come whole.
+    case proxyHeader
     /// The TLS handshake is under way.
     case handshaking
     /// Waiting for a request, or in the middle of its head.
@@ -37,6 +39,8 @@ struct Downstream: Slotted {
   var sawEnd = false
   /// The client has closed, though what it sent before may still wait to be read.
   var peerClosed = false
+  /// Our sending half has been closed (tunnel).
+  var writeClosed = false
   /// The time limit of the head that is being received has begun.
   var headTimed = false
   /// Waits in the queue of first handshake steps.
@@ -65,6 +69,8 @@ struct Downstream: Slotted {
   var parkedInput = ParkedInput()
   var output = ParkedOutput()
   var peer = PeerText()
+  /// The connection's ends as a PROXY header told them; owned.
+  var announced: UnsafeMutablePointer<ProxyProtocol.Ends>?
 
   init() {}
 

@@ -37,6 +37,8 @@ struct Exchange: Slotted {
   var isGRPC = false
   /// The client takes trailers (RFC 9110 §10.1.4).
   var acceptsTrailers = false
+  /// No request at all: the connection is passed on in TCP.
+  var isPassage = false
 
   var requestFraming = BodyFraming.none
   var requestLeft: UInt64 = 0

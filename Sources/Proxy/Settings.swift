@@ -44,6 +44,8 @@ public struct Settings: Sendable {
     public var h2c: Bool
     /// What is asked of clients' certificates; nil for nothing.
     public var clients: ClientCheck?
+    /// Peers whose connections must begin with a PROXY header, which is believed; those of others are ordinary.
+    public var proxyProtocolFrom: [AddressRange] = []
     /// A listener.
     public init(
       address: SocketAddress, profile: Profile?, redirectPort: UInt16? = nil, h2c: Bool = false,

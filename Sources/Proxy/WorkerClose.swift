@@ -96,6 +96,8 @@ extension Worker {
     d.pointee.session = nil
     d.pointee.identity?.release()
     d.pointee.identity = nil
+    d.pointee.announced?.deallocate()
+    d.pointee.announced = nil
     d.pointee.parkedInput.free()
     d.pointee.output.free()
     dropBuffer(d)
@@ -126,6 +128,8 @@ extension Worker {
       requestHead = RequestHead()
       answer(d, .requestTimeout, closing: true)
     case .reading where d.pointee.output.isEmpty: beginClose(d)
+    // The time that nothing passes at all is what counts.
+    case .tunnel: break
     case .exchange where d.pointee.output.isEmpty:
       // The client does not send the rest of its request.
       if let x = d.pointee.exchange, !x.pointee.requestComplete {

@@ -5,11 +5,12 @@ internal import TLS
 extension Worker {
   /// Makes what new handshakes of a listener need; nil for plain HTTP.
   func makeContext(
-    _ listener: Settings.Listener, _ credentials: [Credential]
+    _ listener: Settings.Listener, _ credentials: [Credential], passesUnread: ((String) -> Bool)?
   ) throws(ContextError) -> ServerContext? {
     guard let profile = listener.profile else { return nil }
     return try ServerContext(
-      credentials: credentials, profile: profile, tickets: tickets, clients: listener.clients?.verification)
+      credentials: credentials, profile: profile, tickets: tickets, clients: listener.clients?.verification,
+      passesUnread: passesUnread)
   }
 
   /// Remembers who the client is, after its handshake. False when it must not go on.

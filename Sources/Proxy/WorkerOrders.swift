@@ -41,7 +41,7 @@ extension Worker {
       let next = try Snapshot(settings, previous: snapshot)
       var states: [ListenerState] = []
       for listener in settings.listeners {
-        let context = try makeContext(listener, credentials)
+        let context = try makeContext(listener, credentials, passesUnread: next.passesUnread)
         let known = listeners.first {
           $0.isOpen && $0.settings.address.description == listener.address.description
         }
@@ -88,7 +88,9 @@ extension Worker {
     do throws(ContextError) {
       var contexts: [ServerContext?] = []
       for listener in listeners {
-        contexts.append(listener.isOpen ? try makeContext(listener.settings, fresh) : nil)
+        contexts.append(
+          listener.isOpen
+            ? try makeContext(listener.settings, fresh, passesUnread: snapshot.passesUnread) : nil)
       }
       for i in listeners.indices { listeners[i].context = contexts[i] }
       credentials = fresh

@@ -17,9 +17,11 @@ extension Worker {
     if let m = u.pointee.mux { return pumpMux(u, m) }
     for _ in 0..<Self.readsPerTurn {
       guard let x = u.pointee.exchange, let d = x.pointee.downstream else { return closeUpstream(u) }
+      if d.pointee.writeClosed { return tunnelBackendStirred(u, d) }
       guard d.pointee.output.isEmpty else {
         u.pointee.readPaused = true
-        return disarm(u)
+        if d.pointee.state != .tunnel { disarm(u) }
+        return
       }
       if u.pointee.buffer == nil {
         u.pointee.buffer = buffers.acquire()
@@ -36,7 +38,7 @@ extension Worker {
       guard n > 0 else { return upstreamEnded(u, x, clean: n == 0) }
       u.pointee.end += n
       guard process(u, x, d, buffer) else { return }
-      if !hasUnread(u) { return }
+      if !hasUnread(u), !u.pointee.sawEnd { return }
     }
     putOff(u)
   }

@@ -6,8 +6,13 @@ final class ContextData {
   let names: SNITable?
   let clients: ClientTrust?
   private let protocols: [UInt8]
+  private let passesUnread: ((String) -> Bool)?
 
-  init(profile: Profile, tickets: TicketKeys, names: SNITable?, clients: ClientTrust?) {
+  init(
+    profile: Profile, tickets: TicketKeys, names: SNITable?, clients: ClientTrust?,
+    passesUnread: ((String) -> Bool)?
+  ) {
+    self.passesUnread = passesUnread
     self.tickets = tickets
     self.names = names
     self.clients = clients
@@ -49,6 +54,10 @@ final class ContextData {
   static let selectProtocol: SSL_CTX_alpn_select_cb_func = { ssl, out, outLength, offered, length, _ in
     guard let ssl, let out, let data = ContextData.of(SSL_get_SSL_CTX(ssl)) else {
       return SSL_TLSEXT_ERR_ALERT_FATAL
+    }
+    if let passesUnread = data.passesUnread {
+      let name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name).map { String(cString: $0) } ?? ""
+      if passesUnread(name) { return SSL_TLSEXT_ERR_NOACK }
     }
     let chosen = data.protocols.withUnsafeBufferPointer { ours in
       out.withMemoryRebound(to: UnsafeMutablePointer<UInt8>?.self, capacity: 1) {

@@ -12,15 +12,18 @@ public final class ServerContext: @unchecked Sendable {
   let handle: OpaquePointer
 
   /// Makes a context. The first credential answers clients that name no or an unknown server; with none at
-  /// all every handshake is refused. Without `clients` no certificate is asked of clients. Throws `ContextError`
-  /// naming what does not load.
+  /// all every handshake is refused. Without `clients` no certificate is asked of clients. Where `passesUnread` says
+  /// so of a server name (empty for none) no application protocol is agreed on, whatever the client offers.
+  /// Throws `ContextError` naming what does not load.
   public init(
-    credentials: [Credential], profile: Profile, tickets: TicketKeys, clients: ClientVerification? = nil
+    credentials: [Credential], profile: Profile, tickets: TicketKeys, clients: ClientVerification? = nil,
+    passesUnread: ((String) -> Bool)? = nil
   ) throws(ContextError) {
     let trust = try clients.map { (verification) throws(ContextError) in try ClientTrust(verification) }
     let scope = Self.scope(profile, clients)
     func make(_ names: SNITable?) throws(ContextError) -> OpaquePointer {
-      let data = ContextData(profile: profile, tickets: tickets, names: names, clients: trust)
+      let data = ContextData(
+        profile: profile, tickets: tickets, names: names, clients: trust, passesUnread: passesUnread)
       return try Self.make(profile, data, scope)
     }
     var table: [String: OpaquePointer] = [:]

@@ -25,6 +25,10 @@ extension Configuration {
         section.report.error(
           section.origin(of: "h2c"), "a listener with TLS offers HTTP/2 by itself", "remove h2c")
       }
+      let proxyProtocol = section.section("proxy_protocol")
+      let trusted =
+        section.has("proxy_protocol")
+        ? proxyProtocol.texts("trusted", nonEmpty: true, AddressRange.parse) ?? [] : []
       guard let address else { continue }
       if address.port != 0, let other = listeners.first(where: { $0.address == address }) {
         section.report.error(
@@ -33,7 +37,8 @@ extension Configuration {
       listeners.append(
         Listener(
           address: address, tls: tls, customTLS: custom, clientCertificates: clients, earlyData: earlyData,
-          redirectsToHTTPS: redirect != nil, h2c: h2c, origin: section.origin))
+          redirectsToHTTPS: redirect != nil, h2c: h2c,
+          proxyProtocolFrom: trusted.map(\.value), origin: section.origin))
     }
     return listeners
   }

@@ -15,6 +15,14 @@ extension KeyTable {
         "listeners[].h2c", .boolean, .value("false"),
         "Takes HTTP/2 without TLS too, from clients that know of it. With TLS it is offered always."),
       Key(
+        "listeners[].proxy_protocol", .section, .described("no PROXY protocol"),
+        "The PROXY protocol (version 1 or 2) of a load balancer before this listener."),
+      Key(
+        "listeners[].proxy_protocol.trusted", .list(of: .text(.addressRange), maximumCount: 1024), .required,
+        "Peers whose connections must begin with a PROXY header, before TLS; what it says replaces the client's "
+          + "address in fields, log and `trusted_proxies`. Connections from other addresses are ordinary: a "
+          + "header in them is an error, never an address."),
+      Key(
         "trusted_proxies", .list(of: .text(.addressRange), maximumCount: 1024), .described("none"),
         "Peers whose `X-Forwarded-*` and `Forwarded` fields are believed; from others they are dropped."),
       Key("forwarded", .section, .described(""), "Which forwarding fields backends are sent."),

@@ -21,7 +21,13 @@ extension KeyTable {
       .choice(ServiceProtocol.allCases.map(\.rawValue), reserved: []),
       .described("`https` when backends are https URLs, else `http1`"),
       "What is spoken to the backends: HTTP/1.1 in the clear (`http1`) or over verified TLS (`https`), HTTP/2 in the "
-        + "clear (`h2c`) or over verified TLS (`h2`). gRPC servers speak `h2c` or `h2`."),
+        + "clear (`h2c`) or over verified TLS (`h2`), as gRPC servers do; or anything, passed on unread after the "
+        + "client's TLS handshake, in TCP (`tcp`) or over verified TLS (`tls`)."),
+    Key(
+      "services.*.send_proxy", .choice(ProxyProtocolVersion.allCases.map(\.rawValue), reserved: []),
+      .described("no PROXY header"),
+      "Begins each connection to a backend with a PROXY protocol header that names the client. Connections are "
+        + "then never shared or kept: each request has its own."),
     Key(
       "services.*.policy", .choice(BalancingPolicy.allCases.map(\.rawValue), reserved: []),
       .value("least-request"),
@@ -88,7 +94,8 @@ extension KeyTable {
         + "the first token when the prompt is read."),
     Key(
       "services.*.timeouts.idle", .duration(100...86_400_000, off: true), .value("300s"),
-      "Between two bytes of the body."),
+      "Between two bytes of the body. With protocol `tcp` or `tls`: how long a connection may carry nothing, by "
+        + "default `limits.upgrade_idle_timeout`."),
     Key(
       "services.*.timeouts.keepalive", .duration(0...86_400_000, off: false), .value("4s"),
       "How long an unused connection to a backend is kept. Under the 5 s after which uvicorn and "

@@ -28,6 +28,8 @@ public struct Listener: Sendable, Equatable {
   public var redirectsToHTTPS: Bool
   /// Whether HTTP/2 is taken without TLS too, from clients that begin with its preface.
   public var h2c = false
+  /// Peers whose connections must begin with a PROXY header, which is believed; empty for none.
+  public var proxyProtocolFrom: [AddressRange] = []
   /// Where it was written.
   public var origin: Origin
 
