@@ -57,7 +57,7 @@ let package = Package(
 
     // Floor 4
     floor("Renewal", "ACME", "CertStore", "PKI", "Bytes", "HTTP", "OS"),
-    floor("Proxy", "TLS", "HTTP", "HTTP2", "EventLoop", "Upstream", "Telemetry", "OS", "Bytes"),
+    floor("Proxy", "TLS", "HTTP", "HTTP2", "PKI", "EventLoop", "Upstream", "Telemetry", "OS", "Bytes"),
 
     // Floor 5
     .executableTarget(
@@ -109,7 +109,8 @@ let package = Package(
       "Proxy", "Proxy", "TLS", "HTTP", "Upstream", "PKI", "OS", "Bytes", "Telemetry", "CLinux", "Scratch",
       "TestSupport"),
     tests(
-      "EndToEnd", "EndToEnd", "certd", "Scratch", "TestSupport", "Bytes", "OS", "HTTP", "PKI", "TLS", "HTTPClient", "ACME",
+      "EndToEnd", "EndToEnd", "certd", "Scratch", "TestSupport", "Bytes", "OS", "HTTP", "PKI", "TLS",
+      "HTTPClient", "ACME",
       "CertStore", "Renewal"),
     tests("Style"),
     tests("Docs", "OS", "certd"),

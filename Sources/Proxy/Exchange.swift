@@ -33,6 +33,8 @@ struct Exchange: Slotted {
   var wantsUpgrade = false
   /// The client speaks HTTP/2 and asked for a tunnel by extended CONNECT (RFC 8441).
   var isExtendedConnect = false
+  /// What a WebSocket client said, for a backend that speaks HTTP/2.
+  var webSocket = WebSocketHandshake()
   /// A gRPC call: its errors are told by `grpc-status`.
   var isGRPC = false
   /// The client takes trailers (RFC 9110 §10.1.4).

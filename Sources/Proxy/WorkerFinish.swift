@@ -51,7 +51,7 @@ extension Worker {
   ) {
     guard let d = x.pointee.downstream else { return closeUpstream(u) }
     if d.pointee.state == .tunnel { return tunnelBackendEnded(u, x, d, clean: clean) }
-    if x.pointee.headDone, x.pointee.responseFraming == .untilClose, clean {
+    if x.pointee.headDone, x.pointee.responseFraming == .untilClose || u.pointee.stream != nil, clean {
       if x.pointee.relay == .addChunks, !sendLastChunk(x, d) { return clientGone(d) }
       return finishResponse(u, x, d, reusable: false)
     }

@@ -260,6 +260,7 @@ extension Worker {
       }
     }
     if d.pointee.state == .closing { return finishStream(d, s) }
+    if d.pointee.state == .tunnel { return streamTunnelWritable(d, s) }
     armForState(d)
     guard let x = d.pointee.exchange, let u = x.pointee.upstream, u.pointee.readPaused else { return }
     u.pointee.readPaused = false

@@ -1,6 +1,7 @@
 internal import Bytes
 internal import EventLoop
 internal import HTTP
+internal import HTTP2
 internal import OS
 internal import TLS
 internal import Telemetry
@@ -17,7 +18,9 @@ extension Worker {
     x.pointee.responseStarted = true
     x.pointee.requestComplete = true
     x.pointee.keepsAlive = false
-    guard send(d, head.start, head.count) else {
+    if let s = d.pointee.stream {
+      sendHead(s, .response, head.start, head.count, isLast: false)
+    } else if !send(d, head.start, head.count) {
       clientGone(d)
       return false
     }
@@ -76,16 +79,23 @@ extension Worker {
     }
     guard d.pointee.sent == d.pointee.end else { return }
     // Without TLS's own end it is a client that has gone, and perhaps not all that it has said (RFC 8446 §6.1).
-    if let session = d.pointee.session, !session.peerHasClosed { return clientGone(d) }
+    if d.pointee.stream == nil, let session = d.pointee.session, !session.peerHasClosed {
+      return clientGone(d)
+    }
     if !u.pointee.writeClosed {
       u.pointee.writeClosed = true
-      if let session = u.pointee.session {
-        session.shutdown()
-        _ = flushUpstreamPipe(u)
-      }
-      if u.pointee.output.isEmpty { Sys.shutdownWrite(u.pointee.fd) }
+      closeWrite(u)
     }
     finishTunnelIfOver(d)
+  }
+
+  private func closeWrite(_ u: UnsafeMutablePointer<UpstreamConnection>) {
+    if let s = u.pointee.stream { return sendEnd(s, trailers: ParkedOutput()) }
+    if let session = u.pointee.session {
+      session.shutdown()
+      _ = flushUpstreamPipe(u)
+    }
+    if u.pointee.output.isEmpty { Sys.shutdownWrite(u.pointee.fd) }
   }
 
   /// The backend has room again, and what was parked for it has been sent.
@@ -130,23 +140,46 @@ extension Worker {
       u.pointee.end = 0
     }
     d.pointee.writeClosed = true
+    guard closeWrite(d) else { return clientGone(d) }
+    finishTunnelIfOver(d)
+  }
+
+  private func closeWrite(_ d: UnsafeMutablePointer<Downstream>) -> Bool {
+    if let s = d.pointee.stream {
+      if d.pointee.output.isEmpty { sendEnd(s, trailers: ParkedOutput()) }
+      return true
+    }
     if let session = d.pointee.session {
       session.shutdown()
-      guard flushPipe(d) else { return clientGone(d) }
+      guard flushPipe(d) else { return false }
     }
     if d.pointee.output.isEmpty { Sys.shutdownWrite(d.pointee.fd) }
-    finishTunnelIfOver(d)
+    return true
   }
 
   /// An event of a backend that has said all: it may have gone altogether.
   func tunnelBackendStirred(
     _ u: UnsafeMutablePointer<UpstreamConnection>, _ d: UnsafeMutablePointer<Downstream>
   ) {
+    guard u.pointee.stream == nil else { return finishTunnelIfOver(d) }
     u.pointee.readable = false
     guard Sys.socketError(u.pointee.fd) != 0 else { return finishTunnelIfOver(d) }
     u.pointee.output.free()
     u.pointee.writeClosed = true
     finishTunnelIfOver(d)
+  }
+
+  /// A client's stream has room again, and what was parked for it has been sent.
+  func streamTunnelWritable(_ d: UnsafeMutablePointer<Downstream>, _ s: StreamPointer) {
+    guard let x = d.pointee.exchange, let u = x.pointee.upstream else { return clientGone(d) }
+    touch(u, x)
+    if d.pointee.writeClosed {
+      sendEnd(s, trailers: ParkedOutput())
+      finishTunnelIfOver(d)
+    } else if u.pointee.readPaused {
+      u.pointee.readPaused = false
+      pumpUpstream(u)
+    }
   }
 
   /// The client has room again. False when its connection is gone.
@@ -176,6 +209,7 @@ extension Worker {
       d.pointee.writeClosed, u.pointee.output.isEmpty, d.pointee.output.isEmpty
     else { return }
     endExchange(x, reusable: false)
+    if let s = d.pointee.stream { return endResponse(d, s, trailers: ParkedOutput()) }
     d.pointee.state = .closing
     finishClose(d)
   }
@@ -187,7 +221,7 @@ extension Worker {
   ) {
     reportBroken(u, "the backend broke the connection off")
     // A reset destroys what is on its way: not for backends that merely leave TLS's own end out.
-    let isReset = d.pointee.session == nil && u.pointee.session == nil
+    let isReset = d.pointee.stream != nil || (d.pointee.session == nil && u.pointee.session == nil)
     endExchange(x, reusable: false)
     if isReset { return reset(d) }
     d.pointee.state = .closing
