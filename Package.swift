@@ -57,7 +57,7 @@ let package = Package(
 
     // Floor 4
     floor("Renewal", "ACME", "CertStore", "PKI", "Bytes", "HTTP", "OS"),
-    floor("Proxy", "TLS", "HTTP", "HTTP2", "EventLoop", "Upstream", "Telemetry", "OS", "Bytes"),
+    floor("Proxy", "TLS", "HTTP", "HTTP2", "PKI", "EventLoop", "Upstream", "Telemetry", "OS", "Bytes"),
 
     // Floor 5
     .executableTarget(
@@ -71,7 +71,7 @@ let package = Package(
 
     // Servers, certificates, seeded randomness and guarded memory that several test targets need.
     .target(
-      name: "TestSupport", dependencies: ["OS", "Bytes", "PKI", "TLS"],
+      name: "TestSupport", dependencies: ["OS", "Bytes", "PKI", "TLS", "COpenSSL"],
       path: "Tests/Support/TestSupport", swiftSettings: rules),
     .target(
       name: "HTTP2Client", dependencies: ["OS", "TLS", "CLinux", "CNGHTTP2"],
@@ -109,10 +109,11 @@ let package = Package(
       "Renewal", "Renewal", "ACME", "CertStore", "OS", "PKI", "HTTP", "Bytes", "Scratch", "StoreFixtures",
       "CrashProbe"),
     tests(
-      "Proxy", "Proxy", "TLS", "HTTP", "Upstream", "PKI", "OS", "Bytes", "Telemetry", "CLinux",
+      "Proxy", "Proxy", "TLS", "HTTP", "Upstream", "PKI", "OS", "Bytes", "Telemetry", "CLinux", "Scratch",
       "TestSupport", "HTTP2Client"),
     tests(
-      "EndToEnd", "EndToEnd", "HTTP2Client", "certd", "Scratch", "Bytes", "OS", "HTTP", "PKI", "TLS",
+      "EndToEnd", "EndToEnd", "HTTP2Client", "certd", "Scratch", "TestSupport", "Bytes", "OS", "HTTP", "PKI",
+      "TLS",
       "HTTPClient", "ACME",
       "CertStore", "Renewal"),
     tests("Style"),

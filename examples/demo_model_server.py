@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """A stand-in for a model server: OpenAI-shaped, streams tokens as server-sent events.
 
-    python3 examples/demo_model_server.py [PORT]        (default 8000; 0 picks a free one)
+    python3 examples/demo_model_server.py [PORT|unix:PATH]        (default 8000; 0 picks a free one)
 """
-import json, sys, time
+import json, socket, socketserver, sys, time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 WORDS = "Hello from a model behind certd: every token leaves as soon as it is made .".split()
@@ -61,9 +61,26 @@ class Server(ThreadingHTTPServer):
             super().handle_error(request, client_address)
 
 
+class UnixServer(Server):
+    address_family = socket.AF_UNIX
+
+    def __init__(self, path, handler):
+        # There is no TCP below whose delay could be turned off.
+        super().__init__(path, type("UnixHandler", (handler,), {"disable_nagle_algorithm": False}))
+
+    def server_bind(self):
+        socketserver.TCPServer.server_bind(self)
+        self.server_name, self.server_port = "localhost", 0
+
+
 if __name__ == "__main__":
-    server = Server(("127.0.0.1", int(sys.argv[1]) if len(sys.argv) > 1 else 8000), Handler)
-    print(f"demo model server on http://127.0.0.1:{server.server_port}", flush=True)
+    where = sys.argv[1] if len(sys.argv) > 1 else "8000"
+    if where.startswith("unix:"):
+        server = UnixServer(where[5:], Handler)
+    else:
+        server = Server(("127.0.0.1", int(where)), Handler)
+        where = f"http://127.0.0.1:{server.server_port}"
+    print(f"demo model server on {where}", flush=True)
     try:
         server.serve_forever()
     except KeyboardInterrupt:

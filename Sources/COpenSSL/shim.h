@@ -60,6 +60,10 @@ static inline EVP_PKEY *certd_EVP_EC_gen(const char *curve) { return EVP_EC_gen(
 static inline EVP_PKEY *certd_EVP_RSA_gen(unsigned int bits) { return EVP_RSA_gen(bits); }
 static inline void certd_OPENSSL_free(void *p) { OPENSSL_free(p); }
 
+static inline unsigned long certd_XN_FLAGS_ascii(void) { return XN_FLAG_RFC2253; }
+// Without a shared memory of tickets OpenSSL cannot tell a replay; TLS.EarlyDataGuard does.
+static const uint64_t certd_SSL_OP_NO_ANTI_REPLAY = SSL_OP_NO_ANTI_REPLAY;
+
 /* PKI */
 static inline unsigned long certd_XN_FLAGS_one_line(void) { return XN_FLAG_RFC2253 & ~(unsigned long)ASN1_STRFLGS_ESC_MSB; }
 

@@ -100,6 +100,7 @@ final class Connection {
   }
 
   private func secure(_ job: Job) {
+    outgoing += job.options.preamble
     guard job.url.scheme == .https else { return begin(job) }
     do throws(ContextError) {
       let context = try loop.context(for: job)

@@ -41,6 +41,8 @@ public final class HTTPClient: Sendable {
     public var maximumBodyBytes: Int
     /// Whether the connection is kept for the next request to the same origin.
     public var keepsAlive: Bool
+    /// Bytes that begin a new connection, before TLS.
+    public var preamble: [UInt8] = []
 
     /// Options with their defaults: 30 s and 1 MiB, connections kept.
     public init(
@@ -68,8 +70,9 @@ public final class HTTPClient: Sendable {
   }
 
   /// The certificate chain, DER and leaf first, that a TLS server presents for a name. It is not verified.
+  /// `preamble` is sent before TLS begins.
   public func peerChain(
-    at address: SocketAddress, serverName: String, deadlineMilliseconds: UInt64
+    at address: SocketAddress, serverName: String, deadlineMilliseconds: UInt64, preamble: [UInt8] = []
   ) async throws(HTTPClientError) -> [[UInt8]] {
     let context: ClientContext
     do throws(ContextError) {
@@ -79,8 +82,9 @@ public final class HTTPClient: Sendable {
       let url = URL(
         "https://\(serverName.contains(":") ? "[\(serverName)]" : serverName):\(max(1, address.port))/")
     else { throw HTTPClientError(.malformed, "not a server name: \(serverName)") }
-    let options = Options(
+    var options = Options(
       context: context, address: address, deadlineMilliseconds: deadlineMilliseconds, keepsAlive: false)
+    options.preamble = preamble
     switch try await perform(.handshake, url, options) {
     case .peerChain(let chain): return chain
     case .response, .connected: return []

@@ -33,6 +33,25 @@ public struct SocketAddress: @unchecked Sendable {
     self.init(copying: &v6, family: AF_INET6)
   }
 
+  /// An address from the 4 or 16 bytes of an IP address in network order; nil for any other number of bytes.
+  public init?(ipBytes: some Collection<UInt8>, port: UInt16) {
+    switch ipBytes.count {
+    case 4:
+      var v4 = sockaddr_in()
+      withUnsafeMutableBytes(of: &v4.sin_addr) { $0.copyBytes(from: ipBytes) }
+      v4.sin_family = sa_family_t(AF_INET)
+      v4.sin_port = port.bigEndian
+      self.init(copying: &v4, family: AF_INET)
+    case 16:
+      var v6 = sockaddr_in6()
+      withUnsafeMutableBytes(of: &v6.sin6_addr) { $0.copyBytes(from: ipBytes) }
+      v6.sin6_family = sa_family_t(AF_INET6)
+      v6.sin6_port = port.bigEndian
+      self.init(copying: &v6, family: AF_INET6)
+    default: return nil
+    }
+  }
+
   /// The address of a Unix-domain socket, or nil when the path is empty or too long for the kernel (107 bytes).
   public init?(unixPath path: String) {
     var unix = sockaddr_un()

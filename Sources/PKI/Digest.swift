@@ -10,6 +10,15 @@ public enum Digest {
     return out
   }
 
+  /// SHA-1 (FIPS 180-4), 20 bytes: for protocols that name it where nothing depends on its strength, such as
+  /// WebSocket's handshake (RFC 6455 §4.2.2).
+  public static func sha1(_ bytes: [UInt8]) throws(PKIError) -> [UInt8] {
+    var out = [UInt8](repeating: 0, count: 20)
+    var count: UInt32 = 0
+    try succeeded(EVP_Digest(bytes, bytes.count, &out, &count, EVP_sha1(), nil), "hashing with SHA-1")
+    return out
+  }
+
   /// HMAC with SHA-256 (RFC 2104), 32 bytes.
   public static func hmacSHA256(key: [UInt8], _ bytes: [UInt8]) throws(PKIError) -> [UInt8] {
     let what = "computing an HMAC"

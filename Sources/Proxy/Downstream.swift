@@ -10,6 +10,8 @@ internal import TLS
 ///                    start    sent     requestEnd                        end
 struct Downstream: Slotted {
   enum State: UInt8, BitwiseCopyable {
+    /// The PROXY header of a trusted peer has not come whole.
+    case proxyHeader
     /// The TLS handshake is under way.
     case handshaking
     /// Waiting for a request, or in the middle of its head.
@@ -37,6 +39,8 @@ struct Downstream: Slotted {
   var sawEnd = false
   /// The client has closed, though what it sent before may still wait to be read.
   var peerClosed = false
+  /// Our sending half has been closed (tunnel).
+  var writeClosed = false
   /// The time limit of the head that is being received has begun.
   var headTimed = false
   /// Waits in the queue of first handshake steps.
@@ -48,6 +52,8 @@ struct Downstream: Slotted {
   /// Waits in the queue of those that had their share of a turn.
   var isDeferred = false
   var session: Session?
+  /// Retained: who the client has proven to be.
+  var identity: Unmanaged<ClientIdentity>?
   var exchange: UnsafeMutablePointer<Exchange>?
   /// HTTP/2 on this connection.
   var mux: UnsafeMutablePointer<Mux>?
@@ -63,11 +69,13 @@ struct Downstream: Slotted {
   var parkedInput = ParkedInput()
   var output = ParkedOutput()
   var peer = PeerText()
+  /// The connection's ends as a PROXY header told them; owned.
+  var announced: UnsafeMutablePointer<ProxyProtocol.Ends>?
 
   init() {}
 
   /// Bytes before `start` of a fresh buffer, where a rewritten head may grow into.
-  static let headroom = 4096
+  static let headroom = 4096 + ClientIdentity.maximumBytes
   /// Bytes of a buffer behind the headroom.
   static let bodyRoom = 64 * 1024
   /// The size of a pooled buffer, with a tail for the end of a chunk.

@@ -33,10 +33,14 @@ struct Exchange: Slotted {
   var wantsUpgrade = false
   /// The client speaks HTTP/2 and asked for a tunnel by extended CONNECT (RFC 8441).
   var isExtendedConnect = false
+  /// What a WebSocket client said, for a backend that speaks HTTP/2.
+  var webSocket = WebSocketHandshake()
   /// A gRPC call: its errors are told by `grpc-status`.
   var isGRPC = false
   /// The client takes trailers (RFC 9110 §10.1.4).
   var acceptsTrailers = false
+  /// No request at all: the connection is passed on in TCP.
+  var isPassage = false
 
   var requestFraming = BodyFraming.none
   var requestLeft: UInt64 = 0

@@ -1,4 +1,3 @@
-internal import Bytes
 internal import HTTP
 internal import OS
 
@@ -28,10 +27,11 @@ extension Worker {
     copyFields(&out, d, route, base, forwarding)
     if head.framing == .chunked { out.append("Transfer-Encoding: chunked\r\n") }
     if x.pointee.wantsUpgrade { writeUpgrade(&out, base) }
-    if x.pointee.isExtendedConnect { writeWebSocketKey(&out) }
+    if x.pointee.isExtendedConnect, x.pointee.service?.pointee.isHTTP2 == false { writeWebSocketKey(&out) }
     if forwarding.xForwarded { writeXForwarded(&out, d, base) }
     if forwarding.forwarded { writeForwarded(&out, d, base) }
     if forwarding.via { writeVia(&out, base, isStream: d.pointee.stream != nil) }
+    writeIdentity(&out, d, route)
     if route.pointee.setRequest.count > 0 {
       out.append(route.pointee.setRequest.start, route.pointee.setRequest.count)
     }
@@ -52,6 +52,7 @@ extension Worker {
       let length = Int(line.nameLength)
       switch line.name {
       case .other, .date, .server, .proxyAuthenticate, .proxyAuthorization:
+        if isForgedIdentity(name, length, d) { continue }
         if nominates, isNominated(name, length, base) { continue }
       case .contentLength, .expect: break
       case .forwarded:
@@ -89,10 +90,8 @@ extension Worker {
 
   /// The handshake of HTTP/1.1 needs a nonce that extended CONNECT has not (RFC 6455 §4.1).
   private func writeWebSocketKey(_ out: inout HeadWriter) {
-    var random = SystemRandomNumberGenerator()
-    let nonce = (0..<16).map { _ in UInt8.random(in: .min ... .max, using: &random) }
     out.append("Sec-WebSocket-Key: ")
-    out.append(Array(Base64.encode(nonce).utf8))
+    out.append(Array(WebSocketHandshake.freshKey().utf8))
     out.append("\r\n")
   }
 

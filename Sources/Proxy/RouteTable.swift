@@ -22,9 +22,10 @@ final class RouteTable {
   private var wildcards: [HostEntry] = []
   private var anyHost: [Rule] = []
 
-  init(_ routes: [Settings.Route]) {
+  /// The table of those routes that are wanted; their places in the list are what is found.
+  init(_ routes: [Settings.Route], where isWanted: (Settings.Route) -> Bool) {
     var byHost: [String: [Rule]] = [:]
-    for (index, route) in routes.enumerated() {
+    for (index, route) in routes.enumerated() where isWanted(route) {
       let paths: [Settings.PathMatch] = route.paths.isEmpty ? [.prefix("/")] : route.paths
       let rules = paths.map { path in
         switch path {
@@ -130,4 +131,34 @@ final class RouteTable {
 
   @inline(__always)
   private static func lowered(_ c: UInt8) -> UInt8 { c >= 0x41 && c <= 0x5A ? c | 0x20 : c }
+}
+
+extension Snapshot {
+  /// The route of a server name that leads to a service spoken to in TCP, or nil.
+  func passage(_ name: UnsafePointer<UInt8>, _ count: Int) -> UnsafeMutablePointer<CompiledRoute>? {
+    let root: StaticString = "/"
+    guard let serverNames else { return nil }
+    let index = serverNames.find(host: name, count, path: root.utf8Start, 1)
+    guard index >= 0, compiledRoutes[index].service.pointee.isPassage else { return nil }
+    return compiledRoutes + index
+  }
+
+  /// Tells TLS which server names get no protocol of ours (RFC 7301): what is spoken behind them is not ours to say.
+  var passesUnread: ((String) -> Bool)? {
+    guard serverNames != nil else { return nil }
+    return { name in
+      var name = name
+      return name.withUTF8 { text in
+        // The empty name, of clients that ask for none, has no address.
+        text.baseAddress.map { self.passage($0, text.count) != nil } ?? self.passesNamelessUnread
+      }
+    }
+  }
+
+  private var passesNamelessUnread: Bool { passage(StaticString("").utf8Start, 0) != nil }
+}
+
+extension Settings.Route {
+  /// The same whatever the path: a server name has none.
+  var forEveryPath: Settings.Route { .init(hosts: hosts, paths: [], service: service) }
 }

@@ -20,6 +20,10 @@ extension Settings {
     public var retryBudgetPercent: Int
     /// Connections to one backend, of all workers together and idle ones included; 0 for no limit.
     public var maximumConnections: Int
+    /// No HTTP: connections whose server name leads here are passed on in TCP, unread, after the TLS handshake.
+    public var isPassage = false
+    /// How long such a connection may carry nothing, in milliseconds.
+    public var tunnelIdleMilliseconds: UInt64 = 1 << 50
     /// A service.
     public init(
       name: String, backends: [Backend], policy: Balancer.Policy = .roundRobin,
@@ -50,16 +54,21 @@ extension Settings {
     public var tlsServerName: String?
     /// Whether HTTP/2 is spoken with it: over TLS by ALPN, else with prior knowledge.
     public var http2: Bool
+    /// Who we are to a backend that asks; nil to show no certificate.
+    public var tlsIdentity: Credential?
     /// Shared health and load.
     public var status: BackendStatus
     /// How many requests it gets beside the others, 1 to 1000.
     public var weight: Int
+    /// The PROXY header that begins each connection to it. Such connections carry one request and are not kept.
+    public var sendProxy: ProxyProtocol.Version?
+    /// Not HTTP: no application protocol is offered when TLS is spoken (RFC 7301).
+    public var isOpaque = false
     /// A backend.
     public init(
       key: String, address: SocketAddress?, tlsHost: String? = nil,
-      trust: ClientContext.Trust = .init(), tlsServerName: String? = nil, http2: Bool = false,
-      status: BackendStatus,
-      weight: Int = 1
+      trust: ClientContext.Trust = .init(), tlsServerName: String? = nil, tlsIdentity: Credential? = nil,
+      http2: Bool = false, status: BackendStatus, weight: Int = 1
     ) {
       self.key = key
       self.address = address
@@ -67,6 +76,7 @@ extension Settings {
       self.trust = trust
       self.tlsServerName = tlsServerName
       self.http2 = http2
+      self.tlsIdentity = tlsIdentity
       self.status = status
       self.weight = weight
     }

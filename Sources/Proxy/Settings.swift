@@ -41,13 +41,21 @@ public struct Settings: Sendable {
     /// Redirect everything to https on this port.
     public var redirectPort: UInt16?
     /// Whether HTTP/2 is taken without TLS too, from clients that begin with its preface (RFC 9113 §3.3).
-    public var h2c = false
+    public var h2c: Bool
+    /// What is asked of clients' certificates; nil for nothing.
+    public var clients: ClientCheck?
+    /// Peers whose connections must begin with a PROXY header, which is believed; those of others are ordinary.
+    public var proxyProtocolFrom: [AddressRange] = []
     /// A listener.
-    public init(address: SocketAddress, profile: Profile?, redirectPort: UInt16? = nil, h2c: Bool = false) {
+    public init(
+      address: SocketAddress, profile: Profile?, redirectPort: UInt16? = nil, h2c: Bool = false,
+      clients: ClientCheck? = nil
+    ) {
       self.h2c = h2c
       self.address = address
       self.profile = profile
       self.redirectPort = redirectPort
+      self.clients = clients
     }
   }
 

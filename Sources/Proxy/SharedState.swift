@@ -29,6 +29,8 @@ final class SharedState: Sendable {
 public enum ProxyEvent: Sendable {
   /// A handshake failed, with OpenSSL's reason.
   case handshakeFailed(peer: String, reason: String)
+  /// A trusted peer's connection did not begin with a right PROXY header.
+  case proxyHeaderRefused(peer: String, reason: String)
   /// A request was refused.
   case requestRefused(peer: String, reason: String)
   /// A backend could not be reached or broke off.

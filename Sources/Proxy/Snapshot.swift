@@ -8,9 +8,13 @@ internal import Upstream
 final class Snapshot {
   let settings: Settings
   let routes: RouteTable
+  /// Where server names lead, to HTTP or not; nil when no service is spoken to in TCP.
+  let serverNames: RouteTable?
   let compiledRoutes: UnsafeMutablePointer<CompiledRoute>
   let services: UnsafeMutablePointer<ServiceEntry>
   let pools: [String: BackendPool]
+  /// Whether any listener verifies clients' certificates.
+  let verifiesClients: Bool
   private let memory: Arena
 
   /// Compiles settings; pools of backends that stay are taken over from `previous`.
@@ -41,7 +45,8 @@ final class Snapshot {
           index: index, pools: members, count: min(service.backends.count, Balancer.maximumBackends),
           policy: service.policy, isHTTP2: service.backends.first?.http2 ?? false,
           timeouts: service.timeouts, attempts: max(1, service.attempts),
-          maximumConnections: max(0, service.maximumConnections),
+          maximumConnections: max(0, service.maximumConnections), isPassage: service.isPassage,
+          tunnelIdleMilliseconds: service.tunnelIdleMilliseconds,
           budget: RetryBudget(percent: service.retryBudgetPercent)))
     }
     let compiled = arena.array(of: CompiledRoute.self, count: settings.routes.count)
@@ -50,10 +55,14 @@ final class Snapshot {
         to: CompiledRoute(index: index, service: services + route.service, edits: route.edits, arena))
     }
     self.settings = settings
+    verifiesClients = settings.listeners.contains { $0.clients != nil }
     self.pools = pools
     self.services = services
     compiledRoutes = compiled
-    routes = RouteTable(settings.routes)
+    let isPassage = settings.services.map(\.isPassage)
+    routes = RouteTable(settings.routes) { !isPassage[$0.service] }
+    serverNames =
+      isPassage.contains(true) ? RouteTable(settings.routes.map(\.forEveryPath)) { _ in true } : nil
     memory = arena
   }
 }
@@ -69,6 +78,9 @@ struct ServiceEntry: BitwiseCopyable {
   let attempts: Int
   /// 0 for no limit.
   let maximumConnections: Int
+  /// Connections are passed on in TCP.
+  let isPassage: Bool
+  let tunnelIdleMilliseconds: UInt64
   var budget: RetryBudget
   var cursor = 0
 }
@@ -168,7 +180,9 @@ extension BackendPool {
   /// Whether a new configuration means the same server spoken to in the same way.
   func isSame(as backend: Settings.Backend) -> Bool {
     settings.http2 == backend.http2 && settings.tlsHost == backend.tlsHost && settings.trust == backend.trust
-      && settings.tlsServerName == backend.tlsServerName && settings.status === backend.status
+      && settings.tlsServerName == backend.tlsServerName && settings.tlsIdentity == backend.tlsIdentity
+      && settings.status === backend.status
+      && settings.sendProxy == backend.sendProxy && settings.isOpaque == backend.isOpaque
       && settings.address?.description == backend.address?.description
   }
 }

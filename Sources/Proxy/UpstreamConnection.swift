@@ -77,7 +77,8 @@ final class BackendPool {
       ? nil
       : try ClientContext(
         trust: backend.trust, serverName: backend.tlsServerName,
-        applicationProtocols: [backend.http2 ? "h2" : "http/1.1"])
+        applicationProtocols: backend.isOpaque ? [] : [backend.http2 ? "h2" : "http/1.1"],
+        identity: backend.tlsIdentity)
   }
 
   deinit { status.release() }

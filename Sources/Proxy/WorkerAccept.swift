@@ -50,6 +50,10 @@ extension Worker {
       d.pointee.state = .reading
       arm(d, snapshot.settings.limits.headMilliseconds)
     }
+    if expectsProxyHeader(d, peer) {
+      d.pointee.state = .proxyHeader
+      arm(d, snapshot.settings.limits.handshakeMilliseconds)
+    }
     if poller.add(fd, token(d)) < 0 { close(d) }
   }
 

@@ -48,6 +48,7 @@ extension Worker {
           entry.bytesOut = x.pointee.bytesOut
           entry.durationMicroseconds = (nowNanoseconds &- x.pointee.startedNanoseconds) / 1000
           entry.tls = Self.version(d)
+          entry.identity = Self.identityLabel(d)
           accessLog.append(entry)
         }
       }
@@ -74,6 +75,7 @@ extension Worker {
       entry.status = UInt16(clamping: status)
       entry.bytesOut = UInt64(bytes)
       entry.tls = Self.version(d)
+      entry.identity = Self.identityLabel(d)
       accessLog.append(entry)
     }
   }

@@ -94,6 +94,10 @@ extension Worker {
     Sys.close(d.pointee.fd)
     d.pointee.session?.free()
     d.pointee.session = nil
+    d.pointee.identity?.release()
+    d.pointee.identity = nil
+    d.pointee.announced?.deallocate()
+    d.pointee.announced = nil
     d.pointee.parkedInput.free()
     d.pointee.output.free()
     dropBuffer(d)
@@ -108,6 +112,7 @@ extension Worker {
   private func closeStream(_ d: UnsafeMutablePointer<Downstream>, _ s: StreamPointer) {
     d.pointee.stream = nil
     d.pointee.session = nil
+    d.pointee.identity = nil
     d.pointee.output.free()
     dropBuffer(d)
     wheel.remove(timer(d))
@@ -123,6 +128,8 @@ extension Worker {
       requestHead = RequestHead()
       answer(d, .requestTimeout, closing: true)
     case .reading where d.pointee.output.isEmpty: beginClose(d)
+    // The time that nothing passes at all is what counts.
+    case .tunnel: break
     case .exchange where d.pointee.output.isEmpty:
       // The client does not send the rest of its request.
       if let x = d.pointee.exchange, !x.pointee.requestComplete {

@@ -15,6 +15,7 @@ extension Worker {
     if readiness.contains(.error) { return clientGone(d) }
     if readiness.contains(.writable), !d.pointee.output.isEmpty, !flushOutput(d) { return }
     switch d.pointee.state {
+    case .proxyHeader: readProxyHeader(d)
     case .handshaking: if d.pointee.readable { queueHandshake(d) }
     case .exchange where d.pointee.peerClosed:
       // Nobody waits for the answer any more: the GPU must not go on.
@@ -25,6 +26,7 @@ extension Worker {
 
   /// Sends what waits; goes on with whatever waited for that. False when the connection is gone.
   private func flushOutput(_ d: UnsafeMutablePointer<Downstream>) -> Bool {
+    if d.pointee.state == .tunnel { return flushTunnel(d) }
     let result = d.pointee.output.flush(d.pointee.fd)
     if result < 0 {
       abort(d)
@@ -77,7 +79,7 @@ extension Worker {
           if d.pointee.end >= Downstream.headroom + Downstream.bodyRoom { return }
         }
       case .tunnel:
-        guard d.pointee.sent == d.pointee.end, !d.pointee.sawEnd else { return }
+        guard d.pointee.sent == d.pointee.end, !d.pointee.sawEnd, tunnelIsJoined(d) else { return }
       case .multiplexed:
         // Answers to one that does not read would pile up.
         guard d.pointee.output.count < Mux.parkedBytes, d.pointee.mux?.pointee.isClosing == false else {
@@ -86,7 +88,7 @@ extension Worker {
       case .lingering:
         guard let s = d.pointee.stream else { return discard(d) }
         return s.pointee.state.remoteClosed ? close(d) : ()
-      case .handshaking, .closing: return
+      case .proxyHeader, .handshaking, .closing: return
       }
       turns += 1
       if turns > 8 { return putOff(d) }

@@ -50,8 +50,8 @@ extension Worker {
     _ u: UnsafeMutablePointer<UpstreamConnection>, _ x: UnsafeMutablePointer<Exchange>, clean: Bool
   ) {
     guard let d = x.pointee.downstream else { return closeUpstream(u) }
-    if d.pointee.state == .tunnel { return tunnelBackendEnded(u, x, d) }
-    if x.pointee.headDone, x.pointee.responseFraming == .untilClose, clean {
+    if d.pointee.state == .tunnel { return tunnelBackendEnded(u, x, d, clean: clean) }
+    if x.pointee.headDone, x.pointee.responseFraming == .untilClose || u.pointee.stream != nil, clean {
       if x.pointee.relay == .addChunks, !sendLastChunk(x, d) { return clientGone(d) }
       return finishResponse(u, x, d, reusable: false)
     }
@@ -121,6 +121,7 @@ extension Worker {
   func failExchange(_ x: UnsafeMutablePointer<Exchange>, _ problem: LocalAnswer) {
     guard let d = x.pointee.downstream else { return }
     if x.pointee.responseStarted { return breakOff(x) }
+    if x.pointee.isPassage { return refusePassage(x, d, status: problem.status) }
     if case .noBackend = problem { counters.add(.requestsWithoutBackend) }
     let complete = x.pointee.requestComplete
     let isGRPC = x.pointee.isGRPC

@@ -121,6 +121,7 @@ extension Worker {
       return connectFailed(u, SystemError(call: "connect", code: error).description)
     }
     guard let pool = u.pointee.pool else { return closeUpstream(u) }
+    guard announceClient(u) else { return connectFailed(u, "closed before the PROXY header") }
     let host = pool._withUnsafeGuaranteedRef { $0.settings.tlsHost }
     guard let host else { return established(u) }
     let context = pool._withUnsafeGuaranteedRef { $0.clientContext }
@@ -158,6 +159,7 @@ extension Worker {
   func begin(_ u: UnsafeMutablePointer<UpstreamConnection>, _ x: UnsafeMutablePointer<Exchange>) {
     u.pointee.state = .active
     counters.add(.upstreamConnectionsOpened)
+    if x.pointee.isPassage { return joinPassage(u, x) }
     if let timeouts = x.pointee.service?.pointee.timeouts { arm(u, timeouts.responseHeadMilliseconds) }
     forwardRequest(x, u)
     guard x.pointee.slot.isLive, !x.pointee.requestComplete, let d = x.pointee.downstream, hasMore(d) else {

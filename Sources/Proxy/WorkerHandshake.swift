@@ -50,6 +50,8 @@ extension Worker {
       switch step {
       case .complete:
         counters.add(session.wasResumed ? .handshakesResumed : .handshakesFull)
+        if snapshot.verifiesClients, !learnIdentity(d, session) { return close(d) }
+        if beginPassage(d) { return }
         if session.applicationProtocol == .http2 {
           beginMux(d)
         } else {
@@ -77,7 +79,8 @@ extension Worker {
     }
     guard d.pointee.readable else { return false }
     let n = Sys.recv(d.pointee.fd, pipe.receiveBuffer, RecordPipe.inputCapacity)
-    if n < RecordPipe.inputCapacity { d.pointee.readable = false }
+    // After the peer's close there is no further edge: read on to the end.
+    if n < RecordPipe.inputCapacity { d.pointee.readable = n > 0 && d.pointee.peerClosed }
     if n > 0 {
       pipe.setInput(pipe.receiveBuffer, n)
       return true

@@ -108,6 +108,8 @@ extension Worker {
     d.pointee.peer = carrier.pointee.peer
     d.pointee.isTrusted = carrier.pointee.isTrusted
     d.pointee.session = carrier.pointee.session
+    // The carrier outlives its streams.
+    d.pointee.identity = carrier.pointee.identity
     d.pointee.state = .reading
     d.pointee.buffer = text - Downstream.headroom
     d.pointee.start = Downstream.headroom
@@ -258,6 +260,7 @@ extension Worker {
       }
     }
     if d.pointee.state == .closing { return finishStream(d, s) }
+    if d.pointee.state == .tunnel { return streamTunnelWritable(d, s) }
     armForState(d)
     guard let x = d.pointee.exchange, let u = x.pointee.upstream, u.pointee.readPaused else { return }
     u.pointee.readPaused = false

@@ -141,7 +141,9 @@ extension Worker {
       if !x.pointee.headDone { disarm(u) }
       return
     }
-    if !s.pointee.state.localClosed { sendEnd(s, trailers: x.pointee.requestTrailers) }
+    if !s.pointee.state.localClosed, !s.pointee.state.isTunnel {
+      sendEnd(s, trailers: x.pointee.requestTrailers)
+    }
     x.pointee.requestSent = true
     if !x.pointee.headDone, let timeouts = x.pointee.service?.pointee.timeouts {
       arm(u, timeouts.responseHeadMilliseconds)

@@ -41,9 +41,7 @@ extension Worker {
       let next = try Snapshot(settings, previous: snapshot)
       var states: [ListenerState] = []
       for listener in settings.listeners {
-        let context = try listener.profile.map { (profile) throws(ContextError) in
-          try ServerContext(credentials: credentials, profile: profile, tickets: tickets)
-        }
+        let context = try makeContext(listener, credentials, passesUnread: next.passesUnread)
         let known = listeners.first {
           $0.isOpen && $0.settings.address.description == listener.address.description
         }
@@ -90,11 +88,9 @@ extension Worker {
     do throws(ContextError) {
       var contexts: [ServerContext?] = []
       for listener in listeners {
-        guard listener.isOpen, let profile = listener.settings.profile else {
-          contexts.append(nil)
-          continue
-        }
-        contexts.append(try ServerContext(credentials: fresh, profile: profile, tickets: tickets))
+        contexts.append(
+          listener.isOpen
+            ? try makeContext(listener.settings, fresh, passesUnread: snapshot.passesUnread) : nil)
       }
       for i in listeners.indices { listeners[i].context = contexts[i] }
       credentials = fresh

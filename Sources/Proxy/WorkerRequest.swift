@@ -98,6 +98,10 @@ extension Worker {
     guard index >= 0 else { return answer(d, .noRoute, closing: false) }
     let x = begin(d, base, snapshot.compiledRoutes + index)
     if let s = d.pointee.stream { describe(x, d, s) }
+    // HTTP/2 has no other upgrade than this one (RFC 8441).
+    if x.pointee.wantsUpgrade, x.pointee.service?.pointee.isHTTP2 == true, !x.pointee.isExtendedConnect {
+      x.pointee.wantsUpgrade = x.pointee.webSocket.hasKey
+    }
     if let problem = placeHead(d, x, base) { return failExchange(x, problem) }
     d.pointee.state = .exchange
     startUpstream(x)
@@ -143,6 +147,7 @@ extension Worker {
   private func noteFields(_ x: UnsafeMutablePointer<Exchange>, _ base: UnsafePointer<UInt8>) {
     for i in 0..<fields.count {
       let line = fields.lines[i]
+      if x.pointee.wantsUpgrade { x.pointee.webSocket.note(line, of: base) }
       if line.name == .te {
         x.pointee.acceptsTrailers = HTTP.FieldName.containsTrailers(
           base + Int(line.valueStart), Int(line.valueLength))

@@ -17,9 +17,11 @@ extension Worker {
     if let m = u.pointee.mux { return pumpMux(u, m) }
     for _ in 0..<Self.readsPerTurn {
       guard let x = u.pointee.exchange, let d = x.pointee.downstream else { return closeUpstream(u) }
+      if d.pointee.writeClosed { return tunnelBackendStirred(u, d) }
       guard d.pointee.output.isEmpty else {
         u.pointee.readPaused = true
-        return disarm(u)
+        if d.pointee.state != .tunnel { disarm(u) }
+        return
       }
       if u.pointee.buffer == nil {
         u.pointee.buffer = buffers.acquire()
@@ -36,7 +38,7 @@ extension Worker {
       guard n > 0 else { return upstreamEnded(u, x, clean: n == 0) }
       u.pointee.end += n
       guard process(u, x, d, buffer) else { return }
-      if !hasUnread(u) { return }
+      if !hasUnread(u), !u.pointee.sawEnd { return }
     }
     putOff(u)
   }
@@ -135,7 +137,8 @@ extension Worker {
       badGateway(u, x, .malformedStatusLine)
       return false
     }
-    if x.pointee.endsWithHead { responseHead.framing = .none }
+    let isTunnel = responseHead.status == 101 || isAgreedTunnel(u, x)
+    if x.pointee.endsWithHead || isTunnel { responseHead.framing = .none }
     x.pointee.headDone = true
     x.pointee.status = responseHead.status
     counters.add(.responses(status: responseHead.status))
@@ -146,17 +149,21 @@ extension Worker {
     let closing = d.pointee.stream == nil && closesAfterResponse(x)
     if closing { x.pointee.keepsAlive = false }
     var writer = HeadWriter(scratch, capacity: Self.scratchSize)
-    writeResponseHead(&writer, x, base, closing: closing)
+    if isTunnel, d.pointee.stream == nil, u.pointee.stream != nil {
+      writeSwitch(&writer, x, base)
+    } else {
+      writeResponseHead(&writer, x, base, closing: closing)
+    }
     let bodyStart = start + responseHead.length
     guard !writer.overflowed else {
       badGateway(u, x, .headTooLarge)
       return false
     }
     if let timeouts = x.pointee.service?.pointee.timeouts { arm(u, timeouts.firstByteMilliseconds) }
-    if responseHead.status == 101 { return beginTunnel(u, x, d, buffer, bodyStart, writer) }
+    if isTunnel { return beginTunnel(u, x, d, buffer, bodyStart, writer) }
     if let s = d.pointee.stream {
       x.pointee.responseStarted = true
-      let isLast = x.pointee.responseFraming == .none && x.pointee.trailers.isEmpty
+      let isLast = u.pointee.stream?.pointee.isDrained ?? (x.pointee.responseFraming == .none)
       sendHead(s, .response, writer.start, writer.count, isLast: isLast)
       return relay(u, x, d, buffer, from: bodyStart, to: u.pointee.end, head: 0)
     }
@@ -172,6 +179,14 @@ extension Worker {
     }
     (buffer + bodyStart - gap - writer.count).update(from: writer.start, count: writer.count)
     return relay(u, x, d, buffer, from: bodyStart, to: u.pointee.end, head: writer.count)
+  }
+
+  /// Success of an extended CONNECT (RFC 8441 §5).
+  private func isAgreedTunnel(
+    _ u: UnsafeMutablePointer<UpstreamConnection>, _ x: UnsafeMutablePointer<Exchange>
+  ) -> Bool {
+    guard let s = u.pointee.stream, s.pointee.state.isTunnel else { return false }
+    return 200..<300 ~= responseHead.status && !x.pointee.endsWithHead
   }
 
   private func relayMode(_ x: UnsafeMutablePointer<Exchange>) -> Exchange.Relay {
@@ -198,11 +213,13 @@ extension Worker {
     head: Int
   ) -> Bool {
     var content = ContentRange(from: from, to: to)
-    guard let ended = follow(x, buffer, &content) else {
+    guard var ended = follow(x, buffer, &content) else {
       reportBroken(u, "malformed chunked content")
       breakOff(x)
       return false
     }
+    // HTTP/2 says itself where content ends, and trailers may follow all of a declared length.
+    if let s = u.pointee.stream { ended = s.pointee.isDrained }
     let surplus = content.surplus
     var start = content.from - head
     var end = content.to

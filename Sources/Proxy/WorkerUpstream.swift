@@ -37,7 +37,7 @@ extension Worker {
     }
     if let m = u.pointee.mux { return resumeAll(m) }
     guard let x = u.pointee.exchange, let d = x.pointee.downstream else { return }
-    if d.pointee.state == .tunnel { return tunnelUp(d) }
+    if d.pointee.state == .tunnel { return tunnelWritable(u, d) }
     guard !x.pointee.requestSent, d.pointee.sent < d.pointee.requestEnd else { return }
     forwardRequest(x, u)
     guard d.pointee.slot.isLive, d.pointee.state == .exchange else { return }
@@ -53,7 +53,7 @@ extension Worker {
         pipe.setInput(bytes.baseAddress, bytes.count)
       } else if u.pointee.readable {
         let n = Sys.recv(u.pointee.fd, pipe.receiveBuffer, RecordPipe.inputCapacity)
-        if n < RecordPipe.inputCapacity { u.pointee.readable = false }
+        if n < RecordPipe.inputCapacity { u.pointee.readable = n > 0 && u.pointee.peerClosed }
         if n <= 0, n != Sys.wouldBlock { return connectFailed(u, "closed during the TLS handshake") }
         pipe.setInput(pipe.receiveBuffer, max(0, n))
       }
@@ -97,6 +97,7 @@ extension Worker {
       // As for clients: what a read answers by itself goes to this backend or nowhere.
       if !pipe.output.isEmpty { _ = flushUpstreamPipe(u) }
     }
+    if u.pointee.sawEnd { return 0 }
     var total = 0
     pipe.setInput(u.pointee.parkedInput.bytes.baseAddress, u.pointee.parkedInput.bytes.count)
     while total < capacity {
@@ -126,7 +127,10 @@ extension Worker {
   /// Keeps a connection for the next request.
   func keepIdle(_ u: UnsafeMutablePointer<UpstreamConnection>) {
     guard let pool = u.pointee.pool else { return closeUpstream(u) }
-    let room = pool._withUnsafeGuaranteedRef { $0.idleCount < BackendPool.maximumIdle && !$0.isRetired }
+    // A connection that was announced as one client's is no other one's.
+    let room = pool._withUnsafeGuaranteedRef {
+      $0.idleCount < BackendPool.maximumIdle && !$0.isRetired && $0.settings.sendProxy == nil
+    }
     // Bytes behind the response, or a close that has come with it, would be taken for the next answer.
     let isClean =
       !u.pointee.sawEnd && !u.pointee.peerClosed && !u.pointee.readable && u.pointee.parkedInput.isEmpty
@@ -203,6 +207,7 @@ extension Worker {
         return
       }
       guard let x = u.pointee.exchange else { return closeUpstream(u) }
+      if let d = x.pointee.downstream, d.pointee.state == .tunnel { return tunnelTimeout(x, d) }
       counters.add(.upstreamTimeouts)
       reportBroken(
         u, x.pointee.headDone ? "no byte within the time limit" : "no response within the time limit")

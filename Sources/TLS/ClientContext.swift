@@ -24,14 +24,16 @@ public final class ClientContext: @unchecked Sendable {
   let handle: OpaquePointer
   private let serverName: String?
 
-  /// Makes a context. `serverName` replaces the host in SNI and in the check of the peer's certificate.
-  /// Throws `ContextError` when a root does not parse.
+  /// Makes a context. `serverName` replaces the host in SNI and in the check of the peer's certificate; `identity`
+  /// is shown to a peer that asks who we are. Throws `ContextError` when a root or the identity does not load.
   public init(
-    trust: Trust = Trust(), serverName: String? = nil, applicationProtocols: [String] = ["http/1.1"]
+    trust: Trust = Trust(), serverName: String? = nil, applicationProtocols: [String] = ["http/1.1"],
+    identity: Credential? = nil
   ) throws(ContextError) {
     guard let context = SSL_CTX_new(TLS_client_method()) else { throw ContextError("create a TLS context") }
     do throws(ContextError) {
       try Self.configure(context, trust, applicationProtocols)
+      if let identity { try identity.load(into: context) }
     } catch {
       SSL_CTX_free(context)
       throw error

@@ -4,11 +4,18 @@ internal import COpenSSL
 final class ContextData {
   let tickets: TicketKeys
   let names: SNITable?
+  let clients: ClientTrust?
   private let protocols: [UInt8]
+  private let passesUnread: ((String) -> Bool)?
 
-  init(profile: Profile, tickets: TicketKeys, names: SNITable?) {
+  init(
+    profile: Profile, tickets: TicketKeys, names: SNITable?, clients: ClientTrust?,
+    passesUnread: ((String) -> Bool)?
+  ) {
+    self.passesUnread = passesUnread
     self.tickets = tickets
     self.names = names
+    self.clients = clients
     protocols = profile.applicationProtocols.flatMap { [UInt8($0.utf8.count)] + Array($0.utf8) }
   }
 
@@ -32,10 +39,25 @@ final class ContextData {
     return Unmanaged<ContextData>.fromOpaque(data).takeUnretainedValue()
   }
 
+  /// Decides about the session of a ticket that could be opened, which OpenSSL itself would simply take.
+  static let acceptTicket: SSL_CTX_decrypt_session_ticket_fn = { ssl, session, _, _, status, _ in
+    guard status == SSL_TICKET_SUCCESS || status == SSL_TICKET_SUCCESS_RENEW, let session else {
+      return SSL_TICKET_RETURN_IGNORE_RENEW
+    }
+    if let ssl, let clients = ContextData.of(SSL_get_SSL_CTX(ssl))?.clients, !clients.stillAccepts(session) {
+      return SSL_TICKET_RETURN_IGNORE_RENEW
+    }
+    return status == SSL_TICKET_SUCCESS ? SSL_TICKET_RETURN_USE : SSL_TICKET_RETURN_USE_RENEW
+  }
+
   /// Picks the first of our protocols that the client offers; without any the handshake ends (RFC 7301 §3.2).
   static let selectProtocol: SSL_CTX_alpn_select_cb_func = { ssl, out, outLength, offered, length, _ in
     guard let ssl, let out, let data = ContextData.of(SSL_get_SSL_CTX(ssl)) else {
       return SSL_TLSEXT_ERR_ALERT_FATAL
+    }
+    if let passesUnread = data.passesUnread {
+      let name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name).map { String(cString: $0) } ?? ""
+      if passesUnread(name) { return SSL_TLSEXT_ERR_NOACK }
     }
     let chosen = data.protocols.withUnsafeBufferPointer { ours in
       out.withMemoryRebound(to: UnsafeMutablePointer<UInt8>?.self, capacity: 1) {

@@ -1,3 +1,5 @@
+internal import COpenSSL
+
 /// A certificate chain with its private key, as a server presents it, and the names that it answers to.
 public struct Credential: Sendable, Equatable {
   /// What people call it: the lineage's name or the file's path. For messages only.
@@ -21,4 +23,33 @@ public struct Credential: Sendable, Equatable {
 extension Credential: CustomStringConvertible {
   /// The label and the names, never the key.
   public var description: String { "\(label) (\(names.joined(separator: ", ")))" }
+}
+
+extension Credential {
+  /// Makes a context present it.
+  func load(into context: OpaquePointer) throws(ContextError) {
+    for (index, der) in chain.enumerated() {
+      var bytes: UnsafePointer<UInt8>?
+      let certificate = der.withUnsafeBufferPointer { buffer in
+        bytes = buffer.baseAddress
+        return d2i_X509(nil, &bytes, buffer.count)
+      }
+      guard let certificate else { throw ContextError("read certificate \(index + 1) of \(label)") }
+      defer { X509_free(certificate) }
+      let status =
+        index == 0
+        ? SSL_CTX_use_certificate(context, certificate) : certd_SSL_CTX_add1_chain_cert(context, certificate)
+      guard status == 1 else { throw ContextError("use certificate \(index + 1) of \(label)") }
+    }
+    let bio = BIO_new_mem_buf(privateKeyPEM, Int32(truncatingIfNeeded: privateKeyPEM.count))
+    defer { BIO_free(bio) }
+    // A callback that gives no password: an encrypted key is an error, never a prompt.
+    guard let key = PEM_read_bio_PrivateKey(bio, nil, { _, _, _, _ in -1 }, nil) else {
+      throw ContextError("read the private key of \(label)")
+    }
+    defer { EVP_PKEY_free(key) }
+    guard SSL_CTX_use_PrivateKey(context, key) == 1, SSL_CTX_check_private_key(context) == 1 else {
+      throw ContextError("use the private key of \(label)")
+    }
+  }
 }

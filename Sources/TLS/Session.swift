@@ -107,6 +107,16 @@ public struct Session: BitwiseCopyable, @unchecked Sendable {
   /// The protocol version of a finished handshake.
   public enum StaticVersion: UInt8, Sendable { case unknown, tls12, tls13 }
 
+  /// The server name that the client has asked for (RFC 6066 §3), valid during the call only; empty when none.
+  public func withServerName<R>(_ body: (UnsafePointer<UInt8>, Int) -> R) -> R {
+    guard let name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name) else {
+      let none: StaticString = ""
+      return body(none.utf8Start, 0)
+    }
+    let count = String(cString: name).utf8.count
+    return name.withMemoryRebound(to: UInt8.self, capacity: count) { body($0, count) }
+  }
+
   /// Whether an earlier session was resumed.
   public var wasResumed: Bool { certd_SSL_session_reused(ssl) == 1 }
 

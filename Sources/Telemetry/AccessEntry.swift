@@ -26,6 +26,8 @@ public struct AccessEntry {
   public var backend: UnsafeRawBufferPointer
   /// The version of TLS.
   public var tls: TLSVersion = .none
+  /// Who the client has proven to be by a certificate; empty when it has not.
+  public var identity = UnsafeRawBufferPointer(start: nil, count: 0)
 
   /// Versions of TLS.
   public enum TLSVersion: UInt8, Sendable { case none, tls12, tls13 }

@@ -43,10 +43,15 @@ struct AccessLineWriter {
     literal("\",\"backend\":\"")
     escaped(entry.backend, Self.maximumNameInBytes)
     switch entry.tls {
-    case .none: literal("\",\"tls\":\"\"}\n")
-    case .tls12: literal("\",\"tls\":\"1.2\"}\n")
-    case .tls13: literal("\",\"tls\":\"1.3\"}\n")
+    case .none: literal("\",\"tls\":\"")
+    case .tls12: literal("\",\"tls\":\"1.2")
+    case .tls13: literal("\",\"tls\":\"1.3")
     }
+    if entry.identity.count > 0 {
+      literal("\",\"identity\":\"")
+      escaped(entry.identity, Self.maximumNameInBytes)
+    }
+    literal("\"}\n")
     return cursor - start
   }
 

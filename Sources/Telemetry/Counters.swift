@@ -13,6 +13,7 @@ public enum Counter: Int, CaseIterable, Sendable {
   case h2RapidResets, h2ContinuationFloods, h2SettingsFloods, h2PingFloods, h2EmptyFrameFloods,
     h2ControlFloods
   case h2ZeroWindowStalls
+  case proxyHeadersRefused, passages, tunnelTimeouts
 
   /// The metric's name.
   public var name: String {
@@ -41,6 +42,9 @@ public enum Counter: Int, CaseIterable, Sendable {
     case .h2RapidResets, .h2ContinuationFloods, .h2SettingsFloods, .h2PingFloods, .h2EmptyFrameFloods,
       .h2ControlFloods, .h2ZeroWindowStalls:
       "certd_http2_floods_total"
+    case .proxyHeadersRefused: "certd_proxy_headers_refused_total"
+    case .passages: "certd_tcp_connections_total"
+    case .tunnelTimeouts: "certd_tunnel_timeouts_total"
     }
   }
 
@@ -90,6 +94,9 @@ public enum Counter: Int, CaseIterable, Sendable {
     case .upstreamRetries: "Requests tried again on another backend."
     case .upstreamTimeouts: "Backends that did not answer in time."
     case .upgrades: "Connections switched to another protocol."
+    case .proxyHeadersRefused: "Connections of trusted peers closed for want of a right PROXY header."
+    case .passages: "Client connections passed on in TCP after their TLS handshake."
+    case .tunnelTimeouts: "Upgraded and passed on connections closed because they carried nothing."
     case .accessLinesDropped: "Lines of the access log that could not be written."
     case .http2Connections: "Client connections that speak HTTP/2."
     case .http2Requests: "Requests that came by HTTP/2."

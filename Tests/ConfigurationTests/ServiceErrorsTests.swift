@@ -74,8 +74,8 @@ struct ServiceErrorsTests {
       ]
     ),
     (
-      "services: {a: {protocol: h2c, backends: [h:1]}}",
-      [#"1:26: services.a.protocol: "h2c" is not supported yet; write http1 or https"#]
+      "services: {a: {protocol: h2d, backends: [h:1]}}",
+      [#"1:26: services.a.protocol: "h2d" is not known; did you mean "h2c"?"#]
     ),
     (
       "services: {a: {backends: [{address: h:1, weight: 0}]}}",

@@ -52,7 +52,7 @@ let fullExample = """
     - {names: [a.example.com, 192.0.2.7], name: pair, issuer: letsencrypt, key_type: rsa-2048}
   listeners:
     - {address: ":443", tls: modern}
-    - {address: "[::1]:8443", tls: compatible}
+    - {address: "[::1]:8443", tls: compatible, client_certificates: {mode: request, ca: [ca.pem], crl: [a.crl]}}
     - {address: ":80", redirect: https}
   trusted_proxies: [10.0.0.0/8, "2001:db8::/32"]
   forwarded: {x_forwarded: true, forwarded: true, via: false}

@@ -63,6 +63,47 @@ import Testing
     _ = backend.finish()
   }
 
+  @Test("A backend that has said all still hears the rest", arguments: [false, true])
+  func backendEnds(secure: Bool) async throws {
+    let heard = try Event()
+    let backend = try Backend { wire in
+      _ = wire.readHead()
+      wire.write(Self.switching + "all")
+      wire.shutdownWrite()
+      #expect(latin1Text(wire.readToEnd()) == "late")
+      heard.signal()
+    }
+    try await Edge.serve(.bare(backend.target, secure: true), credentials: [try Certificates.localhost.get()])
+    {
+      edge in
+      let client = secure ? try edge.connectSecurely() : try edge.connect()
+      client.write(Self.request)
+      #expect(client.readHead() == Self.switching)
+      #expect(latin1Text(client.readToEnd()) == "all")
+      #expect(client.ending == .closed)
+      client.write("late")
+      client.shutdownWrite()
+      #expect(heard.wait())
+    }
+    _ = backend.finish()
+  }
+
+  @Test("An upgraded connection that carries nothing is closed")
+  func idle() async throws {
+    let backend = try Backend { wire in
+      _ = wire.readHead()
+      wire.write(Self.switching)
+    }
+    try await Edge.serve(.bare(backend.target) { $0.limits.tunnelIdleMilliseconds = 100 }) { edge in
+      let client = try edge.connect()
+      client.write(Self.request)
+      #expect(client.readHead() == Self.switching)
+      #expect(client.readToEnd() == [])
+      #expect(edge.proxy.counters[.tunnelTimeouts] == 1)
+    }
+    _ = backend.finish()
+  }
+
   @Test("Large amounts pass a tunnel both ways at once")
   func volume() async throws {
     let backend = try Backend { wire in

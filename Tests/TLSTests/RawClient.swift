@@ -17,6 +17,8 @@ final class RawClient {
     var host: String? = "a.example"
     var protocols: [String] = []
     var session: OpaquePointer?
+    var credential: Credential?
+    var groups: String?
   }
 
   init?(_ offer: Offer = Offer()) {
@@ -26,6 +28,12 @@ final class RawClient {
     certd_SSL_CTX_set_min_proto_version(context, TLS1_VERSION)
     certd_SSL_CTX_set_max_proto_version(context, offer.maximum)
     if let ciphers = offer.ciphers { SSL_CTX_set_cipher_list(context, ciphers) }
+    let knowsGroups = offer.groups.map { certd_SSL_CTX_set1_groups_list(context, $0) == 1 } ?? true
+    guard knowsGroups, offer.credential.map({ Self.load($0, into: context) }) ?? true else {
+      ERR_clear_error()
+      SSL_CTX_free(context)
+      return nil
+    }
     let wire = offer.protocols.flatMap { [UInt8($0.utf8.count)] + Array($0.utf8) }
     if !wire.isEmpty { SSL_CTX_set_alpn_protos(context, wire, UInt32(wire.count)) }
     guard let ssl = SSL_new(context), let input = BIO_new(BIO_s_mem()), let output = BIO_new(BIO_s_mem())
@@ -41,6 +49,27 @@ final class RawClient {
     self.ssl = ssl
     self.input = input
     self.output = output
+  }
+
+  private static func load(_ credential: Credential, into context: OpaquePointer) -> Bool {
+    for (index, der) in credential.chain.enumerated() {
+      var at: UnsafePointer<UInt8>?
+      let certificate = der.withUnsafeBufferPointer { buffer in
+        at = buffer.baseAddress
+        return d2i_X509(nil, &at, buffer.count)
+      }
+      defer { X509_free(certificate) }
+      if index == 0 {
+        SSL_CTX_use_certificate(context, certificate)
+      } else {
+        _ = certd_SSL_CTX_add1_chain_cert(context, certificate)
+      }
+    }
+    let bio = BIO_new_mem_buf(credential.privateKeyPEM, Int32(credential.privateKeyPEM.count))
+    defer { BIO_free(bio) }
+    let key = PEM_read_bio_PrivateKey(bio, nil, nil, nil)
+    defer { EVP_PKEY_free(key) }
+    return SSL_CTX_use_PrivateKey(context, key) == 1
   }
 
   deinit {

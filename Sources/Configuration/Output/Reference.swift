@@ -11,6 +11,7 @@ public enum ConfigurationReference {
     }
     out += heading("Kinds of services", kinds)
     out += heading("Issuers known by name", presets)
+    out += heading("Algorithms of TLS", algorithms)
     return out
   }
 
@@ -50,7 +51,7 @@ public enum ConfigurationReference {
   /// Where the keys below a key stand in the table.
   private static func childPath(of key: Key) -> String? {
     switch key.type {
-    case .section: key.path
+    case .section, .choiceOrSection: key.path
     case .list(of: .section, _), .list(of: .textOrSection, _): "\(key.path)[]"
     case .named(of: .section, _): "\(key.path).*"
     default: nil
@@ -88,6 +89,7 @@ public enum ConfigurationReference {
     case .section: "section"
     case .named(let value, let maximum): "at most \(maximum) names, each with a \(shape(value))"
     case .textOrSection(let kind): "\(kind.rawValue), or section"
+    case .choiceOrSection(let words): alternatives(words.map { "`\($0)`" } + ["section"])
     }
   }
 
@@ -98,6 +100,20 @@ public enum ConfigurationReference {
         "| `\(kind.rawValue)` | \(defaults.meaning) | \(defaults.source.isEmpty ? "-" : defaults.source) |"
     }
     return (["| Kind | A backend is ready when | Source |", "|---|---|---|"] + rows).joined(separator: "\n")
+  }
+
+  private static var algorithms: String {
+    let kinds = [
+      ("TLS 1.2 cipher suite", TLSAlgorithm.ciphers), ("TLS 1.3 cipher suite", TLSAlgorithm.cipherSuites),
+      ("key exchange group", TLSAlgorithm.groups),
+    ]
+    let rows = kinds.flatMap { kind, all in
+      all.map { algorithm in
+        let others = algorithm.allNames.dropFirst().map { "`\($0)`" }.joined(separator: ", ")
+        return "| \(kind) | `\(algorithm.name)` | \(others.isEmpty ? "-" : others) |"
+      }
+    }
+    return (["| Kind | Name | Also |", "|---|---|---|"] + rows).joined(separator: "\n")
   }
 
   private static var presets: String {

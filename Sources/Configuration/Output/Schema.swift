@@ -43,10 +43,14 @@ public enum ConfigurationSchema {
     func matching(_ pattern: String) -> [(String, JSONText)] {
       [("type", .string("string")), ("pattern", .string(pattern))]
     }
+    func words(_ all: [String]) -> [(String, JSONText)] { [("enum", .array(all.map(JSONText.string)))] }
     switch type {
     case .text(.statusRange): return [("type", .array([.string("string"), .string("integer")]))]
     case .text(.line), .text(.name), .text(.fieldValue):
       return [("type", .array([.string("string"), .string("number"), .string("boolean")]))]
+    case .text(.cipher): return words(TLSAlgorithm.ciphers.flatMap(\.allNames))
+    case .text(.cipherSuite): return words(TLSAlgorithm.cipherSuites.flatMap(\.allNames))
+    case .text(.group): return words(TLSAlgorithm.groups.flatMap(\.allNames))
     case .text: return [("type", .string("string"))]
     case .boolean: return [("type", .string("boolean"))]
     case .integer(let allowed): return range(allowed)
@@ -54,7 +58,7 @@ public enum ConfigurationSchema {
       return [("oneOf", .array([.object(range(allowed)), .object([("const", .string(word))])]))]
     case .duration(_, let off): return matching(off ? "^([0-9]+(ms|s|m|h|d)|off)$" : "^[0-9]+(ms|s|m|h|d)$")
     case .size: return matching("^[0-9]+(B|KiB|MiB|GiB)$")
-    case .choice(let words, _): return [("enum", .array(words.map(JSONText.string)))]
+    case .choice(let all, _): return words(all)
     case .list(let element, let maximum):
       return [
         ("type", .string("array")), ("maxItems", .integer(maximum)),
@@ -70,6 +74,8 @@ public enum ConfigurationSchema {
       return [
         ("oneOf", .array([.object(shape(of: .text(kind), at: path)), .object(object(of: path))]))
       ]
+    case .choiceOrSection(let all):
+      return [("oneOf", .array([.object(words(all)), .object(object(of: path))]))]
     }
   }
 }

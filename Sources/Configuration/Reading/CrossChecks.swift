@@ -25,6 +25,7 @@ extension Configuration {
           route.service.origin, "there is no service \(quoted(route.service.value))",
           hint ?? (names.isEmpty ? "describe it under services" : "known: \(alternatives(names))"))
       }
+      checkPassage(route, report)
       for host in route.hosts {
         for path in route.paths {
           let pair = "\(host.value) \(path.value)"
@@ -44,8 +45,32 @@ extension Configuration {
     }
   }
 
+  /// Before a byte has been read there is only the server name to decide by: it leads to HTTP or past it.
+  private func checkPassage(_ route: Route, _ report: Report) {
+    guard let service = service(named: route.service.value), service.protocol.isPassage else { return }
+    let name = service.protocol.rawValue
+    if let path = route.paths.first(where: { $0.value != .prefix("/") }) {
+      report.error(path.origin, "a route to a service that speaks \(name) has no paths", "remove paths")
+    }
+    if route.headers != .none {
+      report.error(route.origin, "a route to a service that speaks \(name) has no headers", "remove headers")
+    }
+    let others = routes.filter { self.service(named: $0.service.value)?.protocol.isPassage == false }
+    for host in route.hosts {
+      guard let other = others.first(where: { $0.hosts.contains { $0.value == host.value } }) else {
+        continue
+      }
+      report.error(
+        host.origin, "\(host.value) is routed to HTTP by \(other.origin.path) as well",
+        "a host leads to HTTP or to \(name)")
+    }
+  }
+
   private func checkListeners(_ report: Report) {
     let speaksTLS = listeners.contains { $0.tls != .off }
+    if !speaksTLS, let service = services.first(where: { $0.protocol.isPassage }) {
+      report.error(service.origin, "there is no TLS listener whose clients could reach it", "add one")
+    }
     for listener in listeners where listener.redirectsToHTTPS && !speaksTLS {
       report.error(listener.origin, "there is no TLS listener to redirect to", "add one, or remove redirect")
     }

@@ -12,7 +12,9 @@ extension Configuration {
     for section in top.sections("listeners") ?? [] {
       let address = section.text("address", ListenAddress.parse)
       let redirect: RedirectTarget? = section.choice("redirect")
-      let tls: Listener.TLSProfile = section.choice("tls") ?? (redirect == nil ? .modern : .off)
+      let (tls, custom) = readTLS(section, redirects: redirect != nil)
+      let clients = readClientCertificates(section, tls)
+      let earlyData = readEarlyData(section, tls, clients)
       if redirect != nil, tls != .off {
         section.report.error(
           section.origin(of: "tls"), "a listener that redirects to HTTPS cannot speak TLS itself",
@@ -23,6 +25,10 @@ extension Configuration {
         section.report.error(
           section.origin(of: "h2c"), "a listener with TLS offers HTTP/2 by itself", "remove h2c")
       }
+      let proxyProtocol = section.section("proxy_protocol")
+      let trusted =
+        section.has("proxy_protocol")
+        ? proxyProtocol.texts("trusted", nonEmpty: true, AddressRange.parse) ?? [] : []
       guard let address else { continue }
       if address.port != 0, let other = listeners.first(where: { $0.address == address }) {
         section.report.error(
@@ -30,7 +36,9 @@ extension Configuration {
       }
       listeners.append(
         Listener(
-          address: address, tls: tls, redirectsToHTTPS: redirect != nil, h2c: h2c, origin: section.origin))
+          address: address, tls: tls, customTLS: custom, clientCertificates: clients, earlyData: earlyData,
+          redirectsToHTTPS: redirect != nil, h2c: h2c,
+          proxyProtocolFrom: trusted.map(\.value), origin: section.origin))
     }
     return listeners
   }

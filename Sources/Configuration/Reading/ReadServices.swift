@@ -18,27 +18,60 @@ extension Configuration {
     let (backends, scheme) = readBackends(section, written)
     let spoken = written ?? scheme ?? .http1
     let tls = section.section("tls")
-    if section.has("tls"), !spoken.usesTLS {
+    if section.has("tls"), !spoken.isSecure {
       section.report.error(
-        tls.origin, "the backends are spoken to without TLS", "set protocol: https or h2, or remove tls")
+        tls.origin, "the backends are spoken to without TLS",
+        "set protocol: \(spoken == .tcp ? "tls" : spoken == .h2c ? "h2" : "https") or remove tls")
+    }
+    if spoken.isPassage { checkPassage(section, spoken) }
+    if spoken.isHTTP2, section.has("send_proxy") {
+      section.report.error(
+        section.origin(of: "send_proxy"), "HTTP/2 connections are shared by clients",
+        "remove it or set protocol: http1")
     }
     let policy: BalancingPolicy? = section.choice("policy")
     let timeouts = section.section("timeouts")
     let retries = section.section("retries")
     return Service(
-      name: name, kind: kind, backends: backends, protocol: spoken, policy: policy ?? .leastRequest,
+      name: name, kind: kind, backends: backends, protocol: spoken,
+      sendProxy: section.choice("send_proxy"), policy: policy ?? .leastRequest,
       tls: BackendTLS(
         roots: tls.paths("roots"), serverName: tls.text("server_name", HostName.parse),
-        verifies: tls.boolean("verify")),
+        verifies: tls.boolean("verify"), identity: readIdentity(tls)),
       health: readHealth(section.section("health"), kind),
       timeouts: ServiceTimeouts(
         connect: timeouts.duration("connect"), responseHead: timeouts.durationOrOff("response_head"),
         firstByte: timeouts.durationOrOff("first_byte"), idle: timeouts.durationOrOff("idle"),
-        keepalive: timeouts.duration("keepalive")),
+
+        keepalive: timeouts.duration("keepalive"), writesIdle: timeouts.has("idle")),
       retries: Retries(
         attempts: retries.integer("attempts") ?? 0,
         budgetPercent: retries.integer("budget_percent") ?? 0),
       maxConnections: section.integer("max_connections"), origin: origin)
+  }
+
+  /// The certificate that backends are shown.
+  private static func readIdentity(_ section: Section) -> CertificateFiles? {
+    for (key, other) in [("cert", "key"), ("key", "cert")] where section.has(other) && !section.has(key) {
+      section.report.error(section.origin, "the key \"\(key)\" is missing beside \"\(other)\"")
+    }
+    let (certificate, key) = (section.path("cert"), section.path("key"))
+    guard let certificate, let key else { return nil }
+    return CertificateFiles(certificate: certificate, key: key, origin: section.origin(of: "cert"))
+  }
+
+  /// Connections that nobody reads have no requests: keys that speak of them would not do what they say.
+  private static func checkPassage(_ section: Section, _ spoken: ServiceProtocol) {
+    let timeouts = ["response_head", "first_byte", "keepalive"]
+    let places =
+      [(section, ["kind"]), (section.section("health"), ["path", "expect"])]
+      + (section.has("timeouts") ? [(section.section("timeouts"), timeouts)] : [])
+    for (place, keys) in places {
+      for key in keys where place.has(key) {
+        section.report.error(
+          place.origin(of: key), "speaks of HTTP in a service that speaks \(spoken.rawValue)", "remove it")
+      }
+    }
   }
 
   /// The backends and the protocol that their URLs, if they are URLs, agree on.

@@ -51,6 +51,9 @@ struct Section {
 
   func has(_ key: String) -> Bool { values[key] != nil }
 
+  /// What was written for a key.
+  func written(_ key: String) -> YAMLNode? { values[key]?.value }
+
   /// Where a key stands, or where it is missing.
   func origin(of key: String) -> Origin {
     Origin(

@@ -22,6 +22,8 @@ public struct Key: Sendable {
     case named(of: ValueType, maximumCount: Int)
     /// Either a text or a section.
     case textOrSection(TextKind)
+    /// Either one of some words or a section.
+    case choiceOrSection([String])
   }
 
   /// Kinds of text.
@@ -43,6 +45,9 @@ public struct Key: Sendable {
     case statusRange = "status range"
     case issuer = "preset"
     case accessLog = "off, stdout or file path"
+    case cipher = "TLS 1.2 cipher suite"
+    case cipherSuite = "TLS 1.3 cipher suite"
+    case group = "key exchange group"
   }
 
   /// What holds when the key is not written.
@@ -87,7 +92,8 @@ public struct Key: Sendable {
 /// Every key of the file.
 public enum KeyTable {
   /// In the order of the reference.
-  public static let all: [Key] = general + acme + certificates + proxy + services + limits + reserved
+  public static let all: [Key] =
+    general + acme + certificates + proxy + listenerTLS + services + limits + reserved
 
   /// The key at a path of the table.
   static func key(at path: String) -> Key? { byPath[path] }

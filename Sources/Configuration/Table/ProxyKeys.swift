@@ -9,17 +9,19 @@ extension KeyTable {
         "listeners[].address", .text(.listenAddress), .required,
         "For instance `:443`, `127.0.0.1:8443` or `[::1]:443`. Port 0 takes a free one."),
       Key(
-        "listeners[].tls", .choice(Listener.TLSProfile.allCases.map(\.rawValue), reserved: []),
-        .described("`modern`, or `off` with `redirect`"),
-        "`modern` is TLS 1.2 and 1.3 with forward secrecy and AEAD ciphers; `compatible` adds CBC "
-          + "ciphers for old "
-          + "clients; `off` is plain HTTP."),
-      Key(
         "listeners[].redirect", .choice(["https"], reserved: []), .described("requests are routed"),
         "Answers every request with a redirect to HTTPS, after HTTP-01 challenges."),
       Key(
         "listeners[].h2c", .boolean, .value("false"),
         "Takes HTTP/2 without TLS too, from clients that know of it. With TLS it is offered always."),
+      Key(
+        "listeners[].proxy_protocol", .section, .described("no PROXY protocol"),
+        "The PROXY protocol (version 1 or 2) of a load balancer before this listener."),
+      Key(
+        "listeners[].proxy_protocol.trusted", .list(of: .text(.addressRange), maximumCount: 1024), .required,
+        "Peers whose connections must begin with a PROXY header, before TLS; what it says replaces the client's "
+          + "address in fields, log and `trusted_proxies`. Connections from other addresses are ordinary: a "
+          + "header in them is an error, never an address."),
       Key(
         "trusted_proxies", .list(of: .text(.addressRange), maximumCount: 1024), .described("none"),
         "Peers whose `X-Forwarded-*` and `Forwarded` fields are believed; from others they are dropped."),

@@ -21,14 +21,22 @@ extension KeyTable {
       .choice(ServiceProtocol.allCases.map(\.rawValue), reserved: []),
       .described("`https` when backends are https URLs, else `http1`"),
       "What is spoken to the backends: HTTP/1.1 in the clear (`http1`) or over verified TLS (`https`), HTTP/2 in the "
-        + "clear (`h2c`) or over verified TLS (`h2`). gRPC servers speak `h2c` or `h2`."),
+        + "clear (`h2c`) or over verified TLS (`h2`), as gRPC servers do; or anything, passed on unread after the "
+        + "client's TLS handshake, in TCP (`tcp`) or over verified TLS (`tls`)."),
+    Key(
+      "services.*.send_proxy", .choice(ProxyProtocolVersion.allCases.map(\.rawValue), reserved: []),
+      .described("no PROXY header"),
+      "Begins each connection to a backend with a PROXY protocol header that names the client. Connections are "
+        + "then never shared or kept: each request has its own."),
     Key(
       "services.*.policy", .choice(BalancingPolicy.allCases.map(\.rawValue), reserved: []),
       .value("least-request"),
       "How a backend is chosen. Generations differ in length by orders of magnitude, which "
         + "`least-request` evens "
         + "out and `round-robin` does not."),
-    Key("services.*.tls", .section, .described(""), "How backends' certificates are verified."),
+    Key(
+      "services.*.tls", .section, .described(""),
+      "How backends' certificates are verified, and who we are to them."),
     Key(
       "services.*.tls.roots", .list(of: .text(.path), maximumCount: 64), .described("the system's"),
       "PEM files of trusted roots, in place of the system's."),
@@ -38,6 +46,10 @@ extension KeyTable {
     Key(
       "services.*.tls.verify", .boolean, .value("true"),
       "`false` accepts any certificate: only for a network that you trust."),
+    Key(
+      "services.*.tls.cert", .text(.path), .described("none is shown"),
+      "PEM file of the certificate, with its chain, that is shown to backends that ask for one."),
+    Key("services.*.tls.key", .text(.path), .described("none"), "PEM file of its private key."),
   ]
 
   private static let health: [Key] = [
@@ -82,7 +94,8 @@ extension KeyTable {
         + "the first token when the prompt is read."),
     Key(
       "services.*.timeouts.idle", .duration(100...86_400_000, off: true), .value("300s"),
-      "Between two bytes of the body."),
+      "Between two bytes of the body. With protocol `tcp` or `tls`: how long a connection may carry nothing, by "
+        + "default `limits.upgrade_idle_timeout`."),
     Key(
       "services.*.timeouts.keepalive", .duration(0...86_400_000, off: false), .value("4s"),
       "How long an unused connection to a backend is kept. Under the 5 s after which uvicorn and "

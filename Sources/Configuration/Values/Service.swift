@@ -8,9 +8,11 @@ public struct Service: Sendable, Equatable {
   public var backends: [Backend]
   /// What is spoken to them.
   public var `protocol`: ServiceProtocol
+  /// The PROXY header that begins each connection to a backend; nil for none.
+  public var sendProxy: ProxyProtocolVersion?
   /// How a backend is chosen.
   public var policy: BalancingPolicy
-  /// How their certificates are verified; only used with ``ServiceProtocol/https``.
+  /// How their certificates are verified; only used where ``ServiceProtocol/isSecure``.
   public var tls: BackendTLS
   /// How their health is watched; nil when it is not.
   public var health: HealthCheck?
@@ -54,15 +56,29 @@ public enum ServiceProtocol: String, Sendable, CaseIterable {
   case h2c
   /// HTTP/2 over verified TLS.
   case h2
+  /// Anything, passed on unread after the client's TLS handshake.
+  case tcp
+  /// The same over verified TLS.
+  case tls
 
-  /// Whether TLS is spoken.
-  public var usesTLS: Bool { self == .https || self == .h2 }
+  /// Whether backends are spoken to over TLS.
+  public var isSecure: Bool { self == .https || self == .h2 || self == .tls }
+  /// Whether connections are passed on unread: routes lead here by the TLS server name alone.
+  public var isPassage: Bool { self == .tcp || self == .tls }
   /// Whether HTTP/2 is spoken.
   public var isHTTP2: Bool { self == .h2 || self == .h2c }
 
   /// Whether a backend's URL may have the scheme of `other`: `https` for both versions over TLS, `http` for both
   /// in the clear.
-  func agrees(with other: ServiceProtocol) -> Bool { usesTLS == other.usesTLS }
+  func agrees(with other: ServiceProtocol) -> Bool { isSecure == other.isSecure }
+}
+
+/// Versions of the PROXY protocol.
+public enum ProxyProtocolVersion: String, Sendable, CaseIterable {
+  /// A line of text.
+  case v1
+  /// Binary.
+  case v2
 }
 
 /// How a backend is chosen among the healthy ones.
@@ -91,6 +107,8 @@ public struct BackendTLS: Sendable, Equatable {
   public var serverName: String?
   /// Whether certificates are verified at all.
   public var verifies: Bool
+  /// The certificate that is shown to backends that ask for one; nil for none.
+  public var identity: CertificateFiles?
 }
 
 /// How long a backend is waited for; nil means for ever.
@@ -105,6 +123,8 @@ public struct ServiceTimeouts: Sendable, Equatable {
   public var idle: Duration?
   /// How long an unused connection is kept for the next request.
   public var keepalive: Duration
+  /// Whether `idle` was written: otherwise connections that are passed on have the limit of upgraded ones.
+  public var writesIdle = false
 }
 
 /// When a request is tried again on another backend.

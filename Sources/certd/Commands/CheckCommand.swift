@@ -18,6 +18,9 @@ struct CheckCommand: AsyncParsableCommand {
       let credentials = try Credentials.load(configuration)
       let managed = try ManagedCertificates.list(configuration) { Credentials.cover(credentials, $0) }
       _ = try await ProxySettings(configuration: configuration, backends: backends).make()
+      for warning in ListenerSecurity(configuration: configuration).warnings() {
+        Output.error("warning: \(warning)")
+      }
       try IssuerFactory.checkFiles(configuration)
       if !quiet {
         Output.line(

@@ -43,6 +43,8 @@ actor Daemon {
   var fingerprint: StoreFingerprint
   var files: FileWatch
   var refusedFiles: FileWatch?
+  var trust: FileWatch
+  var refusedTrust: FileWatch?
   var isRenewing = false
   var renewAgain = false
   var wake: Task<Void, Never>?
@@ -65,6 +67,7 @@ actor Daemon {
     self.plan = plan
     fingerprint = store.fingerprint()
     files = FileWatch(plan.files)
+    trust = FileWatch(paths: ListenerSecurity(configuration: plan.configuration).files())
     presented = Self.gather(plan, store)
     ticketsRotatedAt = World.now()
     let store = store
@@ -101,6 +104,7 @@ actor Daemon {
       ProcessMemory.dropUnusedCode()
     }
     announce()
+    warnOfTrust(ListenerSecurity(configuration: plan.configuration))
     health.start(plan.configuration, backends, world, log)
     renew()
     for await event in events {

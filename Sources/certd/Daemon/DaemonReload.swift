@@ -31,6 +31,9 @@ extension Daemon {
     plan = next
     log.level = next.configuration.log.level.telemetry
     files = FileWatch(next.files)
+    let security = ListenerSecurity(configuration: next.configuration)
+    trust = FileWatch(paths: security.files())
+    warnOfTrust(security)
     await presentStore()
     proxy.reopenLogs()
     health.start(next.configuration, backends, world, log)
@@ -45,6 +48,7 @@ extension Daemon {
       await presentStore()
     }
     await watchFiles()
+    await watchTrust()
     if watches % Self.resolveEveryWatches == 0 { await resolveAgain() }
     if World.now() - ticketsRotatedAt >= TicketKeys.rotationSeconds {
       tickets.rotate(random: { Random.bytes($0) })

@@ -122,8 +122,12 @@ extension Daemon {
     let host = name.hasPrefix("*.") ? "certd-proof" + name.dropFirst() : name
     for (listener, address) in zip(plan.settings.listeners, proxy.addresses) where listener.profile != nil {
       do {
+        let target = address.reachableLocally
+        // The kernel connects to an address of this machine from the same one.
+        let isTrusted = listener.proxyProtocolFrom.contains { $0.contains(target.ipBytes) }
         let chain = try await world.client.peerChain(
-          at: address.reachableLocally, serverName: host, deadlineMilliseconds: Self.proofMilliseconds)
+          at: target, serverName: host, deadlineMilliseconds: Self.proofMilliseconds,
+          preamble: isTrusted ? ProxyProtocol.ownHeader(.v2) : [])
         if chain.first == leaf {
           log.info("certificate proven", ["name": .text(credential.label), "address": .describing(address)])
         } else if Identifier(name).map({ if case .dns = $0 { true } else { false } }) ?? false {

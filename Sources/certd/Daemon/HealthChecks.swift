@@ -2,6 +2,7 @@ import Configuration
 import HTTP
 import HTTPClient
 import OS
+import Proxy
 import TLS
 import Telemetry
 import Upstream
@@ -22,7 +23,9 @@ struct HealthChecks {
               await backends.backend(service: service.name, backend.address).status.health = .unknown
               return
             }
-            await Self.watch(service, check, backend.address, backends, world, log)
+            let identity = try? ProxySettings(configuration: configuration, backends: backends).identity(
+              service)
+            await Self.watch(service, check, backend.address, identity, backends, world, log)
           })
       }
     }
@@ -34,15 +37,16 @@ struct HealthChecks {
   }
 
   private static func watch(
-    _ service: ConfiguredService, _ check: HealthCheck, _ address: BackendAddress,
+    _ service: ConfiguredService, _ check: HealthCheck, _ address: BackendAddress, _ identity: Credential?,
     _ backends: BackendRegistry, _ world: World, _ log: Log
   ) async {
     var tracker = HealthTracker(
       unhealthyThreshold: check.unhealthyThreshold, healthyThreshold: check.healthyThreshold)
     let trust = try? ProxySettings.trust(service)
     let context =
-      service.protocol.usesTLS
-      ? try? ClientContext(trust: trust ?? .init(), serverName: service.tls.serverName) : nil
+      service.protocol.isSecure
+      ? try? ClientContext(
+        trust: trust ?? .init(), serverName: service.tls.serverName, identity: identity) : nil
     while !Task.isCancelled {
       let known = await backends.backend(service: service.name, address)
       let failure = await probe(service, check, known, context, world)
@@ -80,16 +84,18 @@ struct HealthChecks {
         try await world.client.connect(to: target, deadlineMilliseconds: timeout)
         return nil
       case .get(let path, let expect, let rule):
-        let scheme = service.protocol.usesTLS ? "https" : "http"
+        let scheme = service.protocol.isSecure ? "https" : "http"
         let host = known.host.contains(":") ? "[\(known.host)]" : known.host
         let port = target.port == 0 ? "" : ":\(target.port)"
         guard let url = URL("\(scheme)://\(host)\(port)\(path)") else { return "no URL for its health path" }
+        var options = HTTPClient.Options(
+          context: context, address: target, deadlineMilliseconds: timeout,
+          maximumBodyBytes: maximumBodyBytes, keepsAlive: false)
+        options.preamble = service.proxyVersion.map(ProxyProtocol.ownHeader) ?? []
         let response = try await world.client.send(
           Request(
             "GET", url, fields: [.init("User-Agent", "certd-health/\(Version.text)"), .init("Accept", "*/*")]),
-          .init(
-            context: context, address: target, deadlineMilliseconds: timeout,
-            maximumBodyBytes: maximumBodyBytes, keepsAlive: false))
+          options)
         return HealthVerdict.judge(
           response, expect: expect.lowest...max(expect.lowest, expect.highest), rule: rule)
       }

@@ -7,6 +7,8 @@ enum ProxyMessages {
     switch event {
     case .handshakeFailed(let peer, let reason):
       log.debug("handshake failed", ["peer": .text(peer), "reason": .text(reason)])
+    case .proxyHeaderRefused(let peer, let reason):
+      log.warn("PROXY header refused", ["peer": .text(peer), "reason": .text(reason)])
     case .requestRefused(let peer, let reason):
       log.debug("request refused", ["peer": .text(peer), "reason": .text(reason)])
     case .backendFailed(let backend, let reason):

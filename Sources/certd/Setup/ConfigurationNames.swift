@@ -13,6 +13,7 @@ typealias ConfiguredEdits = FieldEdits
 typealias ConfiguredTimeouts = ServiceTimeouts
 typealias ConfiguredFiles = CertificateFiles
 typealias ConfiguredRoute = Route
+typealias ConfiguredAddressRange = AddressRange
 
 extension Configuration.Reading {
   /// The same with another store.

@@ -14,11 +14,18 @@ enum Credentials {
   static func load(_ configuration: Configuration) throws(SetupError) -> [Credential] {
     var loaded: [Credential] = []
     for case .files(let files) in configuration.certificates {
-      do throws(FileProblem) { loaded.append(try load(files)) } catch {
-        throw .configuration(configuration.error(at: files.origin, error.description).description)
-      }
+      loaded.append(try load(files, configuration))
     }
     return loaded
+  }
+
+  /// One certificate with its key, checked in the same way.
+  static func load(
+    _ files: ConfiguredFiles, _ configuration: Configuration
+  ) throws(SetupError) -> Credential {
+    do throws(FileProblem) { return try load(files) } catch {
+      throw .configuration(configuration.error(at: files.origin, error.description).description)
+    }
   }
 
   private struct FileProblem: Error { let description: String }
@@ -74,8 +81,11 @@ struct FileWatch: Equatable, Sendable {
   private var states: [String: FileStatus] = [:]
 
   /// The present state of some files.
-  init(_ files: [ConfiguredFiles]) {
-    for path in files.flatMap({ [$0.certificate, $0.key] }) {
+  init(_ files: [ConfiguredFiles]) { self.init(paths: files.flatMap { [$0.certificate, $0.key] }) }
+
+  /// The present state of some files.
+  init(paths: [String]) {
+    for path in paths {
       states[path] = try? FileSystem().status(path, followingLinks: true)
     }
   }

@@ -18,9 +18,7 @@ struct ProxySettings {
     var settings = Proxy.Settings()
     settings.listeners = try listeners()
     settings.limits = limits()
-    settings.trustedProxies = configuration.trustedProxies.compactMap {
-      Proxy.AddressRange(address: $0.address.bytes, prefixLength: $0.prefixLength)
-    }
+    settings.trustedProxies = Self.ranges(configuration.trustedProxies)
     settings.forwarding.xForwarded = configuration.forwarding.xForwarded
     settings.forwarding.forwarded = configuration.forwarding.forwarded
     settings.forwarding.via = configuration.forwarding.via
@@ -34,6 +32,10 @@ struct ProxySettings {
         .init(hosts: hosts, paths: route.paths.map { path($0.value) }, service: index, edits: edits(route)))
     }
     return settings
+  }
+
+  private static func ranges(_ ranges: [ConfiguredAddressRange]) -> [Proxy.AddressRange] {
+    ranges.compactMap { Proxy.AddressRange(address: $0.address.bytes, prefixLength: $0.prefixLength) }
   }
 
   private func path(_ pattern: PathPattern) -> Proxy.Settings.PathMatch {
@@ -87,16 +89,13 @@ struct ProxySettings {
     let firstTLS = configuration.listeners.first { $0.tls != .off }
     var made: [Proxy.Settings.Listener] = []
     for listener in configuration.listeners {
-      let profile: Profile? =
-        switch listener.tls {
-        case .modern: .modern
-        case .compatible: .compatible
-        case .off: nil
-        }
-      made.append(
-        .init(
-          address: try Self.address(listener.address), profile: profile,
-          redirectPort: listener.redirectsToHTTPS ? firstTLS?.address.port ?? 443 : nil, h2c: listener.h2c))
+      let security = ListenerSecurity(configuration: configuration)
+      var one = Proxy.Settings.Listener(
+        address: try Self.address(listener.address), profile: try security.profile(listener),
+        redirectPort: listener.redirectsToHTTPS ? firstTLS?.address.port ?? 443 : nil, h2c: listener.h2c,
+        clients: try security.clients(listener))
+      one.proxyProtocolFrom = Self.ranges(listener.proxyProtocolFrom)
+      made.append(one)
     }
     if needsChallengeListener {
       made.append(.init(address: try Self.address(configuration.acme.http01Address), profile: nil))
@@ -138,21 +137,34 @@ struct ProxySettings {
     timeouts.idleMilliseconds = milliseconds(service.timeouts.idle)
     timeouts.keepAliveMilliseconds = milliseconds(service.timeouts.keepalive)
     let trust = try Self.trust(service)
+    let identity = try identity(service)
     var members: [Proxy.Settings.Backend] = []
     for backend in service.backends {
       let known = await backends.backend(service: service.name, backend.address)
-      members.append(
-        .init(
-          key: backend.address.description, address: known.address,
-          tlsHost: service.protocol.usesTLS ? known.host : nil, trust: trust,
-          tlsServerName: service.tls.serverName, http2: service.protocol.isHTTP2,
-          status: known.status, weight: backend.weight))
+      var member = Proxy.Settings.Backend(
+        key: backend.address.description, address: known.address,
+        tlsHost: service.protocol.isSecure ? known.host : nil, trust: trust,
+        tlsServerName: service.tls.serverName, tlsIdentity: identity, http2: service.protocol.isHTTP2,
+        status: known.status, weight: backend.weight)
+      member.sendProxy = service.proxyVersion
+      member.isOpaque = service.protocol.isPassage
+      members.append(member)
     }
-    return .init(
+    var made = Proxy.Settings.Service(
       name: service.name, backends: members,
       policy: Balancer.Policy(rawValue: service.policy.rawValue) ?? .leastRequest, timeouts: timeouts,
       attempts: service.retries.attempts + 1, retryBudgetPercent: service.retries.budgetPercent,
       maximumConnections: service.maxConnections ?? 0)
+    made.isPassage = service.protocol.isPassage
+    made.tunnelIdleMilliseconds = milliseconds(
+      service.timeouts.writesIdle ? service.timeouts.idle : configuration.limits.upgradeIdleTimeout)
+    return made
+  }
+
+  /// Who we are to a service's backends.
+  func identity(_ service: ConfiguredService) throws(SetupError) -> Credential? {
+    guard let files = service.tls.identity else { return nil }
+    return try Credentials.load(files, configuration)
   }
 
   static func trust(_ service: ConfiguredService) throws(SetupError) -> ClientContext.Trust {
@@ -160,5 +172,16 @@ struct ProxySettings {
     for path in service.tls.roots { extra.append(try IssuerFactory.read(path)) }
     return ClientContext.Trust(
       system: extra.isEmpty, extraPEM: extra, verifies: service.tls.verifies)
+  }
+}
+
+extension ConfiguredService {
+  /// The PROXY header for its backends, as the proxy names it.
+  var proxyVersion: ProxyProtocol.Version? {
+    switch sendProxy {
+    case .v1: .v1
+    case .v2: .v2
+    case nil: nil
+    }
   }
 }

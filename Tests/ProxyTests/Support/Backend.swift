@@ -13,23 +13,30 @@ final class Backend: Sendable {
 
   let address: SocketAddress
   private let listener: Int32
+  private let preamble: Int
   private let stop: Event
   private let state = Mutex<(wires: [Wire], threads: [Thread])>(([], []))
   private let acceptor = Mutex<Thread?>(nil)
 
-  convenience init(tls: Credential? = nil, _ scripts: Script...) throws {
-    try self.init(tls: tls, scripts: scripts)
+  convenience init(tls: Credential? = nil, preamble: Int = 0, _ scripts: Script...) throws {
+    try self.init(tls: tls, preamble: preamble, scripts: scripts)
   }
 
-  init(tls: Credential? = nil, scripts: [Script]) throws {
-    guard let any = SocketAddress(host: "127.0.0.1", port: 0) else {
+  /// `preamble` bytes are read before TLS begins.
+  init(
+    tls: Credential? = nil, clients: ClientVerification? = nil, preamble: Int = 0,
+    at wanted: SocketAddress? = nil,
+    scripts: [Script]
+  ) throws {
+    guard let any = wanted ?? SocketAddress(host: "127.0.0.1", port: 0) else {
       throw SystemError(call: "bind", code: EINVAL)
     }
+    self.preamble = preamble
     let socket = try ListeningSocket.open(any, sharesPort: false)
     address = try ListeningSocket.address(of: socket.number)
     listener = socket.release()
     stop = try Event()
-    let context = try tls.map { try SecureServer($0) }
+    let context = try tls.map { try SecureServer($0, clients) }
     let thread = try Thread.start("backend") { [self] in
       var stopping = false
       while true {
@@ -70,7 +77,9 @@ final class Backend: Sendable {
       state.wires.append(wire)
       return scripts[min(state.wires.count, scripts.count) - 1]
     }
+    let preamble = preamble
     let thread = try? Thread.start("script") {
+      wire.readRaw(exactly: preamble)
       if let context, !context.accept(wire) { return wire.close() }
       script(wire)
       _ = wire.readToEnd()
@@ -84,9 +93,10 @@ final class Backend: Sendable {
 private final class SecureServer: Sendable {
   private let context: ServerContext
 
-  init(_ credential: Credential) throws {
+  init(_ credential: Credential, _ clients: ClientVerification?) throws {
     context = try ServerContext(
-      credentials: [credential], profile: .modern, tickets: TicketKeys { Array(repeating: 7, count: $0) })
+      credentials: [credential], profile: .modern, tickets: TicketKeys { Array(repeating: 7, count: $0) },
+      clients: clients)
   }
 
   func accept(_ wire: Wire) -> Bool { wire.secure { Session(server: context, pipe: $0) } }

@@ -42,9 +42,13 @@ final class Edge: Sendable {
   }
 
   /// A client that has shaken hands on the TLS listener.
-  func connectSecurely(_ host: String = "localhost") throws -> Wire {
+  func connectSecurely(
+    _ host: String = "localhost", after preamble: [UInt8] = [], offering protocols: [String] = ["http/1.1"]
+  ) throws -> Wire {
     let wire = try Wire.connect(proxy.addresses[1])
-    let context = try ClientContext(trust: try Certificates.authority.get().trust)
+    wire.writeRaw(preamble)
+    let context = try ClientContext(
+      trust: try Certificates.authority.get().trust, applicationProtocols: protocols)
     guard wire.secure({ Session(client: context, host: host, pipe: $0) }) else { throw HandshakeFailed() }
     return wire
   }

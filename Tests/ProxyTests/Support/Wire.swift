@@ -75,6 +75,11 @@ final class Wire: @unchecked Sendable {
   /// The certificate that the peer has shown.
   var peerLeaf: [UInt8]? { withExtendedLifetime(self) { layer?.session.peerChain.first } }
 
+  /// What ALPN agreed on.
+  var applicationProtocol: ApplicationProtocol? {
+    withExtendedLifetime(self) { layer?.session.applicationProtocol }
+  }
+
   // MARK: Writing
 
   func write(_ text: String) { write(latin1(text)) }
@@ -93,6 +98,18 @@ final class Wire: @unchecked Sendable {
 
   /// Writes bytes below TLS.
   func writeRaw(_ bytes: [UInt8]) { sendAll(bytes) }
+
+  /// Reads exactly so many bytes before TLS begins, and none behind them.
+  func readRaw(exactly count: Int) {
+    let end = received.count + count
+    while received.count < end, wait(POLLIN) {
+      var buffer = [UInt8](repeating: 0, count: end - received.count)
+      let n = Sys.recv(fd, &buffer, buffer.count)
+      guard n > 0 else { break }
+      received += buffer[..<n]
+    }
+    consumed = received.count
+  }
 
   /// Writes as much as there is room for at present: how many bytes.
   func writeSome(_ bytes: [UInt8]) -> Int {

@@ -1,0 +1,59 @@
+internal import Bytes
+internal import HTTP
+internal import PKI
+
+/// The two handshakes of WebSocket: HTTP/1.1's Upgrade with its key (RFC 6455 §4) and extended CONNECT, which has
+/// none (RFC 8441 §5). Where the two sides of an exchange differ the missing half is made here.
+struct WebSocketHandshake: BitwiseCopyable {
+  /// The client's Sec-WebSocket-Key, 24 characters of base64; all zero without one.
+  private var key: (UInt64, UInt64, UInt64) = (0, 0, 0)
+  private static let keyLength = 24
+  private static let keyName: StaticString = "sec-websocket-key"
+  private static let guid = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+
+  /// Whether a key has been seen.
+  var hasKey: Bool { key.0 != 0 }
+
+  /// Remembers a key, if that is what the line is.
+  mutating func note(_ line: FieldLine, of base: UnsafePointer<UInt8>) {
+    guard line.nameLength == 17, line.valueLength == Self.keyLength,
+      FieldName.matches(base + Int(line.nameStart), Self.keyName)
+    else { return }
+    let value = UnsafeRawPointer(base + Int(line.valueStart))
+    key = (
+      value.loadUnaligned(as: UInt64.self), value.loadUnaligned(fromByteOffset: 8, as: UInt64.self),
+      value.loadUnaligned(fromByteOffset: 16, as: UInt64.self)
+    )
+  }
+
+  /// Sec-WebSocket-Accept for the key, or nil when hashing fails.
+  var accept: String? {
+    let bytes = withUnsafeBytes(of: key) { Array($0) } + Array(Self.guid.utf8)
+    return (try? Digest.sha1(bytes)).map { Base64.encode($0) }
+  }
+
+  /// A fresh key (RFC 6455 §4.1).
+  static func freshKey() -> String {
+    var random = SystemRandomNumberGenerator()
+    return Base64.encode((0..<16).map { _ in UInt8.random(in: .min ... .max, using: &random) })
+  }
+}
+
+extension Worker {
+  /// An HTTP/2 backend has agreed to a tunnel: an HTTP/1.1 client is told so in its own way.
+  func writeSwitch(
+    _ out: inout HeadWriter, _ x: UnsafeMutablePointer<Exchange>, _ base: UnsafePointer<UInt8>
+  ) {
+    out.append("HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n")
+    if let accept = x.pointee.webSocket.accept {
+      out.append("Sec-WebSocket-Accept: ")
+      out.append(Array(accept.utf8))
+      out.append("\r\n")
+    }
+    for i in 0..<fields.count where !fields.lines[i].name.isHopByHop && fields.lines[i].name != .contentLength
+    {
+      out.append(fields.lines[i], of: base)
+    }
+    out.append("\r\n")
+  }
+}

@@ -1,0 +1,89 @@
+internal import HTTP
+internal import TLS
+
+// Clients that prove who they are: from the handshake to the backend and the log.
+extension Worker {
+  /// Makes what new handshakes of a listener need; nil for plain HTTP.
+  func makeContext(
+    _ listener: Settings.Listener, _ credentials: [Credential], passesUnread: ((String) -> Bool)?
+  ) throws(ContextError) -> ServerContext? {
+    guard let profile = listener.profile else { return nil }
+    return try ServerContext(
+      credentials: credentials, profile: profile, tickets: tickets, clients: listener.clients?.verification,
+      passesUnread: passesUnread)
+  }
+
+  /// Remembers who the client is, after its handshake. False when it must not go on.
+  func learnIdentity(_ d: UnsafeMutablePointer<Downstream>, _ session: Session) -> Bool {
+    guard let check = listeners[Int(d.pointee.listener)].settings.clients, let peer = session.verifiedPeer
+    else { return true }
+    guard let identity = ClientIdentity(peer, forwardsNames: check.forwardsNames) else {
+      shared.report(
+        .handshakeFailed(
+          peer: text(d.pointee.peer), reason: "the client's certificate is too large to be passed on"))
+      return false
+    }
+    d.pointee.identity = Unmanaged.passRetained(identity)
+    return true
+  }
+
+  /// Tells the backend who the client is (RFC 9440 §2). A route that sets or removes a field has its way.
+  func writeIdentity(
+    _ out: inout HeadWriter, _ d: UnsafeMutablePointer<Downstream>,
+    _ route: UnsafeMutablePointer<CompiledRoute>
+  ) {
+    guard let identity = d.pointee.identity else { return }
+    identity._withUnsafeGuaranteedRef { identity in
+      if route.pointee.dropRequest.count == 0 {
+        if let base = identity.lines.baseAddress { out.append(base, identity.lines.count) }
+        return
+      }
+      for field in identity.fields {
+        let name = Array(field.name.utf8)
+        if name.withUnsafeBufferPointer({ buffer in
+          buffer.baseAddress.map { route.pointee.dropRequest.contains($0, buffer.count) } ?? false
+        }) {
+          continue
+        }
+        out.append(Array("\(field.name): \(field.value)\r\n".utf8))
+      }
+    }
+  }
+
+  /// Whether a client's field claims what only we may say, and must not pass (RFC 9440 §2.4).
+  ///
+  /// As soon as any listener verifies clients nobody may send them; else peers may that are trusted with
+  /// X-Forwarded-* as well, because they may have verified the client themselves.
+  @inline(__always)
+  func isForgedIdentity(
+    _ name: UnsafePointer<UInt8>, _ length: Int, _ d: UnsafeMutablePointer<Downstream>
+  ) -> Bool {
+    guard length == 11 || length == 17 || length == 21 else { return false }
+    return IdentityFields.contains(name, length) && (snapshot.verifiesClients || !d.pointee.isTrusted)
+  }
+
+  /// Who the client is, for the log; empty when nobody knows.
+  static func identityLabel(_ d: UnsafeMutablePointer<Downstream>) -> UnsafeRawBufferPointer {
+    d.pointee.identity?._withUnsafeGuaranteedRef { $0.label } ?? UnsafeRawBufferPointer(start: nil, count: 0)
+  }
+}
+
+/// The names under which identities are told, whichever of them is in use.
+enum IdentityFields {
+  private static let names: [StaticString] = [
+    "client-cert", "client-cert-chain", "x-client-cert-san", "x-client-cert-subject",
+  ]
+
+  /// Letter case folded, and `_` taken for `-`, as servers do that make variables of names.
+  static func contains(_ name: UnsafePointer<UInt8>, _ length: Int) -> Bool {
+    for known in names where known.utf8CodeUnitCount == length {
+      var same = true
+      for i in 0..<length where same {
+        let c = name[i]
+        same = (c == 0x5F ? 0x2D : c >= 0x41 && c <= 0x5A ? c | 0x20 : c) == known.utf8Start[i]
+      }
+      if same { return true }
+    }
+    return false
+  }
+}

@@ -1,0 +1,32 @@
+import Configuration
+import Proxy
+import Telemetry
+
+// Authorities, revocation lists and certificates towards backends, replaced by somebody else while we run.
+extension Daemon {
+  /// Puts changed files to use. What cannot be used yet changes nothing and is tried again at the next look: files
+  /// that belong together are replaced one by one.
+  func watchTrust() async {
+    let security = ListenerSecurity(configuration: plan.configuration)
+    let now = FileWatch(paths: security.files())
+    guard now != trust else { return }
+    let isNews = now != refusedTrust
+    refusedTrust = now
+    do throws(SetupError) {
+      let settings = try await ProxySettings(configuration: plan.configuration, backends: backends).make()
+      do throws(ProxyError) { try await proxy.apply(settings) } catch { throw .other("\(error)") }
+      trust = now
+      refusedTrust = nil
+      log.info("authorities, revocation lists or certificates for backends were replaced")
+      warnOfTrust(security)
+    } catch {
+      guard isNews else { return }
+      log.warn("files changed but cannot be used; the old ones go on", ["reason": .describing(error)])
+    }
+  }
+
+  /// Tells what will refuse clients.
+  func warnOfTrust(_ security: ListenerSecurity) {
+    for warning in security.warnings() { log.warn("clients' certificates", ["warning": .text(warning)]) }
+  }
+}
