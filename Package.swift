@@ -74,6 +74,9 @@ let package = Package(
       name: "TestSupport", dependencies: ["OS", "Bytes", "PKI", "TLS", "COpenSSL"],
       path: "Tests/Support/TestSupport", swiftSettings: rules),
     .target(
+      name: "HTTP2Client", dependencies: ["OS", "TLS", "CLinux", "CNGHTTP2"],
+      path: "Tests/Support/HTTP2Client", swiftSettings: rules),
+    .target(
       name: "Scratch", dependencies: ["OS", "CLinux"], path: "Tests/Support/Scratch", swiftSettings: rules),
     .target(
       name: "StoreFixtures", dependencies: ["CertStore", "PKI", "Bytes"], path: "Tests/Support/StoreFixtures",
@@ -107,11 +110,10 @@ let package = Package(
       "CrashProbe"),
     tests(
       "Proxy", "Proxy", "TLS", "HTTP", "Upstream", "PKI", "OS", "Bytes", "Telemetry", "CLinux", "Scratch",
-      "TestSupport"),
+      "TestSupport", "HTTP2Client"),
     tests(
-      "EndToEnd", "EndToEnd", "certd", "Scratch", "TestSupport", "Bytes", "OS", "HTTP", "PKI", "TLS",
-      "HTTPClient", "ACME",
-      "CertStore", "Renewal"),
+      "EndToEnd", "EndToEnd", "HTTP2Client", "certd", "Scratch", "TestSupport", "Bytes", "OS", "HTTP", "PKI",
+      "TLS", "HTTPClient", "ACME", "CertStore", "Renewal"),
     tests("Style"),
     tests("Docs", "OS", "certd"),
   ]

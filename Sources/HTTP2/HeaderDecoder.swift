@@ -29,7 +29,8 @@ struct HeaderDecoder: BitwiseCopyable {
   }
 
   mutating func free() {
-    nghttp2_hd_inflate_del(inflater)
+    // Unlike free, it does not take nil.
+    if let inflater { nghttp2_hd_inflate_del(inflater) }
     inflater = nil
   }
 }
