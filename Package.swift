@@ -113,9 +113,7 @@ let package = Package(
       "TestSupport", "HTTP2Client"),
     tests(
       "EndToEnd", "EndToEnd", "HTTP2Client", "certd", "Scratch", "TestSupport", "Bytes", "OS", "HTTP", "PKI",
-      "TLS",
-      "HTTPClient", "ACME",
-      "CertStore", "Renewal"),
+      "TLS", "HTTPClient", "ACME", "CertStore", "Renewal"),
     tests("Style"),
     tests("Docs", "OS", "certd"),
   ]
