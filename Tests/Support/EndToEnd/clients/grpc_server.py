@@ -46,7 +46,7 @@ def slow(request, context):
 def seen(request, context):
     """How many slow calls have ended, and the deadline and metadata of this one."""
     metadata = dict(context.invocation_metadata())
-    return f"{len(ended)} {context.time_remaining() is not None} {metadata.get('x-call')} {metadata.get('te')}".encode()
+    return f"{len(ended)} {context.time_remaining() is not None} {metadata.get('x-call')}".encode()
 
 
 ended = []
