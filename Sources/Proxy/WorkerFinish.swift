@@ -43,6 +43,7 @@ extension Worker {
       d.pointee.end = Downstream.headroom + count
     }
     armForState(d)
+    if d.pointee.isEarly { leaveEarly(d) }
   }
 
   /// The backend's stream has ended, properly or not.

@@ -93,7 +93,7 @@ struct ProxySettings {
       var one = Proxy.Settings.Listener(
         address: try Self.address(listener.address), profile: try security.profile(listener),
         redirectPort: listener.redirectsToHTTPS ? firstTLS?.address.port ?? 443 : nil, h2c: listener.h2c,
-        clients: try security.clients(listener))
+        clients: try security.clients(listener), acceptsEarlyData: listener.earlyData)
       one.proxyProtocolFrom = Self.ranges(listener.proxyProtocolFrom)
       made.append(one)
     }
