@@ -155,6 +155,9 @@ struct ProxySettings {
       policy: Balancer.Policy(rawValue: service.policy.rawValue) ?? .leastRequest, timeouts: timeouts,
       attempts: service.retries.attempts + 1, retryBudgetPercent: service.retries.budgetPercent,
       maximumConnections: service.maxConnections ?? 0)
+    made.compression = service.compression.map {
+      .init(types: $0.types, minimumBytes: $0.minimumBytes, level: $0.level)
+    }
     made.isPassage = service.protocol.isPassage
     made.tunnelIdleMilliseconds = milliseconds(
       service.timeouts.writesIdle ? service.timeouts.idle : configuration.limits.upgradeIdleTimeout)
