@@ -90,7 +90,7 @@ let package = Package(
     .target(
       name: "EndToEnd",
       dependencies: ["Bytes", "OS", "CLinux", "HTTP", "PKI", "TLS", "HTTPClient", "Scratch"],
-      path: "Tests/Support/EndToEnd", exclude: ["fault_proxy.py", "gated_model_server.py"],
+      path: "Tests/Support/EndToEnd", exclude: ["fault_proxy.py", "gated_model_server.py", "clients"],
       swiftSettings: rules),
 
     tests("OS", "OS", "CLinux", "Scratch"),

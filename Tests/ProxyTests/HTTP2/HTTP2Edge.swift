@@ -36,6 +36,7 @@ enum HTTP2Edge {
   static func settings(_ backend: Settings.Backend, _ edit: (inout Settings) -> Void = { _ in }) -> Settings {
     .bare(backend, secure: true) { settings in
       settings.listeners[0].h2c = true
+      settings.listeners[1].profile = .modern
       edit(&settings)
     }
   }

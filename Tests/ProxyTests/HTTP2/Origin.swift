@@ -45,7 +45,7 @@ enum Origin {
         let line = wire.read(through: "\r\n")
         if line == "\r\n" { return all }
         guard line.hasSuffix("\r\n") else { return nil }
-        all += "\r\n" + line.dropLast(2)
+        all += "\r\n" + line.dropLast()
       }
     }
     let line = lower.split(separator: "\r\n").first { $0.hasPrefix("content-length: ") }

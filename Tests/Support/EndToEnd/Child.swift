@@ -74,6 +74,13 @@ public final class Child: Sendable {
     state.withLock { if case .running(let pid) = $0 { kill(toGroup ? -pid : pid, number) } }
   }
 
+  /// The most memory that it has held at a time, in bytes; nil when it does not run.
+  public var peakMemoryInBytes: Int? {
+    guard case .running(let pid) = state.withLock({ $0 }) else { return nil }
+    let status = read("/proc/\(pid)/status").split(separator: "\n").first { $0.hasPrefix("VmHWM:") }
+    return status.flatMap { Int($0.filter(\.isNumber)) }.map { $0 * 1024 }
+  }
+
   /// How it ended; nil while it runs.
   public var ending: Ending? { state.withLock { if case .ended(let ending) = $0 { ending } else { nil } } }
 
