@@ -1,5 +1,5 @@
 # certd: build, run, test. `make run` and `make test` install what they need (Debian's packages) by themselves.
-BUILD_PACKAGES := libssl-dev libnghttp2-dev libyaml-dev pkg-config
+BUILD_PACKAGES := libssl-dev libnghttp2-dev libyaml-dev zlib1g-dev pkg-config
 RUN_PACKAGES := $(BUILD_PACKAGES) python3 curl ca-certificates
 TEST_PACKAGES := $(RUN_PACKAGES) openssl pebble procps python3-venv
 # Tests that start programs and wait for them must not be starved by four hundred others.

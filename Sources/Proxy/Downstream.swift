@@ -47,6 +47,8 @@ struct Downstream: Slotted {
   var isQueued = false
   /// The first handshake step has been made.
   var helloDone = false
+  /// The request came in early data, before the handshake was over.
+  var isEarly = false
   /// The peer may set X-Forwarded-*.
   var isTrusted = false
   /// Waits in the queue of those that had their share of a turn.

@@ -71,6 +71,14 @@ struct Exchange: Slotted {
   var endsWithHead = false
   /// Field lines behind the response's content.
   var trailers = ParkedOutput()
+  /// The client would have gzip.
+  var wantsGzip = false
+  /// The response may be compressed for one client and not for another.
+  var variesByCoding = false
+  /// Compresses the response's content; owned.
+  var gzip: GzipStream?
+  /// The compressor has content that has not come out of it.
+  var gzipHolds = false
   var upstreamKeepsAlive = false
   var status = 0
 

@@ -32,6 +32,7 @@ extension Worker {
     if forwarding.forwarded { writeForwarded(&out, d, base) }
     if forwarding.via { writeVia(&out, base, isStream: d.pointee.stream != nil) }
     writeIdentity(&out, d, route)
+    if d.pointee.isEarly { out.append("Early-Data: 1\r\n") }
     if route.pointee.setRequest.count > 0 {
       out.append(route.pointee.setRequest.start, route.pointee.setRequest.count)
     }
@@ -52,7 +53,7 @@ extension Worker {
       let length = Int(line.nameLength)
       switch line.name {
       case .other, .date, .server, .proxyAuthenticate, .proxyAuthorization:
-        if isForgedIdentity(name, length, d) { continue }
+        if isForgedIdentity(name, length, d) || isReplacedByEarlyData(name, length, d) { continue }
         if nominates, isNominated(name, length, base) { continue }
       case .contentLength, .expect: break
       case .forwarded:

@@ -20,6 +20,7 @@ extension Worker {
       let length = Int(line.nameLength)
       if nominates, isNominated(name, length, base) { continue }
       if route.pointee.dropResponse.contains(name, length) { continue }
+      if x.pointee.gzip != nil, isReplaced(line, base) { continue }
       out.append(line, of: base)
     }
     if responseHead.status == 101 {
@@ -28,6 +29,7 @@ extension Worker {
         out.append(fields.lines[i], of: base)
       }
     } else if responseHead.status >= 200 {
+      writeCoding(&out, x, base)
       writeFraming(&out, x, closing)
     }
     if route.pointee.setResponse.count > 0, responseHead.status >= 200 || responseHead.status == 101 {
@@ -43,7 +45,8 @@ extension Worker {
       out.append("Content-Length: 0\r\n")
     }
     switch responseHead.framing {
-    case .chunked where x.pointee.minorVersion == 1, .untilClose where x.pointee.minorVersion == 1:
+    case _ where x.pointee.gzip != nil && x.pointee.minorVersion == 1,
+      .chunked where x.pointee.minorVersion == 1, .untilClose where x.pointee.minorVersion == 1:
       out.append("Transfer-Encoding: chunked\r\n")
     default: break
     }

@@ -22,6 +22,8 @@ extension Settings {
     public var maximumConnections: Int
     /// No HTTP: connections whose server name leads here are passed on in TCP, unread, after the TLS handshake.
     public var isPassage = false
+    /// How responses are compressed for clients that ask for it; nil when they pass as they are.
+    public var compression: Compression?
     /// How long such a connection may carry nothing, in milliseconds.
     public var tunnelIdleMilliseconds: UInt64 = 1 << 50
     /// A service.

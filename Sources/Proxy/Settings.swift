@@ -46,16 +46,19 @@ public struct Settings: Sendable {
     public var clients: ClientCheck?
     /// Peers whose connections must begin with a PROXY header, which is believed; those of others are ordinary.
     public var proxyProtocolFrom: [AddressRange] = []
+    /// Whether safe requests are taken before the handshake is over (RFC 8470).
+    public var acceptsEarlyData: Bool
     /// A listener.
     public init(
       address: SocketAddress, profile: Profile?, redirectPort: UInt16? = nil, h2c: Bool = false,
-      clients: ClientCheck? = nil
+      clients: ClientCheck? = nil, acceptsEarlyData: Bool = false
     ) {
       self.h2c = h2c
       self.address = address
       self.profile = profile
       self.redirectPort = redirectPort
       self.clients = clients
+      self.acceptsEarlyData = acceptsEarlyData
     }
   }
 

@@ -47,6 +47,7 @@ final class Snapshot {
           timeouts: service.timeouts, attempts: max(1, service.attempts),
           maximumConnections: max(0, service.maximumConnections), isPassage: service.isPassage,
           tunnelIdleMilliseconds: service.tunnelIdleMilliseconds,
+          compression: service.compression.map { arena.value(CompiledCompression($0, arena)) },
           budget: RetryBudget(percent: service.retryBudgetPercent)))
     }
     let compiled = arena.array(of: CompiledRoute.self, count: settings.routes.count)
@@ -81,6 +82,7 @@ struct ServiceEntry: BitwiseCopyable {
   /// Connections are passed on in TCP.
   let isPassage: Bool
   let tunnelIdleMilliseconds: UInt64
+  let compression: UnsafeMutablePointer<CompiledCompression>?
   var budget: RetryBudget
   var cursor = 0
 }
@@ -167,6 +169,12 @@ final class Arena {
     let block = UnsafeMutableRawPointer.allocate(byteCount: size, alignment: MemoryLayout<T>.alignment)
     blocks.append(block)
     return block.bindMemory(to: T.self, capacity: max(1, count))
+  }
+
+  func value<T: BitwiseCopyable>(_ value: T) -> UnsafeMutablePointer<T> {
+    let place = array(of: T.self, count: 1)
+    place.initialize(to: value)
+    return place
   }
 
   func bytes(_ content: [UInt8]) -> RawBytes {

@@ -32,6 +32,7 @@ final class Worker {
   /// Connections whose frames leave at the end of the turn.
   var dirty: [UnsafeMutablePointer<Mux>] = []
   var buffers = BufferPool(bufferSize: Downstream.bufferSize, maximumIdle: 64)
+  let gzips = GzipPool()
   let pipe = RecordPipe()
   var fields: FieldSection
   var requestHead = RequestHead()

@@ -88,7 +88,10 @@ extension Worker {
       case .lingering:
         guard let s = d.pointee.stream else { return discard(d) }
         return s.pointee.state.remoteClosed ? close(d) : ()
-      case .proxyHeader, .handshaking, .closing: return
+      case .handshaking:
+        if !serveEarly(d) { stepHandshake(d) }
+        return
+      case .proxyHeader, .closing: return
       }
       turns += 1
       if turns > 8 { return putOff(d) }

@@ -43,6 +43,7 @@ extension Worker {
       d.pointee.end = Downstream.headroom + count
     }
     armForState(d)
+    if d.pointee.isEarly { leaveEarly(d) }
   }
 
   /// The backend's stream has ended, properly or not.
@@ -52,6 +53,7 @@ extension Worker {
     guard let d = x.pointee.downstream else { return closeUpstream(u) }
     if d.pointee.state == .tunnel { return tunnelBackendEnded(u, x, d, clean: clean) }
     if x.pointee.headDone, x.pointee.responseFraming == .untilClose || u.pointee.stream != nil, clean {
+      guard flushCompressed(x, d, ending: .finish) else { return clientGone(d) }
       if x.pointee.relay == .addChunks, !sendLastChunk(x, d) { return clientGone(d) }
       return finishResponse(u, x, d, reusable: false)
     }
@@ -59,7 +61,7 @@ extension Worker {
   }
 
   /// The last chunk, with the trailers that a backend's HTTP/2 had (RFC 9112 §7.1.2).
-  private func sendLastChunk(_ x: UnsafeMutablePointer<Exchange>, _ d: UnsafeMutablePointer<Downstream>)
+  func sendLastChunk(_ x: UnsafeMutablePointer<Exchange>, _ d: UnsafeMutablePointer<Downstream>)
     -> Bool
   {
     var writer = HeadWriter(scratch, capacity: Self.scratchSize)
@@ -156,6 +158,7 @@ extension Worker {
       x.pointee.upstream = nil
       if reusable, u.pointee.state == .active { keepIdle(u) } else { closeUpstream(u) }
     }
+    releaseCompressor(x)
     counters.add(.bytesReceived, x.pointee.bytesIn)
     counters.add(.bytesSent, x.pointee.bytesOut)
     logAccess(x)

@@ -36,11 +36,11 @@ extension Worker {
     }
   }
 
-  private func stepHandshake(_ d: UnsafeMutablePointer<Downstream>) {
+  func stepHandshake(_ d: UnsafeMutablePointer<Downstream>) {
     guard d.pointee.state == .handshaking, let session = d.pointee.session else { return }
     while true {
       guard feed(d) else { return }
-      let step = session.handshake()
+      let step = handshakeStep(d, session)
       d.pointee.parkedInput.keep(pipe.unreadInput)
       pipe.setInput(nil, 0)
       if !pipe.output.isEmpty {
@@ -60,7 +60,9 @@ extension Worker {
         }
         return pump(d)
       case .wantRead where d.pointee.readable || !d.pointee.parkedInput.isEmpty: continue
-      case .wantRead, .wantWrite: return
+      case .wantRead, .wantWrite:
+        serveEarly(d)
+        return
       case .closed, .failed:
         counters.add(.handshakesFailed)
         let reason = Failure.take(session)

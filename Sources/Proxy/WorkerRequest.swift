@@ -134,6 +134,7 @@ extension Worker {
     x.pointee.wantsUpgrade = requestHead.upgrade && !offersH2C(base)
     x.pointee.requestFraming = requestHead.framing
     if case .length(let length) = requestHead.framing { x.pointee.requestLeft = length }
+    if route.pointee.service.pointee.compression != nil { x.pointee.wantsGzip = wantsGzip(base) }
     x.pointee.startedNanoseconds = nowNanoseconds
     x.pointee.unwrapsRequest =
       route.pointee.service.pointee.isHTTP2 && d.pointee.stream == nil && requestHead.framing == .chunked

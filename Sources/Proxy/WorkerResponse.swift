@@ -32,6 +32,7 @@ extension Worker {
       let room = Downstream.headroom + Downstream.bodyRoom - u.pointee.end
       let n = receiveUpstream(u, buffer + u.pointee.end, room)
       if n == Sys.wouldBlock {
+        guard flushCompressed(x, d, ending: .flush) else { return clientGone(d) }
         if u.pointee.end == Downstream.headroom { dropBuffer(u) }
         return
       }
@@ -39,6 +40,8 @@ extension Worker {
       u.pointee.end += n
       guard process(u, x, d, buffer) else { return }
       if !hasUnread(u), !u.pointee.sawEnd { return }
+      // Compressing takes its time: others have theirs sooner.
+      if x.pointee.gzip != nil { break }
     }
     putOff(u)
   }
@@ -145,6 +148,7 @@ extension Worker {
     x.pointee.upstreamKeepsAlive = responseHead.keepsAlive
     x.pointee.responseFraming = responseHead.framing
     if case .length(let length) = responseHead.framing { x.pointee.responseLeft = length }
+    chooseCoding(x, base)
     x.pointee.relay = relayMode(x)
     let closing = d.pointee.stream == nil && closesAfterResponse(x)
     if closing { x.pointee.keepsAlive = false }
@@ -163,7 +167,9 @@ extension Worker {
     if isTunnel { return beginTunnel(u, x, d, buffer, bodyStart, writer) }
     if let s = d.pointee.stream {
       x.pointee.responseStarted = true
-      let isLast = u.pointee.stream?.pointee.isDrained ?? (x.pointee.responseFraming == .none)
+      let hasNone = u.pointee.stream?.pointee.isDrained ?? (x.pointee.responseFraming == .none)
+      // Compressed, even nothing is something.
+      let isLast = hasNone && x.pointee.gzip == nil
       sendHead(s, .response, writer.start, writer.count, isLast: isLast)
       return relay(u, x, d, buffer, from: bodyStart, to: u.pointee.end, head: 0)
     }
@@ -190,6 +196,7 @@ extension Worker {
   }
 
   private func relayMode(_ x: UnsafeMutablePointer<Exchange>) -> Exchange.Relay {
+    if x.pointee.gzip != nil { return responseHead.framing == .chunked ? .removeChunks : .asIs }
     let isStream = x.pointee.downstream?.pointee.stream != nil
     return switch responseHead.framing {
     case .chunked: x.pointee.minorVersion == 0 || isStream ? .removeChunks : .asIs
@@ -202,7 +209,7 @@ extension Worker {
   private func closesAfterResponse(_ x: UnsafeMutablePointer<Exchange>) -> Bool {
     if !x.pointee.keepsAlive || isDraining { return true }
     if x.pointee.minorVersion == 1 { return false }
-    return responseHead.framing == .chunked || responseHead.framing == .untilClose
+    return responseHead.framing == .chunked || responseHead.framing == .untilClose || x.pointee.gzip != nil
   }
 
   /// Sends `from..<to` of the buffer as content, `head` bytes of head standing right before it. True when reading
@@ -223,7 +230,13 @@ extension Worker {
     let surplus = content.surplus
     var start = content.from - head
     var end = content.to
-    if x.pointee.relay == .addChunks {
+    if x.pointee.gzip != nil {
+      guard sendCompressed(u, x, d, buffer, content, head: head, ended: ended) else {
+        clientGone(d)
+        return false
+      }
+      start = end
+    } else if x.pointee.relay == .addChunks {
       (start, end) = ChunkLine.wrap(buffer, content, head: head, last: false)
     }
     if content.to > content.from, !x.pointee.gotBody {

@@ -6,13 +6,13 @@ final class ContextData {
   let names: SNITable?
   let clients: ClientTrust?
   private let protocols: [UInt8]
-  private let passesUnread: ((String) -> Bool)?
+  private let unreadNames: ((String) -> Bool)?
 
   init(
     profile: Profile, tickets: TicketKeys, names: SNITable?, clients: ClientTrust?,
     passesUnread: ((String) -> Bool)?
   ) {
-    self.passesUnread = passesUnread
+    unreadNames = passesUnread
     self.tickets = tickets
     self.names = names
     self.clients = clients
@@ -39,6 +39,12 @@ final class ContextData {
     return Unmanaged<ContextData>.fromOpaque(data).takeUnretainedValue()
   }
 
+  /// Whether what a client says after the handshake is somebody else's, by the server name that it asks for.
+  func passesUnread(_ ssl: OpaquePointer) -> Bool {
+    guard let unreadNames else { return false }
+    return unreadNames(SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name).map { String(cString: $0) } ?? "")
+  }
+
   /// Decides about the session of a ticket that could be opened, which OpenSSL itself would simply take.
   static let acceptTicket: SSL_CTX_decrypt_session_ticket_fn = { ssl, session, _, _, status, _ in
     guard status == SSL_TICKET_SUCCESS || status == SSL_TICKET_SUCCESS_RENEW, let session else {
@@ -55,10 +61,7 @@ final class ContextData {
     guard let ssl, let out, let data = ContextData.of(SSL_get_SSL_CTX(ssl)) else {
       return SSL_TLSEXT_ERR_ALERT_FATAL
     }
-    if let passesUnread = data.passesUnread {
-      let name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name).map { String(cString: $0) } ?? ""
-      if passesUnread(name) { return SSL_TLSEXT_ERR_NOACK }
-    }
+    if data.passesUnread(ssl) { return SSL_TLSEXT_ERR_NOACK }
     let chosen = data.protocols.withUnsafeBufferPointer { ours in
       out.withMemoryRebound(to: UnsafeMutablePointer<UInt8>?.self, capacity: 1) {
         SSL_select_next_proto($0, outLength, ours.baseAddress, UInt32(ours.count), offered, length)

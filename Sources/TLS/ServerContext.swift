@@ -10,21 +10,29 @@ internal import COpenSSL
 /// dropped while they live on, which is how a renewed certificate is swapped in without touching a connection.
 public final class ServerContext: @unchecked Sendable {
   let handle: OpaquePointer
+  let acceptsEarlyData: Bool
+
+  /// The most early data of one client, in bytes.
+  public static let maximumEarlyDataBytes = 16 * 1024
 
   /// Makes a context. The first credential answers clients that name no or an unknown server; with none at
   /// all every handshake is refused. Without `clients` no certificate is asked of clients. Where `passesUnread` says
   /// so of a server name (empty for none) no application protocol is agreed on, whatever the client offers.
-  /// Throws `ContextError` naming what does not load.
+  /// With `earlyData` sessions are stepped as `Session.awaitsEarlyData` says; it is never taken twice, nor for a name
+  /// that passes unread. Throws `ContextError` naming what does not load.
   public init(
     credentials: [Credential], profile: Profile, tickets: TicketKeys, clients: ClientVerification? = nil,
-    passesUnread: ((String) -> Bool)? = nil
+    passesUnread: ((String) -> Bool)? = nil, earlyData: Bool = false
   ) throws(ContextError) {
+    acceptsEarlyData = earlyData
     let trust = try clients.map { (verification) throws(ContextError) in try ClientTrust(verification) }
     let scope = Self.scope(profile, clients)
     func make(_ names: SNITable?) throws(ContextError) -> OpaquePointer {
       let data = ContextData(
         profile: profile, tickets: tickets, names: names, clients: trust, passesUnread: passesUnread)
-      return try Self.make(profile, data, scope)
+      let context = try Self.make(profile, data, scope)
+      if earlyData { EarlyData.install(in: context) }
+      return context
     }
     var table: [String: OpaquePointer] = [:]
     var owned: [OpaquePointer] = []

@@ -32,6 +32,7 @@ public struct Session: BitwiseCopyable, @unchecked Sendable {
   public init?(server context: ServerContext, pipe: borrowing RecordPipe) {
     self.init(context.handle, pipe)
     SSL_set_accept_state(ssl)
+    if context.acceptsEarlyData { expectEarlyData() }
   }
 
   /// A client's side towards `host`: SNI for a name, and the peer's certificate must be for it.
@@ -74,6 +75,7 @@ public struct Session: BitwiseCopyable, @unchecked Sendable {
 
   /// Encrypts all of the bytes into the output, at most `maximumWrite` at once.
   public func write(_ bytes: UnsafeRawPointer, _ count: Int) -> Bool {
+    if writesEarly { return writeEarly(bytes, count) }
     let n = SSL_write(ssl, bytes, Int32(truncatingIfNeeded: count))
     return n == count
   }

@@ -18,6 +18,8 @@ public final class TicketKeys: Sendable {
   }
 
   private let keys: Mutex<[Key]>
+  /// What has come in early data, with whichever worker.
+  let earlyData = EarlyDataGuard()
 
   /// One fresh key. `random` gives so many unpredictable bytes.
   public init(random: (Int) -> [UInt8]) { keys = Mutex([Self.make(random)]) }

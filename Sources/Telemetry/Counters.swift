@@ -14,6 +14,7 @@ public enum Counter: Int, CaseIterable, Sendable {
     h2ControlFloods
   case h2ZeroWindowStalls
   case proxyHeadersRefused, passages, tunnelTimeouts
+  case compressions, compressionsRefused
 
   /// The metric's name.
   public var name: String {
@@ -43,6 +44,8 @@ public enum Counter: Int, CaseIterable, Sendable {
       .h2ControlFloods, .h2ZeroWindowStalls:
       "certd_http2_floods_total"
     case .proxyHeadersRefused: "certd_proxy_headers_refused_total"
+    case .compressions: "certd_compressed_responses_total"
+    case .compressionsRefused: "certd_compressions_refused_total"
     case .passages: "certd_tcp_connections_total"
     case .tunnelTimeouts: "certd_tunnel_timeouts_total"
     }
@@ -97,6 +100,8 @@ public enum Counter: Int, CaseIterable, Sendable {
     case .proxyHeadersRefused: "Connections of trusted peers closed for want of a right PROXY header."
     case .passages: "Client connections passed on in TCP after their TLS handshake."
     case .tunnelTimeouts: "Upgraded and passed on connections closed because they carried nothing."
+    case .compressions: "Responses compressed on their way to the client."
+    case .compressionsRefused: "Responses not compressed because as many as may be were under way."
     case .accessLinesDropped: "Lines of the access log that could not be written."
     case .http2Connections: "Client connections that speak HTTP/2."
     case .http2Requests: "Requests that came by HTTP/2."

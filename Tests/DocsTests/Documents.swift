@@ -17,7 +17,8 @@ enum Documents {
   /// The fenced blocks of a language, in README.md and docs/.
   static func blocks(_ language: String) -> [Block] {
     let names = [
-      "README.md", "docs/guide.md", "docs/architecture.md", "docs/configuration.md", "certs/README.md",
+      "README.md", "docs/guide.md", "docs/tls.md", "docs/architecture.md", "docs/configuration.md",
+      "certs/README.md",
     ]
     return names.flatMap { name -> [Block] in
       let text = (try? String(contentsOf: root.appending(path: name), encoding: .utf8)) ?? ""

@@ -34,7 +34,7 @@ import Testing
           - {hosts: [localhost], service: chat}
           - {hosts: [db.localhost], service: db}
         services:
-          chat: {kind: vllm, backends: ["unix:\(socket)"], health: {interval: 200ms, timeout: 200ms}}
+          chat: {compression: {minimum_size: 16B}, kind: vllm, backends: ["unix:\(socket)"], health: {interval: 200ms, timeout: 200ms}}
           db: {protocol: tcp, backends: ["127.0.0.1:\(port)"]}
         """)
       let certd = try Certd(place)
@@ -62,6 +62,12 @@ import Testing
       let answer = try await scene.curl(host, ["--haproxy-protocol"])
       #expect(answer.output.contains(#""id": "demo""#), "\(answer)")
       #expect(try await scene.curl(host).ending != .exited(0))
+    }
+    for (flag, version) in [("--http1.1", "HTTP/1.1 200"), ("--http2", "HTTP/2 200")] {
+      let coded = try await scene.curl("localhost", ["--haproxy-protocol", "--compressed", "-i", flag])
+      #expect(coded.output.hasPrefix(version), "\(coded)")
+      #expect(coded.output.lowercased().contains("content-encoding: gzip"), "\(coded)")
+      #expect(coded.output.contains(#""id": "demo""#), "\(coded)")
     }
     try await eventually("both lines of \(scene.place.read("access.log"))") {
       let lines = scene.place.read("access.log").split(separator: "\n")

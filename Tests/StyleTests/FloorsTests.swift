@@ -31,7 +31,8 @@ struct FloorsTests {
 
     "Renewal": Place(floor: 4, imports: ["ACME", "CertStore", "PKI", "HTTP", "OS", "Bytes"]),
     "Proxy": Place(
-      floor: 4, imports: ["TLS", "HTTP", "HTTP2", "PKI", "EventLoop", "Upstream", "Telemetry", "OS", "Bytes"]),
+      floor: 4,
+      imports: ["CZlib", "TLS", "HTTP", "HTTP2", "PKI", "EventLoop", "Upstream", "Telemetry", "OS", "Bytes"]),
 
     "certd": Place(
       floor: 5,

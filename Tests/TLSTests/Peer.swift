@@ -80,6 +80,17 @@ final class Peer {
 
   private func noteFailure() { reason = Failure.take(session) }
 
+  /// Shows bytes to a step; answers what it has left of them as well.
+  func show<R>(_ bytes: [UInt8], _ step: () -> R) -> (R, [UInt8]) {
+    var left: [UInt8] = []
+    let result = with(bytes) {
+      let result = step()
+      left = Array(pipe.unreadInput)
+      return result
+    }
+    return (result, left)
+  }
+
   private func with<R>(_ bytes: [UInt8], _ body: () -> R) -> R {
     // Fed in parts of the pipe's size at most, as a socket would.
     precondition(bytes.count <= 1 << 20)

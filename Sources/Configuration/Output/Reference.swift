@@ -51,7 +51,7 @@ public enum ConfigurationReference {
   /// Where the keys below a key stand in the table.
   private static func childPath(of key: Key) -> String? {
     switch key.type {
-    case .section, .choiceOrSection: key.path
+    case .section, .choiceOrSection, .booleanOrSection: key.path
     case .list(of: .section, _), .list(of: .textOrSection, _): "\(key.path)[]"
     case .named(of: .section, _): "\(key.path).*"
     default: nil
@@ -87,6 +87,7 @@ public enum ConfigurationReference {
     case .choice(let words, _): alternatives(words.map { "`\($0)`" })
     case .list(let element, let maximum): "list of at most \(maximum): \(shape(element))"
     case .section: "section"
+    case .booleanOrSection: "`true` or `false`, or section"
     case .named(let value, let maximum): "at most \(maximum) names, each with a \(shape(value))"
     case .textOrSection(let kind): "\(kind.rawValue), or section"
     case .choiceOrSection(let words): alternatives(words.map { "`\($0)`" } + ["section"])

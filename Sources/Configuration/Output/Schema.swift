@@ -27,7 +27,7 @@ public enum ConfigurationSchema {
 
   private static func literal(_ text: String, _ type: Key.ValueType) -> JSONText {
     switch type {
-    case .boolean: .boolean(text == "true")
+    case .boolean, .booleanOrSection: .boolean(text == "true")
     case .integer, .integerOr: decimal(text).map(JSONText.integer) ?? .string(text)
     default: .string(text)
     }
@@ -65,6 +65,8 @@ public enum ConfigurationSchema {
         ("items", .object(shape(of: element, at: "\(path)[]"))),
       ]
     case .section: return object(of: path)
+    case .booleanOrSection:
+      return [("oneOf", .array([.object([("type", .string("boolean"))]), .object(object(of: path))]))]
     case .named(let value, let maximum):
       return [
         ("type", .string("object")), ("maxProperties", .integer(maximum)),

@@ -47,6 +47,7 @@ extension Configuration {
       retries: Retries(
         attempts: retries.integer("attempts") ?? 0,
         budgetPercent: retries.integer("budget_percent") ?? 0),
+      compression: section.sectionOrSwitch("compression").map(readCompression),
       maxConnections: section.integer("max_connections"), origin: origin)
   }
 
@@ -60,11 +61,18 @@ extension Configuration {
     return CertificateFiles(certificate: certificate, key: key, origin: section.origin(of: "cert"))
   }
 
+  private static func readCompression(_ section: Section) -> Compression {
+    let types = section.texts("types", nonEmpty: true, MediaType.parse)?.map(\.value)
+    return Compression(
+      types: types ?? Compression.defaultTypes, minimumBytes: section.size("minimum_size"),
+      level: section.integer("level") ?? 1)
+  }
+
   /// Connections that nobody reads have no requests: keys that speak of them would not do what they say.
   private static func checkPassage(_ section: Section, _ spoken: ServiceProtocol) {
     let timeouts = ["response_head", "first_byte", "keepalive"]
     let places =
-      [(section, ["kind"]), (section.section("health"), ["path", "expect"])]
+      [(section, ["kind", "compression"]), (section.section("health"), ["path", "expect"])]
       + (section.has("timeouts") ? [(section.section("timeouts"), timeouts)] : [])
     for (place, keys) in places {
       for key in keys where place.has(key) {

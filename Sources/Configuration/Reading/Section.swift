@@ -95,6 +95,17 @@ struct Section {
     return Section(node, tablePath: path, path: Self.join(origin.path, key), report: report)
   }
 
+  /// A section that `true` stands for as well, its keys as if none had been written; nil when it is absent or
+  /// `false`.
+  func sectionOrSwitch(_ key: String) -> Section? {
+    guard let node = values[key]?.value else { return nil }
+    if case .scalar(let text, plain: true) = node.content, text == "true" || text == "false" {
+      let path = tablePath.isEmpty ? key : "\(tablePath).\(key)"
+      return text == "true" ? Section(absent: path, origin: origin(of: key), report: report) : nil
+    }
+    return section(key)
+  }
+
   /// The members of a section with free names, in the order of the file.
   func members(_ key: String) -> [YAMLNode.Entry] {
     guard let node = value(key) else { return [] }

@@ -20,6 +20,8 @@ public struct Key: Sendable {
     case section
     /// A section with free names, at most so many; what a name holds stands at `path.*`.
     case named(of: ValueType, maximumCount: Int)
+    /// `true` or `false`, or a section, which is true and says more.
+    case booleanOrSection
     /// Either a text or a section.
     case textOrSection(TextKind)
     /// Either one of some words or a section.
@@ -44,6 +46,7 @@ public struct Key: Sendable {
     case fieldValue = "field value"
     case statusRange = "status range"
     case issuer = "preset"
+    case mediaType = "media type or type/*"
     case accessLog = "off, stdout or file path"
     case cipher = "TLS 1.2 cipher suite"
     case cipherSuite = "TLS 1.3 cipher suite"

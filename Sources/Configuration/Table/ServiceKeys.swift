@@ -1,5 +1,5 @@
 extension KeyTable {
-  static let services: [Key] = basics + health + tuning
+  static let services: [Key] = basics + health + compression + tuning
 
   private static let basics: [Key] = [
     Key(
@@ -76,6 +76,23 @@ extension KeyTable {
     Key(
       "services.*.health.healthy_threshold", .integer(1...100), .value("1"),
       "Successes in a row after which it gets requests again."),
+  ]
+
+  private static let compression: [Key] = [
+    Key(
+      "services.*.compression", .booleanOrSection, .described("`false`"),
+      "Compresses responses with gzip for clients that accept it. Streams of messages (server-sent events, gRPC, "
+        + "NDJSON), ranges and what is coded already always pass as they are."),
+    Key(
+      "services.*.compression.types", .list(of: .text(.mediaType), maximumCount: 64),
+      .described(Compression.defaultTypes.map { "`\($0)`" }.joined(separator: ", ")),
+      "Media types that are compressed, `text/*` for all of a kind."),
+    Key(
+      "services.*.compression.minimum_size", .size(0...16_777_216), .value("1KiB"),
+      "Responses that say to be shorter pass as they are."),
+    Key(
+      "services.*.compression.level", .integer(1...9), .value("1"),
+      "From 1, quick, to 9, small."),
   ]
 
   private static let tuning: [Key] = [

@@ -20,6 +20,8 @@ public struct Service: Sendable, Equatable {
   public var timeouts: ServiceTimeouts
   /// When a request is tried again elsewhere.
   public var retries: Retries
+  /// How responses are compressed for clients that ask for it; nil when they pass as they are.
+  public var compression: Compression?
   /// Most connections to one backend, over all workers; nil for no limit.
   public var maxConnections: Int?
   /// Where it was written.
@@ -70,7 +72,9 @@ public enum ServiceProtocol: String, Sendable, CaseIterable {
 
   /// Whether a backend's URL may have the scheme of `other`: `https` for both versions over TLS, `http` for both
   /// in the clear.
-  func agrees(with other: ServiceProtocol) -> Bool { isSecure == other.isSecure }
+  func agrees(with other: ServiceProtocol) -> Bool {
+    isSecure == other.isSecure && isPassage == other.isPassage
+  }
 }
 
 /// Versions of the PROXY protocol.
@@ -79,6 +83,23 @@ public enum ProxyProtocolVersion: String, Sendable, CaseIterable {
   case v1
   /// Binary.
   case v2
+}
+
+/// How responses are compressed.
+public struct Compression: Sendable, Equatable {
+  /// Media types, lower-case: whole ones, or `text/*`.
+  public var types: [String]
+  /// Content that is known to be shorter passes as it is, in bytes.
+  public var minimumBytes: Int
+  /// From 1 (quick) to 9 (small).
+  public var level: Int
+
+  /// What is compressed when the file names no types.
+  public static let defaultTypes = [
+    "text/*", "application/json", "application/problem+json", "application/ld+json", "application/javascript",
+    "application/manifest+json", "application/xml", "application/xhtml+xml", "application/wasm",
+    "image/svg+xml",
+  ]
 }
 
 /// How a backend is chosen among the healthy ones.

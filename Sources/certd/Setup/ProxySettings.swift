@@ -93,7 +93,7 @@ struct ProxySettings {
       var one = Proxy.Settings.Listener(
         address: try Self.address(listener.address), profile: try security.profile(listener),
         redirectPort: listener.redirectsToHTTPS ? firstTLS?.address.port ?? 443 : nil, h2c: listener.h2c,
-        clients: try security.clients(listener))
+        clients: try security.clients(listener), acceptsEarlyData: listener.earlyData)
       one.proxyProtocolFrom = Self.ranges(listener.proxyProtocolFrom)
       made.append(one)
     }
@@ -155,6 +155,9 @@ struct ProxySettings {
       policy: Balancer.Policy(rawValue: service.policy.rawValue) ?? .leastRequest, timeouts: timeouts,
       attempts: service.retries.attempts + 1, retryBudgetPercent: service.retries.budgetPercent,
       maximumConnections: service.maxConnections ?? 0)
+    made.compression = service.compression.map {
+      .init(types: $0.types, minimumBytes: $0.minimumBytes, level: $0.level)
+    }
     made.isPassage = service.protocol.isPassage
     made.tunnelIdleMilliseconds = milliseconds(
       service.timeouts.writesIdle ? service.timeouts.idle : configuration.limits.upgradeIdleTimeout)
