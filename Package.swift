@@ -50,7 +50,7 @@ let package = Package(
     floor("Telemetry", "Bytes", "OS"),
 
     // Floor 3
-    floor("HTTPClient", "TLS", "HTTP", "EventLoop", "OS", "Bytes", "PKI"),
+    floor("HTTPClient", "TLS", "HTTP", "HTTP2", "EventLoop", "OS", "Bytes", "PKI"),
     floor("ACME", "PKI", "HTTP", "Bytes"),
     floor("CertStore", "OS", "PKI", "Bytes"),
     floor("Upstream", "HTTP"),

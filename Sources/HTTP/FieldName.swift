@@ -37,7 +37,7 @@ public enum FieldName: UInt8, Sendable, BitwiseCopyable {
   /// Whether the field speaks of one connection only and never passes a proxy (RFC 9110 §7.6.1).
   public var isHopByHop: Bool {
     switch self {
-    case .connection, .keepAlive, .proxyConnection, .te, .trailer, .transferEncoding, .upgrade,
+    case .connection, .keepAlive, .proxyConnection, .te, .transferEncoding, .upgrade,
       .http2Settings:
       return true
     default: return false

@@ -33,6 +33,12 @@ public struct FieldSection: ~Copyable {
 
   deinit { lines.deallocate() }
 
+  /// Parses trailer lines up to the empty line that ends `count` bytes.
+  public mutating func parseTrailers(_ base: UnsafePointer<UInt8>, count: Int) -> ParseError? {
+    guard count >= 2, base[count - 2] == 0x0D, base[count - 1] == 0x0A else { return .malformedTrailer }
+    return parse(base, from: 0, to: count)
+  }
+
   /// Parses the field lines from `start` to the empty line that ends at `end`.
   mutating func parse(_ base: UnsafePointer<UInt8>, from start: Int, to end: Int) -> ParseError? {
     count = 0

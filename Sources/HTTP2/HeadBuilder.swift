@@ -31,6 +31,7 @@ struct HeadBuilder: BitwiseCopyable {
   /// A response's status code.
   private(set) var status = 0
   private var startWritten = false
+  private var hasHost = false
   private var method = Slice()
   private var scheme = Slice()
   private var authority = Slice()
@@ -192,9 +193,11 @@ struct HeadBuilder: BitwiseCopyable {
     case .connection, .keepAlive, .proxyConnection, .transferEncoding, .upgrade: return malformed()
     case .te:
       guard valueLength == 8, FieldName.matches(value, "trailers") else { return malformed() }
-    case .host where kind == .request && authority.isSet:
+    case .host where kind == .request:
+      guard !hasHost else { return malformed() }
+      hasHost = true
       // Two names for one thing must agree (RFC 9113 §8.3.1).
-      return isAuthority(value, valueLength) ? () : malformed()
+      if authority.isSet { return isAuthority(value, valueLength) ? () : malformed() }
     case .contentLength where kind != .trailers:
       guard contentLength < 0, takeLength(value, valueLength) else { return malformed() }
     default: break

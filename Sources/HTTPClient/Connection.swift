@@ -25,6 +25,8 @@ final class Connection {
   private var incoming: [UInt8] = []
   private var sawEnd = false
   private var reader = ResponseReader()
+  /// The exchange, when it is made over HTTP/2.
+  private var http2: HTTP2Exchange?
   /// A response has been read on it before, and none of this one: its peer may have closed it meanwhile.
   private var mayBeStale = false
   /// Kept so that no other context takes its place in memory, and with it its kept connections.
@@ -144,9 +146,25 @@ final class Connection {
   private func begin(_ job: Job) {
     guard case .request(let request) = job.goal else { return }
     state = .exchanging
+    if job.options.http2 { return beginHTTP2(request, job) }
     reader = ResponseReader(method: request.method, maximumBodyBytes: job.options.maximumBodyBytes)
-    let bytes = RequestWriter.bytes(
-      request, keepsAlive: job.options.keepsAlive, absolute: via != nil && request.url.scheme == .http)
+    write(
+      RequestWriter.bytes(
+        request, keepsAlive: job.options.keepsAlive, absolute: via != nil && request.url.scheme == .http))
+  }
+
+  private func beginHTTP2(_ request: Request, _ job: Job) {
+    if let session, session.applicationProtocol != .http2 {
+      return fail(.tls, "the server does not offer HTTP/2 (ALPN h2)")
+    }
+    let exchange = HTTP2Exchange(
+      maximumBodyBytes: job.options.maximumBodyBytes, isHead: request.method == "HEAD")
+    guard let bytes = exchange.begin(request) else { return fail(.malformed, "request head too large") }
+    http2 = exchange
+    write(bytes)
+  }
+
+  private func write(_ bytes: [UInt8]) {
     if let session {
       var at = 0
       while at < bytes.count {
@@ -233,7 +251,16 @@ final class Connection {
   private func interpret() {
     guard state == .exchanging || state == .tunnelling else { return close() }
     mayBeStale = false
-    switch reader.read(&incoming, &loop.fields) {
+    let outcome: ResponseReader.Outcome
+    if state == .exchanging, let http2 {
+      outcome = http2.read(&incoming, &loop.fields, now: ControlLoop.now())
+      let answers = http2.takeOutput()
+      if !answers.isEmpty { write(answers) }
+      guard state == .exchanging else { return }
+    } else {
+      outcome = reader.read(&incoming, &loop.fields)
+    }
+    switch outcome {
     case .more: return
     case .failed(let kind, let reason): fail(kind, reason)
     case .complete(let response, let keepsAlive):

@@ -4,7 +4,7 @@ public import OS
 public import TLS
 internal import Synchronization
 
-/// The control plane's HTTP/1.1 client: ACME, health checks, proofs of what our own listeners present.
+/// The control plane's HTTP client: ACME, health checks, proofs of what our own listeners present.
 ///
 /// It does not follow redirects, keep cookies, decode content codings or repeat anything: whoever calls decides.
 /// One exception: an idempotent request that met a kept connection being closed is made again on a new one
@@ -41,6 +41,8 @@ public final class HTTPClient: Sendable {
     public var maximumBodyBytes: Int
     /// Whether the connection is kept for the next request to the same origin.
     public var keepsAlive: Bool
+    /// HTTP/2 in place of HTTP/1.1, on a connection of its own: over TLS the context must offer `h2`.
+    public var http2 = false
     /// Bytes that begin a new connection, before TLS.
     public var preamble: [UInt8] = []
 

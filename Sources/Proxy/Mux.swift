@@ -19,6 +19,8 @@ struct Mux: Slotted {
   var isClosing = false
   /// The peer has been told that the end is near.
   var endAnnounced = false
+  /// The peer asks for nothing more: the connection ends with its last stream.
+  var peerIsLeaving = false
   /// Every stream.
   var firstStream: UnsafeMutablePointer<MuxStream>?
   var streamCount = 0

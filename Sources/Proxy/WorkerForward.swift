@@ -44,15 +44,25 @@ extension Worker {
 
   /// The same request once more on another backend. False when none may be tried.
   func retryElsewhere(_ x: UnsafeMutablePointer<Exchange>) -> Bool {
-    guard let d = x.pointee.downstream, let service = x.pointee.service,
-      x.pointee.attempts < service.pointee.attempts, x.pointee.tried.nonzeroBitCount < service.pointee.count,
-      service.pointee.budget.tryRetry(nowMilliseconds: nowMilliseconds)
+    guard mayRetryElsewhere(x) else { return false }
+    repeatElsewhere(x)
+    return true
+  }
+
+  /// Whether there is another backend to try, and budget for it, which is spent by asking.
+  func mayRetryElsewhere(_ x: UnsafeMutablePointer<Exchange>) -> Bool {
+    guard let service = x.pointee.service, x.pointee.attempts < service.pointee.attempts,
+      x.pointee.tried.nonzeroBitCount < service.pointee.count
     else { return false }
+    return service.pointee.budget.tryRetry(nowMilliseconds: nowMilliseconds)
+  }
+
+  func repeatElsewhere(_ x: UnsafeMutablePointer<Exchange>) {
+    guard let d = x.pointee.downstream else { return }
     counters.add(.upstreamRetries)
     d.pointee.sent = d.pointee.start
     x.pointee.requestSent = false
     startUpstream(x)
-    return true
   }
 
   /// The same request once more on a new connection to the same backend: a kept one had been closed meanwhile.

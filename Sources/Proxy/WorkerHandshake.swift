@@ -54,6 +54,8 @@ extension Worker {
         if beginPassage(d) { return }
         if session.applicationProtocol == .http2 {
           beginMux(d)
+          // Early data has come before.
+          if d.pointee.end > d.pointee.start { takeFrames(d) }
         } else {
           d.pointee.state = .reading
           arm(d, snapshot.settings.limits.keepAliveMilliseconds)

@@ -279,7 +279,9 @@ extension Worker {
 
   private func becameQuiet(_ m: MuxPointer) {
     if let d = m.pointee.downstream {
-      if m.pointee.endAnnounced, m.pointee.connection.hasEnded { m.pointee.isClosing = true }
+      if m.pointee.peerIsLeaving || (m.pointee.endAnnounced && m.pointee.connection.hasEnded) {
+        m.pointee.isClosing = true
+      }
       if d.pointee.output.isEmpty { arm(d, snapshot.settings.limits.keepAliveMilliseconds) }
     } else if let u = m.pointee.upstream, let pool = u.pointee.pool {
       let isRetired = pool._withUnsafeGuaranteedRef { $0.isRetired }

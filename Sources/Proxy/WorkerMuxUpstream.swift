@@ -275,7 +275,11 @@ extension Worker {
 
   /// The backend takes no more streams here; those it has not begun with go elsewhere.
   func takeGoAway(_ m: MuxPointer, _ lastStream: UInt32) {
-    guard m.pointee.upstream != nil else { return }
+    guard m.pointee.upstream != nil else {
+      m.pointee.peerIsLeaving = true
+      if m.pointee.streamCount == 0 { m.pointee.isClosing = true }
+      return
+    }
     leavePool(m)
     var next = m.pointee.firstStream
     while let s = next {

@@ -140,6 +140,7 @@ extension Worker {
       badGateway(u, x, .malformedStatusLine)
       return false
     }
+    if x.pointee.endsWithHead, x.pointee.isGRPC, repeatCall(u, x, base) { return false }
     let isTunnel = responseHead.status == 101 || isAgreedTunnel(u, x)
     if x.pointee.endsWithHead || isTunnel { responseHead.framing = .none }
     x.pointee.headDone = true

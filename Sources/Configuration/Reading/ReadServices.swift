@@ -38,7 +38,7 @@ extension Configuration {
       tls: BackendTLS(
         roots: tls.paths("roots"), serverName: tls.text("server_name", HostName.parse),
         verifies: tls.boolean("verify"), identity: readIdentity(tls)),
-      health: readHealth(section.section("health"), kind),
+      health: readHealth(section.section("health"), kind, spoken),
       timeouts: ServiceTimeouts(
         connect: timeouts.duration("connect"), responseHead: timeouts.durationOrOff("response_head"),
         firstByte: timeouts.durationOrOff("first_byte"), idle: timeouts.durationOrOff("idle"),
@@ -118,7 +118,9 @@ extension Configuration {
     return (backends, agreed)
   }
 
-  private static func readHealth(_ section: Section, _ kind: ServiceKind) -> HealthCheck? {
+  private static func readHealth(
+    _ section: Section, _ kind: ServiceKind, _ spoken: ServiceProtocol
+  ) -> HealthCheck? {
     let defaults = HealthDefaults.of(kind)
     let path = section.text("path") { text throws(Invalid) in
       guard case .exact(let path) = try PathPattern.parse(text) else {
@@ -132,11 +134,26 @@ extension Configuration {
       probe = .get(path: path, expect: expect ?? defaults.expect, body: defaults.body)
     } else if let expect, !section.has("path") {
       switch probe {
-      case .connect:
+      case .connect, .grpc:
         section.report.error(
           section.origin(of: "expect"), "kind \(kind.rawValue) is checked by connecting only", "add a path")
       case .get(let path, _, let body): probe = .get(path: path, expect: expect, body: body)
       }
+    }
+    if section.boolean("grpc") {
+      if !spoken.isHTTP2 {
+        section.report.error(
+          section.origin(of: "grpc"), "gRPC needs HTTP/2, the service speaks \(spoken.rawValue)",
+          "set protocol: h2c, or h2 over TLS")
+      }
+      for key in ["path", "expect"] where section.has(key) {
+        section.report.error(
+          section.origin(of: key), "a gRPC health check has no \(key)", "remove it or grpc")
+      }
+      probe = .grpc(service: section.text("grpc_service", GRPCServiceName.parse) ?? "")
+    } else if section.has("grpc_service") {
+      section.report.error(
+        section.origin(of: "grpc_service"), "names a service for gRPC's health protocol", "add grpc: true")
     }
     let check = HealthCheck(
       probe: probe, port: section.integer("port").flatMap(UInt16.init(exactly:)),

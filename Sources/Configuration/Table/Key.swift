@@ -38,6 +38,7 @@ public struct Key: Sendable {
     case host = "host name or address"
     case hostPattern = "host name, address, *.suffix or *"
     case requestPath = "path"
+    case grpcService = "package.Service"
     case pathPattern = "exact path, or prefix ending in /*"
     case listenAddress = "address:port"
     case backend = "host:port, URL or unix:path"

@@ -59,6 +59,14 @@ extension KeyTable {
       "services.*.health.path", .text(.requestPath), .described("the kind's"),
       "Path of the GET that tells whether a backend is ready."),
     Key(
+      "services.*.health.grpc", .boolean, .value("false"),
+      "Asks by gRPC's health protocol (`grpc.health.v1.Health/Check`) in place of a GET. Needs `protocol` `h2c` or "
+        + "`h2`."),
+    Key(
+      "services.*.health.grpc_service", .text(.grpcService), .described("the whole server"),
+      "The service that gRPC's health protocol is asked about, for instance `inference.GRPCInferenceService`."
+    ),
+    Key(
       "services.*.health.port", .integer(1...65_535), .described("the backend's"),
       "Another port for the check."),
     Key(

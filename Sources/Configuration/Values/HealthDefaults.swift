@@ -18,6 +18,9 @@ public struct HealthCheck: Sendable, Equatable {
 public enum HealthProbe: Sendable, Hashable {
   /// A connection is made and closed.
   case connect
+  /// gRPC's health protocol (grpc.health.v1.Health/Check): ready when the service, or the whole server for the
+  /// empty name, says SERVING.
+  case grpc(service: String)
   /// GET of a path; ready when the status is in the range and the body obeys the rule.
   case get(path: String, expect: StatusRange, body: HealthBodyRule)
 }

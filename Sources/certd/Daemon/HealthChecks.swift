@@ -46,7 +46,8 @@ struct HealthChecks {
     let context =
       service.protocol.isSecure
       ? try? ClientContext(
-        trust: trust ?? .init(), serverName: service.tls.serverName, identity: identity) : nil
+        trust: trust ?? .init(), serverName: service.tls.serverName,
+        applicationProtocols: [service.protocol.isHTTP2 ? "h2" : "http/1.1"], identity: identity) : nil
     while !Task.isCancelled {
       let known = await backends.backend(service: service.name, address)
       let failure = await probe(service, check, known, context, world)
@@ -78,26 +79,32 @@ struct HealthChecks {
     guard var target = known.address else { return "its name does not resolve" }
     if let port = check.port { target.port = port }
     let timeout = UInt64(clamping: check.timeout.wholeMilliseconds)
+    let scheme = service.protocol.isSecure ? "https" : "http"
+    let host = known.host.contains(":") ? "[\(known.host)]" : known.host
+    let port = target.port == 0 ? "" : ":\(target.port)"
+    func url(_ path: String) -> URL? { URL("\(scheme)://\(host)\(port)\(path)") }
+    var options = HTTPClient.Options(
+      context: context, address: target, deadlineMilliseconds: timeout, maximumBodyBytes: maximumBodyBytes,
+      keepsAlive: false)
+    options.http2 = service.protocol.isHTTP2
+    options.preamble = service.proxyVersion.map(ProxyProtocol.ownHeader) ?? []
     do throws(HTTPClientError) {
       switch check.probe {
       case .connect:
         try await world.client.connect(to: target, deadlineMilliseconds: timeout)
         return nil
+      case .grpc(let name):
+        guard let url = url(GRPCHealth.path) else { return "no URL for its health path" }
+        return GRPCHealth.judge(
+          try await world.client.send(
+            GRPCHealth.request(url, service: name, timeoutMilliseconds: timeout), options))
       case .get(let path, let expect, let rule):
-        let scheme = service.protocol.isSecure ? "https" : "http"
-        let host = known.host.contains(":") ? "[\(known.host)]" : known.host
-        let port = target.port == 0 ? "" : ":\(target.port)"
-        guard let url = URL("\(scheme)://\(host)\(port)\(path)") else { return "no URL for its health path" }
-        var options = HTTPClient.Options(
-          context: context, address: target, deadlineMilliseconds: timeout,
-          maximumBodyBytes: maximumBodyBytes, keepsAlive: false)
-        options.preamble = service.proxyVersion.map(ProxyProtocol.ownHeader) ?? []
-        let response = try await world.client.send(
-          Request(
-            "GET", url, fields: [.init("User-Agent", "certd-health/\(Version.text)"), .init("Accept", "*/*")]),
-          options)
+        guard let url = url(path) else { return "no URL for its health path" }
+        let request = Request(
+          "GET", url, fields: [.init("User-Agent", "certd-health/\(Version.text)"), .init("Accept", "*/*")])
         return HealthVerdict.judge(
-          response, expect: expect.lowest...max(expect.lowest, expect.highest), rule: rule)
+          try await world.client.send(request, options),
+          expect: expect.lowest...max(expect.lowest, expect.highest), rule: rule)
       }
     } catch { return error.description }
   }
