@@ -74,9 +74,9 @@ extension Worker {
         guard d.pointee.slot.isLive, d.pointee.state == .reading else { continue }
       case .exchange:
         guard let x = d.pointee.exchange, !x.pointee.requestComplete else { return }
-        if d.pointee.end >= Downstream.headroom + Downstream.bodyRoom {
+        if isFull(d) {
           makeRoom(d, x)
-          if d.pointee.end >= Downstream.headroom + Downstream.bodyRoom { return }
+          if isFull(d) { return }
         }
       case .tunnel:
         guard d.pointee.sent == d.pointee.end, !d.pointee.sawEnd, tunnelIsJoined(d) else { return }
