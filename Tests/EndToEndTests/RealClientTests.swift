@@ -55,20 +55,24 @@ import Testing
   func curl(flag: String, version: String, secure: Bool) async throws {
     let scene = try await Scene()
     let base = secure ? "https://localhost:\(scene.port)" : "http://localhost:\(scene.plain)"
-    func fetch(_ arguments: String...) async throws -> Place.Finished {
+    func fetch(_ arguments: [String]) async throws -> Place.Finished {
       try await scene.place.run(
         ["curl", "-sS", "--noproxy", "*", "--max-time", "60", "--cacert", scene.root, flag]
           + ["-w", "%{stderr}%{http_code} %{http_version}\n"] + arguments, called: "curl")
     }
-    let models = try await fetch("\(base)/v1/models")
+    let models = try await fetch(["\(base)/v1/models"])
     #expect(models.output.contains("demo") && models.errors == "200 \(version)\n", "\(models)")
     let large = try scene.place.write(
       "large", #"{"max_tokens":3,"delay":0,"x":"\#(String(repeating: "a", count: 3_000_000))"}"#)
-    let posted = try await fetch("--data-binary", "@\(large)", "\(base)/v1/chat/completions")
+    let posted = try await fetch(["--data-binary", "@\(large)", "\(base)/v1/chat/completions"])
     #expect(posted.errors == "200 \(version)\n", "\(posted.errors)")
-    let head = try await fetch("-I", "\(base)/v1/models")
+    let head = try await fetch(["-I", "\(base)/v1/models"])
     #expect(head.errors.hasSuffix(" \(version)\n"), "\(head)")
-    let many = try await fetch("--parallel", "-o", "/dev/null", "\(base)/v1/models?[1-100]")
+    // curl 7.88 cannot use a connection of prior knowledge again, whatever the server.
+    guard secure else { return }
+    let many = try await fetch([
+      "--parallel", "--no-progress-meter", "-o", "/dev/null", "\(base)/v1/models#[1-100]",
+    ])
     #expect(many.errors == String(repeating: "200 \(version)\n", count: 100), "\(many.errors)")
   }
 

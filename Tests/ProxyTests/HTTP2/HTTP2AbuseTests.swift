@@ -70,16 +70,28 @@ import Testing
     }
   }
 
-  @Test("a flood ends its connection with ENHANCE_YOUR_CALM", arguments: rows.filter { $0.counter != nil })
+  @Test(
+    "a flood ends its connection with ENHANCE_YOUR_CALM",
+    arguments: rows.filter { $0.counter != nil && $0.attack != .zeroWindow })
   func calm(_ row: Row) async throws {
-    try await HTTP2Edge.serve(Origin.serve, { $0.limits.sendStallMilliseconds = 300 }) { edge in
+    try await HTTP2Edge.serve { edge in
       let attacker = try edge.http2()
       row.attack.play(on: attacker)
       attacker.drain()
-      if row.attack != .zeroWindow {
-        #expect(attacker.goAway?.code == ErrorCode.enhanceYourCalm.rawValue, "\(attacker.lastWord)")
-      }
+      #expect(attacker.goAway?.code == ErrorCode.enhanceYourCalm.rawValue, "\(attacker.lastWord)")
       #expect(attacker.ending != nil, "still open: \(attacker.trace)")
+    }
+  }
+
+  @Test("an answer that is not taken is given up, and its connection goes on")
+  func stalled() async throws {
+    try await HTTP2Edge.serve(Origin.serve, { $0.limits.sendStallMilliseconds = 300 }) { edge in
+      let client = try edge.http2()
+      #expect(client.start([(.initialWindowSize, 0)]))
+      client.send(.headers(1, HTTP2Case.get("/big/100000")), .headers(3, HTTP2Case.get("/big/100000")))
+      #expect(client.wait { $0[1].reset != nil && $0[3].reset != nil }, "\(client.trace)")
+      client.send(.settings([(.initialWindowSize, 65_535)]), .headers(5, HTTP2Case.get()))
+      #expect(client.response(5).text == "hello" && client.violations == [])
     }
   }
 

@@ -58,7 +58,7 @@ import Testing
       Self.open(client)
       var expected = "\u{0}\u{81}first\n"
       for number in 0..<10 {
-        let text = "\u{0}\u{FF}\r\n\(number)\n"
+        let text = "\u{0}\u{FF}\r\(number)\n"
         client.send(.data(1, latin1(text)))
         expected += text
         #expect(client.wait { $0[1].count >= expected.unicodeScalars.count })
