@@ -176,7 +176,12 @@ extension Worker {
   ) -> Fill {
     let trailers = x.pointee.requestTrailers.count
     let overhead = ChunkLine.room + 2 + 5 + trailers + 2
-    guard room > overhead else { return .wait }
+    guard room > overhead else {
+      // Chunks never fill the buffer to its last byte: what has been sent makes room before that.
+      let end = d.pointee.end
+      makeRoom(d, x)
+      return d.pointee.end < end ? .some : .wait
+    }
     let at = d.pointee.end + ChunkLine.room
     let n = takeContent(s, buffer + at, room - overhead)
     if n > 0 {
