@@ -56,6 +56,8 @@ extension Worker {
         if isForgedIdentity(name, length, d) || isReplacedByEarlyData(name, length, d) { continue }
         if nominates, isNominated(name, length, base) { continue }
       case .contentLength, .expect: break
+      // It speaks of what only such content can have behind it (RFC 9110 §6.6.2).
+      case .trailer: if requestHead.framing != .chunked { continue }
       case .forwarded:
         if forwarding.forwarded || !d.pointee.isTrusted { continue }
       case .xForwardedFor:

@@ -14,6 +14,9 @@ extension Worker {
     for i in 0..<fields.count {
       let line = fields.lines[i]
       if line.name.isHopByHop { continue }
+      if line.name == .trailer, responseHead.framing != .chunked, responseHead.framing != .untilClose {
+        continue
+      }
       // No content, no length (RFC 9110 §8.6).
       if line.name == .contentLength, responseHead.status < 200 || responseHead.status == 204 { continue }
       let name = base + Int(line.nameStart)

@@ -74,9 +74,9 @@ extension Worker {
         guard d.pointee.slot.isLive, d.pointee.state == .reading else { continue }
       case .exchange:
         guard let x = d.pointee.exchange, !x.pointee.requestComplete else { return }
-        if isFull(d) {
+        if d.pointee.end >= Downstream.headroom + Downstream.bodyRoom {
           makeRoom(d, x)
-          if isFull(d) { return }
+          if d.pointee.end >= Downstream.headroom + Downstream.bodyRoom { return }
         }
       case .tunnel:
         guard d.pointee.sent == d.pointee.end, !d.pointee.sawEnd, tunnelIsJoined(d) else { return }

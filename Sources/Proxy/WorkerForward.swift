@@ -196,7 +196,7 @@ extension Worker {
       d.pointee.sent += n
     }
     guard x.pointee.requestComplete else {
-      if x.pointee.headDone || isFull(d) { makeRoom(d, x) }
+      if x.pointee.headDone || d.pointee.end >= Downstream.headroom + Downstream.bodyRoom { makeRoom(d, x) }
       // The time for the response's head begins when the client has sent all.
       if !x.pointee.headDone { disarm(u) }
       return

@@ -175,8 +175,13 @@ extension Worker {
     _ buffer: UnsafeMutablePointer<UInt8>, _ room: Int
   ) -> Fill {
     let trailers = x.pointee.requestTrailers.count
-    let overhead = chunkOverhead(x)
-    guard room > overhead else { return .wait }
+    let overhead = ChunkLine.room + 2 + 5 + trailers + 2
+    guard room > overhead else {
+      // Chunks never fill the buffer to its last byte: what has been sent makes room before that.
+      let end = d.pointee.end
+      makeRoom(d, x)
+      return d.pointee.end < end ? .some : .wait
+    }
     let at = d.pointee.end + ChunkLine.room
     let n = takeContent(s, buffer + at, room - overhead)
     if n > 0 {
@@ -194,18 +199,6 @@ extension Worker {
     }
     accept(d, x, n)
     return .some
-  }
-
-  /// Room for what stands around a chunk and behind the last one.
-  private func chunkOverhead(_ x: UnsafeMutablePointer<Exchange>) -> Int {
-    ChunkLine.room + 2 + 5 + x.pointee.requestTrailers.count + 2
-  }
-
-  /// Whether the buffer takes no more of the request: of a stream's, the next chunk's surroundings need room too.
-  func isFull(_ d: UnsafeMutablePointer<Downstream>) -> Bool {
-    let capacity = Downstream.headroom + Downstream.bodyRoom
-    guard d.pointee.stream != nil, let x = d.pointee.exchange else { return d.pointee.end >= capacity }
-    return d.pointee.end + chunkOverhead(x) >= capacity
   }
 
   /// Trailers of a request (RFC 9113 §8.1).

@@ -137,7 +137,7 @@ extension Worker {
       guard d.pointee.sent == d.pointee.requestEnd else { return waitForBackend(x, d, u, s) }
     }
     guard x.pointee.requestComplete else {
-      if x.pointee.headDone || isFull(d) { makeRoom(d, x) }
+      if x.pointee.headDone || d.pointee.end >= Downstream.headroom + Downstream.bodyRoom { makeRoom(d, x) }
       if !x.pointee.headDone { disarm(u) }
       return
     }

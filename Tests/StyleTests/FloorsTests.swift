@@ -22,7 +22,8 @@ struct FloorsTests {
     "EventLoop": Place(floor: 2, imports: ["OS", "CLinux"]),
     "Telemetry": Place(floor: 2, imports: ["Bytes", "OS"]),
 
-    "HTTPClient": Place(floor: 3, imports: ["TLS", "HTTP", "HTTP2", "EventLoop", "OS", "Bytes", "PKI", "CZlib"]),
+    "HTTPClient": Place(
+      floor: 3, imports: ["TLS", "HTTP", "HTTP2", "EventLoop", "OS", "Bytes", "PKI", "CZlib"]),
     "ACME": Place(floor: 3, imports: ["PKI", "HTTP", "Bytes"]),
     "CertStore": Place(floor: 3, imports: ["OS", "PKI", "Bytes"]),
     "Upstream": Place(floor: 3, imports: ["HTTP"]),

@@ -140,6 +140,7 @@ extension Configuration {
       case .get(let path, _, let body): probe = .get(path: path, expect: expect, body: body)
       }
     }
+    let grpcService = section.text("grpc_service", GRPCServiceName.parse)
     if section.boolean("grpc") {
       if !spoken.isHTTP2 {
         section.report.error(
@@ -150,7 +151,7 @@ extension Configuration {
         section.report.error(
           section.origin(of: key), "a gRPC health check has no \(key)", "remove it or grpc")
       }
-      probe = .grpc(service: section.text("grpc_service", GRPCServiceName.parse) ?? "")
+      probe = .grpc(service: grpcService ?? "")
     } else if section.has("grpc_service") {
       section.report.error(
         section.origin(of: "grpc_service"), "names a service for gRPC's health protocol", "add grpc: true")
