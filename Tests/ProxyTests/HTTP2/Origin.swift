@@ -1,4 +1,3 @@
-import CLinux
 import TestSupport
 
 /// A backend that answers every request by its path, over HTTP/1.1:
@@ -8,23 +7,26 @@ import TestSupport
 /// - `/echo…`: what it got: the head, and the content with the chunks taken off
 /// - others: `hello`
 enum Origin {
-  static let serve: Backend.Script = { wire in
+  static let serve: Backend.Script = { wire in play(wire, until: nil) }
+
+  /// The same, and `/stuck` waits for the end of the test.
+  static func serving(until done: Event) -> Backend.Script {
+    { wire in play(wire, until: done) }
+  }
+
+  private static func play(_ wire: Wire, until done: Event?) {
     while true {
       let head = wire.readHead()
       guard head.hasSuffix("\r\n\r\n") else { return }
       let parts = head.split(separator: " ", maxSplits: 2).map(String.init)
       guard parts.count == 3, !parts[1].hasPrefix("/hold") else { return }
-      if parts[1] == "/stuck" { return waitWithoutReading(wire) }
+      if let done, parts[1] == "/stuck" {
+        done.wait()
+        return
+      }
       guard let content = readContent(wire, head) else { return }
       answer(wire, method: parts[0], path: parts[1], head, content)
     }
-  }
-
-  /// Waits until the peer has ended its half.
-  private static func waitWithoutReading(_ wire: Wire) {
-    let peerHasEnded: Int16 = 0x2000  // POLLRDHUP, which glibc shows to GNU sources only
-    var set = pollfd(fd: wire.fd, events: peerHasEnded, revents: 0)
-    poll(&set, 1, Wire.patienceMilliseconds)
   }
 
   static func answer(_ wire: Wire, method: String, path: String, _ head: String, _ content: String) {
