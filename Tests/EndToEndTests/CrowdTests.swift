@@ -28,31 +28,31 @@ import Testing
     let count = min(Self.wanted, Self.descriptors - 1000)
     let scene = try await RealClientTests.Scene()
     let address = try Self.address(scene)
-    let before = try #require(scene.daemon.child.peakMemoryInBytes)
-    let problems = try await OwnThread.run { () -> [String] in
+    let before = try #require(scene.daemon.child.memoryInBytes)
+    let child = scene.daemon.child
+    let (problems, after) = try await OwnThread.run { () -> ([String], Int?) in
       var crowd: [HTTP2Connection] = []
       for number in 0..<count {
-        guard let one = try? HTTP2Connection(to: address) else { return ["connection \(number) is refused"] }
-        if number % 2 == 0, !one.start() { return ["connection \(number) is not begun: \(one.trace)"] }
+        guard let one = try? HTTP2Connection(to: address) else { return (["\(number) is refused"], nil) }
+        if number % 2 == 0, !one.start() { return (["\(number) is not begun: \(one.trace)"], nil) }
         crowd.append(one)
-        if number % 500 == 0, let problem = Self.ask(address) { return ["beside \(number): \(problem)"] }
+        if number % 500 == 0, let problem = Self.ask(address) { return (["at \(number): \(problem)"], nil) }
       }
       for one in crowd.prefix(40) where one.settingsAcks > 0 {
-        if !one.goesOn() { return ["an idle connection has been given up"] }
+        if !one.goesOn() { return (["an idle connection has been given up"], nil) }
       }
-      return Self.ask(address).map { [$0] } ?? []
+      return (Self.ask(address).map { [$0] } ?? [], child.memoryInBytes)
     }
     #expect(problems == [])
-    let after = try #require(scene.daemon.child.peakMemoryInBytes, "certd has ended: \(scene.daemon.log)")
-    #expect((after - before) / count < 24 * 1024, "\((after - before) / count) bytes each")
-    print("\(count) idle connections: \((after - before) / count) bytes each")
+    let each = (try #require(after, "certd has ended: \(scene.daemon.log)") - before) / count
+    #expect(each < 16 * 1024, "\(each) bytes each of \(count)")
   }
 
   @Test("no attack makes it hold much memory or stop answering", arguments: Attack.allCases)
   func floods(_ attack: Attack) async throws {
     let scene = try await RealClientTests.Scene()
     let address = try Self.address(scene)
-    let before = try #require(scene.daemon.child.peakMemoryInBytes)
+    let before = try #require(scene.daemon.child.memoryInBytes)
     let problems = try await OwnThread.run { () -> [String] in
       // An answer that is never taken is waited for: one such connection is enough.
       for _ in 0..<(attack == .zeroWindow ? 0 : 5) {

@@ -47,8 +47,7 @@ import Testing
   func opaque(secure: Bool) async throws {
     let script = Self.agreeing { wire in
       wire.write("\u{0}\u{81}first\n")
-      // Each text of the client has two line feeds.
-      for _ in 0..<20 { wire.write(wire.read(through: "\n")) }
+      for _ in 0..<10 { wire.write(wire.read(through: "\n")) }
       let rest = wire.readToEnd()
       wire.write("after the end: " + latin1Text(rest))
       wire.close()
@@ -65,7 +64,8 @@ import Testing
       }
       client.send(.data(1, latin1("rest"), end: true))
       #expect(client.response(1).hasEnded, "\(client.trace)")
-      #expect(latin1Text(client[1].body) == expected + "after the end: rest")
+      let got = latin1Text(client[1].body)
+      #expect(got.debugDescription == (expected + "after the end: rest").debugDescription)
       #expect(client.goesOn() && client.violations == [])
       #expect(edge.proxy.counters[.upgrades] == 1)
     }

@@ -74,11 +74,15 @@ public final class Child: Sendable {
     state.withLock { if case .running(let pid) = $0 { kill(toGroup ? -pid : pid, number) } }
   }
 
+  /// The memory that it holds, in bytes; nil when it does not run.
+  public var memoryInBytes: Int? { memory("VmRSS:") }
   /// The most memory that it has held at a time, in bytes; nil when it does not run.
-  public var peakMemoryInBytes: Int? {
+  public var peakMemoryInBytes: Int? { memory("VmHWM:") }
+
+  private func memory(_ name: String) -> Int? {
     guard case .running(let pid) = state.withLock({ $0 }) else { return nil }
-    let status = read("/proc/\(pid)/status").split(separator: "\n").first { $0.hasPrefix("VmHWM:") }
-    return status.flatMap { Int($0.filter(\.isNumber)) }.map { $0 * 1024 }
+    let line = read("/proc/\(pid)/status").split(separator: "\n").first { $0.hasPrefix(name) }
+    return line.flatMap { Int($0.filter(\.isNumber)) }.map { $0 * 1024 }
   }
 
   /// How it ended; nil while it runs.

@@ -29,13 +29,16 @@ package enum Attack: String, CaseIterable, Sendable {
     switch self {
     case .zeroWindow:
       c.start([(.initialWindowSize, 0)])
-      c.send(stride(from: 1, to: 100, by: 2).map { .headers($0, Self.request("/big/100000")) })
-      return c.drain()
+      let streams = stride(from: UInt32(1), to: 100, by: 2)
+      c.send(streams.map { .headers($0, Self.request("/big/100000")) })
+      // Until the server has given up all of them.
+      c.wait { c in streams.allSatisfy { c[$0].isOver } }
+      return
     case .compressionBomb: Self.bomb(c)
     default:
       c.start()
       begin(c)
-      for round in 0..<Self.rounds where c.ending == nil && c.goAway == nil {
+      for round in 0..<(self == .largeHeaders ? 20 : Self.rounds) where c.ending == nil && c.goAway == nil {
         c.send(frames(UInt32(round)))
         c.takeIn()
       }
