@@ -30,7 +30,7 @@ extension Connection {
       end -= Int(p[0])
     }
     if frame.has(FrameHeader.Flag.priority) {
-      guard end - start >= 5 else { return fail(.frameSizeError) }
+      guard frame.length - start >= 5 else { return fail(.frameSizeError) }
       dependsOnItself = readUInt32(p + start) & 0x7FFF_FFFF == frame.stream
       start += 5
     }

@@ -83,12 +83,12 @@ extension HTTP2Case {
       c.send(.windowUpdate(0, 65_535))
     },
     HTTP2Case("6.9.1", "DATA beyond the stream's window", .stream(1, [.flowControlError])) { c in
-      c.send(.headers(1, post("/hold"), end: false))
+      c.send(.headers(1, post("/stuck"), end: false))
       // The backend takes nothing, so that no window is given back for long.
       c.overrun(1)
     },
     HTTP2Case("6.9", "padding counts against the window", .stream(1, [.flowControlError])) { c in
-      c.send(.headers(1, post("/hold"), end: false))
+      c.send(.headers(1, post("/stuck"), end: false))
       c.overrun(1, padding: 255)
     },
     HTTP2Case("6.9", "content of a reset stream is given back to the connection", .answers([41])) { c in

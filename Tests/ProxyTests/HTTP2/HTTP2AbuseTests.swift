@@ -28,7 +28,7 @@ import Testing
   @Test("while it goes on others are answered, and it is counted", arguments: rows)
   func attack(_ row: Row) async throws {
     let stop = Stop()
-    try await HTTP2Edge.serve(Origin.serve, { $0.limits.sendStallMilliseconds = 300 }) { edge in
+    try await HTTP2Edge.serve(nil, { $0.limits.sendStallMilliseconds = 300 }) { edge in
       let address = edge.proxy.addresses[0]
       let before = row.counter.flatMap { edge.proxy.counters[$0] } ?? 0
       async let attacked: Void = OwnThread.run {
@@ -85,7 +85,7 @@ import Testing
 
   @Test("an answer that is not taken is given up, and its connection goes on")
   func stalled() async throws {
-    try await HTTP2Edge.serve(Origin.serve, { $0.limits.sendStallMilliseconds = 300 }) { edge in
+    try await HTTP2Edge.serve(nil, { $0.limits.sendStallMilliseconds = 300 }) { edge in
       let client = try edge.http2()
       #expect(client.start([(.initialWindowSize, 0)]))
       client.send(.headers(1, HTTP2Case.get("/big/100000")), .headers(3, HTTP2Case.get("/big/100000")))
@@ -137,7 +137,7 @@ import Testing
   @Test("a connection that begins and says nothing more is closed, and so is half a preface")
   func slow() async throws {
     try await HTTP2Edge.serve(
-      Origin.serve,
+      nil,
       {
         $0.limits.headMilliseconds = 300
         $0.limits.keepAliveMilliseconds = 300

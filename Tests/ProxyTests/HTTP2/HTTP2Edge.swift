@@ -15,14 +15,16 @@ enum HTTP2Edge {
     return SocketAddress(host: "127.0.0.1", port: port)
   }()
 
-  /// Serves while `body` runs; every connection has ended afterwards.
+  /// Serves while `body` runs, by `Origin` where no script is given; every connection has ended afterwards.
   static func serve(
-    _ script: @escaping Backend.Script = Origin.serve, workers: Int = 1,
-    _ edit: (inout Settings) -> Void = { _ in },
+    _ script: Backend.Script? = nil, workers: Int = 1, _ edit: (inout Settings) -> Void = { _ in },
     _ body: (Edge) async throws -> Void
   ) async throws {
-    let backend = try Backend(script)
+    let done = try Event()
+    let backend = try Backend(script ?? Origin.serving(until: done))
     try await serve(settings(backend.target, edit), workers: workers, body)
+    // More than ever wait.
+    for _ in 0..<100 { done.signal() }
     _ = backend.finish()
   }
 

@@ -2,16 +2,28 @@ import TestSupport
 
 /// A backend that answers every request by its path, over HTTP/1.1:
 /// - `/hold…`: never; it waits for the end of the connection
+/// - `/stuck`: never, and it reads nothing of the content
 /// - `/big/N`: N octets
 /// - `/echo…`: what it got: the head, and the content with the chunks taken off
 /// - others: `hello`
 enum Origin {
-  static let serve: Backend.Script = { wire in
+  static let serve: Backend.Script = { wire in play(wire, until: nil) }
+
+  /// The same, and `/stuck` waits for the end of the test.
+  static func serving(until done: Event) -> Backend.Script {
+    { wire in play(wire, until: done) }
+  }
+
+  private static func play(_ wire: Wire, until done: Event?) {
     while true {
       let head = wire.readHead()
       guard head.hasSuffix("\r\n\r\n") else { return }
       let parts = head.split(separator: " ", maxSplits: 2).map(String.init)
       guard parts.count == 3, !parts[1].hasPrefix("/hold") else { return }
+      if let done, parts[1] == "/stuck" {
+        done.wait()
+        return
+      }
       guard let content = readContent(wire, head) else { return }
       answer(wire, method: parts[0], path: parts[1], head, content)
     }

@@ -56,6 +56,8 @@ extension HTTP2Connection {
     guard var account = streams[stream], account.status != nil, !account.isOver else {
       return violations.append("DATA on the stream \(stream), which is not open")
     }
+    // Taken out while it is changed, so that what it holds is not copied each time.
+    streams[stream] = nil
     let size = Int64(frame.payload.count)
     receiveWindow -= size
     account.receiveWindow -= size
