@@ -70,7 +70,7 @@ import Testing
     let scene = try await Scene()
     let stream = try await scene.curl.stream(tokens: 20, delay: 0.01)
     let kept = try await scene.requests()
-    let fresh = try await scene.requests(["-H", "Connection: close"])
+    let fresh = try await scene.requests(["--http1.1", "-H", "Connection: close"])
     try await eventually("a beginning: \(stream.errors)") {
       stream.output.events > 0 && kept.errors.count > 100 && fresh.errors.count > 100
     }
@@ -89,7 +89,7 @@ import Testing
     let scene = try await Scene()
     let stream = try await scene.curl.stream(tokens: 20, delay: 0.01)
     let kept = try await scene.requests()
-    let fresh = try await scene.requests(["-H", "Connection: close"])
+    let fresh = try await scene.requests(["--http1.1", "-H", "Connection: close"])
     try await eventually("a beginning: \(stream.errors)") {
       stream.output.events > 0 && kept.errors.count > 100 && fresh.errors.count > 100
     }
