@@ -74,8 +74,8 @@ public final class Child: Sendable {
     state.withLock { if case .running(let pid) = $0 { kill(toGroup ? -pid : pid, number) } }
   }
 
-  /// The memory that it holds, in bytes; nil when it does not run.
-  public var memoryInBytes: Int? { memory("VmRSS:") }
+  /// The memory that it holds beside what is mapped from files, in bytes; nil when it does not run.
+  public var memoryInBytes: Int? { memory("RssAnon:") }
   /// The most memory that it has held at a time, in bytes; nil when it does not run.
   public var peakMemoryInBytes: Int? { memory("VmHWM:") }
 
