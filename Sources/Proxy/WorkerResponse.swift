@@ -142,6 +142,11 @@ extension Worker {
     }
     if x.pointee.endsWithHead, x.pointee.isGRPC, repeatCall(u, x, base) { return false }
     let isTunnel = responseHead.status == 101 || isAgreedTunnel(u, x)
+    // To an extended CONNECT any 2xx says that the tunnel stands (RFC 8441 §5), but this backend has not agreed.
+    if x.pointee.isExtendedConnect, !isTunnel, 200..<300 ~= responseHead.status {
+      badGateway(u, x, .malformedStatusLine)
+      return false
+    }
     if x.pointee.endsWithHead || isTunnel { responseHead.framing = .none }
     x.pointee.headDone = true
     x.pointee.status = responseHead.status
