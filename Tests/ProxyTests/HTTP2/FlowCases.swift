@@ -103,22 +103,22 @@ extension HTTP2Case {
 }
 
 extension HTTP2Connection {
-  /// Fills the windows of a stream that nobody reads, then sends one frame more.
+  /// Fills the window of a stream that nobody reads, then sends one frame more, until the server minds: it may have
+  /// given room just before. What it has given comes before its answer to a PING.
   func overrun(_ stream: UInt32, padding: Int? = nil) {
     let piece = [UInt8](repeating: 0, count: 16_384)
-    var full = 0
+    func isOver() -> Bool { goAway != nil || self[stream].isOver || ending != nil }
     // Socket buffers on the way to the backend take some; 256 MiB is far beyond all of them.
-    for _ in 0..<16_384 where full < 3 && goAway == nil && !self[stream].isOver && ending == nil {
+    for _ in 0..<16_384 where !isOver() {
       let room = Int(min(sendWindow, self[stream].sendWindow)) - 10
       if room > 0 {
         send(.data(stream, Array(piece.prefix(room))))
-        full = 0
+      } else if !goesOn() || min(sendWindow, self[stream].sendWindow) > 10 {
+        continue
       } else {
-        // What the server has given back comes before its PING.
+        send(.data(stream, [UInt8](repeating: 0, count: padding == nil ? 11 : 1), padding: padding))
         _ = goesOn()
-        full += 1
       }
     }
-    send(.data(stream, [UInt8](repeating: 0, count: padding == nil ? 11 : 1), padding: padding))
   }
 }
