@@ -139,8 +139,11 @@ struct HeadBuilder: BitwiseCopyable {
     guard method.count > 0 else { return malformed() }
     for i in 0..<method.count where !Characters.isToken(base[method.start + i]) { return malformed() }
     let isConnect = method.count == 7 && memcmpLiteral(method, "CONNECT")
-    if isConnect, !connectProtocol.isSet {
-      guard authority.count > 0, !path.isSet, !scheme.isSet else { return malformed() }
+    if isConnect, !connectProtocol.isSet || !isWebSocket {
+      let isPlain = !connectProtocol.isSet && !path.isSet && !scheme.isSet
+      let isExtended =
+        connectProtocol.isSet && offersConnectProtocol && path.count > 0 && isPath && isKnownScheme
+      guard authority.count > 0, isPlain || isExtended else { return malformed() }
       append("CONNECT ")
       append(authority)
       append(" HTTP/1.1\r\nhost: ")
@@ -169,6 +172,11 @@ struct HeadBuilder: BitwiseCopyable {
     append("connection: upgrade\r\nupgrade: ")
     append(connectProtocol)
     append("\r\n")
+  }
+
+  /// The one protocol that extended CONNECT is taken for (RFC 8441 §5).
+  private var isWebSocket: Bool {
+    connectProtocol.count == 9 && memcmpLiteral(connectProtocol, "websocket")
   }
 
   private var isKnownScheme: Bool {

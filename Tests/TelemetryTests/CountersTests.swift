@@ -22,7 +22,8 @@ struct CountersTests {
   @Test("every counter has its own series, a lawful name and a sentence of help", arguments: Counter.allCases)
   func names(counter: Counter) {
     #expect(counter.name.hasPrefix("certd_") && counter.name.hasSuffix("_total"))
-    #expect(counter.name.utf8.allSatisfy { (0x61...0x7A).contains($0) || $0 == 0x5F })
+    #expect(
+      counter.name.utf8.allSatisfy { (0x61...0x7A).contains($0) || (0x30...0x39).contains($0) || $0 == 0x5F })
     #expect(counter.help.hasSuffix("."))
     let series = Counter.allCases.map { "\($0.name){\($0.label ?? "")}" }
     #expect(Set(series).count == series.count)
