@@ -45,7 +45,8 @@ import Upstream
 
   /// One call with content to two backends, in turn.
   static func call(
-    _ first: @escaping Backend.Script, _ second: Backend.Script?, _ check: (HTTP2Connection.Received, EdgeProxy) -> Void
+    _ first: @escaping Backend.Script, _ second: Backend.Script?,
+    _ check: (HTTP2Connection.Received, EdgeProxy) -> Void
   ) async throws {
     let one = try Backend(first)
     let two = try second.map { try Backend($0) }
