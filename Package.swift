@@ -81,6 +81,10 @@ let package = Package(
     .target(
       name: "Scratch", dependencies: ["OS", "CLinux"], path: "Tests/Support/Scratch", swiftSettings: rules),
     .target(
+      name: "FakeGoogle",
+      dependencies: ["TestSupport", "EndToEnd", "OS", "Bytes", "HTTP", "HTTPClient", "PKI", "COpenSSL"],
+      path: "Tests/Support/FakeGoogle", swiftSettings: rules),
+    .target(
       name: "StoreFixtures", dependencies: ["CertStore", "PKI", "Bytes"], path: "Tests/Support/StoreFixtures",
       swiftSettings: rules),
     .executableTarget(
@@ -116,6 +120,7 @@ let package = Package(
     tests(
       "EndToEnd", "EndToEnd", "HTTP2Client", "certd", "Scratch", "TestSupport", "Bytes", "OS", "HTTP", "PKI",
       "TLS", "HTTPClient", "ACME", "CertStore", "Renewal"),
+    tests("FakeGoogle", "FakeGoogle", "TestSupport", "HTTPClient", "HTTP", "PKI", "Bytes", "OS"),
     tests("Style"),
     tests("Docs", "OS", "certd"),
   ]
