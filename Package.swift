@@ -55,6 +55,7 @@ let package = Package(
     floor("CertStore", "OS", "PKI", "Bytes"),
     floor("Upstream", "HTTP"),
     floor("Configuration", "Bytes", "CYAML"),
+    floor("GCP", "HTTPClient", "PKI", "HTTP", "Bytes"),
 
     // Floor 4
     floor("Renewal", "ACME", "CertStore", "PKI", "Bytes", "HTTP", "OS"),
@@ -66,7 +67,7 @@ let package = Package(
       name: "certd",
       dependencies: [
         "Bytes", "OS", "HTTP", "PKI", "TLS", "EventLoop", "Telemetry", "HTTPClient", "ACME",
-        "CertStore", "Upstream", "Configuration", "Renewal", "Proxy",
+        "CertStore", "Upstream", "Configuration", "Renewal", "Proxy", "GCP",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: rules),
@@ -121,6 +122,7 @@ let package = Package(
       "EndToEnd", "EndToEnd", "HTTP2Client", "certd", "Scratch", "TestSupport", "Bytes", "OS", "HTTP", "PKI",
       "TLS", "HTTPClient", "ACME", "CertStore", "Renewal"),
     tests("FakeGoogle", "FakeGoogle", "TestSupport", "HTTPClient", "HTTP", "PKI", "Bytes", "OS"),
+    tests("GCP", "GCP", "HTTPClient", "PKI", "HTTP", "Bytes", "OS", "Scratch"),
     tests("Style"),
     tests("Docs", "OS", "certd"),
   ]
