@@ -122,7 +122,7 @@ let package = Package(
       "EndToEnd", "EndToEnd", "HTTP2Client", "certd", "Scratch", "TestSupport", "Bytes", "OS", "HTTP", "PKI",
       "TLS", "HTTPClient", "ACME", "CertStore", "Renewal"),
     tests("FakeGoogle", "FakeGoogle", "TestSupport", "HTTPClient", "HTTP", "PKI", "Bytes", "OS"),
-    tests("GCP", "GCP", "HTTPClient", "PKI", "HTTP", "Bytes", "OS", "Scratch"),
+    tests("GCP", "GCP", "FakeGoogle", "HTTPClient", "PKI", "HTTP", "Bytes", "OS", "Scratch"),
     tests("Style"),
     tests("Docs", "OS", "certd"),
   ]
