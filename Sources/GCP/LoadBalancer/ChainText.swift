@@ -56,11 +56,12 @@ extension ChainPlan {
       case .update(let fields), .replace(let fields):
         item["action"] = if case .update = change.action { "update" } else { "replace" }
         item["fields"] = .array(
-          fields.map {
-            [
-              "path": .string($0.path), "old": $0.old.map { Self.redacted($0) } ?? .null,
-              "new": $0.new.map { Self.redacted($0) } ?? .null,
-            ]
+          fields.map { field in
+            func shown(_ value: JSONValue?) -> JSONValue {
+              guard let value else { return .null }
+              return field.path.hasSuffix(Self.hidden) ? .string(Self.notShown) : Self.redacted(value)
+            }
+            return ["path": .string(field.path), "old": shown(field.old), "new": shown(field.new)]
           })
       }
       if !change.attached.isEmpty { item["attach"] = .array(change.attached) }
