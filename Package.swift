@@ -82,6 +82,10 @@ let package = Package(
     .target(
       name: "Scratch", dependencies: ["OS", "CLinux"], path: "Tests/Support/Scratch", swiftSettings: rules),
     .target(
+      name: "FakeGoogle",
+      dependencies: ["TestSupport", "EndToEnd", "OS", "Bytes", "HTTP", "HTTPClient", "PKI", "COpenSSL"],
+      path: "Tests/Support/FakeGoogle", swiftSettings: rules),
+    .target(
       name: "StoreFixtures", dependencies: ["CertStore", "PKI", "Bytes"], path: "Tests/Support/StoreFixtures",
       swiftSettings: rules),
     .executableTarget(
@@ -117,7 +121,9 @@ let package = Package(
     tests(
       "EndToEnd", "EndToEnd", "HTTP2Client", "certd", "Scratch", "TestSupport", "Bytes", "OS", "HTTP", "PKI",
       "TLS", "HTTPClient", "ACME", "CertStore", "Renewal"),
-    tests("GCP", "GCP", "HTTPClient", "PKI", "HTTP", "Bytes", "OS", "Scratch"),
+    tests(
+      "GCP", "GCP", "FakeGoogle", "TestSupport", "EndToEnd", "HTTPClient", "PKI", "HTTP", "Bytes", "OS"),
+    tests("FakeGoogle", "FakeGoogle", "TestSupport", "HTTPClient", "HTTP", "PKI", "Bytes", "OS"),
     tests("Style"),
     tests("Docs", "OS", "certd"),
   ]
