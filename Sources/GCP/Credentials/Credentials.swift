@@ -39,7 +39,9 @@ public struct Credentials: Sendable {
     if let path = gcloudFile, let bytes = read(path) {
       return try source(CredentialFile(path, bytes), depth: 0)
     }
-    if let server = MetadataServer(variables: variables, call: call), await server.isPresent() { return server }
+    if let server = MetadataServer(variables: variables, call: call), await server.isPresent() {
+      return server
+    }
     throw GCPError(
       "looking for Google credentials", .credentials("there are none"),
       remedy: "set gcp.credentials or GOOGLE_APPLICATION_CREDENTIALS to a key file, or run 'gcloud auth "

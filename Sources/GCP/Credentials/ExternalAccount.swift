@@ -33,12 +33,16 @@ struct ExternalAccount: TokenSource {
       subject = .file(path)
     } else if let text = source["url"]?.string {
       guard let url = URL(text) else { throw file.wrong("credential_source.url is not a URL") }
-      subject = .url(url, Fields(source["headers"]?.members.compactMap { name, value in
-        value.string.map { Fields.Field(name, $0) }
-      } ?? []))
+      subject = .url(
+        url,
+        Fields(
+          source["headers"]?.members.compactMap { name, value in
+            value.string.map { Fields.Field(name, $0) }
+          } ?? []))
     } else {
       let kinds = source.members.keys.sorted().joined(separator: ", ")
-      throw file.wrong("credential_source has neither file nor url (\(kinds)); other sources are not supported")
+      throw file.wrong(
+        "credential_source has neither file nor url (\(kinds)); other sources are not supported")
     }
     if source["format"]?["type"]?.string == "json" {
       guard let name = source["format"]?["subject_token_field_name"]?.string else {

@@ -20,8 +20,9 @@ struct MetadataServer: TokenSource {
     isNamed = !host.isEmpty
     base = "http://\(isNamed ? host : "metadata.google.internal")"
     pingAddress = isNamed ? host : variables["GCE_METADATA_IP"] ?? "169.254.169.254"
-    timeoutSeconds = min(max(
-      variables["GCE_METADATA_TIMEOUT"].flatMap(Double.init) ?? Self.defaultTimeoutSeconds, 0.1), 60)
+    timeoutSeconds = min(
+      max(
+        variables["GCE_METADATA_TIMEOUT"].flatMap(Double.init) ?? Self.defaultTimeoutSeconds, 0.1), 60)
     self.call = call
   }
 

@@ -12,7 +12,8 @@ struct TokenCall: Sendable {
   static let maximumLifetimeSeconds: Int64 = 43_200
 
   /// Sends a form (RFC 6749 §4) and reads the JSON object that comes back.
-  func form(_ url: URL, _ members: [(String, String)], fields: Fields = [], step: String) async throws(GCPError)
+  func form(_ url: URL, _ members: [(String, String)], fields: Fields = [], step: String)
+    async throws(GCPError)
     -> JSONValue
   {
     var request = HTTP.Request("POST", url, fields: fields)
