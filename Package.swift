@@ -121,8 +121,9 @@ let package = Package(
     tests(
       "EndToEnd", "EndToEnd", "HTTP2Client", "certd", "Scratch", "TestSupport", "Bytes", "OS", "HTTP", "PKI",
       "TLS", "HTTPClient", "ACME", "CertStore", "Renewal"),
+    tests(
+      "GCP", "GCP", "FakeGoogle", "TestSupport", "EndToEnd", "HTTPClient", "PKI", "HTTP", "Bytes", "OS"),
     tests("FakeGoogle", "FakeGoogle", "TestSupport", "HTTPClient", "HTTP", "PKI", "Bytes", "OS"),
-    tests("GCP", "GCP", "FakeGoogle", "HTTPClient", "PKI", "HTTP", "Bytes", "OS", "Scratch"),
     tests("Style"),
     tests("Docs", "OS", "certd"),
   ]

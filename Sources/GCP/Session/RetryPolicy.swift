@@ -16,7 +16,7 @@ struct RetryPolicy {
 
   /// Failures to trust the peer in one call: rarely a passing one.
   static let maximumTLSFailures = 2
-  /// Answers that are no success and no JSON: an intermediary's page, perhaps.
+  /// Waits for a resource that another operation is busy with.
   static let maximumWaitsForBusy = 60
 
   init(_ limits: Limits) { self.limits = limits }
