@@ -95,7 +95,9 @@ struct Bench: Sendable {
     try google.seed("\(at)/urlMaps", ["name": "um", "defaultService": .string("\(at)/backendServices/bs")])
   }
 
-  func certificate(_ name: String, _ deployment: Deployment, at scope: String = "global", description: String? = nil)
+  func certificate(
+    _ name: String, _ deployment: Deployment, at scope: String = "global", description: String? = nil
+  )
     throws
   {
     var body: JSON = [

@@ -17,7 +17,9 @@ struct Maker: Sendable {
 
   static var now: UnixTime { UnixTime(seconds: Clock.wallSeconds()) }
 
-  func leaf(_ names: [String], key: PrivateKey, startDaysAgo: Int64 = 1, days: Int64 = 30) throws -> Certificate {
+  func leaf(_ names: [String], key: PrivateKey, startDaysAgo: Int64 = 1, days: Int64 = 30) throws
+    -> Certificate
+  {
     try CertificateAuthority.issue(
       identifiers: names.compactMap { Identifier($0) }, publicKey: key, issuer: root, issuerKey: rootKey,
       notBefore: Self.now - startDaysAgo * 86_400, lifetimeSeconds: days * 86_400, serial: Random.bytes(9))

@@ -21,7 +21,8 @@ struct PushTests {
   func push(
     _ targets: [Target], _ deployments: [Deployment], only: Set<String>? = nil, limits: Limits = Limits()
   ) async -> PushReport {
-    await Pusher(session: bench.session(limits)).push(.init(targets: targets, deployments: deployments, only: only))
+    await Pusher(session: bench.session(limits)).push(
+      .init(targets: targets, deployments: deployments, only: only))
   }
 
   /// A proxy that has somebody else's certificate.

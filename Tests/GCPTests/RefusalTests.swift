@@ -48,7 +48,8 @@ struct RefusalTests {
 
   @Test("A chain that is too long")
   func chain() async throws {
-    let long = try bench.maker.deployment("a.example.com", intermediates: Array(repeating: bench.maker.root, count: 5))
+    let long = try bench.maker.deployment(
+      "a.example.com", intermediates: Array(repeating: bench.maker.root, count: 5))
     #expect(await refusal(long).contains("at most 5"))
   }
 

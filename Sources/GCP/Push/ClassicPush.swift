@@ -177,7 +177,9 @@ struct ClassicPush: Sendable {
     for (link, outcome) in zip(links, outcomes) {
       switch outcome {
       case .success: report.removed.append(link)
-      case .failure(let error): report.warnings.append("\(link.name) is superseded and stays: \(error)")
+      case .failure(let error):
+        report.warnings.append("\(link.name) is superseded and stays: \(error)")
+        if error.isRetryable { report.hasLeftovers = true }
       }
     }
   }

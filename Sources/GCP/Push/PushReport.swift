@@ -53,8 +53,10 @@ public struct PushReport: Sendable {
 
   /// Whether a target failed.
   public var hasFailed: Bool { targets.contains { $0.failure != nil } }
-  /// Whether a target failed and may succeed later by itself.
-  public var isRetryable: Bool { targets.contains(where: \.isRetryable) }
+  /// Whether a superseded certificate could not be removed for a passing reason.
+  public var hasLeftovers = false
+  /// Whether another run may do, by itself, what this one could not.
+  public var isRetryable: Bool { hasLeftovers || targets.contains(where: \.isRetryable) }
 }
 
 /// Looks at what a server presents.

@@ -61,6 +61,7 @@ public struct Pusher: Sendable {
     }
     report.removed = parts.flatMap(\.removed)
     report.warnings = parts.flatMap(\.warnings)
+    report.hasLeftovers = parts.contains(where: \.hasLeftovers)
     return report
   }
 
