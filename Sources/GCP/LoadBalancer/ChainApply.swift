@@ -10,7 +10,11 @@ public struct ChainApplier: Sendable {
 
   private let session: Session
   private let settings: ChainSettings
+  private let upload: Upload
   private let progress: @Sendable (Progress) -> Void
+
+  /// Uploads the certificate of a link.
+  public typealias Upload = @Sendable (ResourceLink) async throws(GCPError) -> Void
 
   /// How often a change is begun again because somebody else changed the resource meanwhile.
   static let maximumStaleTries = 4
@@ -19,14 +23,20 @@ public struct ChainApplier: Sendable {
   /// How long between two such looks, in seconds.
   static let lookSeconds = 1.0
 
-  /// An applier.
+  /// An applier. `upload` is asked for every certificate of the settings that is not there.
   public init(
-    _ session: Session, _ settings: ChainSettings,
+    _ session: Session, _ settings: ChainSettings, upload: @escaping Upload = Self.noUpload,
     progress: @escaping @Sendable (Progress) -> Void = { _ in }
   ) {
     self.session = session
     self.settings = settings
+    self.upload = upload
     self.progress = progress
+  }
+
+  /// Refuses: for those who have uploaded all certificates before.
+  public static let noUpload: Upload = { link throws(GCPError) in
+    throw GCPError("reading \(link)", .refusedHere("there is no such certificate"))
   }
 
   /// What the chain is known by when it stands.
@@ -48,7 +58,7 @@ public struct ChainApplier: Sendable {
   }
 
   /// Makes all changes, what others refer to first and at once where nothing speaks against it; removals last.
-  /// The certificates MUST be there. Each change is safe to make again: an interrupted run is followed by
+  /// Each change is safe to make again: an interrupted run is followed by
   /// another one.
   public func apply(_ plan: ChainPlan, adopts: Bool) async throws(GCPError) {
     if let obstacle = plan.obstacles.first {
@@ -76,13 +86,10 @@ public struct ChainApplier: Sendable {
   }
 
   private func all(_ changes: [ChainChange], _ adopts: Bool) async throws(GCPError) {
-    let results = await parallel(changes) { change -> GCPError? in
-      do throws(GCPError) {
-        try await make(change, adopts)
-        return nil
-      } catch { return error }
+    let results = await concurrently(changes) { change in
+      await result { () throws(GCPError) in try await make(change, adopts) }
     }
-    if let error = results.compactMap({ $0 }).first { throw error }
+    for one in results { try one.get() }
   }
 
   private func make(_ change: ChainChange, _ adopts: Bool) async throws(GCPError) {
@@ -110,6 +117,7 @@ public struct ChainApplier: Sendable {
   }
 
   private func create(_ resource: ChainResource, _ adopts: Bool) async throws(GCPError) {
+    if resource.kind == .certificate { return try await upload(session.link(resource.label)) }
     var body = resource.body.withoutNulls
     body["name"] = .string(resource.name)
     let collection = session.path(resource.scope, resource.kind.collection)

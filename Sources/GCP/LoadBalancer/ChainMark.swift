@@ -3,13 +3,12 @@ internal import Bytes
 
 /// How a chain's own resources are known: by JSON in their description, and by a label where the kind has them.
 enum ChainMark {
-  private static let what = "load-balancer"
   /// The label's name.
   static let label = "certd-load-balancer"
 
   /// The description of a resource of a chain; what a former owner wrote is kept beside it.
   static func description(_ chain: String, note: String = "") -> String {
-    var mark: JSONValue = ["certd": .string(what), "name": .string(chain)]
+    var mark: JSONValue = ["certd": 1, "load_balancer": .string(chain)]
     if !note.isEmpty { mark["note"] = .string(String(note.prefix(500))) }
     return mark.text
   }
@@ -20,7 +19,7 @@ enum ChainMark {
     guard let text = resource["description"]?.string, text.hasPrefix("{"),
       let mark = try? JSONValue(parsing: Array(text.utf8))
     else { return false }
-    return mark["certd"]?.string == what && mark["name"]?.string == chain
+    return mark["certd"]?.int == 1 && mark["load_balancer"]?.string == chain
   }
 }
 

@@ -4,7 +4,7 @@ extension ChainSettings {
   public func requiredPermissions(project: String) -> [String] {
     var found: Set<String> = ["compute.globalOperations.get", "compute.networkEndpointGroups.list"]
     // Everything that an earlier configuration may have left is looked for, and removed.
-    for kind in ChainKind.allCases where kind != .endpointGroup && kind != .certificate {
+    for kind in ChainKind.allCases where kind != .endpointGroup {
       found.insert("compute.\(kind.permissionName(.global)).list")
     }
     for resource in desired(project: project) {

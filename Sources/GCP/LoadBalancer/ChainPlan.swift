@@ -63,6 +63,10 @@ public struct ChainPlan: Sendable, Equatable {
       case .failure(let obstacle): obstacles.append(obstacle)
       }
     }
+    for link in settings.certificates where state.resources[link.description] == nil {
+      changes.append(
+        ChainChange(ChainResource(.certificate, link.scope, link.name, body: .object([:])), .create))
+    }
     // A stable sort: what is made at once stands together.
     changes = (0...ChainKind.lastStage).flatMap { stage in changes.filter { $0.resource.kind.stage == stage }
     }

@@ -11,11 +11,13 @@ public struct ChainState: Sendable, Equatable {
   /// Reads it: one list for each kind, and the endpoints of the groups that are the chain's own.
   public static func read(_ session: Session, chain: String) async throws(GCPError) -> ChainState {
     var state = ChainState()
-    let kinds = ChainKind.allCases.filter { $0 != .endpointGroup && $0 != .certificate }
-    let lists = await parallel(kinds) { kind -> Result<[JSONValue], GCPError> in
-      do throws(GCPError) {
-        return .success(try await session.list(session.path(.global, kind.collection)))
-      } catch { return .failure(error) }
+    let kinds = ChainKind.allCases.filter { $0 != .endpointGroup }
+    let lists = await concurrently(kinds) { kind in
+      // Of certificates, which are long, only whether they are there.
+      let query = kind == .certificate ? ["fields": "items(name,selfLink,description),nextPageToken"] : [:]
+      return await result { () throws(GCPError) in
+        try await session.list(session.path(.global, kind.collection), query: query)
+      }
     }
     for list in lists { state.add(try list.get(), session) }
     state.add(try await session.aggregated(ChainKind.endpointGroup.collection), session)
@@ -39,19 +41,5 @@ public struct ChainState: Sendable, Equatable {
       guard let link = resource["selfLink"]?.string else { continue }
       resources[session.link(link).description] = resource
     }
-  }
-}
-
-/// Does something with each element at once; the answers in the order of the elements.
-func parallel<Element: Sendable, Answer: Sendable>(
-  _ elements: [Element], _ body: @escaping @Sendable (Element) async -> Answer
-) async -> [Answer] {
-  await withTaskGroup(of: (Int, Answer).self) { group in
-    for (index, element) in elements.enumerated() {
-      group.addTask { (index, await body(element)) }
-    }
-    var answers: [(Int, Answer)] = []
-    for await answer in group { answers.append(answer) }
-    return answers.sorted { $0.0 < $1.0 }.map(\.1)
   }
 }

@@ -127,7 +127,7 @@ import Testing
   @Test("no resource holds anything but members that Google knows, and every one is marked")
   func members() {
     for resource in ChainSettings.example().desired(project: "p") {
-      #expect(resource.body["description"]?.string?.contains(#""name":"edge""#) == true)
+      #expect(resource.body["description"]?.string?.contains(#""load_balancer":"edge""#) == true)
     }
   }
 }
