@@ -51,7 +51,7 @@ extension Configuration {
   }
 
   private static func make(_ top: Section) -> Configuration {
-    readReserved(top)
+    let (project, balancer) = readReserved(top)
     let acme = readACME(top.section("acme"))
     let forwarded = top.section("forwarded")
     return Configuration(
@@ -69,7 +69,7 @@ extension Configuration {
       headers: readHeaders(top.section("headers")),
       routes: readRoutes(top),
       services: readServices(top),
-      limits: readLimits(top.section("limits")))
+      limits: readLimits(top.section("limits")), gcpProject: project, loadBalancer: balancer)
   }
 
   private static func readLog(_ section: Section) -> LogSettings {
@@ -101,16 +101,20 @@ extension Configuration {
 
   /// Google Cloud's section is read strictly, so that it is right on the day it works, and refused until
   /// then.
-  private static func readReserved(_ top: Section) {
-    guard top.has("gcp") else { return }
+  private static func readReserved(_ top: Section) -> (String?, LoadBalancerSettings?) {
+    guard top.has("gcp") else { return (nil, nil) }
     let section = top.section("gcp")
-    _ = section.text("project", Word.name)
+    let project = section.text("project", Word.name)
     for target in section.sections("targets") ?? [] {
       _ = target.text("kind", Word.name)
       _ = target.text("name", Word.name)
       _ = target.texts("certificates", nonEmpty: true, HostName.parse)
     }
-    top.report.error(
-      section.origin, "synchronisation with Google Cloud is not supported yet", "remove the section")
+    let balancer = readLoadBalancer(section)
+    if balancer == nil || section.has("targets") {
+      top.report.error(
+        section.origin, "synchronisation with Google Cloud is not supported yet", "remove the section")
+    }
+    return (project, balancer)
   }
 }

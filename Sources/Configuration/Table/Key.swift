@@ -52,6 +52,9 @@ public struct Key: Sendable {
     case cipher = "TLS 1.2 cipher suite"
     case cipherSuite = "TLS 1.3 cipher suite"
     case group = "key exchange group"
+    case cloudName = "name of a Google resource"
+    case cloudPath = "path of a Google resource"
+    case share = "share above 0, at most 1"
   }
 
   /// What holds when the key is not written.
@@ -97,7 +100,7 @@ public struct Key: Sendable {
 public enum KeyTable {
   /// In the order of the reference.
   public static let all: [Key] =
-    general + acme + certificates + proxy + listenerTLS + services + limits + reserved
+    general + acme + certificates + proxy + listenerTLS + services + limits + reserved + loadBalancer
 
   /// The key at a path of the table.
   static func key(at path: String) -> Key? { byPath[path] }
