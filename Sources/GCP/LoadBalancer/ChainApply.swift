@@ -11,6 +11,8 @@ public struct ChainApplier: Sendable {
   private let session: Session
   private let settings: ChainSettings
   private let upload: Upload
+  /// Whether certificates of proxies that are there are left to a push after this.
+  private let leavesCertificates: Bool
   private let progress: @Sendable (Progress) -> Void
 
   /// Uploads the certificate of a link.
@@ -23,14 +25,17 @@ public struct ChainApplier: Sendable {
   /// How long between two such looks, in seconds.
   static let lookSeconds = 1.0
 
-  /// An applier. `upload` is asked for every certificate of the settings that is not there.
+  /// An applier. `upload` is asked for every certificate of the settings that is not there; with
+  /// `leavesCertificates` a proxy that exists keeps the list that it has, for a push to change.
   public init(
     _ session: Session, _ settings: ChainSettings, upload: @escaping Upload = Self.noUpload,
+    leavesCertificates: Bool = false,
     progress: @escaping @Sendable (Progress) -> Void = { _ in }
   ) {
     self.session = session
     self.settings = settings
     self.upload = upload
+    self.leavesCertificates = leavesCertificates
     self.progress = progress
   }
 
@@ -192,6 +197,7 @@ public struct ChainApplier: Sendable {
     var body: JSONValue = .object([:])
     var needsFingerprint = false
     for field in fields where body[field.member] == nil {
+      if leavesCertificates, field.member == "sslCertificates" { continue }
       let value = value(of: field, resource)
       if field.member == "labels" {
         try await label(path, value)

@@ -141,5 +141,8 @@ enum ChainLinks {
 
 extension ResourceLink {
   /// The link as Google's own answers have it.
+  public var selfLink: String { computeURL }
+
+  /// The same, for bodies.
   var computeURL: String { "https://www.googleapis.com/compute/v1/\(path)" }
 }
