@@ -41,7 +41,8 @@ import Testing
     if line.contains("certd renew") { line += " --no-delay --dry-run --store certs" }
     // No postfix here to be reloaded.
     line = line.replacing("systemctl reload postfix", with: "true")
-    if line.hasPrefix("curl") { return }
+    // Google's load balancer has a test of its own.
+    if line.hasPrefix("curl") || line.hasPrefix("certd gcp") { return }
     let done = try await here.shell(line)
     if line.contains("certd revoke") {
       // The local CA has no revocation; the flags must be understood.
