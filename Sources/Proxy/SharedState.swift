@@ -35,6 +35,8 @@ public enum ProxyEvent: Sendable {
   case requestRefused(peer: String, reason: String)
   /// A backend could not be reached or broke off.
   case backendFailed(backend: String, reason: String)
+  /// A backend has failed so often in a row that it gets no requests for a while.
+  case backendEjected(backend: String, seconds: Int)
   /// The access log's file could not be opened again.
   case accessLogFailed(reason: String)
   /// The process is out of descriptors and does not accept for a moment.

@@ -13,6 +13,7 @@ extension Worker {
     _ u: UnsafeMutablePointer<UpstreamConnection>, _ x: UnsafeMutablePointer<Exchange>,
     _ d: UnsafeMutablePointer<Downstream>, reusable: Bool
   ) {
+    if x.pointee.isGRPC { recordTrailers(u, x) }
     if let s = d.pointee.stream {
       let trailers = x.pointee.trailers
       x.pointee.trailers = ParkedOutput()

@@ -218,6 +218,7 @@ extension Worker {
 
   func reportBroken(_ u: UnsafeMutablePointer<UpstreamConnection>, _ reason: String) {
     guard let pool = u.pointee.pool else { return }
+    recordFailure(u)
     shared.report(.backendFailed(backend: pool._withUnsafeGuaranteedRef { $0.settings.key }, reason: reason))
   }
 }

@@ -158,6 +158,11 @@ struct ProxySettings {
     made.compression = service.compression.map {
       .init(types: $0.types, minimumBytes: $0.minimumBytes, level: $0.level)
     }
+    if let rule = service.outliers {
+      made.outliers = OutlierDetection(
+        consecutiveFailures: rule.consecutiveFailures, ejectionMilliseconds: milliseconds(rule.ejectionTime),
+        maximumEjectionPercent: rule.maximumEjectionPercent)
+    }
     made.isPassage = service.protocol.isPassage
     made.tunnelIdleMilliseconds = milliseconds(
       service.timeouts.writesIdle ? service.timeouts.idle : configuration.limits.upgradeIdleTimeout)
