@@ -10,6 +10,7 @@ extension Configuration {
       preferredChain: section.text("preferred_chain", Word.line),
       keyType: section.choice("key_type") ?? .ecP256,
       deployHooks: (section.texts("deploy_hooks", Word.line) ?? []).map(\.value),
+      deploys: readDeploys(section),
       localLifetime: section.duration("local_lifetime"),
       origin: section.has("agree_tos") ? section.origin(of: "agree_tos") : section.origin)
   }

@@ -14,6 +14,8 @@ public struct ACMESettings: Sendable, Equatable {
   public var keyType: KeyAlgorithm
   /// Commands run after each renewal.
   public var deployHooks: [String]
+  /// What else is done after each renewal.
+  public var deploys: [Deployment]
   /// Lifetime of certificates from the built-in CA.
   public var localLifetime: Duration
   /// Where the section stands.

@@ -156,7 +156,7 @@ extension RenewalJob {
     managed = [
       Renewal.ManagedCertificate(
         name: name, identifiers: identifiers, keyType: KeyType(rawValue: request.keyType) ?? .ecP256,
-        issuer: issuer.name, hooks: configuration.acme.deployHooks + request.hooks,
+        issuer: issuer.name, deploys: DeployAction.all(configuration, hooks: request.hooks),
         profile: { if case .acme(let settings) = issuer.kind { settings.profile } else { nil } }())
     ]
   }
