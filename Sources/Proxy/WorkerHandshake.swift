@@ -54,6 +54,7 @@ extension Worker {
       }
       switch step {
       case .complete:
+        if session.applicationProtocol == .acmeValidation { return closeValidation(d) }
         counters.add(session.wasResumed ? .handshakesResumed : .handshakesFull)
         if snapshot.verifiesClients, !learnIdentity(d, session) { return close(d) }
         if beginPassage(d) { return }
@@ -77,6 +78,14 @@ extension Worker {
         return close(d)
       }
     }
+  }
+
+  /// A CA has seen what it wanted to see; nothing else may follow (RFC 8737 §3).
+  private func closeValidation(_ d: UnsafeMutablePointer<Downstream>) {
+    counters.add(.validations)
+    d.pointee.session?.shutdown()
+    _ = flushPipe(d)
+    close(d)
   }
 
   /// Puts received records into the pipe for a handshake step; false when there is nothing, or no client any more.

@@ -105,6 +105,7 @@ struct ProxySettings {
 
   /// HTTP-01 must be answered although no plain listener of the configuration has the port.
   private var needsChallengeListener: Bool {
+    guard configuration.acme.challenges.contains(.http01) else { return false }
     let usesACME = configuration.acme.issuers.contains { $0.kind != .local }
     let wanted = configuration.acme.http01Address
     let isManaged = configuration.listeners.contains { $0.tls != .off }
