@@ -186,7 +186,7 @@ extension Worker {
     return sendLastChunk(x, d)
   }
 
-  private static func appendLastChunk(_ out: UnsafeMutablePointer<UInt8>, at end: Int) -> Int {
+  static func appendLastChunk(_ out: UnsafeMutablePointer<UInt8>, at end: Int) -> Int {
     let last: StaticString = "0\r\n\r\n"
     (out + end).update(from: last.utf8Start, count: last.utf8CodeUnitCount)
     return end + last.utf8CodeUnitCount

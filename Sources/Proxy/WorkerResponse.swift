@@ -250,6 +250,7 @@ extension Worker {
     let surplus = content.surplus
     var start = content.from - head
     var end = content.to
+    var endsInside = false
     if x.pointee.gzip != nil {
       guard sendCompressed(u, x, d, buffer, content, head: head, ended: ended) else {
         clientGone(d)
@@ -258,6 +259,9 @@ extension Worker {
       start = end
     } else if x.pointee.relay == .addChunks {
       (start, end) = ChunkLine.wrap(buffer, content, head: head, last: false)
+      // Behind the content there is room for the end.
+      endsInside = ended && end > content.to && x.pointee.trailers.isEmpty
+      if endsInside { end = Self.appendLastChunk(buffer, at: end) }
     }
     if content.to > content.from, !x.pointee.gotBody {
       x.pointee.gotBody = true
@@ -279,6 +283,10 @@ extension Worker {
     }
     u.pointee.end = Downstream.headroom
     if ended {
+      if x.pointee.relay == .addChunks, !endsInside, !sendLastChunk(x, d) {
+        clientGone(d)
+        return false
+      }
       finishResponse(u, x, d, reusable: surplus == 0)
       return false
     }
