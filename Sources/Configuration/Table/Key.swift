@@ -97,7 +97,7 @@ public struct Key: Sendable {
 public enum KeyTable {
   /// In the order of the reference.
   public static let all: [Key] =
-    general + acme + certificates + proxy + listenerTLS + services + limits + reserved
+    general + acme + certificates + deploys + proxy + listenerTLS + services + limits + reserved
 
   /// The key at a path of the table.
   static func key(at path: String) -> Key? { byPath[path] }
