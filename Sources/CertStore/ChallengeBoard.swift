@@ -1,7 +1,8 @@
 public import Bytes
 import OS
+public import PKI
 
-/// The HTTP-01 answers of all issuances in progress, for whichever process listens on port 80.
+/// The HTTP-01 and TLS-ALPN-01 answers of all issuances in progress, for whichever process listens.
 public struct ChallengeBoard: Sendable {
   private let store: CertStore
 
@@ -49,9 +50,61 @@ public struct ChallengeBoard: Sendable {
     return try? store.fs.read(path(token), limitInBytes: Self.maximumAnswerInBytes)
   }
 
+  /// What a TLS-ALPN-01 validation of one server name is to be shown (RFC 8737 §3).
+  public struct Validation: Codable, Sendable, Equatable {
+    /// The identifier under validation.
+    public let identifier: String
+    /// The SHA-256 of the key authorization, in hexadecimal.
+    public let keyAuthorizationSHA256: String
+  }
+
+  /// Puts up what validations of an identifier are shown; another order's answer for it is replaced.
+  public func publishValidation(_ identifier: Identifier, keyAuthorization: String) throws(StoreError) {
+    try doing("putting up the answer to a challenge") {
+      let validation = try Self.validation(identifier, keyAuthorization)
+      try store.underStoreLock {
+        try store.fs.publish(
+          validationPath(identifier.validationServerName), StoreJSON.file(validation), mode: 0o600)
+      }
+    }
+  }
+
+  /// Takes it down, unless another order's stands there by now.
+  public func withdrawValidation(_ identifier: Identifier, keyAuthorization: String) throws(StoreError) {
+    try doing("taking down the answer to a challenge") {
+      let validation = try Self.validation(identifier, keyAuthorization)
+      guard self.validation(serverName: identifier.validationServerName) == validation else { return }
+      try store.fs.unlinkIfPresent(validationPath(identifier.validationServerName))
+    }
+  }
+
+  /// What a validation of a server name is shown; nil when none is under way, or the text is no name.
+  public func validation(serverName: String) -> Validation? {
+    guard let name = Identifier(serverName), case .dns(let text) = name, !name.isWildcard,
+      let bytes = try? store.fs.readIfPresent(
+        validationPath(text), limitInBytes: Self.maximumAnswerInBytes)
+    else { return nil }
+    return StoreJSON.decode(Validation.self, bytes)
+  }
+
+  private static func validation(
+    _ identifier: Identifier, _ keyAuthorization: String
+  ) throws(PKIError) -> Validation {
+    Validation(
+      identifier: identifier.description,
+      keyAuthorizationSHA256: Hex.encode(try Digest.sha256(Array(keyAuthorization.utf8))))
+  }
+
+  private static let validationPrefix = "alpn."
+
+  private func validationPath(_ serverName: String) -> String {
+    store.layout.challenges + "/" + Self.validationPrefix + serverName
+  }
+
   /// Takes down what killed issuances left.
   public func purge(now: UnixTime) {
-    for name in (try? store.fs.list(store.layout.challenges)) ?? [] where Self.isToken(name) {
+    for name in (try? store.fs.list(store.layout.challenges)) ?? []
+    where Self.isToken(name) || name.hasPrefix(Self.validationPrefix) {
       guard let status = try? store.fs.status(path(name)),
         now.seconds &- status.modifiedNanoseconds / 1_000_000_000 > Self.lifetimeInSeconds
       else { continue }

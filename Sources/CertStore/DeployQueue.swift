@@ -2,16 +2,16 @@ public import Bytes
 import OS
 public import PKI
 
-/// One command that is to run because a certificate was renewed; survives until it has succeeded.
+/// One thing to be done because a certificate was renewed; survives until it has succeeded.
 public struct DeployTask: Codable, Sendable, Equatable {
-  /// The name of its file: the certificate, the command and the leaf.
+  /// The name of its file: the certificate, the action and the leaf.
   public let id: String
   /// The certificate's name.
   public let name: String
   /// The SHA-256 of the leaf it is about, in hexadecimal: another leaf being served makes it void.
   public let leafSHA256: String
-  /// The shell command.
-  public let command: String
+  /// What to do.
+  public let action: DeployAction
   /// The names in the certificate.
   public let domains: [String]
   /// When it was queued.
@@ -20,24 +20,38 @@ public struct DeployTask: Codable, Sendable, Equatable {
   public var failures: Int
   /// Why it failed last.
   public var lastError: String?
+  /// The daemon does not try again before this.
+  public var nextAttemptAt: UnixTime?
 
-  /// A command for a certificate that is about to be served.
+  /// An action for a certificate that is about to be served.
   public init(
-    name: LineageName, leaf: Certificate, command: String, domains: [String], now: UnixTime
+    name: LineageName, leaf: Certificate, action: DeployAction, domains: [String], now: UnixTime
   ) throws(PKIError) {
     let sha256 = Hex.encode(leaf.sha256)
-    id = "\(name).\(Hex.encode(try Digest.sha256(Array(command.utf8))).prefix(16)).\(sha256.prefix(16))"
+    // Text, numbers and nothing else: there is always JSON for it.
+    let digest = try Digest.sha256((try? StoreJSON.line(action)) ?? [])
+    id = "\(name).\(Hex.encode(digest).prefix(16)).\(sha256.prefix(16))"
     self.name = name.description
     leafSHA256 = sha256
-    self.command = command
+    self.action = action
     self.domains = domains
     queuedAt = now
     failures = 0
   }
 
-  /// Whether another task is the same command for another leaf of the same certificate.
+  /// A shell command for a certificate that is about to be served.
+  public init(
+    name: LineageName, leaf: Certificate, command: String, domains: [String], now: UnixTime
+  ) throws(PKIError) {
+    try self.init(
+      name: name, leaf: leaf,
+      action: .command(text: command, timeoutSeconds: DeployAction.defaultTimeoutSeconds), domains: domains,
+      now: now)
+  }
+
+  /// Whether another task is the same action for another leaf of the same certificate.
   func supersedes(_ other: DeployTask) -> Bool {
-    name == other.name && command == other.command && leafSHA256 != other.leafSHA256
+    name == other.name && action == other.action && leafSHA256 != other.leafSHA256
   }
 }
 
@@ -66,14 +80,14 @@ extension CertStore {
 
   /// Puts a task into the queue, or replaces it there.
   public func enqueue(_ task: DeployTask) throws(StoreError) {
-    try doing("queueing a deploy hook of \(task.name)") {
+    try doing("queueing a deployment of \(task.name)") {
       try underStoreLock { try fs.publish(deployPath(task), StoreJSON.file(task), mode: 0o600) }
     }
   }
 
   /// Takes a task out of the queue: it has succeeded or is void.
   public func dequeue(_ task: DeployTask) throws(StoreError) {
-    try doing("removing a deploy hook of \(task.name)") {
+    try doing("removing a deployment of \(task.name)") {
       try underStoreLock {
         try fs.unlinkIfPresent(deployPath(task))
         try fs.flushDirectory(layout.deploys)

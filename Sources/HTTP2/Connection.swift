@@ -38,11 +38,14 @@ public struct Connection: BitwiseCopyable {
   var taken = 0
   /// WINDOW_UPDATE frames that may still come before we have sent more.
   var windowUpdates = Self.windowUpdateAllowance
+  /// PING frames that are answers to what we have sent.
+  var pings = 0
 
   /// The header section under way.
   var block = HeaderBlock()
 
   static let windowUpdateAllowance = 2000
+  static let pingAllowance = 2000
   static let preface: StaticString = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
   /// Room that the answers to one frame may take.
   static let reserve = 256
@@ -146,7 +149,7 @@ public struct Connection: BitwiseCopyable {
     case FrameHeader.Kind.resetStream: return handleReset(frame, p, now)
     case FrameHeader.Kind.settings: return handleSettings(frame, p, now)
     case FrameHeader.Kind.ping: return handlePing(frame, p, now)
-    case FrameHeader.Kind.goAway: return handleGoAway(frame, p)
+    case FrameHeader.Kind.goAway: return handleGoAway(frame, p, now)
     case FrameHeader.Kind.priority: return handlePriority(frame, p, now)
     // We never allow pushes (RFC 9113 §8.4).
     case FrameHeader.Kind.pushPromise: return fail(.protocolError)
@@ -158,7 +161,8 @@ public struct Connection: BitwiseCopyable {
 
   /// A connection error (RFC 9113 §5.4.1).
   mutating func fail(_ code: ErrorCode, _ flood: Flood? = nil) -> Event {
-    writeGoAway(lastStream: lastPeerStream, code)
+    // The number never grows (RFC 9113 §6.8).
+    writeGoAway(lastStream: min(lastPeerStream, goAwaySent), code)
     hasFailed = true
     return .failed(code, flood)
   }

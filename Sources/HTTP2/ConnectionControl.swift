@@ -3,6 +3,7 @@ extension Connection {
   // MARK: SETTINGS (RFC 9113 §6.5)
 
   private enum Setting {
+    static let headerTableSize: UInt16 = 1
     static let enablePush: UInt16 = 2
     static let maxConcurrentStreams: UInt16 = 3
     static let initialWindowSize: UInt16 = 4
@@ -15,12 +16,14 @@ extension Connection {
     guard frame.stream == 0 else { return fail(.protocolError) }
     if frame.has(FrameHeader.Flag.acknowledgement) {
       guard frame.length == 0 else { return fail(.frameSizeError) }
-      return gotSettings ? nil : fail(.protocolError)
+      guard gotSettings else { return fail(.protocolError) }
+      return floods.allows(.control, now: now) ? nil : calm(.control)
     }
     guard frame.length % 6 == 0 else { return fail(.frameSizeError) }
     guard floods.allows(.settings, now: now), frame.length / 6 <= ConnectionLimits.settingsPerFrame else {
       return calm(.settings)
     }
+    let isFirst = !gotSettings
     gotSettings = true
     var windowGrew = false
     for at in stride(from: 0, to: frame.length, by: 6) {
@@ -29,11 +32,17 @@ extension Connection {
       if let code = apply(name, value, &windowGrew) { return fail(code) }
     }
     output.header(0, FrameHeader.Kind.settings, FrameHeader.Flag.acknowledgement, 0)
+    if isFirst, !isServer { return .settings }
     return windowGrew ? .writable(nil) : nil
   }
 
   private mutating func apply(_ name: UInt16, _ value: UInt32, _ windowGrew: inout Bool) -> ErrorCode? {
     switch name {
+    case Setting.headerTableSize:
+      // Said once it holds for good: the table is made empty.
+      guard value < PeerSettings.tableBytes, !peer.tableHasShrunk else { return nil }
+      peer.tableHasShrunk = true
+      peer.wantsSmallerTable = true
     case Setting.enablePush: return value > 1 || (!isServer && value == 1) ? .protocolError : nil
     case Setting.maxConcurrentStreams: peer.concurrentStreams = value
     case Setting.initialWindowSize:
@@ -93,8 +102,10 @@ extension Connection {
   mutating func handlePing(_ frame: FrameHeader, _ p: UnsafePointer<UInt8>, _ now: UInt64) -> Event? {
     guard frame.stream == 0 else { return fail(.protocolError) }
     guard frame.length == 8 else { return fail(.frameSizeError) }
-    if frame.has(FrameHeader.Flag.acknowledgement) { return .pingAnswered }
-    guard floods.allows(.ping, now: now) else { return calm(.ping) }
+    if frame.has(FrameHeader.Flag.acknowledgement) {
+      return floods.allows(.control, now: now) ? .pingAnswered : calm(.control)
+    }
+    if pings > 0 { pings -= 1 } else if !floods.allows(.ping, now: now) { return calm(.ping) }
     if output.begin(8, FrameHeader.Kind.ping, FrameHeader.Flag.acknowledgement, 0) { output.append(p, 8) }
     return nil
   }
@@ -108,9 +119,10 @@ extension Connection {
 
   // MARK: GOAWAY (RFC 9113 §6.8)
 
-  mutating func handleGoAway(_ frame: FrameHeader, _ p: UnsafePointer<UInt8>) -> Event? {
+  mutating func handleGoAway(_ frame: FrameHeader, _ p: UnsafePointer<UInt8>, _ now: UInt64) -> Event? {
     guard frame.stream == 0 else { return fail(.protocolError) }
     guard frame.length >= 8 else { return fail(.frameSizeError) }
+    guard floods.allows(.control, now: now) else { return calm(.control) }
     goAwayReceived = true
     return .goAway(lastStream: readUInt32(p) & 0x7FFF_FFFF, ErrorCode(wire: readUInt32(p + 4)))
   }

@@ -42,6 +42,7 @@ extension Connection {
       known?.pointee.headReceived == true ? .trailers : isServer ? .request : .response
     block.fate = fate(of: frame, known)
     if case .connectionError(let code) = block.fate { return fail(code) }
+    if case .ignore = block.fate, isServer, !floods.allows(.control, now: now) { return calm(.control) }
     if dependsOnItself, case .deliver = block.fate { block.fate = .streamError(.protocolError) }
     block.stream = frame.stream
     block.builder = HeadBuilder(

@@ -30,4 +30,9 @@ struct PeerSettings: BitwiseCopyable {
   var frameBytes = 16_384
   var concurrentStreams: UInt32 = .max
   var allowsConnectProtocol = false
+  /// The peer's decoder waits to hear that our table has shrunk (RFC 7541 §4.2).
+  var wantsSmallerTable = false
+  var tableHasShrunk = false
+
+  static let tableBytes: UInt32 = 4096
 }

@@ -27,7 +27,7 @@ extension Connection {
   // MARK: Header sections
 
   /// What a head's text is and whom it goes to.
-  public enum HeadKind: BitwiseCopyable, Sendable {
+  public enum HeadKind: BitwiseCopyable, Sendable, Equatable {
     /// A response, from its status line on.
     case response
     /// A request, from its request line on; `isSecure` chooses the scheme, `acceptsTrailers` adds `te: trailers`.
@@ -50,11 +50,14 @@ extension Connection {
     guard let end = output.end, output.room > gaps + 64 else { return false }
     let blockStart = end + FrameHeader.size
     var encoder = HeaderEncoder(blockStart, capacity: output.room - gaps)
+    if peer.wantsSmallerTable { encoder.resizeTable() }
     HeadText.encode(text, count, kind, into: &encoder)
     guard !encoder.overflowed else { return false }
     let flags = isLast ? FrameHeader.Flag.endStream : 0
     frame(blockStart, encoder.count, stream.pointee.id, flags)
-    windowUpdates = min(windowUpdates + 8, Self.windowUpdateAllowance)
+    peer.wantsSmallerTable = false
+    if kind == .response { stream.pointee.isAnswered = true }
+    earn(frames: 2)
     if isLast { closeLocal(stream) }
     return true
   }
@@ -82,6 +85,13 @@ extension Connection {
     }
   }
 
+  /// What we send is answered: by more room, and by PINGs that measure how fast it comes (gRPC does so for each
+  /// round trip).
+  private mutating func earn(frames: Int) {
+    windowUpdates = min(windowUpdates + 4 * frames, Self.windowUpdateAllowance)
+    pings = min(pings + frames, Self.pingAllowance)
+  }
+
   // MARK: Content
 
   /// Bytes of content that the windows allow on a stream now.
@@ -106,7 +116,7 @@ extension Connection {
       output.header(n, FrameHeader.Kind.data, ends ? FrameHeader.Flag.endStream : 0, stream.pointee.id)
       output.append(bytes + at, n)
       at += n
-      windowUpdates = min(windowUpdates + 4, Self.windowUpdateAllowance)
+      earn(frames: 1)
       if ends { closeLocal(stream) }
     }
     stream.pointee.sendWindow -= Int64(at)
@@ -145,8 +155,9 @@ extension Connection {
     give(back: n)
     guard !stream.pointee.remoteClosed, !hasFailed else { return }
     stream.pointee.taken += n
-    guard stream.pointee.taken >= Int(limits.streamWindow / 2) else { return }
-    writeWindowUpdate(stream.pointee.id, UInt32(truncatingIfNeeded: stream.pointee.taken))
+    guard stream.pointee.taken >= Int(limits.streamWindow / 2),
+      writeWindowUpdate(stream.pointee.id, UInt32(truncatingIfNeeded: stream.pointee.taken))
+    else { return }
     stream.pointee.receiveWindow += Int64(stream.pointee.taken)
     stream.pointee.taken = 0
   }
@@ -154,14 +165,18 @@ extension Connection {
   /// Content that belongs to no stream any more has been thrown away.
   public mutating func give(back n: Int) {
     taken += n
-    guard taken >= Int(limits.connectionWindow / 2), !hasFailed else { return }
-    writeWindowUpdate(0, UInt32(truncatingIfNeeded: taken))
+    guard taken >= Int(limits.connectionWindow / 2), !hasFailed,
+      writeWindowUpdate(0, UInt32(truncatingIfNeeded: taken))
+    else { return }
     receiveWindow += Int64(taken)
     taken = 0
   }
 
-  mutating func writeWindowUpdate(_ id: UInt32, _ increment: UInt32) {
-    guard output.begin(4, FrameHeader.Kind.windowUpdate, 0, id) else { return }
+  /// False when there is no room: what is owed stays owed.
+  @discardableResult
+  mutating func writeWindowUpdate(_ id: UInt32, _ increment: UInt32) -> Bool {
+    guard output.begin(4, FrameHeader.Kind.windowUpdate, 0, id) else { return false }
     output.append(increment)
+    return true
   }
 }

@@ -14,7 +14,7 @@ extension Connection {
       count -= 1 + Int(p[0])
     }
     let isLast = frame.has(FrameHeader.Flag.endStream)
-    guard let stream = table.find(frame.stream) else { return dataOnClosed(frame) }
+    guard let stream = table.find(frame.stream) else { return dataOnClosed(frame, now) }
     if count == 0, !isLast, !floods.allows(.emptyFrame, now: now) { return calm(.emptyFrame) }
     guard !stream.pointee.remoteClosed else {
       give(back: frame.length)
@@ -39,9 +39,10 @@ extension Connection {
     return .data(stream, p + start, count, isLast: isLast)
   }
 
-  private mutating func dataOnClosed(_ frame: FrameHeader) -> Event? {
+  private mutating func dataOnClosed(_ frame: FrameHeader, _ now: UInt64) -> Event? {
     give(back: frame.length)
     if isIdle(frame.stream) { return fail(.protocolError) }
+    if frame.length == 0, !floods.allows(.emptyFrame, now: now) { return calm(.emptyFrame) }
     // What was under way when we reset the stream is thrown away; anything else is an error.
     return closed.ending(of: frame.stream) == .ended ? fail(.streamClosed) : nil
   }
@@ -54,8 +55,10 @@ extension Connection {
     guard let stream = table.find(frame.stream) else {
       return floods.allows(.control, now: now) ? nil : calm(.control)
     }
-    if isServer, !stream.pointee.localClosed, !floods.allows(.rapidReset, now: now) {
-      return calm(.rapidReset)
+    if isServer, !stream.pointee.localClosed {
+      // A client that has had an answer and wants no more of it is no attacker; still there is a measure.
+      let kind: Flood = stream.pointee.isAnswered ? .control : .rapidReset
+      guard floods.allows(kind, now: now) else { return calm(kind) }
     }
     let code = ErrorCode(wire: readUInt32(p))
     // A complete response, and no interest in the rest of the request (RFC 9113 §8.1).

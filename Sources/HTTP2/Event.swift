@@ -16,6 +16,8 @@ public enum Event: BitwiseCopyable {
   case writable(UnsafeMutablePointer<StreamState>?)
   /// The peer takes no streams after this one.
   case goAway(lastStream: UInt32, ErrorCode)
+  /// The peer's first SETTINGS have come (told to clients only).
+  case settings
   /// Our PING has come back.
   case pingAnswered
   /// The connection cannot go on. GOAWAY stands in the output; `flood` names the limit, if it was one.

@@ -210,6 +210,8 @@ struct HeadBuilder: BitwiseCopyable {
       guard contentLength < 0, takeLength(value, valueLength) else { return malformed() }
     default: break
     }
+    // The key belongs to HTTP/1.1's handshake, which makes its own (RFC 8441 §5).
+    if isExtendedConnect, nameLength == 17, FieldName.matches(name, "sec-websocket-key") { return }
     if kind == .trailers, ChunkedFraming.isForbiddenTrailer(name, nameLength) { return }
     if kind == .request, nameLength == 6, FieldName.matches(name, "cookie") {
       return keepCookie(value, valueLength)

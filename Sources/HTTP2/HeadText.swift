@@ -98,17 +98,23 @@ enum HeadText {
       guard let end = find(0x0A, text, at, count), let colon = find(0x3A, text, at, end) else { return count }
       let nameLength = colon - at
       var value = colon + 1
-      if text[value] == 0x20 { value += 1 }
+      var valueEnd = max(value, end - 1)
+      // What HTTP/1.1 allows around a value is malformed here (RFC 9113 §8.2.1).
+      while value < valueEnd, isBlank(text[value]) { value += 1 }
+      while value < valueEnd, isBlank(text[valueEnd - 1]) { valueEnd -= 1 }
       let name = text + at
       at = end + 1
       let known = FieldName.identify(name, nameLength)
       // What speaks of one HTTP/1.1 connection has no meaning here (RFC 9113 §8.2.2).
       if known.isHopByHop || (known == .host && isRequest) { continue }
       if isConnect || known == .other, isHandshakeField(name, nameLength, isConnect, isRequest) { continue }
-      out.field(name, nameLength, text + value, max(0, end - 1 - value))
+      out.field(name, nameLength, text + value, valueEnd - value)
     }
     return at
   }
+
+  @inline(__always)
+  private static func isBlank(_ c: UInt8) -> Bool { c == 0x20 || c == 0x09 }
 
   /// The key and its answer belong to the HTTP/1.1 handshake only (RFC 8441 §5).
   @inline(__always)

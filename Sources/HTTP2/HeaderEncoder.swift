@@ -13,6 +13,9 @@ struct HeaderEncoder: BitwiseCopyable {
     self.capacity = capacity
   }
 
+  /// Says that the dynamic table, which is never used, has no room (RFC 7541 §6.3).
+  mutating func resizeTable() { append(0x20) }
+
   /// A field that the static table holds whole (RFC 7541 §6.1).
   mutating func indexed(_ index: UInt8) { append(0x80 | index) }
 

@@ -25,6 +25,8 @@ public struct StreamState: BitwiseCopyable {
   public var expectsNoContent = false
   /// Bytes pass both ways after extended CONNECT (RFC 8441): no length, no trailers.
   public var isTunnel = false
+  /// We have sent a response's head on it.
+  var isAnswered = false
   /// What the owner finds the stream again by.
   public var owner: UnsafeMutableRawPointer?
 

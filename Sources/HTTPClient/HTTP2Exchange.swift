@@ -99,7 +99,7 @@ final class HTTP2Exchange {
         case .failed(let code, _): return .failed(.malformed, "not HTTP/2: \(code)")
         case .goAway(let last, let code) where last < 1:
           return .failed(.dropped, "the server is going away: \(code)")
-        case .writable: sendContent()
+        case .writable, .settings: sendContent()
         case .goAway, .refused, .pingAnswered: break
         }
       }

@@ -10,12 +10,14 @@ extension FileSystem {
   /// an error the name is free again, unless removing it failed too. The name itself is only durable after
   /// `flushDirectory`.
   public func writeNew(
-    _ path: String, _ bytes: [UInt8], mode: UInt32, group: UInt32? = nil
+    _ path: String, _ bytes: [UInt8], mode: UInt32, user: UInt32? = nil, group: UInt32? = nil
   ) throws(SystemError) {
     let file = try open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode: mode & 0o600, call: "create")
     do {
-      // The group comes before its permission bits: never readable by the wrong one.
-      if let group { try call("fchown", path) { Int(fchown(file.descriptor, .max, group)) } }
+      // The owners come before their permission bits: never readable by the wrong one.
+      if user != nil || group != nil {
+        try call("fchown", path) { Int(fchown(file.descriptor, user ?? .max, group ?? .max)) }
+      }
       if mode & ~0o600 != 0 { try call("fchmod", path) { Int(fchmod(file.descriptor, mode)) } }
       try write(bytes, to: file, path)
       try call("fsync", path) { Int(fsync(file.descriptor)) }
@@ -38,14 +40,14 @@ extension FileSystem {
   /// Written aside in the same directory, flushed, renamed, and the directory flushed. A caller who holds
   /// no lock must not publish one path twice at a time.
   public func publish(
-    _ path: String, _ bytes: [UInt8], mode: UInt32, group: UInt32? = nil
+    _ path: String, _ bytes: [UInt8], mode: UInt32, user: UInt32? = nil, group: UInt32? = nil
   ) throws(SystemError) {
     let scratch = path + Self.scratchSuffix
-    do { try writeNew(scratch, bytes, mode: mode, group: group) } catch {
+    do { try writeNew(scratch, bytes, mode: mode, user: user, group: group) } catch {
       guard error.isCollision else { throw error }
       // Left by a killed writer.
       try unlink(scratch)
-      try writeNew(scratch, bytes, mode: mode, group: group)
+      try writeNew(scratch, bytes, mode: mode, user: user, group: group)
     }
     do { try rename(scratch, to: path) } catch {
       try? unlink(scratch)

@@ -6,7 +6,7 @@ internal import COpenSSL
 /// Keeps no state: keys, times and serial numbers are given. A serial number is 1 to 20 bytes, big-endian,
 /// not zero (RFC 5280 §4.1.2.2); 16 random bytes are right.
 public enum CertificateAuthority {
-  private static let what = "making a certificate"
+  static let what = "making a certificate"
   private static let digitalSignature: UInt8 = 0x80
   private static let keyEncipherment: UInt8 = 0x20
   private static let signsCertificatesAndLists: UInt8 = 0x06
@@ -89,7 +89,7 @@ public enum CertificateAuthority {
   }
 
   /// A certificate with everything but names, extensions and signature; the caller owns it.
-  private static func draft(
+  static func draft(
     publicKeyInfo: [UInt8], serial: [UInt8], notBefore: UnixTime, notAfter: UnixTime
   ) throws(PKIError) -> OpaquePointer {
     guard (1...20).contains(serial.count), serial.contains(where: { $0 != 0 }),
@@ -144,13 +144,13 @@ public enum CertificateAuthority {
     return Array(digest.prefix(20))
   }
 
-  private static func add(_ values: [ExtensionValue], to certificate: OpaquePointer) throws(PKIError) {
+  static func add(_ values: [ExtensionValue], to certificate: OpaquePointer) throws(PKIError) {
     for value in values {
       try value.with { (value) throws(PKIError) in try succeeded(X509_add_ext(certificate, value, -1), what) }
     }
   }
 
-  private static func sign(_ certificate: OpaquePointer, _ key: PrivateKey) throws(PKIError) {
+  static func sign(_ certificate: OpaquePointer, _ key: PrivateKey) throws(PKIError) {
     try succeeded(key.withHandle { X509_sign(certificate, $0, key.certificateDigest) }, what)
   }
 }

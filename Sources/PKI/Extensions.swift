@@ -3,6 +3,8 @@ internal import COpenSSL
 /// The X.509 extensions that we write.
 struct ExtensionValue {
   let nid: Int32
+  /// In place of `nid` for what OpenSSL has no number for.
+  var oid: String?
   let isCritical: Bool
   let der: [UInt8]
 
@@ -30,13 +32,22 @@ struct ExtensionValue {
       nid: NID_authority_key_identifier, isCritical: false, der: DER.sequence(DER.tagged(0x80, identifier)))
   }
 
+  /// id-pe-acmeIdentifier, 1.3.6.1.5.5.7.1.31 (RFC 8737 §3).
+  static func acmeIdentifier(_ digest: [UInt8]) -> Self {
+    Self(nid: 0, oid: "1.3.6.1.5.5.7.1.31", isCritical: true, der: DER.octetString(digest))
+  }
+
   /// Lends the value as OpenSSL's object.
   func with<R>(_ body: (OpaquePointer) throws(PKIError) -> R) throws(PKIError) -> R {
     let what = "making a certificate extension"
     let data = try made(ASN1_OCTET_STRING_new(), what)
     defer { ASN1_OCTET_STRING_free(data) }
     try succeeded(ASN1_OCTET_STRING_set(data, der, Int32(der.count)), what)
-    let made = try PKI.made(X509_EXTENSION_create_by_NID(nil, nid, isCritical ? 1 : 0, data), what)
+    let object = oid.flatMap { OBJ_txt2obj($0, 1) }
+    defer { ASN1_OBJECT_free(object) }
+    let made = try PKI.made(
+      object.map { X509_EXTENSION_create_by_OBJ(nil, $0, isCritical ? 1 : 0, data) }
+        ?? X509_EXTENSION_create_by_NID(nil, nid, isCritical ? 1 : 0, data), what)
     defer { X509_EXTENSION_free(made) }
     return try body(made)
   }

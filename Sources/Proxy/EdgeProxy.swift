@@ -26,17 +26,20 @@ public final class EdgeProxy: Sendable {
   private let state: Mutex<State>
 
   /// Binds every listener and starts the workers. Throws `ProxyError` when an address cannot be bound or a
-  /// certificate cannot be used; nothing is left open then.
+  /// certificate cannot be used; nothing is left open then. `challenge` answers HTTP-01 by token, `validation` TLS-ALPN-01
+  /// by server name, for CAs that validate names here.
   public init(
     workers: Int, settings: Settings, credentials: [Credential], tickets: TicketKeys,
     accessLog: AccessLog.Destination? = nil, challenge: @escaping @Sendable (String) -> [UInt8]?,
+    validation: @escaping @Sendable (String) -> Credential? = { _ in nil },
     report: @escaping @Sendable (ProxyEvent) -> Void
   ) throws(ProxyError) {
     let count = max(1, min(workers, Self.maximumWorkers))
     self.tickets = tickets
     blocks = (0..<count).map { _ in CounterBlock() }
     shared = SharedState(
-      tickMilliseconds: accessLog == nil ? .max : 1000, challenge: challenge, report: report)
+      tickMilliseconds: accessLog == nil ? .max : 1000, challenge: challenge,
+      validation: validation, report: report)
     state = Mutex(State(settings: settings))
     var mailboxes: [Mailbox<Order>] = []
     do throws(SystemError) {

@@ -26,6 +26,8 @@ struct Exchange: Slotted {
   var counted: Unmanaged<BackendStatus>?
   var tried: UInt64 = 0
   var attempts = 0
+  /// How often a backend has had it again that had refused it untouched.
+  var refusals: UInt8 = 0
 
   var method = Method.other
   var minorVersion: UInt8 = 1
@@ -75,6 +77,8 @@ struct Exchange: Slotted {
   var wantsGzip = false
   /// The response may be compressed for one client and not for another.
   var variesByCoding = false
+  /// The response's head says gzip: also to HEAD, which has no content to compress (RFC 9110 §9.3.2).
+  var isCoded = false
   /// Compresses the response's content; owned.
   var gzip: GzipStream?
   /// The compressor has content that has not come out of it.
@@ -92,4 +96,7 @@ struct Exchange: Slotted {
   var loggedMethodLength = 0
 
   init() {}
+
+  /// How often one request goes back to a backend that has refused it untouched.
+  static let maximumRefusals: UInt8 = 2
 }

@@ -7,6 +7,7 @@ internal import OS
 /// What the proxy answers by itself when a request cannot be forwarded.
 enum LocalAnswer {
   case badRequest, headTooLarge, requestTimeout, noRoute, noBackend, badGateway, backendTimeout
+  case noTunnel
   case refused(ParseError)
 
   var status: Int {
@@ -18,6 +19,7 @@ enum LocalAnswer {
     case .noBackend: 503
     case .badGateway: 502
     case .backendTimeout: 504
+    case .noTunnel: 501
     case .refused(let error): error.status
     }
   }
@@ -26,7 +28,7 @@ enum LocalAnswer {
   var type: String {
     switch self {
     case .badRequest, .headTooLarge, .requestTimeout, .noRoute, .refused: "invalid_request_error"
-    case .noBackend, .badGateway, .backendTimeout: "server_error"
+    case .noBackend, .badGateway, .backendTimeout, .noTunnel: "server_error"
     }
   }
 
@@ -40,6 +42,7 @@ enum LocalAnswer {
     case .noBackend: "no_backend"
     case .badGateway: "bad_gateway"
     case .backendTimeout: "backend_timeout"
+    case .noTunnel: "upgrade_not_supported"
     }
   }
 
@@ -53,6 +56,7 @@ enum LocalAnswer {
     case .noBackend: return "no backend\(service) is available"
     case .badGateway: return "the backend\(service) broke off or answered with something that is not HTTP"
     case .backendTimeout: return "the backend\(service) did not answer within the time limit"
+    case .noTunnel: return "the backend\(service) takes no WebSocket over HTTP/2 (RFC 8441)"
     case .refused(let error): return "\(error.reason)"
     }
   }
@@ -60,7 +64,7 @@ enum LocalAnswer {
   /// Whether the next request on the same connection can still be told from the rest of this one.
   var keepsConnection: Bool {
     switch self {
-    case .noRoute, .noBackend, .badGateway, .backendTimeout: true
+    case .noRoute, .noBackend, .badGateway, .backendTimeout, .noTunnel: true
     case .badRequest, .headTooLarge, .requestTimeout, .refused: false
     }
   }
@@ -69,7 +73,7 @@ enum LocalAnswer {
   var callStatus: UInt64 {
     switch self {
     case .badRequest, .headTooLarge, .refused: 13
-    case .noRoute: 12
+    case .noRoute, .noTunnel: 12
     case .noBackend, .badGateway: 14
     case .requestTimeout: 1
     case .backendTimeout: 4

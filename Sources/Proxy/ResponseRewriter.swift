@@ -23,7 +23,7 @@ extension Worker {
       let length = Int(line.nameLength)
       if nominates, isNominated(name, length, base) { continue }
       if route.pointee.dropResponse.contains(name, length) { continue }
-      if x.pointee.gzip != nil, isReplaced(line, base) { continue }
+      if x.pointee.isCoded, isReplaced(line, base) { continue }
       out.append(line, of: base)
     }
     if responseHead.status == 101 {
@@ -42,13 +42,14 @@ extension Worker {
   }
 
   private func writeFraming(_ out: inout HeadWriter, _ x: UnsafeMutablePointer<Exchange>, _ closing: Bool) {
-    if x.pointee.endsWithHead, responseHead.declaredLength == nil, responseHead.status != 204,
+    let isStream = x.pointee.downstream?.pointee.stream != nil
+    if x.pointee.endsWithHead, !isStream, responseHead.declaredLength == nil, responseHead.status != 204,
       responseHead.status != 304, x.pointee.method != .head
     {
       out.append("Content-Length: 0\r\n")
     }
     switch responseHead.framing {
-    case _ where x.pointee.gzip != nil && x.pointee.minorVersion == 1,
+    case _ where x.pointee.isCoded && x.pointee.minorVersion == 1,
       .chunked where x.pointee.minorVersion == 1, .untilClose where x.pointee.minorVersion == 1:
       out.append("Transfer-Encoding: chunked\r\n")
     default: break

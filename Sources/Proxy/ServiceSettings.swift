@@ -24,6 +24,8 @@ extension Settings {
     public var isPassage = false
     /// How responses are compressed for clients that ask for it; nil when they pass as they are.
     public var compression: Compression?
+    /// When answers to real requests take a backend out for a while; off by default.
+    public var outliers = OutlierDetection()
     /// How long such a connection may carry nothing, in milliseconds.
     public var tunnelIdleMilliseconds: UInt64 = 1 << 50
     /// A service.

@@ -1,5 +1,6 @@
 internal import OS
 internal import Synchronization
+internal import TLS
 
 /// What the workers share: counters read by others, the challenge look-up, and where messages go.
 final class SharedState: Sendable {
@@ -11,16 +12,20 @@ final class SharedState: Sendable {
   let tickMilliseconds: UInt64
   /// The answer to an HTTP-01 challenge by its token (RFC 8555 §8.3), or nil.
   let challenge: @Sendable (String) -> [UInt8]?
+  /// The certificate that answers TLS-ALPN-01 for a server name (RFC 8737), or nil.
+  let validation: @Sendable (String) -> Credential?
   /// Takes messages about single connections.
   let report: @Sendable (ProxyEvent) -> Void
 
   init(
     tickMilliseconds: UInt64,
     challenge: @escaping @Sendable (String) -> [UInt8]?,
+    validation: @escaping @Sendable (String) -> Credential?,
     report: @escaping @Sendable (ProxyEvent) -> Void
   ) {
     self.tickMilliseconds = tickMilliseconds
     self.challenge = challenge
+    self.validation = validation
     self.report = report
   }
 }
@@ -35,6 +40,8 @@ public enum ProxyEvent: Sendable {
   case requestRefused(peer: String, reason: String)
   /// A backend could not be reached or broke off.
   case backendFailed(backend: String, reason: String)
+  /// A backend has failed so often in a row that it gets no requests for a while.
+  case backendEjected(backend: String, seconds: Int)
   /// The access log's file could not be opened again.
   case accessLogFailed(reason: String)
   /// The process is out of descriptors and does not accept for a moment.

@@ -48,6 +48,7 @@ final class Snapshot {
           maximumConnections: max(0, service.maximumConnections), isPassage: service.isPassage,
           tunnelIdleMilliseconds: service.tunnelIdleMilliseconds,
           compression: service.compression.map { arena.value(CompiledCompression($0, arena)) },
+          outliers: service.outliers,
           budget: RetryBudget(percent: service.retryBudgetPercent)))
     }
     let compiled = arena.array(of: CompiledRoute.self, count: settings.routes.count)
@@ -83,6 +84,7 @@ struct ServiceEntry: BitwiseCopyable {
   let isPassage: Bool
   let tunnelIdleMilliseconds: UInt64
   let compression: UnsafeMutablePointer<CompiledCompression>?
+  let outliers: OutlierDetection
   var budget: RetryBudget
   var cursor = 0
 }

@@ -49,6 +49,10 @@ final class Worker {
   /// First handshake steps that wait for their turn.
   var handshakes: [Token] = []
   var handshakesTaken = 0
+  /// When the last of them ran.
+  var handshakeAt: UInt64 = 0
+  /// Whether this turn served anything but listeners and handshakes.
+  var turnHadTraffic = false
   /// Connections that had their share of a turn and have more to do.
   var deferred: [Token] = []
   var due: [UnsafeMutablePointer<TimerNode>] = []
@@ -99,6 +103,7 @@ final class Worker {
     let count = poller.wait(milliseconds: waitMilliseconds())
     nowNanoseconds = Clock.monotonicNanoseconds()
     nowMilliseconds = nowNanoseconds / 1_000_000
+    turnHadTraffic = !deferred.isEmpty
     for i in 0..<count {
       let event = poller.event(i)
       dispatch(event.token, event.readiness)
@@ -135,9 +140,11 @@ final class Worker {
     switch token.kind {
     case Kind.upstream:
       guard let u = upstreams.find(index: token.index, generation: token.generation) else { return }
+      turnHadTraffic = true
       upstreamEvent(u, readiness)
     case Kind.downstream:
       guard let d = downstreams.find(index: token.index, generation: token.generation) else { return }
+      if d.pointee.state != .handshaking { turnHadTraffic = true }
       downstreamEvent(d, readiness)
     case Kind.listener: accept(Int(token.index))
     default: for order in mailbox.take() { obey(order) }

@@ -5,15 +5,16 @@ internal import Telemetry
 internal import TLS
 
 extension Worker {
-  /// Connections taken from one listener in one turn.
+  /// Connections taken from one listener in one turn, and beside traffic.
   private static let acceptBatch = 64
+  private static let acceptBatchBesideTraffic = 8
   /// How long accepting rests when the process is out of descriptors.
   private static let acceptPauseMilliseconds: UInt64 = 200
 
   func accept(_ index: Int) {
     guard index < listeners.count, listeners[index].isOpen else { return }
     var peer = SocketAddress()
-    for _ in 0..<Self.acceptBatch {
+    for _ in 0..<(exchanges.count > 0 ? Self.acceptBatchBesideTraffic : Self.acceptBatch) {
       if shared.connections.load(ordering: .relaxed) >= snapshot.settings.limits.connections {
         return pauseAccepting()
       }

@@ -22,7 +22,7 @@ extension Worker {
 
   private static let statusName: StaticString = "grpc-status"
 
-  private func isUnavailable(_ base: UnsafePointer<UInt8>) -> Bool {
+  func isUnavailable(_ base: UnsafePointer<UInt8>) -> Bool {
     for i in 0..<fields.count {
       let line = fields.lines[i]
       guard line.nameLength == 11, line.valueLength == 2,

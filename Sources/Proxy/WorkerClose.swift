@@ -13,6 +13,12 @@ extension Worker {
     switch d.pointee.state {
     case .tunnel: tunnelClientEnded(d)
     case .exchange: clientGone(d)
+    case .multiplexed:
+      guard let m = d.pointee.mux, m.pointee.streamCount == 0 else { return close(d) }
+      // It may still listen, for a proper end.
+      ready(m)
+      m.pointee.connection.end()
+      m.pointee.isClosing = true
     default: close(d)
     }
   }
@@ -37,8 +43,9 @@ extension Worker {
   func reset(_ d: UnsafeMutablePointer<Downstream>) {
     d.pointee.output.free()
     if let s = d.pointee.stream {
-      // The code that the backend gave, or one that says that this was not the client's doing.
-      if s.pointee.resetCode == .cancel { s.pointee.resetCode = .internalError }
+      // The code that the backend gave, or one that says that this was not the client's doing; a tunnel's end by
+      // reset has a code of its own (RFC 8441 §5).
+      if s.pointee.resetCode == .cancel, d.pointee.state != .tunnel { s.pointee.resetCode = .internalError }
       return abort(d)
     }
     Sys.setResetOnClose(d.pointee.fd)
@@ -153,7 +160,7 @@ extension Worker {
       }
     case .tunnel: disarm(d)
     case .multiplexed:
-      if d.pointee.mux?.pointee.streamCount == 0 { arm(d, limits.keepAliveMilliseconds) } else { disarm(d) }
+      if let m = d.pointee.mux, m.pointee.streamCount == 0 { armQuiet(d, m) } else { disarm(d) }
     default: break
     }
   }

@@ -30,8 +30,13 @@ extension Worker {
     else { return }
     x.pointee.variesByCoding = true
     guard x.pointee.wantsGzip else { return }
+    if x.pointee.method == .head {
+      x.pointee.isCoded = true
+      return
+    }
     x.pointee.gzip = gzips.acquire(level: compression.pointee.level)
-    counters.add(x.pointee.gzip == nil ? .compressionsRefused : .compressions)
+    x.pointee.isCoded = x.pointee.gzip != nil
+    counters.add(x.pointee.isCoded ? .compressions : .compressionsRefused)
   }
 
   private func isCompressible(
@@ -41,11 +46,8 @@ extension Worker {
     case ..<200, 204, 205, 206, 304: return false
     default: break
     }
-    switch responseHead.framing {
-    case .none: return false
-    case .length(let length): if length < compression.minimumBytes { return false }
-    case .chunked, .untilClose: break
-    }
+    if let length = responseHead.declaredLength, length < compression.minimumBytes { return false }
+    if responseHead.framing == .none, x.pointee.method != .head { return false }
     var isCovered = false
     for i in 0..<fields.count {
       let line = fields.lines[i]
@@ -82,7 +84,7 @@ extension Worker {
       let line = fields.lines[i]
       if line.isNamed("vary", base) {
         varies = varies || line.lists("accept-encoding", base) || line.lists("*", base)
-      } else if x.pointee.gzip != nil, line.isNamed("etag", base),
+      } else if x.pointee.isCoded, line.isNamed("etag", base),
         !route.pointee.dropResponse.contains(base + Int(line.nameStart), Int(line.nameLength))
       {
         // Two codings of one thing are not the same bytes (RFC 9110 §8.8.1).
@@ -92,7 +94,7 @@ extension Worker {
         out.append("\r\n")
       }
     }
-    if x.pointee.gzip != nil { out.append("Content-Encoding: gzip\r\n") }
+    if x.pointee.isCoded { out.append("Content-Encoding: gzip\r\n") }
     if !varies { out.append("Vary: Accept-Encoding\r\n") }
   }
 
@@ -184,7 +186,7 @@ extension Worker {
     return sendLastChunk(x, d)
   }
 
-  private static func appendLastChunk(_ out: UnsafeMutablePointer<UInt8>, at end: Int) -> Int {
+  static func appendLastChunk(_ out: UnsafeMutablePointer<UInt8>, at end: Int) -> Int {
     let last: StaticString = "0\r\n\r\n"
     (out + end).update(from: last.utf8Start, count: last.utf8CodeUnitCount)
     return end + last.utf8CodeUnitCount

@@ -13,6 +13,7 @@ extension Worker {
     _ u: UnsafeMutablePointer<UpstreamConnection>, _ x: UnsafeMutablePointer<Exchange>,
     _ d: UnsafeMutablePointer<Downstream>, reusable: Bool
   ) {
+    if x.pointee.isGRPC { recordTrailers(u, x) }
     if let s = d.pointee.stream {
       let trailers = x.pointee.trailers
       x.pointee.trailers = ParkedOutput()
@@ -95,11 +96,19 @@ extension Worker {
       return
     }
     reportBroken(u, reason)
-    if mayRepeat {
+    if mayRepeat, let pool {
+      _ = pool.retain()
+      defer { pool.release() }
       x.pointee.upstream = nil
       u.pointee.exchange = nil
       closeUpstream(u)
       if retryElsewhere(x) { return }
+      // Only this backend is left, and it has but closed one connection, or taken enough on it (RFC 9113 §8.7).
+      if untouched, x.pointee.refusals < Exchange.maximumRefusals {
+        x.pointee.refusals += 1
+        counters.add(.upstreamRetries)
+        return retryFresh(x, pool)
+      }
     }
     if x.pointee.responseStarted { breakOff(x) } else { failExchange(x, .badGateway) }
   }

@@ -10,17 +10,10 @@ extension Worker {
   /// Chooses a backend and sends the request to it, on a kept connection where there is one.
   func startUpstream(_ x: UnsafeMutablePointer<Exchange>) {
     guard let service = x.pointee.service else { return failExchange(x, .noBackend) }
-    let maximum = service.pointee.maximumConnections
     if x.pointee.attempts == 0 { service.pointee.budget.recordRequest(nowMilliseconds: nowMilliseconds) }
     while x.pointee.attempts < service.pointee.attempts {
       let pools = service.pointee.pools
-      let chosen = Balancer.pick(
-        service.pointee.policy, count: service.pointee.count, cursor: &service.pointee.cursor,
-        tried: x.pointee.tried,
-        isUsable: { pools[$0]._withUnsafeGuaranteedRef { $0.isUsable(maximum) } },
-        load: { pools[$0]._withUnsafeGuaranteedRef { $0.status._withUnsafeGuaranteedRef { $0.inFlight } } },
-        weight: { pools[$0]._withUnsafeGuaranteedRef { $0.weight } })
-      guard let chosen else { break }
+      guard let chosen = pickBackend(service, tried: x.pointee.tried) else { break }
       x.pointee.tried |= 1 << UInt64(chosen)
       x.pointee.attempts += 1
       let pool = pools[chosen]
@@ -154,10 +147,7 @@ extension Worker {
     if let m = u.pointee.mux { return muxConnectFailed(u, m, reason) }
     let x = u.pointee.exchange
     counters.add(.upstreamConnectionsFailed)
-    if let pool = u.pointee.pool {
-      let key = pool._withUnsafeGuaranteedRef { $0.settings.key }
-      shared.report(.backendFailed(backend: key, reason: reason))
-    }
+    reportBroken(u, reason)
     u.pointee.exchange = nil
     closeUpstream(u)
     guard let x else { return }

@@ -4,9 +4,12 @@ internal import Telemetry
 internal import TLS
 
 extension Worker {
-  /// First handshake steps of one turn while streams are under way: the rest of the loop waits this long at most.
+  /// First handshake steps of one turn: traffic waits for one of them at most.
   private static let budgetBesideTraffic = 1
   private static let budgetWhenQuiet = 8
+  /// While each turn brings traffic, a handshake waits for a turn that brings none, but no longer than this after
+  /// the one before it, in nanoseconds: so that a loop that is never idle still lets clients in.
+  private static let patienceNanoseconds: UInt64 = 3_000_000
 
   /// The private key is used in the first step: those wait in a queue behind established traffic.
   func queueHandshake(_ d: UnsafeMutablePointer<Downstream>) {
@@ -18,6 +21,8 @@ extension Worker {
 
   func runHandshakes() {
     guard !handshakes.isEmpty else { return }
+    if turnHadTraffic, nowNanoseconds &- handshakeAt < Self.patienceNanoseconds { return }
+    handshakeAt = nowNanoseconds
     var budget = exchanges.count > 0 ? Self.budgetBesideTraffic : Self.budgetWhenQuiet
     while budget > 0, handshakesTaken < handshakes.count {
       let token = handshakes[handshakesTaken]
@@ -49,6 +54,7 @@ extension Worker {
       }
       switch step {
       case .complete:
+        if session.applicationProtocol == .acmeValidation { return closeValidation(d) }
         counters.add(session.wasResumed ? .handshakesResumed : .handshakesFull)
         if snapshot.verifiesClients, !learnIdentity(d, session) { return close(d) }
         if beginPassage(d) { return }
@@ -72,6 +78,14 @@ extension Worker {
         return close(d)
       }
     }
+  }
+
+  /// A CA has seen what it wanted to see; nothing else may follow (RFC 8737 §3).
+  private func closeValidation(_ d: UnsafeMutablePointer<Downstream>) {
+    counters.add(.validations)
+    d.pointee.session?.shutdown()
+    _ = flushPipe(d)
+    close(d)
   }
 
   /// Puts received records into the pipe for a handshake step; false when there is nothing, or no client any more.

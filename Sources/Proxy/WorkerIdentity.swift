@@ -10,7 +10,7 @@ extension Worker {
     guard let profile = listener.profile else { return nil }
     return try ServerContext(
       credentials: credentials, profile: profile, tickets: tickets, clients: listener.clients?.verification,
-      passesUnread: passesUnread, earlyData: listener.acceptsEarlyData)
+      passesUnread: passesUnread, earlyData: listener.acceptsEarlyData, validation: shared.validation)
   }
 
   /// Remembers who the client is, after its handshake. False when it must not go on.

@@ -97,6 +97,7 @@ extension Worker {
       let s = stream(state)
       if s.pointee.isBlocked { resume(s) }
     case .goAway(let last, _): takeGoAway(m, last)
+    case .settings: settingsCame(m)
     case .pingAnswered: finishAnnouncedEnd(m)
     case .failed(let code, let flood): fail(m, code, flood)
     }
@@ -230,9 +231,12 @@ extension Worker {
   /// There is room again: each that waits gets its turn once, in the order in which they began to wait.
   func resumeAll(_ m: MuxPointer) {
     let last = m.pointee.lastBlocked
-    while let s = m.pointee.firstBlocked, !isCongested(m), !m.pointee.isBroken {
+    // Should the last one go away meanwhile, their number ends it.
+    var left = m.pointee.streamCount
+    while left > 0, let s = m.pointee.firstBlocked, !isCongested(m), !m.pointee.isBroken {
       resume(s)
       if s == last { return }
+      left -= 1
     }
   }
 
@@ -258,7 +262,7 @@ extension Worker {
 
   /// Frees a stream; one that is not over yet is reset.
   func release(_ s: StreamPointer) {
-    s.pointee.stash.free()
+    dropStash(s)
     s.pointee.trailers.free()
     if let m = s.pointee.mux {
       unblock(s)
@@ -277,12 +281,19 @@ extension Worker {
     streams.release(s)
   }
 
+  /// Throws away content that nobody takes any more. Its room belongs to the whole connection and goes back.
+  func dropStash(_ s: StreamPointer) {
+    let count = s.pointee.stash.count
+    s.pointee.stash.free()
+    guard count > 0, let m = s.pointee.mux else { return }
+    ready(m)
+    m.pointee.connection.give(back: count)
+  }
+
   private func becameQuiet(_ m: MuxPointer) {
     if let d = m.pointee.downstream {
-      if m.pointee.peerIsLeaving || (m.pointee.endAnnounced && m.pointee.connection.hasEnded) {
-        m.pointee.isClosing = true
-      }
-      if d.pointee.output.isEmpty { arm(d, snapshot.settings.limits.keepAliveMilliseconds) }
+      if m.pointee.endAnnounced && m.pointee.connection.hasEnded { m.pointee.isClosing = true }
+      if d.pointee.output.isEmpty { armQuiet(d, m) }
     } else if let u = m.pointee.upstream, let pool = u.pointee.pool {
       let isRetired = pool._withUnsafeGuaranteedRef { $0.isRetired }
       if isRetired || isDraining || m.pointee.connection.isRefusing { m.pointee.isClosing = true }

@@ -51,12 +51,14 @@ extension Worker {
       d.pointee.headTimed = true
     } else if d.pointee.headTimed {
       d.pointee.headTimed = false
-      if m.pointee.streamCount == 0 {
-        arm(d, snapshot.settings.limits.keepAliveMilliseconds)
-      } else {
-        disarm(d)
-      }
+      if m.pointee.streamCount == 0 { armQuiet(d, m) } else { disarm(d) }
     }
+  }
+
+  /// How long a connection without streams is kept: one whose client has said that it will go, for a moment.
+  func armQuiet(_ d: UnsafeMutablePointer<Downstream>, _ m: MuxPointer) {
+    let limits = snapshot.settings.limits
+    arm(d, m.pointee.peerIsLeaving ? limits.lingerMilliseconds : limits.keepAliveMilliseconds)
   }
 
   /// The connection's own time limit has passed.
@@ -165,7 +167,10 @@ extension Worker {
     x.pointee.bytesIn += UInt64(n)
     if case .length = x.pointee.requestFraming {
       x.pointee.requestLeft -= min(UInt64(n), x.pointee.requestLeft)
-      if x.pointee.requestLeft == 0 { x.pointee.requestComplete = true }
+      // Trailers may follow, for backends that know such (RFC 9113 §8.1).
+      if x.pointee.requestLeft == 0, x.pointee.service?.pointee.isHTTP2 != true {
+        x.pointee.requestComplete = true
+      }
     }
   }
 
@@ -246,7 +251,7 @@ extension Worker {
     // Some clients take a reset behind a whole response for a failure: the rest of the request gets a moment to
     // come and is thrown away, as on HTTP/1.1 connections.
     d.pointee.state = .lingering
-    s.pointee.stash.free()
+    dropStash(s)
     dropBuffer(d)
     arm(d, snapshot.settings.limits.lingerMilliseconds)
   }

@@ -129,6 +129,7 @@ extension Worker {
       u.pointee.state == .active
     else { return }
     let hasTrailers = !x.pointee.requestTrailers.isEmpty
+    if !s.pointee.headSent, x.pointee.wantsUpgrade, !mayUpgrade(x, u, s) { return }
     if !s.pointee.headSent { forwardHead(x, d, u, s, UnsafePointer(buffer)) }
     if d.pointee.sent < d.pointee.requestEnd {
       let isLast = x.pointee.requestComplete && !hasTrailers
@@ -148,6 +149,33 @@ extension Worker {
     if !x.pointee.headDone, let timeouts = x.pointee.service?.pointee.timeouts {
       arm(u, timeouts.responseHeadMilliseconds)
     }
+  }
+
+  /// Extended CONNECT is for backends that have said that they take it (RFC 8441 §3): it waits until they could.
+  private func mayUpgrade(
+    _ x: UnsafeMutablePointer<Exchange>, _ u: UnsafeMutablePointer<UpstreamConnection>, _ s: StreamPointer
+  ) -> Bool {
+    guard let m = s.pointee.mux, m.pointee.connection.hasSettings else { return false }
+    if m.pointee.connection.allowsConnectProtocol { return true }
+    reportBroken(u, "it takes no WebSocket over HTTP/2 (RFC 8441)")
+    x.pointee.upstream = nil
+    u.pointee.exchange = nil
+    closeUpstream(u)
+    if !retryElsewhere(x) { failExchange(x, .noTunnel) }
+    return false
+  }
+
+  /// The backend's first SETTINGS: what has waited for them goes on.
+  func settingsCame(_ m: MuxPointer) {
+    var next = m.pointee.firstStream
+    while let s = next {
+      next = s.pointee.nextStream
+      guard !s.pointee.headSent, let u = s.pointee.upstream, let x = u.pointee.exchange else { continue }
+      forwardRequest(x, u)
+      // What was refused may have changed the list.
+      if next?.pointee.slot.isLive == false { next = m.pointee.firstStream }
+    }
+    resumeAll(m)
   }
 
   private func forwardHead(
@@ -277,7 +305,8 @@ extension Worker {
   func takeGoAway(_ m: MuxPointer, _ lastStream: UInt32) {
     guard m.pointee.upstream != nil else {
       m.pointee.peerIsLeaving = true
-      if m.pointee.streamCount == 0 { m.pointee.isClosing = true }
+      // What stands behind it in the same flight is still answered.
+      if let d = m.pointee.downstream, m.pointee.streamCount == 0, d.pointee.output.isEmpty { armQuiet(d, m) }
       return
     }
     leavePool(m)

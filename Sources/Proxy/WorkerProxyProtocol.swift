@@ -87,7 +87,9 @@ extension Worker {
     }
   }
 
-  private func ends(of d: UnsafeMutablePointer<Downstream>) -> ProxyProtocol.Ends? {
+  private func ends(of client: UnsafeMutablePointer<Downstream>) -> ProxyProtocol.Ends? {
+    // A stream has the ends of the connection that carries it.
+    let d = client.pointee.stream?.pointee.mux?.pointee.downstream ?? client
     if let announced = d.pointee.announced { return announced.pointee }
     guard let source = Sys.peerAddress(d.pointee.fd), let destination = Sys.localAddress(d.pointee.fd) else {
       return nil

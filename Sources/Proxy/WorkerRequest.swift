@@ -95,7 +95,7 @@ extension Worker {
     let index = snapshot.routes.find(
       host: base + requestHead.hostStart, requestHead.hostLength,
       path: hasPath ? base + requestHead.targetStart : Self.slash.utf8Start, hasPath ? pathLength : 1)
-    guard index >= 0 else { return answer(d, .noRoute, closing: false) }
+    guard index >= 0 else { return answer(d, .noRoute, closing: false, isGRPC: isCall(base)) }
     let x = begin(d, base, snapshot.compiledRoutes + index)
     if let s = d.pointee.stream { describe(x, d, s) }
     // HTTP/2 has no other upgrade than this one (RFC 8441).
@@ -108,6 +108,18 @@ extension Worker {
     guard d.pointee.slot.isLive, d.pointee.state == .exchange else { return }
     // One that has closed behind its request does not wait for the answer.
     if d.pointee.peerClosed { clientGone(d) } else { armForState(d) }
+  }
+
+  /// Whether the request that has been parsed is a gRPC call.
+  private func isCall(_ base: UnsafePointer<UInt8>) -> Bool {
+    for i in 0..<fields.count {
+      let line = fields.lines[i]
+      guard line.name == .other, line.nameLength == 12, line.valueLength >= 16 else { continue }
+      if FieldName.isGRPCContent(name: base + Int(line.nameStart), value: base + Int(line.valueStart)) {
+        return true
+      }
+    }
+    return false
   }
 
   private static let slash: StaticString = "/"
@@ -153,8 +165,9 @@ extension Worker {
         x.pointee.acceptsTrailers = HTTP.FieldName.containsTrailers(
           base + Int(line.valueStart), Int(line.valueLength))
       } else if line.name == .other, line.nameLength == 12, line.valueLength >= 16 {
-        x.pointee.isGRPC = FieldName.isGRPCContent(
+        let isGRPC = FieldName.isGRPCContent(
           name: base + Int(line.nameStart), value: base + Int(line.valueStart))
+        if isGRPC { x.pointee.isGRPC = true }
       }
     }
   }
@@ -260,7 +273,9 @@ extension Worker {
     _ x: UnsafeMutablePointer<Exchange>, _ d: UnsafeMutablePointer<Downstream>, _ s: StreamPointer
   ) {
     x.pointee.isExtendedConnect = s.pointee.state.isTunnel
-    x.pointee.requestComplete = s.pointee.isDrained || x.pointee.requestFraming == .none
+    // Trailers may follow even without content, for backends that know such.
+    let mayFollow = x.pointee.service?.pointee.isHTTP2 == true && !x.pointee.isExtendedConnect
+    x.pointee.requestComplete = s.pointee.isDrained || (x.pointee.requestFraming == .none && !mayFollow)
   }
 
   /// More of the request's content has arrived.

@@ -29,7 +29,7 @@ extension Worker {
         u.pointee.searched = 0
       }
       guard let buffer = u.pointee.buffer else { return }
-      let room = Downstream.headroom + Downstream.bodyRoom - u.pointee.end
+      let room = min(Downstream.headroom + Downstream.bodyRoom - u.pointee.end, readable(x, d))
       let n = receiveUpstream(u, buffer + u.pointee.end, room)
       if n == Sys.wouldBlock {
         guard flushCompressed(x, d, ending: .flush) else { return clientGone(d) }
@@ -45,6 +45,20 @@ extension Worker {
     }
     putOff(u)
   }
+
+  /// How much is read at once: a response that begins where its client has no room for it at all is left where it is,
+  /// but for the head and a little more.
+  private func readable(
+    _ x: UnsafeMutablePointer<Exchange>, _ d: UnsafeMutablePointer<Downstream>
+  ) -> Int {
+    guard !x.pointee.headDone, let s = d.pointee.stream, let m = s.pointee.mux,
+      m.pointee.connection.sendable(&s.pointee.state) == 0
+    else { return Downstream.bodyRoom }
+    return Self.leastRead
+  }
+
+  /// What is read of a response although its client has no room for it, in bytes.
+  private static let leastRead = 4096
 
   /// Whether something has come that has not been looked at: there will be no event for it.
   func hasUnread(_ u: UnsafeMutablePointer<UpstreamConnection>) -> Bool {
@@ -141,6 +155,7 @@ extension Worker {
       return false
     }
     if x.pointee.endsWithHead, x.pointee.isGRPC, repeatCall(u, x, base) { return false }
+    recordHead(u, x, base)
     let isTunnel = responseHead.status == 101 || isAgreedTunnel(u, x)
     // To an extended CONNECT any 2xx says that the tunnel stands (RFC 8441 §5), but this backend has not agreed.
     if x.pointee.isExtendedConnect, !isTunnel, 200..<300 ~= responseHead.status {
@@ -236,6 +251,7 @@ extension Worker {
     let surplus = content.surplus
     var start = content.from - head
     var end = content.to
+    var endsInside = false
     if x.pointee.gzip != nil {
       guard sendCompressed(u, x, d, buffer, content, head: head, ended: ended) else {
         clientGone(d)
@@ -244,6 +260,9 @@ extension Worker {
       start = end
     } else if x.pointee.relay == .addChunks {
       (start, end) = ChunkLine.wrap(buffer, content, head: head, last: false)
+      // Behind the content there is room for the end.
+      endsInside = ended && end > content.to && x.pointee.trailers.isEmpty
+      if endsInside { end = Self.appendLastChunk(buffer, at: end) }
     }
     if content.to > content.from, !x.pointee.gotBody {
       x.pointee.gotBody = true
@@ -265,6 +284,10 @@ extension Worker {
     }
     u.pointee.end = Downstream.headroom
     if ended {
+      if x.pointee.relay == .addChunks, !endsInside, !sendLastChunk(x, d) {
+        clientGone(d)
+        return false
+      }
       finishResponse(u, x, d, reusable: surplus == 0)
       return false
     }

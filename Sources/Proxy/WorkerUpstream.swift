@@ -32,6 +32,11 @@ extension Worker {
   private func upstreamWritable(_ u: UnsafeMutablePointer<UpstreamConnection>) {
     if !u.pointee.output.isEmpty {
       let result = u.pointee.output.flush(u.pointee.fd)
+      if result < 0, let m = u.pointee.mux {
+        // Its streams learn of it at the end of the turn.
+        m.pointee.isBroken = true
+        return ready(m)
+      }
       if result < 0 { return upstreamBroke(u, "the backend closed the connection") }
       if result == 0 { return }
     }
@@ -218,6 +223,7 @@ extension Worker {
 
   func reportBroken(_ u: UnsafeMutablePointer<UpstreamConnection>, _ reason: String) {
     guard let pool = u.pointee.pool else { return }
+    recordFailure(u)
     shared.report(.backendFailed(backend: pool._withUnsafeGuaranteedRef { $0.settings.key }, reason: reason))
   }
 }

@@ -98,9 +98,9 @@ final class LineageWork: IssueProgress {
     let meta = CertificateMeta(
       identifiers: wanted.identifiers, keyType: wanted.keyType, issuer: wanted.issuer, storedAt: time,
       orderURL: url)
-    let deploys = try wanted.hooks.map {
+    let deploys = try wanted.deploys.map {
       try DeployTask(
-        name: wanted.name, leaf: chain.leaf, command: $0, domains: wanted.identifiers.map(\.description),
+        name: wanted.name, leaf: chain.leaf, action: $0, domains: wanted.identifiers.map(\.description),
         now: time)
     }
     return try store.publish(lock, key: key, chain: chain, meta: meta, deploys: deploys, now: time)

@@ -14,6 +14,9 @@ public struct Executor: Sendable {
     public var random: @Sendable () -> Double
     /// The environment that hooks get besides their own variables.
     public var hookEnvironment: [String: String]
+    /// Brings a certificate to Google Cloud and says why it could not; nil where none is configured: then what is
+    /// queued for it is left to whoever has that configuration.
+    public var pushToGoogleCloud: (@Sendable (StoredCertificate) async -> String?)?
     /// Hears of each outcome as soon as it is known.
     public var progress: @Sendable (Report.Entry) -> Void
 
@@ -47,9 +50,9 @@ public struct Executor: Sendable {
     self.environment = environment
   }
 
-  /// One look at all certificates: asks for advice, plans, obtains what is due, runs the hooks.
+  /// One look at all certificates: asks for advice, plans, obtains what is due, deploys.
   ///
-  /// Never throws: one certificate's failure stops neither the others nor the hooks. A dry run only plans: it
+  /// Never throws: one certificate's failure stops neither the others nor any deployment. A dry run only plans: it
   /// asks no CA and writes nothing.
   public func run(
     _ managed: [ManagedCertificate], force: Situation.Force = .none, isDryRun: Bool = false
@@ -67,10 +70,10 @@ public struct Executor: Sendable {
     }
     report.certificates = isDryRun ? plan.actions.map(Self.preview) : await carryOut(plan, force, regularWake)
     if !isDryRun {
-      report.hooks = await runHooks(&report.warnings)
+      report.deploys = await deploy(evenIfEarly: force != .none, &report)
       store.challenges.purge(now: environment.now())
     }
-    report.nextWakeAt = await nextWake(managed, regularWake)
+    report.nextWakeAt = min(await nextWake(managed, regularWake), report.nextWakeAt)
     return report
   }
 

@@ -11,21 +11,21 @@ public struct ManagedCertificate: Sendable, Equatable {
   public var keyType: KeyType
   /// Who issues it, by the configuration's name.
   public var issuer: String
-  /// Shell commands to run once after each renewal.
-  public var hooks: [String]
+  /// What to do once after each renewal.
+  public var deploys: [DeployAction]
   /// One of the CA's profiles, or its default.
   public var profile: String?
 
   /// A certificate to keep valid.
   public init(
     name: LineageName, identifiers: [Identifier], keyType: KeyType = .ecP256, issuer: String,
-    hooks: [String] = [], profile: String? = nil
+    deploys: [DeployAction] = [], profile: String? = nil
   ) {
     self.name = name
     self.identifiers = identifiers
     self.keyType = keyType
     self.issuer = issuer
-    self.hooks = hooks
+    self.deploys = deploys
     self.profile = profile
   }
 

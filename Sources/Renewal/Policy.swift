@@ -23,6 +23,11 @@ public struct Policy: Sendable {
   /// The part of the lifetime at which a CA's later wish is no longer waited for.
   public static let lastMomentDivisor: Int64 = 10
 
+  /// The waits after the first failures in a row of a deployment, the last of them after all further ones.
+  public static let deployBackoffSeconds: [Int64] = [60, 300, 900, 3600, 4 * 3600]
+  /// How far such a wait is moved at random, to either side.
+  public static let deployJitter = 0.1
+
   /// When this program was built: a clock before it is wrong.
   public var builtAt: UnixTime
   /// The limits that each issuer has published, by the configuration's name.
@@ -32,6 +37,13 @@ public struct Policy: Sendable {
   public init(builtAt: UnixTime, limits: [String: IssuerLimits] = [:]) {
     self.builtAt = builtAt
     self.limits = limits
+  }
+
+  /// How long to wait after so many failures of a deployment in a row; `random` is at least 0 and less than 1.
+  public static func deployBackoff(failures: Int, random: Double) -> Int64 {
+    let wait = deployBackoffSeconds[min(max(failures, 1), deployBackoffSeconds.count) - 1]
+    let share = 1 - deployJitter + 2 * deployJitter * min(max(random, 0), 1)
+    return Int64((Double(wait) * share).rounded())
   }
 
   /// How long to sleep until the next regular look; `random` is at least 0 and less than 1.

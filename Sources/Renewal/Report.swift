@@ -27,28 +27,30 @@ public struct Report: Sendable {
     public let outcome: Outcome
   }
 
-  /// One deploy hook that was run.
-  public struct Hook: Sendable, Equatable {
+  /// One deployment that was tried.
+  public struct Deploy: Sendable, Equatable {
     /// The certificate's name.
     public let name: String
-    /// The command.
-    public let command: String
-    /// Why it failed, with the beginning of its output; nil when it succeeded.
+    /// What was done, for people.
+    public let what: String
+    /// Why it failed, with the end of its output; nil when it succeeded.
     public let failure: String?
+    /// When it is tried again by itself.
+    public let nextAttemptAt: UnixTime?
   }
 
   /// Every managed certificate.
   public internal(set) var certificates: [Entry] = []
-  /// Every hook that was run.
-  public internal(set) var hooks: [Hook] = []
+  /// Every deployment that was tried.
+  public internal(set) var deploys: [Deploy] = []
   /// What else went wrong, without any certificate failing by it.
   public internal(set) var warnings: [String] = []
   /// When to run again.
   public internal(set) var nextWakeAt: UnixTime
 
-  /// Whether anything failed: a certificate, a hook, or the clock.
+  /// Whether anything failed: a certificate, a deployment, or the clock.
   public var hasFailure: Bool {
-    hooks.contains { $0.failure != nil }
+    deploys.contains { $0.failure != nil }
       || certificates.contains { if case .failed = $0.outcome { true } else { false } }
   }
 }

@@ -5,13 +5,15 @@ final class ContextData {
   let tickets: TicketKeys
   let names: SNITable?
   let clients: ClientTrust?
+  let validation: ((String) -> Credential?)?
   private let protocols: [UInt8]
   private let unreadNames: ((String) -> Bool)?
 
   init(
     profile: Profile, tickets: TicketKeys, names: SNITable?, clients: ClientTrust?,
-    passesUnread: ((String) -> Bool)?
+    passesUnread: ((String) -> Bool)?, validation: ((String) -> Credential?)? = nil
   ) {
+    self.validation = validation
     unreadNames = passesUnread
     self.tickets = tickets
     self.names = names
@@ -61,6 +63,7 @@ final class ContextData {
     guard let ssl, let out, let data = ContextData.of(SSL_get_SSL_CTX(ssl)) else {
       return SSL_TLSEXT_ERR_ALERT_FATAL
     }
+    if ValidationResponder.isValidation(ssl) { return ValidationResponder.select(out, outLength) }
     if data.passesUnread(ssl) { return SSL_TLSEXT_ERR_NOACK }
     let chosen = data.protocols.withUnsafeBufferPointer { ours in
       out.withMemoryRebound(to: UnsafeMutablePointer<UInt8>?.self, capacity: 1) {

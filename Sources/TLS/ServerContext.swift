@@ -19,17 +19,20 @@ public final class ServerContext: @unchecked Sendable {
   /// all every handshake is refused. Without `clients` no certificate is asked of clients. Where `passesUnread` says
   /// so of a server name (empty for none) no application protocol is agreed on, whatever the client offers.
   /// With `earlyData` sessions are stepped as `Session.awaitsEarlyData` says; it is never taken twice, nor for a name
-  /// that passes unread. Throws `ContextError` naming what does not load.
+  /// that passes unread. `validation` gives the certificate that answers a CA's TLS-ALPN-01 (RFC 8737) for a server name,
+  /// or nil; such connections must be closed when their handshake is over. Throws `ContextError` naming what does not load.
   public init(
     credentials: [Credential], profile: Profile, tickets: TicketKeys, clients: ClientVerification? = nil,
-    passesUnread: ((String) -> Bool)? = nil, earlyData: Bool = false
+    passesUnread: ((String) -> Bool)? = nil, earlyData: Bool = false,
+    validation: ((String) -> Credential?)? = nil
   ) throws(ContextError) {
     acceptsEarlyData = earlyData
     let trust = try clients.map { (verification) throws(ContextError) in try ClientTrust(verification) }
     let scope = Self.scope(profile, clients)
     func make(_ names: SNITable?) throws(ContextError) -> OpaquePointer {
       let data = ContextData(
-        profile: profile, tickets: tickets, names: names, clients: trust, passesUnread: passesUnread)
+        profile: profile, tickets: tickets, names: names, clients: trust, passesUnread: passesUnread,
+        validation: validation)
       let context = try Self.make(profile, data, scope)
       if earlyData { EarlyData.install(in: context) }
       return context
@@ -51,8 +54,10 @@ public final class ServerContext: @unchecked Sendable {
       for context in owned { SSL_CTX_free(context) }
       throw error
     }
+    if validation != nil { ValidationResponder.install(in: handle) }
     certd_SSL_CTX_set_servername_callback(handle) { ssl, _, _ in
-      guard let ssl, let names = ContextData.of(SSL_get_SSL_CTX(ssl))?.names,
+      guard let ssl, !ValidationResponder.isValidation(ssl),
+        let names = ContextData.of(SSL_get_SSL_CTX(ssl))?.names,
         let name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name)
       else { return SSL_TLSEXT_ERR_NOACK }
       guard let context = names.find(String(cString: name)) else { return SSL_TLSEXT_ERR_NOACK }

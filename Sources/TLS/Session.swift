@@ -129,6 +129,7 @@ public struct Session: BitwiseCopyable, @unchecked Sendable {
     SSL_get0_alpn_selected(ssl, &name, &length)
     guard let name else { return .none }
     if length == 2, name[0] == 0x68, name[1] == 0x32 { return .http2 }
+    if ValidationResponder.isValidation(ssl) { return .acmeValidation }
     return length == 8 ? .http11 : .none
   }
 
@@ -156,4 +157,8 @@ public struct Session: BitwiseCopyable, @unchecked Sendable {
 }
 
 /// What ALPN agreed on.
-public enum ApplicationProtocol: UInt8, Sendable { case none, http11, http2 }
+public enum ApplicationProtocol: UInt8, Sendable {
+  case none, http11, http2
+  /// A CA validates a name (RFC 8737): nothing follows.
+  case acmeValidation
+}

@@ -8,7 +8,7 @@ public enum Counter: Int, CaseIterable, Sendable {
   case responses1xx, responses2xx, responses3xx, responses4xx, responses5xx
   case bytesReceived, bytesSent
   case upstreamConnectionsOpened, upstreamConnectionsReused, upstreamConnectionsFailed
-  case upstreamRetries, upstreamTimeouts, upgrades, accessLinesDropped
+  case upstreamRetries, upstreamTimeouts, backendEjections, upgrades, accessLinesDropped, validations
   case http2Connections, http2Requests, http2ConnectionErrors
   case h2RapidResets, h2ContinuationFloods, h2SettingsFloods, h2PingFloods, h2EmptyFrameFloods,
     h2ControlFloods
@@ -35,6 +35,8 @@ public enum Counter: Int, CaseIterable, Sendable {
       "certd_upstream_connections_total"
     case .upstreamRetries: "certd_upstream_retries_total"
     case .upstreamTimeouts: "certd_upstream_timeouts_total"
+    case .backendEjections: "certd_backend_ejections_total"
+    case .validations: "certd_tls_alpn_validations_total"
     case .upgrades: "certd_upgrades_total"
     case .accessLinesDropped: "certd_access_log_dropped_lines_total"
     case .http2Connections: "certd_http2_connections_total"
@@ -96,6 +98,8 @@ public enum Counter: Int, CaseIterable, Sendable {
       "Connections to backends by how they came about."
     case .upstreamRetries: "Requests tried again on another backend."
     case .upstreamTimeouts: "Backends that did not answer in time."
+    case .backendEjections: "Backends spared for a while because answers failed in a row."
+    case .validations: "Validations of CAs answered by TLS-ALPN-01."
     case .upgrades: "Connections switched to another protocol."
     case .proxyHeadersRefused: "Connections of trusted peers closed for want of a right PROXY header."
     case .passages: "Client connections passed on in TCP after their TLS handshake."

@@ -19,6 +19,9 @@ public final class BackendStatus: Sendable {
   private let healthValue = Atomic<Health>(.unknown)
   private let inFlightValue = Atomic<Int>(0)
   private let connectionsValue = Atomic<Int>(0)
+  private let failuresValue = Atomic<Int>(0)
+  private let ejectionsValue = Atomic<Int>(0)
+  private let ejectedUntilValue = Atomic<UInt64>(0)
 
   /// A backend that nothing is known of.
   public init(name: String) { self.name = name }
@@ -55,4 +58,37 @@ public final class BackendStatus: Sendable {
 
   /// Counts one connection less.
   public func closeConnection() { connectionsValue.wrappingSubtract(1, ordering: .relaxed) }
+
+  // MARK: Passive health
+
+  /// Whether answers to real requests have taken it out for now (monotonic milliseconds).
+  public func isEjected(nowMilliseconds: UInt64) -> Bool {
+    ejectedUntilValue.load(ordering: .relaxed) > nowMilliseconds
+  }
+
+  /// How often it has been ejected of late.
+  public var ejections: Int { ejectionsValue.load(ordering: .relaxed) }
+
+  /// A request was answered well: the failures before it were no row. A backend that goes on serving for as long as
+  /// its last ejection might have lasted begins anew.
+  public func succeeded(nowMilliseconds: UInt64) {
+    if failuresValue.load(ordering: .relaxed) != 0 { failuresValue.store(0, ordering: .relaxed) }
+    guard ejectionsValue.load(ordering: .relaxed) != 0 else { return }
+    let calm = ejectedUntilValue.load(ordering: .relaxed) &+ OutlierDetection.maximumEjectionMilliseconds
+    if nowMilliseconds > calm { ejectionsValue.store(0, ordering: .relaxed) }
+  }
+
+  /// A request failed: how long the backend is ejected from now on, in milliseconds, if this was one too many.
+  public func failed(
+    nowMilliseconds: UInt64, rule: OutlierDetection, ejected: Int, count: Int
+  ) -> UInt64? {
+    let failures = failuresValue.wrappingAdd(1, ordering: .relaxed).newValue
+    guard !isEjected(nowMilliseconds: nowMilliseconds),
+      let long = rule.ejection(failures: failures, before: ejections, ejected: ejected, count: count)
+    else { return nil }
+    ejectedUntilValue.store(nowMilliseconds &+ long, ordering: .relaxed)
+    ejectionsValue.wrappingAdd(1, ordering: .relaxed)
+    failuresValue.store(0, ordering: .relaxed)
+    return long
+  }
 }

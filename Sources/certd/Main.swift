@@ -35,6 +35,7 @@ struct Certd: AsyncParsableCommand {
     version: Version.text,
     subcommands: [
       RunCommand.self, IssueCommand.self, RenewCommand.self, ListCommand.self, ShowCommand.self,
+      StatusCommand.self,
       CheckCommand.self, RevokeCommand.self, CACommand.self, GCPCommand.self,
     ])
 }

@@ -161,7 +161,9 @@ import Testing
     try await sweep("deploy") {
       try $0.enqueue(task)
     } check: { store, finished in
-      let commands = try store.deploys(now: now).map(\.command)
+      let commands = try store.deploys(now: now).map(\.action).map {
+        if case .command(let text, _) = $0 { text } else { "" }
+      }
       #expect(commands == ["old", "new"] || (!finished && commands == ["old"]))
     }
   }

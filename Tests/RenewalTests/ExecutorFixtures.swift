@@ -86,12 +86,15 @@ struct Bench {
   func pass(seconds: Int64) { clock.time.withLock { $0 = $0 + seconds } }
 
   func executor(
-    store other: CertStore? = nil, issuers: [String: any Issuer]? = nil, environment: [String: String] = [:]
+    store other: CertStore? = nil, issuers: [String: any Issuer]? = nil, environment: [String: String] = [:],
+    googleCloud: (@Sendable (StoredCertificate) async -> String?)? = nil
   ) -> Executor {
-    Executor(
+    var surroundings = Executor.Environment(
+      now: { [clock] in clock.time.withLock { $0 } }, random: { 0.5 }, hookEnvironment: environment)
+    surroundings.pushToGoogleCloud = googleCloud
+    return Executor(
       store: other ?? store, issuers: issuers ?? ["ca": issuer], policy: Policy(builtAt: now - day),
-      environment: .init(
-        now: { [clock] in clock.time.withLock { $0 } }, random: { 0.5 }, hookEnvironment: environment))
+      environment: surroundings)
   }
 
   func run(

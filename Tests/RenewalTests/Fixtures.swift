@@ -13,7 +13,8 @@ func managed(
   _ name: String = "example.com", keyType: KeyType = .ecP256, issuer: String = "ca", hooks: [String] = []
 ) -> ManagedCertificate {
   ManagedCertificate(
-    name: LineageName(.dns(name)), identifiers: [.dns(name)], keyType: keyType, issuer: issuer, hooks: hooks)
+    name: LineageName(.dns(name)), identifiers: [.dns(name)], keyType: keyType, issuer: issuer,
+    deploys: hooks.map { .command(text: $0, timeoutSeconds: 60) })
 }
 
 /// A held certificate that fits `managed()`, of 90 days with 80 left.

@@ -30,7 +30,7 @@ import Testing
   func environment() async throws {
     let hook = #"echo "$RENEWED_LINEAGE $RENEWED_DOMAINS $(ls "$RENEWED_LINEAGE" | tr '\n' ' ')" >> "$LOG""#
     let report = await run([hook], names: ["example.com", "b.example"])
-    #expect(report.hooks.map(\.failure) == [nil, nil] && !report.hasFailure)
+    #expect(report.deploys.map(\.failure) == [nil, nil] && !report.hasFailure)
     let files = "cert.pem chain.pem fullchain.pem meta.json privkey.pem"
     let expected = ["b.example", "example.com"].map {
       "\(bench.store.root)/certificates/\($0)/current \($0) \(files) "
@@ -54,25 +54,26 @@ import Testing
     let hook = #"echo try >> "$LOG"; test -e "$ROOT/ready" || { echo not ready >&2; exit 3; }"#
     let first = await run([hook])
     #expect(first.isRenewed("example.com") && first.hasFailure)
-    #expect(first.hooks.map(\.failure) == ["exit status 3: not ready"])
+    #expect(first.deploys.map(\.failure) == ["exit status 3: not ready"])
     #expect(try bench.store.deploys(now: now).map(\.failures) == [1])
     #expect(bench.store.load(example, now: now)?.generation == 1)
 
-    let second = await run([hook])
-    #expect(second.hasFailure && second.hooks.count == 1)
+    #expect(await run([hook]).deploys.isEmpty, "not before its time")
+    let second = await run([hook], force: .impatient)
+    #expect(second.hasFailure && second.deploys.count == 1)
     #expect(try bench.store.deploys(now: now).map(\.failures) == [2])
 
     try fs.writeNew(bench.store.root + "/ready", [], mode: 0o600)
-    let third = await run([hook])
-    #expect(!third.hasFailure && third.hooks.count == 1)
+    let third = await run([hook], force: .impatient)
+    #expect(!third.hasFailure && third.deploys.count == 1)
     #expect(try log().count == 3)
-    #expect(await run([hook]).hooks.isEmpty)
+    #expect(await run([hook]).deploys.isEmpty)
   }
 
   @Test("hooks of one certificate run one after the other, and one failing does not stop the next")
   func several() async throws {
     let report = await run([#"echo a >> "$LOG"; exit 1"#, #"echo b >> "$LOG""#])
-    #expect(report.hooks.count == 2 && report.hooks.filter { $0.failure == nil }.count == 1)
+    #expect(report.deploys.count == 2 && report.deploys.filter { $0.failure == nil }.count == 1)
     #expect(try log().sorted() == ["a", "b"])
   }
 
@@ -92,7 +93,7 @@ import Testing
     let leaf = try bench.issuer.authority.chain(for: key, [.dns("example.com")]).leaf
     try bench.store.enqueue(
       DeployTask(name: example, leaf: leaf, command: "echo never >> \"$LOG\"", domains: [], now: now))
-    #expect(await run([]).hooks.isEmpty)
+    #expect(await run([]).deploys.isEmpty)
     #expect(try bench.store.deploys(now: now) == [] && log() == [])
   }
 

@@ -34,7 +34,8 @@ import Testing
 
       let store = try CertStore.open(root: directory("store")) { Issue.record("call \(n): \($0)") }
       let wanted = ManagedCertificate(
-        name: example, identifiers: [.dns("example.com")], issuer: "local", hooks: ["true"])
+        name: example, identifiers: [.dns("example.com")], issuer: "local",
+        deploys: [.command(text: "true", timeoutSeconds: 60)])
       let report = await executor(store, directory).run([wanted])
       #expect(!report.hasFailure && report.warnings == [], "call \(n): \(report)")
       let served = try #require(store.load(example, now: now), "call \(n)")

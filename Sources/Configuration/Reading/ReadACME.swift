@@ -5,13 +5,37 @@ extension Configuration {
       email: section.text("email", Word.email),
       agreesToTerms: section.boolean("agree_tos"),
       issuers: issuers,
+      challenges: readChallenges(section),
+      tlsALPN01Address: section.section("tls_alpn01").text("address", ListenAddress.parse)
+        ?? ListenAddress(host: nil, port: 443),
       http01Address: section.section("http01").text("address", ListenAddress.parse)
         ?? ListenAddress(host: nil, port: 80),
       preferredChain: section.text("preferred_chain", Word.line),
       keyType: section.choice("key_type") ?? .ecP256,
       deployHooks: (section.texts("deploy_hooks", Word.line) ?? []).map(\.value),
+      deploys: readDeploys(section),
       localLifetime: section.duration("local_lifetime"),
       origin: section.has("agree_tos") ? section.origin(of: "agree_tos") : section.origin)
+  }
+
+  private static func readChallenges(_ section: Section) -> [ChallengeKind] {
+    let known = ChallengeKind.allCases.map(\.rawValue)
+    var found: [ChallengeKind] = []
+    let given = section.texts("challenges", nonEmpty: true) { text throws(Invalid) -> ChallengeKind in
+      guard let kind = ChallengeKind(rawValue: text) else {
+        throw Invalid(
+          "\(quoted(text)) is no challenge that certd answers",
+          Nearest.hint(for: text, among: known) ?? "known: \(alternatives(known))")
+      }
+      return kind
+    }
+    for challenge in given ?? [] {
+      if found.contains(challenge.value) {
+        section.report.error(challenge.origin, "\(quoted(challenge.value.rawValue)) stands twice")
+      }
+      found.append(challenge.value)
+    }
+    return found.isEmpty ? ChallengeKind.allCases : found
   }
 
   private static func readIssuers(_ section: Section) -> [Issuer] {

@@ -15,7 +15,8 @@ extension Configuration {
     for (key, other) in [("cert", "key"), ("key", "cert")] where !section.has(key) {
       section.report.error(section.origin, "the key \"\(key)\" is missing beside \"\(other)\"")
     }
-    for key in ["names", "name", "issuer", "key_type", "profile", "deploy_hooks"] where section.has(key) {
+    let managedKeys = ["names", "name", "issuer", "key_type", "profile", "deploy_hooks", "deploy"]
+    for key in managedKeys where section.has(key) {
       section.report.error(
         section.origin(of: key), "does not go with files", "remove it, or remove cert and key")
     }
@@ -48,10 +49,12 @@ extension Configuration {
     let keyType: KeyAlgorithm? = section.choice("key_type")
     let profile = section.text("profile", Word.name)
     let hooks = section.texts("deploy_hooks", Word.line) ?? []
+    let deploys = readDeploys(section)
     guard let first = names.first else { return nil }
     return ManagedCertificate(
       name: given ?? ManagedCertificate.storeName(of: first), names: names, issuer: issuer,
       keyType: keyType ?? acme.keyType, profile: profile, deployHooks: hooks.map(\.value),
+      deploys: deploys,
       origin: section.origin)
   }
 }

@@ -99,7 +99,7 @@ extension Configuration {
 
   /// Names of the section that must be those of services.
   func checkLoadBalancer(_ report: Report) {
-    guard let balancer = loadBalancer else { return }
+    guard let balancer = gcp?.loadBalancer else { return }
     let names = services.map(\.name)
     for service in balancer.services where !names.contains(service.service) {
       report.error(

@@ -47,6 +47,7 @@ extension Configuration {
       retries: Retries(
         attempts: retries.integer("attempts") ?? 0,
         budgetPercent: retries.integer("budget_percent") ?? 0),
+      outliers: readOutliers(section),
       compression: section.sectionOrSwitch("compression").map(readCompression),
       maxConnections: section.integer("max_connections"), origin: origin)
   }
@@ -59,6 +60,16 @@ extension Configuration {
     let (certificate, key) = (section.path("cert"), section.path("key"))
     guard let certificate, let key else { return nil }
     return CertificateFiles(certificate: certificate, key: key, origin: section.origin(of: "cert"))
+  }
+
+  private static func readOutliers(_ section: Section) -> OutlierRule? {
+    let given = section.sectionOrSwitch("outlier_detection")
+    if given == nil, section.has("outlier_detection") { return nil }
+    let rule = given ?? section.section("outlier_detection")
+    return OutlierRule(
+      consecutiveFailures: rule.integer("consecutive_failures") ?? 0,
+      ejectionTime: rule.duration("ejection_time"),
+      maximumEjectionPercent: rule.integer("max_ejection_percent") ?? 0)
   }
 
   private static func readCompression(_ section: Section) -> Compression {

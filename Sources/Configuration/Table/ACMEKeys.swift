@@ -35,6 +35,16 @@ extension KeyTable {
     Key(
       "acme.issuers[].profile", .text(.name), .described("the CA's default"),
       "Certificate profile to ask for."),
+    Key(
+      "acme.challenges",
+      .list(of: .choice(ChallengeKind.allCases.map(\.rawValue), reserved: []), maximumCount: 2),
+      .described("`[http-01, tls-alpn-01]`"),
+      "How names are proven, the preferred way first. `http-01` needs port 80 (or a redirect to it), `tls-alpn-01` port "
+        + "443, where the TLS listeners answer it beside their traffic."),
+    Key("acme.tls_alpn01", .section, .described(""), "How TLS-ALPN-01 challenges are answered."),
+    Key(
+      "acme.tls_alpn01.address", .text(.listenAddress), .value(":443"),
+      "Address bound for the answers by `certd renew` and `certd issue` while no daemon holds it."),
     Key("acme.http01", .section, .described(""), "How HTTP-01 challenges are answered."),
     Key(
       "acme.http01.address", .text(.listenAddress), .value(":80"),

@@ -138,6 +138,20 @@ extension KeyTable {
         + "multiply an overload."
     ),
     Key(
+      "services.*.outlier_detection", .booleanOrSection, .described("`true`"),
+      "Passive health: a backend whose answers to real requests fail in a row gets none for a while. Failures are: "
+        + "no connection, no response or a broken one, 502, 503, 504, and gRPC's UNAVAILABLE."),
+    Key(
+      "services.*.outlier_detection.consecutive_failures", .integer(1...1000), .value("5"),
+      "Failures in a row that eject a backend."),
+    Key(
+      "services.*.outlier_detection.ejection_time", .duration(1000...3_600_000, off: false),
+      .value("30s"),
+      "How long the first ejection lasts; each further one lasts as much longer, up to five minutes."),
+    Key(
+      "services.*.outlier_detection.max_ejection_percent", .integer(0...100), .value("50"),
+      "At most this share of the backends is ejected at a time; the only backend never is."),
+    Key(
       "services.*.max_connections", .integer(1...1_000_000), .described("no limit"),
       "Most connections to one backend, over all workers."),
   ]

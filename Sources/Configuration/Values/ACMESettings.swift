@@ -6,6 +6,10 @@ public struct ACMESettings: Sendable, Equatable {
   public var agreesToTerms: Bool
   /// Who issues, first choice first; never empty.
   public var issuers: [Issuer]
+  /// How names are proven, the preferred way first; never empty.
+  public var challenges: [ChallengeKind]
+  /// Where TLS-ALPN-01 is answered by commands, while no daemon has the port.
+  public var tlsALPN01Address: ListenAddress
   /// Where HTTP-01 challenges are answered when no listener of ours holds that port.
   public var http01Address: ListenAddress
   /// Common name of the root that the served chain should lead to (RFC 8555 §7.4.2); nil for the CA's choice.
@@ -14,6 +18,8 @@ public struct ACMESettings: Sendable, Equatable {
   public var keyType: KeyAlgorithm
   /// Commands run after each renewal.
   public var deployHooks: [String]
+  /// What else is done after each renewal.
+  public var deploys: [Deployment]
   /// Lifetime of certificates from the built-in CA.
   public var localLifetime: Duration
   /// Where the section stands.
@@ -24,6 +30,14 @@ public struct ACMESettings: Sendable, Equatable {
     guard let name else { return issuers.first }
     return issuers.first { $0.name == name }
   }
+}
+
+/// Ways to prove a name that need no more than this machine.
+public enum ChallengeKind: String, Sendable, CaseIterable {
+  /// A file on port 80 (RFC 8555 §8.3).
+  case http01 = "http-01"
+  /// A TLS handshake on port 443 (RFC 8737).
+  case tlsALPN01 = "tls-alpn-01"
 }
 
 /// Kinds of certificate keys.

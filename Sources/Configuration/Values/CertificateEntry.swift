@@ -30,6 +30,8 @@ public struct ManagedCertificate: Sendable, Equatable {
   public var profile: String?
   /// Commands run after each renewal, besides those of `acme.deploy_hooks`.
   public var deployHooks: [String]
+  /// What else is done after each renewal, besides what `acme.deploy` says.
+  public var deploys: [Deployment]
   /// Where it stands: its entry, or the host of a route.
   public var origin: Origin
 }

@@ -24,7 +24,7 @@ extension Configuration {
       found.append(
         ManagedCertificate(
           name: ManagedCertificate.storeName(of: name), names: [name], issuer: nil, keyType: acme.keyType,
-          profile: nil, deployHooks: [], origin: host.origin))
+          profile: nil, deployHooks: [], deploys: [], origin: host.origin))
     }
     for certificate in found { errors += problems(of: certificate) }
     let needy = found.lazy.compactMap { acme.issuer(named: $0.issuer) }.first { $0.isPublic }

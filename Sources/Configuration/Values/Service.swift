@@ -20,6 +20,8 @@ public struct Service: Sendable, Equatable {
   public var timeouts: ServiceTimeouts
   /// When a request is tried again elsewhere.
   public var retries: Retries
+  /// When failing answers take a backend out for a while; nil for never.
+  public var outliers: OutlierRule?
   /// How responses are compressed for clients that ask for it; nil when they pass as they are.
   public var compression: Compression?
   /// Most connections to one backend, over all workers; nil for no limit.
@@ -83,6 +85,16 @@ public enum ProxyProtocolVersion: String, Sendable, CaseIterable {
   case v1
   /// Binary.
   case v2
+}
+
+/// When failing answers to real requests take a backend out for a while.
+public struct OutlierRule: Sendable, Equatable {
+  /// Failures in a row.
+  public var consecutiveFailures: Int
+  /// How long the first ejection lasts.
+  public var ejectionTime: Duration
+  /// The most backends out at a time, in percent of all.
+  public var maximumEjectionPercent: Int
 }
 
 /// How responses are compressed.

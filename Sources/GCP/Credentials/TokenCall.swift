@@ -64,8 +64,7 @@ struct TokenCall: Sendable {
 
   /// Tokens go over TLS, but for the metadata server, which is the host itself, and this machine.
   private static func mayBePlain(_ url: URL) -> Bool {
-    url.host == "localhost" || url.host.hasPrefix("127.") || url.host == "::1"
-      || url.target.hasPrefix("/computeMetadata/") || url.host.hasPrefix("169.254.")
+    url.isOnThisMachine || url.target.hasPrefix("/computeMetadata/")
   }
 
   /// The token in an answer of RFC 6749 §5.1.

@@ -19,10 +19,15 @@ extension Pusher {
 
 extension ChainSettings {
   /// The chain's proxy as the push sees it: its certificates are renewed like those of any other target.
-  public func pushTarget(_ certificates: [String], address: String? = nil) -> Target {
+  public func pushTarget(_ certificates: [String]) -> Target {
+    Self.pushTarget(name, kind, certificates: certificates)
+  }
+
+  /// The same of a chain that is only known by name and kind.
+  public static func pushTarget(_ name: String, _ kind: Kind, certificates: [String]) -> Target {
     let isSSL = kind == .ssl
     return Target(
       kind: isSSL ? .sslProxy : .httpsProxy, name: ChainName.make(name, isSSL ? "ssl-proxy" : "proxy"),
-      certificates: certificates, address: address)
+      certificates: certificates)
   }
 }

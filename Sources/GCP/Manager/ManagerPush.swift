@@ -70,18 +70,16 @@ struct ManagerPush: Sendable {
   // MARK: Reading
 
   private func read() async throws(GCPError) -> Surroundings {
-    let path = session.path(location: location, "certificates")
     let mapsPath = session.path(location: location, "certificateMaps")
-    async let certificates = result { () throws(GCPError) in try await session.list(path) }
+    async let certificates = result { () throws(GCPError) in
+      try await Inventory.managerRecords(session, location)
+    }
     async let maps = result { () throws(GCPError) in
       scope == .global ? try await session.list(mapsPath) : []
     }
     let proxies = await pusher.proxies(targets, in: scope)
     var around = Surroundings(records: [:], maps: [:], proxies: proxies, classic: [:])
-    for json in try await certificates.get() {
-      let record = CertificateRecord(manager: json, project: session.project)
-      around.records[record.link] = record
-    }
+    for record in try await certificates.get() { around.records[record.link] = record }
     for json in try await maps.get() {
       let link = session.link(json["name"]?.string ?? "")
       around.maps[link] = .some(Ownership(description: json["description"]?.string))
@@ -91,10 +89,7 @@ struct ManagerPush: Sendable {
       return state.certificates.contains { !$0.isCertificateManager }
     }
     if needsClassic {
-      let path = session.path(scope, "sslCertificates")
-      for json in try await session.list(path) {
-        let record = CertificateRecord(
-          classic: json, at: path.appending(json["name"]?.string ?? ""), project: session.project)
+      for record in try await Inventory.classicRecords(session, scope) {
         around.classic[record.link] = record
       }
     }

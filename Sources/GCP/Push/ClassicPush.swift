@@ -22,7 +22,7 @@ struct ClassicPush: Sendable {
   func run() async -> PushReport {
     var report = PushReport()
     guard !targets.isEmpty else { return report }
-    async let listing = result { () throws(GCPError) in try await session.list(certificates) }
+    async let listing = result { () throws(GCPError) in try await Inventory.classicRecords(session, scope) }
     async let reading = pusher.proxies(targets, in: scope)
     let proxies = await reading
     let records: [CertificateRecord]
@@ -30,11 +30,7 @@ struct ClassicPush: Sendable {
     case .failure(let error):
       report.targets = targets.map { .init($0, .failed(error)) }
       return report
-    case .success(let items):
-      records = items.map {
-        CertificateRecord(
-          classic: $0, at: certificates.appending($0["name"]?.string ?? ""), project: session.project)
-      }
+    case .success(let found): records = found
     }
     var states: [Target: ProxyState] = [:]
     for (target, outcome) in proxies {

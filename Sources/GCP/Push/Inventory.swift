@@ -15,6 +15,25 @@ enum Inventory {
     }
     return used
   }
+
+  /// The classic certificates of a scope.
+  static func classicRecords(_ session: Session, _ scope: Scope) async throws(GCPError) -> [CertificateRecord]
+  {
+    let path = session.path(scope, "sslCertificates")
+    return try await session.list(path).map {
+      CertificateRecord(
+        classic: $0, at: path.appending($0["name"]?.string ?? ""), project: session.project)
+    }
+  }
+
+  /// The certificates of a location of Certificate Manager.
+  static func managerRecords(
+    _ session: Session, _ location: String
+  ) async throws(GCPError) -> [CertificateRecord] {
+    try await session.list(session.path(location: location, "certificates")).map {
+      CertificateRecord(manager: $0, project: session.project)
+    }
+  }
 }
 
 /// The key's text for the body of an upload.

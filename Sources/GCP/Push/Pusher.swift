@@ -140,16 +140,26 @@ public struct Pusher: Sendable {
       .unusable("somebody else changed them \(Self.maximumRounds) times meanwhile"))
   }
 
-  /// What the target's address presents for the first name of a certificate.
+  /// What the target's configured address presents for a certificate.
   func handshake(_ target: Target, _ deployment: Deployment) async -> PushReport.Served? {
-    guard let probe, let address = target.address else { return nil }
-    guard let name = deployment.chain.leaf.identifiers.first else { return nil }
-    let asked = name.description.replacing("*.", with: "certd-check.", maxReplacements: 1)
+    guard let address = target.address else { return nil }
+    return await handshake(at: address, deployment)
+  }
+
+  /// What an address presents for the first name of a certificate; nil when nobody can look, or it has no name.
+  func handshake(at address: String, _ deployment: Deployment) async -> PushReport.Served? {
+    guard let probe, let name = Self.serverName(deployment) else { return nil }
     do throws(ProbeFailure) {
-      let leaf = try await probe.leaf(at: address, serverName: asked)
+      let leaf = try await probe.leaf(at: address, serverName: name)
       if leaf == deployment.chain.leaf.der { return .pushed }
       return .other(sha256: (try? Certificate(der: leaf)).map { hex($0.sha256) } ?? "")
     } catch { return .unreachable(error.description) }
+  }
+
+  /// The first name of a certificate, as a client would ask for it.
+  static func serverName(_ deployment: Deployment) -> String? {
+    guard let name = deployment.chain.leaf.identifiers.first?.description else { return nil }
+    return name.hasPrefix("*.") ? "certd-check" + name.dropFirst() : name
   }
 }
 

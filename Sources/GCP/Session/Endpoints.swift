@@ -60,3 +60,11 @@ func percentEncoded(_ text: String) -> String {
   }
   return String(decoding: out, as: UTF8.self)
 }
+
+extension URL {
+  /// Whether it is an address of this machine, to which nothing goes over a network.
+  var isOnThisMachine: Bool {
+    host == "localhost" || host == "::1"
+      || host.hasPrefix("127.") && host.utf8.allSatisfy { $0 == 0x2E || (0x30...0x39).contains($0) }
+  }
+}

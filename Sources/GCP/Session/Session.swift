@@ -141,6 +141,9 @@ public final class Session: Sendable {
     guard let url = endpoints.url(path, query: query) else {
       throw GCPError(step, .refusedHere("\(endpoints.base(path.api)) with \(path) makes no URL"))
     }
+    guard url.scheme == .https || url.isOnThisMachine else {
+      throw GCPError(step, .refusedHere("\(url.authority) is not asked without TLS"))
+    }
     var request = HTTP.Request(method, url, fields: [.init("Accept", "application/json")])
     request.fields.add("User-Agent", userAgent)
     if let body {

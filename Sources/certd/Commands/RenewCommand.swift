@@ -11,7 +11,9 @@ struct RenewCommand: AsyncParsableCommand {
       Example: 17 3,15 * * * certd renew --quiet
 
       Safe to run as often as one likes, also beside 'certd run'. Exit status: 0 when everything due was renewed \
-      or nothing was due; 1 when a certificate or a deploy hook failed; 2 when the configuration is not valid.
+      or nothing was due; 1 when a certificate or a deploy hook failed; 2 when the configuration is not valid. \
+      With --detailed-exit-code: 0 nothing has changed; 3 something was renewed (with --dry-run: would be), all well; \
+      1 a renewal failed; 4 every renewal succeeded, but a deploy failed.
       """)
 
   @OptionGroup var options: ConfigurationOptions
@@ -20,6 +22,10 @@ struct RenewCommand: AsyncParsableCommand {
   var dryRun = false
   @Option(help: "Only the certificate of this name; may be repeated.") var name: [String] = []
   @Flag(name: .shortAndLong, help: "Say nothing unless something fails.") var quiet = false
+  @Flag(
+    name: .customLong("detailed-exit-code"), help: "Tell unchanged, renewed and failed apart (see below).")
+  var detailedExitCode = false
+  @Option(name: .shortAndLong, help: "Output: text or json.") var output = StoreOptions.Format.text
   @Flag(name: .customLong("no-delay"), help: "Begin at once, also when not on a terminal.") var noDelay =
     false
 
@@ -28,13 +34,22 @@ struct RenewCommand: AsyncParsableCommand {
   static let maximumDelaySeconds = 480.0
 
   func run() async throws {
-    let failed: Bool
-    do throws(SetupError) { failed = try await renew() } catch { throw Failure.exit(error) }
-    if failed { throw ExitStatus.failed }
+    let outcome: RenewOutcome
+    do throws(SetupError) { outcome = try await renew() } catch { throw Failure.exit(error) }
+    if output == .json { Output.line(try CertificateDescription.json(outcome.description)) }
+    if outcome.hasFailed { throw ExitStatus.failed }
+    if outcome.hasFailedDeploy { throw detailedExitCode ? ExitStatus.deployFailed : ExitStatus.failed }
+    if outcome.hasRenewed, detailedExitCode { throw ExitStatus.renewed }
   }
 
-  /// Whether something failed.
-  private func renew() async throws(SetupError) -> Bool {
+  private func renew() async throws(SetupError) -> RenewOutcome {
+    var outcome = RenewOutcome()
+    let isTelling = output == .text
+    let quiet = quiet || !isTelling
+    func fail(_ why: String) {
+      if isTelling { Output.error("certd: \(why)") }
+      outcome.fail(why)
+    }
     let source = options.source()
     var named = options.store
     if named == nil, case .file = source { named = try source.read().configuration.store }
@@ -52,15 +67,13 @@ struct RenewCommand: AsyncParsableCommand {
       hasDelayed = true
       try? await World.sleep(seconds: World.random() * Self.maximumDelaySeconds)
     }
-    var failed = false
     var seen: Set<LineageName> = []
     let jobs = try RenewalJob.all(source, store) { name, error in
       guard wanted.isEmpty || wanted.contains(name) else { return }
-      Output.error("certd: \(name): cannot be renewed: \(error)")
-      failed = true
+      fail("\(name): cannot be renewed: \(error)")
       seen.insert(name)
     }
-    if jobs.allSatisfy(\.managed.isEmpty), !failed, !quiet {
+    if jobs.allSatisfy(\.managed.isEmpty), !outcome.hasFailed, !quiet {
       Output.line(
         "nothing to renew: no certificate was issued into \(store.root), nor does a configuration name one")
     }
@@ -70,21 +83,16 @@ struct RenewCommand: AsyncParsableCommand {
       guard !managed.isEmpty || wanted.isEmpty else { continue }
       let chosen = RenewalJob(configuration: job.configuration, managed: managed)
       do throws(SetupError) {
-        let quiet = quiet
         let report = try await chosen.run(
           world, store, force: force ? .all : .impatient, isDryRun: dryRun, beforeOrders: delay,
           warn: { if !quiet { Output.error("certd: \($0)") } })
-        ReportPrinter(quiet: quiet).tell(report)
-        failed = failed || report.deservesFailure
-      } catch {
-        Output.error("certd: \(error)")
-        failed = true
-      }
+        if isTelling { ReportPrinter(quiet: quiet).tell(report) }
+        outcome.add(report)
+      } catch { fail("\(error)") }
     }
     for missing in wanted.subtracting(seen).sorted() {
-      Output.error("certd: there is no certificate \(missing) to renew; 'certd list' shows all")
-      failed = true
+      fail("there is no certificate \(missing) to renew; 'certd list' shows all")
     }
-    return failed
+    return outcome
   }
 }

@@ -6,11 +6,12 @@ struct ReportPrinter {
 
   func tell(_ report: Report) {
     for entry in report.certificates { tell(entry) }
-    for hook in report.hooks {
-      if let failure = hook.failure {
-        Output.error("certd: \(hook.name): deploy hook failed, to be tried again by the next run: \(failure)")
+    for deploy in report.deploys {
+      if let failure = deploy.failure {
+        Output.error(
+          "certd: \(deploy.name): \(deploy.what) failed, to be tried again by the next run: \(failure)")
       } else if !quiet {
-        Output.line("\(hook.name): deploy hook done")
+        Output.line("\(deploy.name): \(deploy.what) done")
       }
     }
     if !quiet { for warning in report.warnings { Output.error("certd: warning: \(warning)") } }

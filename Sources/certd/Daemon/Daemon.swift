@@ -76,6 +76,7 @@ actor Daemon {
         workers: plan.configuration.workers ?? Processors.count, settings: plan.settings,
         credentials: presented, tickets: tickets, accessLog: plan.accessLog,
         challenge: { store.challenges.answer(token: $0) },
+        validation: { store.challenges.validationCredential(serverName: $0) },
         report: { ProxyMessages.write($0, to: log) })
     } catch {
       if case .system(let reason) = error, reason.isPermission {

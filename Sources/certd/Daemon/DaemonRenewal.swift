@@ -27,11 +27,16 @@ extension Daemon {
     isRenewing = false
     await presentStore()
     remember(report)
-    for hook in report.hooks {
-      if let failure = hook.failure {
-        log.error("deploy hook failed", ["name": .text(hook.name), "reason": .text(failure)])
+    for deploy in report.deploys {
+      if let failure = deploy.failure {
+        log.error(
+          "\(deploy.what) failed",
+          [
+            "name": .text(deploy.name), "reason": .text(failure),
+            "next_attempt": .text(deploy.nextAttemptAt.map { "\($0)" } ?? "none"),
+          ])
       } else {
-        log.info("deploy hook done", ["name": .text(hook.name)])
+        log.info("\(deploy.what) done", ["name": .text(deploy.name)])
       }
     }
     for warning in report.warnings { log.warn("renewal", ["reason": .text(warning)]) }

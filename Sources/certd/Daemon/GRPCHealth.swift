@@ -55,6 +55,7 @@ enum GRPCHealth {
   private static func serving(_ body: [UInt8]) -> Int? {
     guard body.count >= 5, body[0] == 0 else { return nil }
     let message = body[5...]
+    guard body[1..<5].reduce(0, { $0 << 8 | Int($1) }) == message.count else { return nil }
     if message.isEmpty { return 0 }
     guard message.count >= 2, message[5] == 0x08 else { return nil }
     return Int(message[6])

@@ -13,6 +13,10 @@ enum ProxyMessages {
       log.debug("request refused", ["peer": .text(peer), "reason": .text(reason)])
     case .backendFailed(let backend, let reason):
       log.warn("backend failed", ["backend": .text(backend), "reason": .text(reason)])
+    case .backendEjected(let backend, let seconds):
+      log.warn(
+        "backend ejected after failures in a row",
+        ["backend": .text(backend), "seconds": .integer(Int64(seconds))])
     case .accessLogFailed(let reason):
       log.error("access log could not be opened again; the old file is written on", ["reason": .text(reason)])
     case .outOfDescriptors: log.error("out of file descriptors; raise the limit (ulimit -n)")

@@ -67,7 +67,9 @@ struct IssuerFactory {
     let warn = warn
     return Renewal.ACMEIssuer(
       Renewal.ACMEIssuer.Configuration(
-        directory: directory, options: options, preferredIssuer: acme.preferredChain),
+        directory: directory, options: options,
+        responder: BoardResponder(store.challenges, types: acme.challengeTypes),
+        preferredIssuer: acme.preferredChain),
       store: store,
       transport: ClientTransport(client: world.client, context: try Self.context(settings.roots)),
       environment: world.acmeEnvironment { warn("\(name): \($0)") }, warn: { warn("\(name): \($0)") })

@@ -6,7 +6,7 @@ import GCP
 struct LoadBalancerJob {
   let chain: ChainSettings
   let warnings: [String]
-  let deployments: [Deployment]
+  let deployments: [GCP.Deployment]
   let pusher: Pusher
 
   private let session: Session
@@ -14,18 +14,18 @@ struct LoadBalancerJob {
   /// Reads the configuration and the store; asks nothing of Google but a token's source.
   init(_ options: LoadBalancerOptions, _ world: World) async throws(SetupError) {
     let configuration = try options.configuration()
-    guard let balancer = configuration.loadBalancer, let project = configuration.gcpProject else {
+    guard let settings = configuration.gcp, let balancer = settings.loadBalancer else {
       throw .configuration(
         "\(configuration.file): there is no section gcp.load_balancer; see docs/gcp-load-balancer.md")
     }
-    let translated = try LoadBalancerChain(configuration, balancer, project: project)
+    let translated = try LoadBalancerChain(configuration, balancer, project: settings.project)
     warnings = translated.warnings
     deployments = try Self.deployments(
       try LoadBalancerChain.certificates(configuration, balancer),
       storePath: options.store ?? configuration.store)
-    let session = try await LoadBalancerAccess.session(project, world) { Output.error("certd: \($0)") }
-    self.session = session
-    pusher = Pusher(session: session)
+    let cloud = try await GoogleCloud.open(configuration, world) { Output.error("certd: \($0)") }
+    session = cloud.session
+    pusher = cloud.pusher
     var chain = translated.settings
     for deployment in deployments {
       if let why = pusher.refusal(of: deployment, on: chain) {
@@ -38,16 +38,16 @@ struct LoadBalancerJob {
 
   private static func deployments(
     _ names: [String], storePath: String?
-  ) throws(SetupError) -> [Deployment] {
+  ) throws(SetupError) -> [GCP.Deployment] {
     let store = try StoreLocation.openPresent(storePath) { Output.error("certd: store: \($0)") }
-    var found: [Deployment] = []
+    var found: [GCP.Deployment] = []
     for name in names {
       guard let lineage = LineageName(name), let stored = store?.load(lineage, now: World.now()) else {
         throw .other(
           "there is no certificate \(name) in \(StoreLocation.path(storePath)) yet; 'certd renew' or 'certd run' "
             + "obtains it")
       }
-      found.append(Deployment(name: name, chain: stored.chain, key: stored.key))
+      found.append(GCP.Deployment(name: name, chain: stored.chain, key: stored.key))
     }
     return found
   }

@@ -40,6 +40,8 @@ enum ManagedCertificates {
     return Renewal.ManagedCertificate(
       name: name, identifiers: identifiers,
       keyType: KeyType(rawValue: certificate.keyType.rawValue) ?? .ecP256,
-      issuer: issuer.name, hooks: configuration.acme.deployHooks + certificate.deployHooks, profile: profile)
+      issuer: issuer.name,
+      deploys: DeployAction.all(configuration, hooks: certificate.deployHooks, more: certificate.deploys),
+      profile: profile)
   }
 }

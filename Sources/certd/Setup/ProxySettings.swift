@@ -105,6 +105,7 @@ struct ProxySettings {
 
   /// HTTP-01 must be answered although no plain listener of the configuration has the port.
   private var needsChallengeListener: Bool {
+    guard configuration.acme.challenges.contains(.http01) else { return false }
     let usesACME = configuration.acme.issuers.contains { $0.kind != .local }
     let wanted = configuration.acme.http01Address
     let isManaged = configuration.listeners.contains { $0.tls != .off }
@@ -157,6 +158,11 @@ struct ProxySettings {
       maximumConnections: service.maxConnections ?? 0)
     made.compression = service.compression.map {
       .init(types: $0.types, minimumBytes: $0.minimumBytes, level: $0.level)
+    }
+    if let rule = service.outliers {
+      made.outliers = OutlierDetection(
+        consecutiveFailures: rule.consecutiveFailures, ejectionMilliseconds: milliseconds(rule.ejectionTime),
+        maximumEjectionPercent: rule.maximumEjectionPercent)
     }
     made.isPassage = service.protocol.isPassage
     made.tunnelIdleMilliseconds = milliseconds(

@@ -20,14 +20,19 @@ struct RenewalJob {
     _ world: World, _ store: CertStore, force: Situation.Force, isDryRun: Bool,
     beforeOrders: () async -> Void = {}, warn: @escaping @Sendable (String) -> Void
   ) async throws(SetupError) -> Report {
-    let issuers = try IssuerFactory(world: world, store: store, warn: warn).issuers(configuration.acme)
-    let executor = Executor(
-      store: store, issuers: issuers,
-      policy: Policy(
-        builtAt: .init(seconds: Version.earliestSeconds), limits: IssuerFactory.limits(configuration.acme)),
-      environment: .init(
-        now: { World.now() }, random: { World.random() }, hookEnvironment: Subprocess.inheritedEnvironment()))
-    let preview = await executor.run(managed, force: force, isDryRun: true)
+    func executor(_ acme: ACMESettings) throws(SetupError) -> (Executor, [String: any Renewal.Issuer]) {
+      let issuers = try IssuerFactory(world: world, store: store, warn: warn).issuers(acme)
+      let executor = Executor(
+        store: store, issuers: issuers,
+        policy: Policy(
+          builtAt: .init(seconds: Version.earliestSeconds), limits: IssuerFactory.limits(acme)),
+        environment: .init(
+          now: { World.now() }, random: { World.random() }, hookEnvironment: Subprocess.inheritedEnvironment()
+        ))
+      return (executor, issuers)
+    }
+    let (planner, issuers) = try executor(configuration.acme)
+    let preview = await planner.run(managed, force: force, isDryRun: true)
     if isDryRun { return preview }
     if preview.certificates.contains(where: { if case .wouldRenew = $0.outcome { true } else { false } }) {
       await beforeOrders()
@@ -38,15 +43,11 @@ struct RenewalJob {
       else { return false }
       return issuers[wanted.issuer] is Renewal.ACMEIssuer
     }
-    let turn = needsAnswers ? await Self.takeTurn(store) : nil
-    let responder = needsAnswers ? try answerChallenges(store, warn) : nil
-    let report = await executor.run(managed, force: force)
-    await responder?.drain(milliseconds: 1000)
-    if needsAnswers, responder == nil, report.hasFailure {
-      warn(
-        "\(configuration.acme.http01Address) is held by another program; HTTP-01 is answered only if that is "
-          + "'certd run' with this store")
-    }
+    guard needsAnswers else { return await planner.run(managed, force: force) }
+    let turn = await Self.takeTurn(store)
+    let answerer = try ChallengeAnswerer(configuration.acme, store, warn)
+    let report = try await executor(answerer.acme).0.run(managed, force: force)
+    await answerer.finish(hasFailed: report.hasFailure)
     withExtendedLifetime(turn) {}
     return report
   }
@@ -59,27 +60,6 @@ struct RenewalJob {
   private static func takeTurn(_ store: CertStore) async -> FileLock? {
     try? await FileLock.acquire("\(store.root)/http01.lock", FileSystem(), tries: turnPatienceSeconds * 10) {
       try await World.sleep(seconds: 0.1)
-    }
-  }
-
-  private func answerChallenges(
-    _ store: CertStore, _ warn: @escaping @Sendable (String) -> Void
-  ) throws(SetupError) -> EdgeProxy? {
-    var settings = Proxy.Settings()
-    let address = try ProxySettings.address(configuration.acme.http01Address)
-    settings.listeners = [.init(address: address, profile: nil)]
-    do throws(ProxyError) {
-      return try EdgeProxy(
-        workers: 1, settings: settings, credentials: [], tickets: TicketKeys(random: { Random.bytes($0) }),
-        challenge: { store.challenges.answer(token: $0) }, report: { _ in })
-    } catch {
-      guard case .system(let reason) = error, reason.isAddressInUse else {
-        warn(
-          "HTTP-01 answers need \(configuration.acme.http01Address): \(error); going on without a listener")
-        return nil
-      }
-      // The running daemon, most likely: it answers from the challenge directory.
-      return nil
     }
   }
 }
@@ -156,7 +136,7 @@ extension RenewalJob {
     managed = [
       Renewal.ManagedCertificate(
         name: name, identifiers: identifiers, keyType: KeyType(rawValue: request.keyType) ?? .ecP256,
-        issuer: issuer.name, hooks: configuration.acme.deployHooks + request.hooks,
+        issuer: issuer.name, deploys: DeployAction.all(configuration, hooks: request.hooks),
         profile: { if case .acme(let settings) = issuer.kind { settings.profile } else { nil } }())
     ]
   }

@@ -19,6 +19,8 @@ import Testing
     Row(attack: .emptyContinuation, counter: .h2ContinuationFloods),
     Row(attack: .settings, counter: .h2SettingsFloods), Row(attack: .ping, counter: .h2PingFloods),
     Row(attack: .emptyData, counter: .h2EmptyFrameFloods),
+    Row(attack: .emptyDataOnClosed, counter: .h2EmptyFrameFloods),
+    Row(attack: .pongs, counter: .h2ControlFloods),
     Row(attack: .zeroWindow, counter: .h2ZeroWindowStalls),
     Row(attack: .windowUpdates, counter: .h2ControlFloods),
     Row(attack: .priorities, counter: .h2ControlFloods),

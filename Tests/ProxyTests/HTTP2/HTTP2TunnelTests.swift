@@ -123,7 +123,9 @@ import Testing
       Self.open(client)
       client.send(.data(1, HTTP2Case.hello))
       let answer = client.response(1)
-      #expect(byReset ? answer.reset != nil : answer.hasEnded, "\(client.trace)")
+      // A reset is CANCEL (RFC 8441 §5).
+      #expect(
+        byReset ? answer.reset == ErrorCode.cancel.rawValue : answer.hasEnded, "\(client.trace)")
       #expect(client.goesOn() && client.violations == [])
     }
   }

@@ -42,7 +42,7 @@ import Synchronization
     let hook = #"readlink "$RENEWED_LINEAGE" >> "$LOG""#
     let wanted = ManagedCertificate(
       name: LineageName(.dns("example.com")), identifiers: [.dns("example.com")], issuer: "local",
-      hooks: [hook])
+      deploys: [.command(text: hook, timeoutSeconds: 60)])
     let report = await executor.run([wanted], force: .all)
     if report.hasFailure { exit(66) }
   }

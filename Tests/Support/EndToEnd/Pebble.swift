@@ -36,6 +36,8 @@ public final class Pebble: Sendable {
     public var answersItself = false
     /// Where it looks for HTTP-01 answers; nil for a free port.
     public var http01Port: UInt16?
+    /// Where it asks for TLS-ALPN-01; nil for nowhere.
+    public var tlsALPN01Port: UInt16?
     /// Who issues the certificate of its API; nil for a new CA.
     public var api: TestCertificates?
     /// Its own defaults.
@@ -106,7 +108,7 @@ public final class Pebble: Sendable {
       """
       {"pebble": {"listenAddress": "127.0.0.1:\(port)", "managementListenAddress": "127.0.0.1:\(managementPort)",
         "certificate": "\(files.certificate)", "privateKey": "\(files.key)", "httpPort": \(http01Port),
-        "tlsPort": 1, "ocspResponderURL": "", "externalAccountBindingRequired": false}}
+        "tlsPort": \(options.tlsALPN01Port ?? 1), "ocspResponderURL": "", "externalAccountBindingRequired": false}}
       """)
     var environment = ["PEBBLE_VA_NOSLEEP": "1"]
     if options.validationDelaySeconds > 0 {

@@ -13,6 +13,10 @@ package enum Attack: String, CaseIterable, Sendable {
   case ping
   /// DATA without an octet.
   case emptyData
+  /// The same for a stream that has been refused.
+  case emptyDataOnClosed
+  /// Answers to PINGs that nobody has sent.
+  case pongs
   /// Windows opened by one octet at a time.
   case windowUpdates
   case priorities
@@ -53,6 +57,9 @@ package enum Attack: String, CaseIterable, Sendable {
     switch self {
     case .continuation, .emptyContinuation: c.send(.headers(1, Self.request(), complete: false))
     case .emptyData, .windowUpdates: c.send(.headers(1, Self.request("/hold", method: "POST"), end: false))
+    case .emptyDataOnClosed:
+      // A field with a capital letter.
+      c.send(.headers(1, Self.request() + HPACK.literal(Header("X-A", "b")), end: false))
     default: break
     }
   }
@@ -72,7 +79,8 @@ package enum Attack: String, CaseIterable, Sendable {
       case .emptyContinuation: [.continuation(1, [], complete: false)]
       case .settings: [.settings([(.initialWindowSize, number)])]
       case .ping: [.ping()]
-      case .emptyData: [.data(1, [])]
+      case .emptyData, .emptyDataOnClosed: [.data(1, [])]
+      case .pongs: [.ping(ack: true)]
       case .windowUpdates: [.windowUpdate(0, 1), .windowUpdate(1, 1)]
       case .priorities: [.priority(stream, .init(on: 0, weight: UInt8(number & 0xFF)))]
       case .largeHeaders: number % 10 == 0 ? Self.large(stream) : []

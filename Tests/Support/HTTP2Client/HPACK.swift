@@ -84,6 +84,10 @@ final class HPACKDecoder {
 
   deinit { nghttp2_hd_inflate_del(handle) }
 
+  /// The encoder has agreed to a table of at most so many octets: one that is smaller than before must be told of in
+  /// its next block (RFC 7541 §4.2).
+  func limitTable(_ octets: Int) { nghttp2_hd_inflate_change_table_size(handle, octets) }
+
   /// The fields of a whole block; nil when it does not decode.
   func decode(_ block: [UInt8]) -> [Header]? {
     var headers: [Header] = []

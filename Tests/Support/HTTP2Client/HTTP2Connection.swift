@@ -35,6 +35,8 @@ package final class HTTP2Connection: @unchecked Sendable {
   var receiveWindow: Int64 = 65_535
   var initialReceiveWindow: Int64 = 65_535
   let decoder = HPACKDecoder()
+  /// The sizes of HPACK's table that our SETTINGS have told, each until it is acknowledged.
+  var tableSizes: [UInt32?] = []
   var open: (frame: Frame, block: [UInt8])?
 
   package struct GoAway: Sendable, Equatable {
@@ -115,6 +117,7 @@ package final class HTTP2Connection: @unchecked Sendable {
       let increment = Int64(Frame.readWord(frame.payload) & 0x7FFF_FFFF)
       if stream == 0 { receiveWindow += increment } else { self[stream].receiveWindow += increment }
     case Frame.Kind.settings where !frame.has(Frame.Flag.ack):
+      tableSizes.append(Self.values(frame.payload).last { $0.0 == Setting.headerTableSize.rawValue }?.1)
       for (id, value) in Self.values(frame.payload) where id == Setting.initialWindowSize.rawValue {
         let change = Int64(value) - initialReceiveWindow
         // The server may go on by the old value until it has read this: only growth counts at once.

@@ -38,6 +38,7 @@ extension HTTP2Connection {
     if frame.stream != 0 { violations.append("SETTINGS on a stream") }
     if frame.has(Frame.Flag.ack) {
       settingsAcks += 1
+      if !tableSizes.isEmpty, let size = tableSizes.removeFirst() { decoder.limitTable(Int(size)) }
       return
     }
     settingsFrames += 1

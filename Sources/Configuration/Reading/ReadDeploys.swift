@@ -1,0 +1,82 @@
+extension Configuration {
+  static func readDeploys(_ section: Section) -> [Deployment] {
+    (section.sections("deploy") ?? []).compactMap(readDeploy)
+  }
+
+  /// How long a command may take unless told otherwise, in seconds.
+  private static let defaultTimeoutSeconds: Int64 = 300
+
+  private static func readDeploy(_ section: Section) -> Deployment? {
+    let command = section.text("command", Word.line)
+    let unit = section.text("reload", Word.unit)
+    let copy = section.has("copy") ? readCopy(section.section("copy")) : nil
+    let seconds =
+      section.has("timeout") ? section.duration("timeout").components.seconds : defaultTimeoutSeconds
+    let kinds = ["command", "copy", "reload"].filter(section.has)
+    guard kinds.count == 1 else {
+      section.report.error(
+        section.origin,
+        kinds.isEmpty ? "says nothing to do" : "says \(kinds.joined(separator: " and ")) at once",
+        "write one of command, copy and reload in each entry")
+      return nil
+    }
+    if section.has("timeout"), kinds != ["command"] {
+      section.report.error(section.origin(of: "timeout"), "goes with a command only", "remove it")
+    }
+    return command.map { .command($0, timeoutSeconds: Int(seconds)) } ?? unit.map { .reload(unit: $0) }
+      ?? copy.map(Deployment.copy)
+  }
+
+  private static func readCopy(_ section: Section) -> CopyTargets? {
+    var targets = CopyTargets()
+    targets.cert = section.path("cert")
+    targets.chain = section.path("chain")
+    targets.fullchain = section.path("fullchain")
+    targets.key = section.path("key")
+    targets.combined = section.path("combined")
+    targets.owner = section.text("owner", Word.name)
+    targets.group = section.text("group", Word.name)
+    targets.mode = section.text("mode", Word.mode)
+    let paths = [targets.cert, targets.chain, targets.fullchain, targets.key, targets.combined].compactMap {
+      $0
+    }
+    guard !paths.isEmpty else {
+      section.report.error(section.origin, "names no file", "write cert, chain, fullchain, key or combined")
+      return nil
+    }
+    guard Set(paths).count == paths.count else {
+      section.report.error(section.origin, "copies two things to one file", "name a file for each")
+      return nil
+    }
+    return targets
+  }
+}
+
+extension Word {
+  /// Permission bits in octal, without set-id and sticky bits.
+  static func mode(_ text: String) throws(Invalid) -> UInt32 {
+    guard (3...4).contains(text.utf8.count), let mode = UInt32(text, radix: 8), mode <= 0o777,
+      !text.hasPrefix("+")
+    else {
+      throw Invalid("\(quoted(text)) are not permission bits", "write them in octal, for instance \"0640\"")
+    }
+    guard mode & 0o002 == 0 else { throw Invalid("\(quoted(text)) lets everybody write", "write \"0640\"") }
+    return mode
+  }
+
+  /// The name of a systemd unit (systemd.unit(5)).
+  static func unit(_ text: String) throws(Invalid) -> String {
+    let allowed = text.utf8.allSatisfy {
+      switch $0 {
+      case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+        UInt8(ascii: "0")...UInt8(ascii: "9"):
+        true
+      default: ":-_.\\@".utf8.contains($0)
+      }
+    }
+    guard allowed, !text.isEmpty, text.utf8.count < 256, !text.hasPrefix("-") else {
+      throw Invalid("\(quoted(text)) is not the name of a systemd unit", "for instance nginx.service")
+    }
+    return text
+  }
+}

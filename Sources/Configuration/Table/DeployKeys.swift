@@ -1,0 +1,42 @@
+extension KeyTable {
+  static let deploys: [Key] =
+    deploy(
+      "acme.deploy",
+      "What is done after each renewal, in this order, retried with growing pauses until it succeeds: "
+        + "commands, copies of the files, reloads of units. A renewal is never undone by it.")
+    + deploy("certificates[].deploy", "What is done after its renewal, besides `acme.deploy`.")
+
+  private static func deploy(_ path: String, _ summary: String) -> [Key] {
+    func key(_ name: String, _ type: Key.ValueType, _ fallback: Key.Fallback, _ summary: String) -> Key {
+      Key("\(path)[].\(name)", type, fallback, summary)
+    }
+    func copy(_ name: String, _ summary: String) -> Key {
+      key("copy.\(name)", .text(.path), .described("not copied"), summary)
+    }
+    return [
+      Key(path, .list(of: .section, maximumCount: 32), .described("nothing"), summary),
+      key(
+        "command", .text(.line), .described("none"),
+        "Run by `/bin/sh -c`, with `RENEWED_LINEAGE` and `RENEWED_DOMAINS` (certbot's), and `CERTD_NAME`, "
+          + "`CERTD_LINEAGE`, `CERTD_DOMAINS`, `CERTD_GENERATION`, `CERTD_NOT_AFTER` and `CERTD_FINGERPRINT`."
+      ),
+      key(
+        "timeout", .duration(1000...3_600_000, off: false), .described("`5m`"),
+        "The command is killed with its process group after this."),
+      key(
+        "reload", .text(.line), .described("none"),
+        "A systemd unit to reload, or restart if it cannot reload."),
+      key("copy", .section, .described("none"), "Copies of the files, each replaced in one step."),
+      copy("cert", "The leaf."), copy("chain", "The intermediates."),
+      copy("fullchain", "Leaf and intermediates."),
+      copy("key", "The private key."),
+      copy("combined", "Leaf, intermediates and private key in one file (HAProxy's form)."),
+      key("copy.owner", .text(.name), .described("certd's user"), "The copies' owner."),
+      key("copy.group", .text(.name), .described("certd's group"), "The copies' group."),
+      key(
+        "copy.mode", .text(.line),
+        .described("`\"0600\"` with a key (`\"0640\"` with `group`), else `\"0644\"`"),
+        "The copies' permission bits, in octal."),
+    ]
+  }
+}

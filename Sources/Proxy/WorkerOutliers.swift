@@ -1,0 +1,105 @@
+#if canImport(Glibc)
+  import Glibc
+#endif
+internal import Bytes
+internal import HTTP
+internal import Telemetry
+internal import Upstream
+
+// Passive health: what answers to real requests say of the backends, and who is chosen for the next one.
+extension Worker {
+  /// The backend for the next attempt: ejected ones only when there is no other.
+  func pickBackend(_ service: UnsafeMutablePointer<ServiceEntry>, tried: UInt64) -> Int? {
+    if service.pointee.outliers.consecutiveFailures > 0,
+      let chosen = pick(service, tried: tried, sparing: nowMilliseconds)
+    {
+      return chosen
+    }
+    return pick(service, tried: tried, sparing: .max)
+  }
+
+  /// A backend that was not ejected at a time.
+  private func pick(
+    _ service: UnsafeMutablePointer<ServiceEntry>, tried: UInt64, sparing time: UInt64
+  ) -> Int? {
+    let pools = service.pointee.pools
+    let maximum = service.pointee.maximumConnections
+    return Balancer.pick(
+      service.pointee.policy, count: service.pointee.count, cursor: &service.pointee.cursor, tried: tried,
+      isUsable: {
+        pools[$0]._withUnsafeGuaranteedRef { pool in
+          pool.isUsable(maximum)
+            && !pool.status._withUnsafeGuaranteedRef { $0.isEjected(nowMilliseconds: time) }
+        }
+      },
+      load: { pools[$0]._withUnsafeGuaranteedRef { $0.status._withUnsafeGuaranteedRef { $0.inFlight } } },
+      weight: { pools[$0]._withUnsafeGuaranteedRef { $0.weight } })
+  }
+
+  /// What a response's head says. A gRPC call that goes on says it with its trailers.
+  func recordHead(
+    _ u: UnsafeMutablePointer<UpstreamConnection>, _ x: UnsafeMutablePointer<Exchange>,
+    _ base: UnsafePointer<UInt8>
+  ) {
+    let isGateway = 502...504 ~= responseHead.status
+    if isGateway || x.pointee.isGRPC && x.pointee.endsWithHead && isUnavailable(base) {
+      recordFailure(u)
+    } else if !x.pointee.isGRPC || x.pointee.endsWithHead {
+      recordSuccess(u)
+    }
+  }
+
+  /// What the end of a gRPC call that had messages says.
+  func recordTrailers(_ u: UnsafeMutablePointer<UpstreamConnection>, _ x: UnsafeMutablePointer<Exchange>) {
+    guard !x.pointee.endsWithHead, !(502...504 ~= x.pointee.status) else { return }
+    if Self.saysUnavailable(x.pointee.trailers.bytes) { recordFailure(u) } else { recordSuccess(u) }
+  }
+
+  private static let unavailable: StaticString = "grpc-status: 14\r\n"
+
+  /// Whether trailers that we wrote as text contain gRPC's UNAVAILABLE.
+  private static func saysUnavailable(_ trailers: UnsafeBufferPointer<UInt8>) -> Bool {
+    guard let start = trailers.baseAddress else { return false }
+    let wanted = unavailable.utf8CodeUnitCount
+    var at = 0
+    while at + wanted <= trailers.count {
+      if memcmp(start + at, unavailable.utf8Start, wanted) == 0 { return true }
+      guard let end = memchr(start + at, 0x0A, trailers.count - at) else { return false }
+      at = UnsafeRawPointer(end) - UnsafeRawPointer(start) + 1
+    }
+    return false
+  }
+
+  private func recordSuccess(_ u: UnsafeMutablePointer<UpstreamConnection>) {
+    let now = nowMilliseconds
+    u.pointee.pool?._withUnsafeGuaranteedRef {
+      $0.status._withUnsafeGuaranteedRef { $0.succeeded(nowMilliseconds: now) }
+    }
+  }
+
+  /// A request failed as a gateway would say it: after too many in a row the backend is spared for a while.
+  func recordFailure(_ u: UnsafeMutablePointer<UpstreamConnection>) {
+    guard let pool = u.pointee.pool, let service = u.pointee.exchange?.pointee.service,
+      service.pointee.outliers.consecutiveFailures > 0
+    else { return }
+    let now = nowMilliseconds
+    var ejected = 0
+    for i in 0..<service.pointee.count {
+      let isOut = service.pointee.pools[i]._withUnsafeGuaranteedRef {
+        $0.status._withUnsafeGuaranteedRef { $0.isEjected(nowMilliseconds: now) }
+      }
+      if isOut { ejected += 1 }
+    }
+    let (rule, count) = (service.pointee.outliers, service.pointee.count)
+    let long = pool._withUnsafeGuaranteedRef {
+      $0.status._withUnsafeGuaranteedRef {
+        $0.failed(nowMilliseconds: now, rule: rule, ejected: ejected, count: count)
+      }
+    }
+    guard let long else { return }
+    counters.add(.backendEjections)
+    shared.report(
+      .backendEjected(
+        backend: pool._withUnsafeGuaranteedRef { $0.settings.key }, seconds: Int((long + 999) / 1000)))
+  }
+}

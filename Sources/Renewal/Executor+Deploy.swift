@@ -1,0 +1,120 @@
+import Bytes
+import CertStore
+import OS
+import PKI
+
+extension Executor {
+  /// How much of a failed command's output is reported, in bytes.
+  static let maximumReportedOutputInBytes = 500
+  /// How long `systemctl` may take, in seconds.
+  static let reloadTimeLimitSeconds: UInt32 = 90
+
+  /// Works through the queue, tasks of earlier runs as well. A task leaves it when it has succeeded or when another
+  /// certificate is served by now. One that failed is left until its time has come, unless `evenIfEarly`.
+  func deploy(evenIfEarly: Bool, _ report: inout Report) async -> [Report.Deploy] {
+    var done: [Report.Deploy] = []
+    do {
+      for task in try store.deploys(now: environment.now()) {
+        if !evenIfEarly, let next = task.nextAttemptAt, next > environment.now(),
+          next < environment.now() + Policy.longestRetryAfterSeconds
+        {
+          report.nextWakeAt = min(report.nextWakeAt, next)
+          continue
+        }
+        do {
+          guard let deploy = try await carryOut(task) else { continue }
+          done.append(deploy)
+          if let next = deploy.nextAttemptAt { report.nextWakeAt = min(report.nextWakeAt, next) }
+        } catch { report.warnings.append("\(task.action.summary) of \(task.name): \(error)") }
+      }
+    } catch { report.warnings.append("\(error)") }
+    return done
+  }
+
+  /// Carries one task out under the certificate's lock, so that no other process does as well; nil when there is
+  /// nothing to do.
+  private func carryOut(_ task: DeployTask) async throws -> Report.Deploy? {
+    guard let name = LineageName(task.name) else {
+      try store.dequeue(task)
+      return nil
+    }
+    if case .googleCloud = task.action, environment.pushToGoogleCloud == nil { return nil }
+    // Busy: whoever holds it works through the queue when it has finished.
+    guard let lock = try store.lock(name) else { return nil }
+    defer { withExtendedLifetime(lock) {} }
+    let now = environment.now()
+    guard try store.deploys(now: now).contains(task) else { return nil }
+    guard let served = store.load(lock, now: now), Hex.encode(served.chain.leaf.sha256) == task.leafSHA256
+    else {
+      try store.dequeue(task)
+      return nil
+    }
+    guard let failure = await perform(task, served) else {
+      try store.dequeue(task)
+      return Report.Deploy(name: task.name, what: task.action.summary, failure: nil, nextAttemptAt: nil)
+    }
+    var again = task
+    again.failures += 1
+    again.lastError = failure
+    again.nextAttemptAt =
+      environment.now() + Policy.deployBackoff(failures: again.failures, random: environment.random())
+    try store.enqueue(again)
+    return Report.Deploy(
+      name: task.name, what: task.action.summary, failure: failure, nextAttemptAt: again.nextAttemptAt)
+  }
+
+  /// Why it failed; nil when it is done.
+  private func perform(_ task: DeployTask, _ served: StoredCertificate) async -> String? {
+    switch task.action {
+    case .command(let text, let limit):
+      return await shell(text, variables(task, served), limit)
+    case .copy(let files):
+      do {
+        try files.write(served)
+        return nil
+      } catch { return "\(error)" }
+    case .reload(let unit):
+      // By the environment, so that no unit's name is ever read as shell.
+      var variables = environment.hookEnvironment
+      variables["CERTD_UNIT"] = unit
+      return await shell(
+        #"exec systemctl reload-or-restart -- "$CERTD_UNIT""#, variables, Self.reloadTimeLimitSeconds)
+    case .googleCloud: return await environment.pushToGoogleCloud?(served)
+    }
+  }
+
+  /// What a hook is told: certbot's variables, and the same with more in ours.
+  private func variables(_ task: DeployTask, _ served: StoredCertificate) -> [String: String] {
+    var variables = environment.hookEnvironment
+    variables["RENEWED_LINEAGE"] = served.directory
+    variables["RENEWED_DOMAINS"] = task.domains.joined(separator: " ")
+    variables["CERTD_NAME"] = task.name
+    variables["CERTD_LINEAGE"] = served.directory
+    variables["CERTD_DOMAINS"] = task.domains.joined(separator: " ")
+    variables["CERTD_GENERATION"] = "\(served.generation)"
+    variables["CERTD_NOT_AFTER"] = "\(served.chain.leaf.notAfter)"
+    variables["CERTD_FINGERPRINT"] = task.leafSHA256
+    return variables
+  }
+
+  private func shell(_ command: String, _ variables: [String: String], _ limit: UInt32) async -> String? {
+    do {
+      return Self.failure(
+        try await Subprocess.shell(command, environment: variables, timeLimitInSeconds: limit), limit)
+    } catch { return "could not be started: \(error)" }
+  }
+
+  /// Why a command failed; nil when it did not.
+  static func failure(_ outcome: Subprocess.Outcome, _ limit: UInt32) -> String? {
+    let what: String
+    switch outcome.ending {
+    case .exited(0): return nil
+    case .exited(let status): what = "exit status \(status)"
+    case .signalled(let signal): what = "ended by signal \(signal)"
+    case .timedOut: what = "killed after \(limit) s"
+    }
+    let output = String(decoding: outcome.output.suffix(maximumReportedOutputInBytes), as: UTF8.self)
+    let text = output.split(whereSeparator: \.isNewline).joined(separator: " | ")
+    return text.isEmpty ? what : "\(what): \(text)"
+  }
+}

@@ -1,0 +1,97 @@
+import ACME
+import Bytes
+import CertStore
+import Configuration
+import OS
+import PKI
+import Proxy
+import TLS
+
+extension ACMESettings {
+  /// How names are proven, as the engine names it.
+  var challengeTypes: [ChallengeType] {
+    challenges.map { kind in
+      switch kind {
+      case .http01: .http01
+      case .tlsALPN01: .tlsALPN01
+      }
+    }
+  }
+}
+
+extension ChallengeBoard {
+  /// How long a certificate for one validation is valid, in seconds; CAs ask within seconds.
+  private static let validationSeconds: Int64 = 86_400
+
+  /// What a TLS-ALPN-01 validation of a server name is shown (RFC 8737 §3), with a key of its own.
+  func validationCredential(serverName: String) -> Credential? {
+    guard let validation = validation(serverName: serverName),
+      let identifier = Identifier(validation.identifier),
+      let digest = Hex.decode(validation.keyAuthorizationSHA256),
+      let key = try? PrivateKey.generate(.ecP256), let pem = try? key.pem(),
+      let certificate = try? CertificateAuthority.makeValidation(
+        identifier, keyAuthorizationSHA256: digest, key: key, notBefore: World.now() - 3600,
+        lifetimeSeconds: Self.validationSeconds, serial: [1] + Random.bytes(15))
+    else { return nil }
+    return Credential(
+      label: "validation of \(identifier)", chain: [certificate.der], privateKeyPEM: pem, names: [serverName])
+  }
+}
+
+/// Answers challenges while a command orders, unless a daemon does already.
+struct ChallengeAnswerer {
+  /// The settings, with only the kind of challenge that can be answered where the preferred one cannot.
+  let acme: ACMESettings
+  private let listener: EdgeProxy?
+  private let heldAddress: String?
+  private let warn: @Sendable (String) -> Void
+
+  /// Listens for the first kind of challenge that an address can be had for. One that is in use is a daemon's, most
+  /// likely, which answers from the challenge directory.
+  init(
+    _ acme: ACMESettings, _ store: CertStore, _ warn: @escaping @Sendable (String) -> Void
+  ) throws(SetupError) {
+    self.warn = warn
+    var refusals: [String] = []
+    for kind in acme.challenges {
+      let wanted = kind == .http01 ? acme.http01Address : acme.tlsALPN01Address
+      let address = try ProxySettings.address(wanted)
+      do throws(ProxyError) {
+        listener = try Self.listen(address, kind, store)
+        heldAddress = nil
+        var acme = acme
+        if kind != acme.challenges.first { acme.challenges = [kind] }
+        self.acme = acme
+        return
+      } catch {
+        if case .system(let reason) = error, reason.isAddressInUse, kind == acme.challenges.first {
+          (listener, heldAddress, self.acme) = (nil, "\(wanted)", acme)
+          return
+        }
+        refusals.append("\(kind.rawValue) answers need \(wanted): \(error)")
+      }
+    }
+    for refusal in refusals { warn("\(refusal); going on without a listener") }
+    (listener, heldAddress, self.acme) = (nil, nil, acme)
+  }
+
+  private static func listen(
+    _ address: SocketAddress, _ kind: ChallengeKind, _ store: CertStore
+  ) throws(ProxyError) -> EdgeProxy {
+    var settings = Proxy.Settings()
+    settings.listeners = [.init(address: address, profile: kind == .http01 ? nil : .modern)]
+    return try EdgeProxy(
+      workers: 1, settings: settings, credentials: [], tickets: TicketKeys(random: { Random.bytes($0) }),
+      challenge: { store.challenges.answer(token: $0) },
+      validation: { store.challenges.validationCredential(serverName: $0) }, report: { _ in })
+  }
+
+  /// Stops listening.
+  func finish(hasFailed: Bool) async {
+    await listener?.drain(milliseconds: 1000)
+    guard hasFailed, let heldAddress else { return }
+    warn(
+      "\(heldAddress) is held by another program; challenges are answered only if that is 'certd run' with this store"
+    )
+  }
+}

@@ -1,0 +1,33 @@
+import CertStore
+import Configuration
+
+extension DeployAction {
+  /// What a configuration wants done after the renewal of one certificate.
+  static func all(
+    _ configuration: Configuration, hooks: [String] = [], more: [Deployment] = []
+  ) -> [DeployAction] {
+    let commands = (configuration.acme.deployHooks + hooks).map {
+      DeployAction.command(text: $0, timeoutSeconds: defaultTimeoutSeconds)
+    }
+    return commands + (configuration.acme.deploys + more).map(DeployAction.init)
+  }
+
+  private init(_ deployment: Deployment) {
+    switch deployment {
+    case .command(let text, let seconds):
+      self = .command(text: text, timeoutSeconds: UInt32(clamping: seconds))
+    case .reload(let unit): self = .reload(unit: unit)
+    case .copy(let targets):
+      var files = FileCopies()
+      files.cert = targets.cert
+      files.chain = targets.chain
+      files.fullchain = targets.fullchain
+      files.key = targets.key
+      files.combined = targets.combined
+      files.owner = targets.owner
+      files.group = targets.group
+      files.mode = targets.mode
+      self = .copy(files: files)
+    }
+  }
+}

@@ -1,0 +1,57 @@
+import Testing
+
+@testable import Configuration
+
+@Suite("Deployments in the configuration") struct DeployKeysTests {
+  private static func file(_ deploy: String) -> String {
+    """
+    acme:
+      agree_tos: true
+      deploy:
+    \(deploy)
+    listeners:
+      - { address: ":443" }
+    routes:
+      - { hosts: [llm.example.com], service: s }
+    services:
+      s: { backends: ["127.0.0.1:8000"] }
+    """
+  }
+
+  @Test("commands, copies and reloads are read in their order")
+  func read() throws {
+    let read = try configuration(
+      Self.file(
+        """
+            - { command: "reload-it", timeout: 30s }
+            - { copy: { key: /k.pem, fullchain: /f.pem, owner: haproxy, mode: "0440" } }
+            - { reload: nginx.service }
+        """))
+    var targets = CopyTargets()
+    targets.key = "/k.pem"
+    targets.fullchain = "/f.pem"
+    targets.owner = "haproxy"
+    targets.mode = 0o440
+    #expect(
+      read.acme.deploys == [
+        .command("reload-it", timeoutSeconds: 30), .copy(targets), .reload(unit: "nginx.service"),
+      ])
+  }
+
+  static let refusals: [(String, String)] = [
+    ("- { timeout: 30s }", "says nothing to do"),
+    ("- { command: a, reload: b.service }", "says command and reload at once"),
+    ("- { reload: b.service, timeout: 3s }", "goes with a command only"),
+    ("- { copy: { owner: root } }", "names no file"),
+    ("- { copy: { cert: /a, key: /a } }", "copies two things to one file"),
+    ("- { copy: { cert: /a, mode: \"0888\" } }", "are not permission bits"),
+    ("- { copy: { cert: /a, mode: \"0666\" } }", "lets everybody write"),
+    ("- { reload: \"-x; rm\" }", "is not the name of a systemd unit"),
+  ]
+
+  @Test("what cannot be meant is refused with its place", arguments: refusals)
+  func refused(_ row: (String, String)) {
+    let found = errors(Self.file("    " + row.0))
+    #expect(found.contains { $0.contains(row.1) && $0.contains("acme.deploy[0]") }, "\(found)")
+  }
+}
