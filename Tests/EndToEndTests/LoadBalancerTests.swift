@@ -100,6 +100,20 @@ import Testing
     #expect(try await bench.gcp("apply", "--yes", "--adopt").ending == .exited(0))
   }
 
+  @Test("the permissions that are listed are enough, and the certificates are pushed without being named")
+  func permissions() async throws {
+    let bench = try await Bench(Self.yaml)
+    let listed = try await bench.gcp("permissions", "-o", "json")
+    let json = try #require(JSON.parse(Array(listed.output.utf8)))
+    let all = ["push", "load_balancer"].flatMap { json[$0]?.items.compactMap(\.string) ?? [] }
+    bench.google.configure { $0.allowed = Set(all) }
+    let applied = try await bench.gcp("apply", "--yes")
+    #expect(applied.ending == .exited(0), "\(applied)")
+    let pushed = try await bench.gcp("push")
+    #expect(pushed.ending == .exited(0), "\(pushed)")
+    #expect(pushed.output.contains("target-https-proxy edge-proxy"), "\(pushed)")
+  }
+
   /// A configuration that Google cannot do, and what is said of it.
   static let table: [(String, String)] = [
     (

@@ -129,7 +129,7 @@ func essence(_ google: FakeGoogle) -> [String: JSON] {
     for member in ["id", "fingerprint", "labelFingerprint", "IPAddress", "address", "creationTimestamp"] {
       resource[member] = nil
     }
-    resource["endpoints"] = .list(google.endpoints(path))
+    resource["endpoints"] = .list(google.endpoints(path).sorted { $0.text < $1.text })
     all[path] = resource
   }
   return all

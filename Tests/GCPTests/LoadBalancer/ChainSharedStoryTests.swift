@@ -25,6 +25,8 @@ struct ChainSharedStoryTests {
       $0.address = "other-ip"
     },
     { $0.services[1].groups[0].capacity = .ratePerInstance(7.5) },
+    { $0.services[0].health?.port = 9000 },
+    { $0.services[0].health?.probe = .get(wire: .http, path: "/x", response: "ok") },
     {
       $0.redirects = false
       $0.routes.removeLast()
