@@ -84,7 +84,8 @@ struct GCPPermissionsCommand: AsyncParsableCommand {
     } catch { throw Failure.exit(error) }
     options.tell([
       "push": JSONValue(permissions.push), "status": JSONValue(permissions.status),
-      "prune": JSONValue(permissions.prune), "load_balancer": JSONValue(chain), "services": JSONValue(permissions.services),
+      "prune": JSONValue(permissions.prune), "load_balancer": JSONValue(chain),
+      "services": JSONValue(permissions.services),
     ]) {
       for (title, list) in [
         ("push, migrate", permissions.push), ("status, beside", permissions.status),
