@@ -120,11 +120,11 @@ let package = Package(
       "Scratch", "TestSupport", "HTTP2Client"),
     tests(
       "EndToEnd", "EndToEnd", "HTTP2Client", "certd", "Scratch", "TestSupport", "Bytes", "OS", "HTTP", "PKI",
-      "TLS", "HTTPClient", "ACME", "CertStore", "Renewal"),
+      "TLS", "HTTPClient", "ACME", "CertStore", "Renewal", "FakeGoogle"),
     tests(
       "GCP", "GCP", "FakeGoogle", "TestSupport", "EndToEnd", "HTTPClient", "PKI", "HTTP", "Bytes", "OS"),
     tests("FakeGoogle", "FakeGoogle", "TestSupport", "HTTPClient", "HTTP", "PKI", "Bytes", "OS"),
     tests("Style"),
-    tests("Docs", "OS", "certd"),
+    tests("Docs", "OS", "FakeGoogle", "certd"),
   ]
 )

@@ -20,7 +20,9 @@ import Testing
     #expect(checked.status == 0, "\(block): \(checked.output)")
   }
 
-  @Test("every command in the documents is understood", arguments: Documents.commands("sh"))
+  @Test(
+    "every command in the documents is understood",
+    arguments: Documents.commands("sh").filter { !$0.text.contains("certd gcp") })
   func commands(command: Documents.Block) async throws {
     let here = try TemporaryDirectory()
     try here.write("certd.yaml", Documents.blocks("yaml").first?.text ?? "")
