@@ -55,6 +55,7 @@ let package = Package(
     floor("CertStore", "OS", "PKI", "Bytes"),
     floor("Upstream", "HTTP"),
     floor("Configuration", "Bytes", "CYAML"),
+    floor("GCP", "HTTPClient", "PKI", "HTTP", "Bytes"),
 
     // Floor 4
     floor("Renewal", "ACME", "CertStore", "PKI", "Bytes", "HTTP", "OS"),
@@ -66,7 +67,7 @@ let package = Package(
       name: "certd",
       dependencies: [
         "Bytes", "OS", "HTTP", "PKI", "TLS", "EventLoop", "Telemetry", "HTTPClient", "ACME",
-        "CertStore", "Upstream", "Configuration", "Renewal", "Proxy",
+        "CertStore", "Upstream", "Configuration", "Renewal", "Proxy", "GCP",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: rules),
@@ -80,6 +81,10 @@ let package = Package(
       path: "Tests/Support/HTTP2Client", swiftSettings: rules),
     .target(
       name: "Scratch", dependencies: ["OS", "CLinux"], path: "Tests/Support/Scratch", swiftSettings: rules),
+    .target(
+      name: "FakeGoogle",
+      dependencies: ["TestSupport", "EndToEnd", "OS", "Bytes", "HTTP", "HTTPClient", "PKI", "COpenSSL"],
+      path: "Tests/Support/FakeGoogle", swiftSettings: rules),
     .target(
       name: "StoreFixtures", dependencies: ["CertStore", "PKI", "Bytes"], path: "Tests/Support/StoreFixtures",
       swiftSettings: rules),
@@ -116,6 +121,9 @@ let package = Package(
     tests(
       "EndToEnd", "EndToEnd", "HTTP2Client", "certd", "Scratch", "TestSupport", "Bytes", "OS", "HTTP", "PKI",
       "TLS", "HTTPClient", "ACME", "CertStore", "Renewal"),
+    tests(
+      "GCP", "GCP", "FakeGoogle", "TestSupport", "EndToEnd", "HTTPClient", "PKI", "HTTP", "Bytes", "OS"),
+    tests("FakeGoogle", "FakeGoogle", "TestSupport", "HTTPClient", "HTTP", "PKI", "Bytes", "OS"),
     tests("Style"),
     tests("Docs", "OS", "certd"),
   ]

@@ -35,6 +35,8 @@ public struct Configuration: Sendable, Equatable {
   public var services: [Service]
   /// Sizes, counts and times that protect the process.
   public var limits: Limits
+  /// Google Cloud's load balancers; nil for none.
+  public var gcp: GCPSettings?
 
   /// The service of that name.
   public func service(named name: String) -> Service? { services.first { $0.name == name } }

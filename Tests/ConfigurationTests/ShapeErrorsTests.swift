@@ -141,13 +141,12 @@ struct ShapeErrorsTests {
       [#"1:8: store: the text holds a control character"#]
     ),
     (
-      "gcp: {project: p}",
-      [#"1:6: gcp: synchronisation with Google Cloud is not supported yet; remove the section"#]
+      "gcp: {project: Q}",
+      [#"1:16: gcp.project: "Q" is no project identifier; write it as 'gcloud projects list' shows it"#]
     ),
     (
       "gcp: {projcet: p}",
       [
-        #"1:6: gcp: synchronisation with Google Cloud is not supported yet; remove the section"#,
         #"1:6: gcp: the key "project" is missing"#,
         #"1:7: gcp.projcet: unknown key; did you mean "project"?"#,
       ]

@@ -51,7 +51,6 @@ extension Configuration {
   }
 
   private static func make(_ top: Section) -> Configuration {
-    readReserved(top)
     let acme = readACME(top.section("acme"))
     let forwarded = top.section("forwarded")
     return Configuration(
@@ -69,7 +68,8 @@ extension Configuration {
       headers: readHeaders(top.section("headers")),
       routes: readRoutes(top),
       services: readServices(top),
-      limits: readLimits(top.section("limits")))
+      limits: readLimits(top.section("limits")),
+      gcp: readGCP(top))
   }
 
   private static func readLog(_ section: Section) -> LogSettings {
@@ -97,20 +97,5 @@ extension Configuration {
       sendTimeout: section.duration("send_timeout"),
       upgradeIdleTimeout: section.durationOrOff("upgrade_idle_timeout"),
       drainTimeout: section.duration("drain_timeout"))
-  }
-
-  /// Google Cloud's section is read strictly, so that it is right on the day it works, and refused until
-  /// then.
-  private static func readReserved(_ top: Section) {
-    guard top.has("gcp") else { return }
-    let section = top.section("gcp")
-    _ = section.text("project", Word.name)
-    for target in section.sections("targets") ?? [] {
-      _ = target.text("kind", Word.name)
-      _ = target.text("name", Word.name)
-      _ = target.texts("certificates", nonEmpty: true, HostName.parse)
-    }
-    top.report.error(
-      section.origin, "synchronisation with Google Cloud is not supported yet", "remove the section")
   }
 }

@@ -52,21 +52,4 @@ extension KeyTable {
       "limits.drain_timeout", .duration(0...86_400_000, off: false), .value("30s"),
       "How long exchanges may go on after SIGTERM."),
   ]
-
-  static let reserved: [Key] = [
-    Key(
-      "gcp", .section, .described("nothing is synchronised"),
-      "Reserved for Google Cloud; refused until it works."),
-    Key("gcp.project", .text(.name), .required, "Project identifier."),
-    Key(
-      "gcp.targets", .list(of: .section, maximumCount: 256), .described("none"),
-      "Load balancer targets that shall serve our certificates."),
-    Key(
-      "gcp.targets[].kind", .text(.name), .required,
-      "Kind of the target, for instance `target-https-proxy`."),
-    Key("gcp.targets[].name", .text(.name), .required, "Name of the target."),
-    Key(
-      "gcp.targets[].certificates", .list(of: .text(.host), maximumCount: 64), .required,
-      "Certificates that it shall serve."),
-  ]
 }

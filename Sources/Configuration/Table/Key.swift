@@ -35,6 +35,7 @@ public struct Key: Sendable {
     case path = "file path"
     case email = "mail address"
     case url = "https URL"
+    case endpoint = "https URL, or http on this machine"
     case host = "host name or address"
     case hostPattern = "host name, address, *.suffix or *"
     case requestPath = "path"
@@ -97,7 +98,7 @@ public struct Key: Sendable {
 public enum KeyTable {
   /// In the order of the reference.
   public static let all: [Key] =
-    general + acme + certificates + deploys + proxy + listenerTLS + services + limits + reserved
+    general + acme + certificates + deploys + proxy + listenerTLS + services + limits + gcp
 
   /// The key at a path of the table.
   static func key(at path: String) -> Key? { byPath[path] }

@@ -1,0 +1,68 @@
+public import Bytes
+
+/// A bearer token. Its description does not tell it.
+public struct AccessToken: Sendable, Equatable, CustomStringConvertible, CustomDebugStringConvertible {
+  let value: String
+  /// When Google stops accepting it.
+  public let expires: UnixTime
+
+  /// A token.
+  public init(_ value: String, expires: UnixTime) {
+    self.value = value
+    self.expires = expires
+  }
+
+  /// Only when it ends.
+  public var description: String { "token until \(expires)" }
+  /// The same.
+  public var debugDescription: String { description }
+}
+
+/// Where tokens come from.
+public protocol TokenSource: Sendable {
+  /// Whose tokens they are, for messages; never a secret.
+  var description: String { get }
+  /// Obtains a new token. MUST NOT cache it: `TokenCache` does.
+  func obtain() async throws(GCPError) -> AccessToken
+}
+
+/// The current token of one source: obtained when first needed, renewed shortly before it ends, one at a time.
+public actor TokenCache {
+  private let source: any TokenSource
+  private let now: @Sendable () -> UnixTime
+  private var current: AccessToken?
+  private var renewal: Task<Result<AccessToken, GCPError>, Never>?
+
+  /// How long before its end a token is renewed, in seconds: 3 m 45 s, as Google's own clients do.
+  public static let renewalMarginSeconds: Int64 = 225
+
+  /// A cache in front of a source.
+  public init(_ source: any TokenSource, now: @escaping @Sendable () -> UnixTime) {
+    self.source = source
+    self.now = now
+  }
+
+  /// Whose tokens they are, for messages.
+  public nonisolated var sourceDescription: String { source.description }
+
+  /// A token that lives for a while. `refused` is one that Google has just refused: never answered again.
+  public func token(refused: AccessToken? = nil) async throws(GCPError) -> AccessToken {
+    if let refused, current == refused { current = nil }
+    if let current, now() + Self.renewalMarginSeconds < current.expires { return current }
+    let running: Task<Result<AccessToken, GCPError>, Never>
+    if let renewal {
+      running = renewal
+    } else {
+      let source = source
+      running = Task {
+        do throws(GCPError) { return .success(try await source.obtain()) } catch { return .failure(error) }
+      }
+      renewal = running
+    }
+    let result = await running.value
+    if renewal == running { renewal = nil }
+    let token = try result.get()
+    current = token
+    return token
+  }
+}

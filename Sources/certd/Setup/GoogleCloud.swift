@@ -1,0 +1,164 @@
+import Bytes
+import CertStore
+import Configuration
+import GCP
+import HTTPClient
+import OS
+import PKI
+import TLS
+
+/// The load balancers of a configuration's section `gcp`, ready to be spoken to.
+struct GoogleCloud: Sendable {
+  let session: GCP.Session
+  let pusher: Pusher
+  let targets: [GCP.Target]
+  private let certificates: [String]
+
+  /// The largest file with credentials or roots, in bytes.
+  static let maximumFileBytes = 1 << 20
+
+  /// Reads what the section names and finds credentials. Throws when there is no section, or nobody to be.
+  static func open(
+    _ configuration: Configuration, _ world: World, warn: @escaping @Sendable (String) -> Void
+  ) async throws(SetupError) -> GoogleCloud {
+    guard let settings = configuration.gcp else {
+      throw .configuration("\(configuration.file): there is no section gcp; docs/gcp.md shows one")
+    }
+    let variables = Subprocess.inheritedEnvironment()
+    let endpoints = endpoints(settings, variables)
+    var options = HTTPClient.Options()
+    if let path = settings.caFile { options.context = try context(path) }
+    let transport = GCP.ClientTransport(world.client, options: options)
+    var environment = GCP.Environment(
+      now: { World.now() }, uptime: { Double(OS.Clock.monotonicNanoseconds()) / 1e9 },
+      sleep: { try await World.sleep(seconds: $0) }, random: { World.random() },
+      randomBytes: { PKI.Random.bytes($0) })
+    environment.retrying = { failure, seconds in
+      warn("\(failure); trying again in \(Int(seconds.rounded(.up))) s")
+    }
+    let finder = GCP.Credentials(
+      file: settings.credentials, variables: variables, tokenEndpoint: endpoints.token,
+      read: { try? FileSystem().read($0, limitInBytes: maximumFileBytes, followingLinks: true) },
+      transport: transport, environment: environment)
+    let source: any TokenSource
+    do throws(GCPError) { source = try await finder.source() } catch { throw .other("\(error)") }
+    let session = GCP.Session(
+      project: settings.project, endpoints: endpoints,
+      tokens: TokenCache(source, now: environment.now), transport: transport, environment: environment,
+      userAgent: "certd/\(Version.text)")
+    let known = configuration.managedCertificates(covered: { _ in false }).certificates.map(\.name)
+    return GoogleCloud(
+      session: session,
+      pusher: Pusher(
+        session: session, prefix: settings.namePrefix, probe: ClientProbe(client: world.client)),
+      targets: targets(settings), certificates: known)
+  }
+
+  /// The targets as the module knows them.
+  static func targets(_ settings: GCPSettings) -> [GCP.Target] {
+    settings.targets.map { target in
+      GCP.Target(
+        kind: target.kind == .httpsProxy ? .httpsProxy : .sslProxy, name: target.name,
+        scope: target.region.map { .region($0) } ?? .global,
+        route: target.route == .classic ? .classic : .certificateManager,
+        certificates: target.certificates.map(\.value), address: target.address)
+    }
+  }
+
+  /// The environment goes before the file, as with Google's own tools.
+  static func endpoints(_ settings: GCPSettings, _ variables: [String: String]) -> Endpoints {
+    func chosen(_ name: String, _ configured: String?) -> String? {
+      let variable = variables["CERTD_GCP_\(name)_ENDPOINT"] ?? ""
+      return variable.isEmpty ? configured : variable
+    }
+    var endpoints = Endpoints()
+    if let text = chosen("COMPUTE", settings.endpoints.compute) { endpoints.compute = text }
+    if let text = chosen("CERTIFICATEMANAGER", settings.endpoints.certificateManager) {
+      endpoints.certificateManager = text
+    }
+    if let text = chosen("PUBLICCA", settings.endpoints.publicCA) { endpoints.publicCA = text }
+    endpoints.token = chosen("TOKEN", settings.endpoints.token)
+    return endpoints
+  }
+
+  private static func context(_ path: String) throws(SetupError) -> ClientContext {
+    let pem: [UInt8]
+    do throws(SystemError) {
+      pem = try FileSystem().read(path, limitInBytes: maximumFileBytes, followingLinks: true)
+    } catch { throw .configuration("gcp.ca_file: \(error)") }
+    do throws(ContextError) { return try ClientContext(trust: .init(extraPEM: [pem])) } catch {
+      throw .configuration("\(path): \(error)")
+    }
+  }
+
+  /// What the store holds for the targets: the current generation of each certificate that they name.
+  func request(_ store: CertStore?, only: Set<String>? = nil) -> Pusher.Request {
+    var deployments: [GCP.Deployment] = []
+    var missing: [String: String] = [:]
+    for name in Set(targets.flatMap(\.certificates)) {
+      if let lineage = LineageName(name), let stored = store?.load(lineage, now: World.now()) {
+        deployments.append(GCP.Deployment(name: name, chain: stored.chain, key: stored.key))
+      } else {
+        missing[name] = absence(of: name, store)
+      }
+    }
+    return Pusher.Request(targets: targets, deployments: deployments, missing: missing, only: only)
+  }
+
+  private func absence(of name: String, _ store: CertStore?) -> String {
+    let stored = store?.inventory(now: World.now()).certificates.map(\.name.description) ?? []
+    if certificates.contains(name) { return "it has not been issued yet" }
+    let hint = Configuration.hint(for: name, among: stored + certificates) ?? "'certd list' shows all"
+    return "there is no certificate of that name; \(hint)"
+  }
+
+  /// Pushes certificates that were renewed to the targets that name them: what the daemon does after each
+  /// renewal. Nothing is undone when it fails; `isRetryable` of the report tells whether the same push may
+  /// succeed later by itself.
+  static func push(
+    _ names: Set<String>, _ configuration: Configuration, _ store: CertStore, _ world: World,
+    warn: @escaping @Sendable (String) -> Void
+  ) async throws(SetupError) -> PushReport {
+    let cloud = try await open(configuration, world, warn: warn)
+    return await cloud.pusher.push(cloud.request(store, only: names))
+  }
+}
+
+/// Looks at what a load balancer presents.
+private struct ClientProbe: HandshakeProbe {
+  let client: HTTPClient
+
+  /// How long a handshake may take, in milliseconds.
+  static let milliseconds: UInt64 = 5_000
+
+  func leaf(at address: String, serverName: String) async throws(ProbeFailure) -> [UInt8] {
+    guard let (host, port) = Self.parts(address) else { throw ProbeFailure("\(address) is no address") }
+    let addresses: [SocketAddress]
+    do throws(SystemError) {
+      addresses = try await OwnThread.run { () -> Result<[SocketAddress], SystemError> in
+        Result { () throws(SystemError) in try Resolver.resolve(host: host, port: port) }
+      }.get()
+    } catch { throw ProbeFailure("\(error)") }
+    guard let first = addresses.first else { throw ProbeFailure("\(host) has no address") }
+    let chain: [[UInt8]]
+    do throws(HTTPClientError) {
+      chain = try await client.peerChain(
+        at: first, serverName: serverName, deadlineMilliseconds: Self.milliseconds)
+    } catch { throw ProbeFailure("\(error)") }
+    guard let leaf = chain.first else { throw ProbeFailure("no certificate was presented") }
+    return leaf
+  }
+
+  /// `host`, `host:port`, `[::1]:port`; 443 without a port.
+  private static func parts(_ text: String) -> (String, UInt16)? {
+    if text.hasPrefix("[") {
+      guard let end = text.firstIndex(of: "]") else { return nil }
+      let host = String(text[text.index(after: text.startIndex)..<end])
+      let rest = text[text.index(after: end)...]
+      return rest.isEmpty ? (host, 443) : UInt16(rest.dropFirst()).map { (host, $0) }
+    }
+    let pieces = text.split(separator: ":", omittingEmptySubsequences: false)
+    guard pieces.count == 2 else { return (text, 443) }
+    return UInt16(pieces[1]).map { (String(pieces[0]), $0) }
+  }
+}
