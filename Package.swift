@@ -119,8 +119,9 @@ let package = Package(
       "Proxy", "Proxy", "TLS", "HTTP", "Upstream", "PKI", "OS", "Bytes", "Telemetry", "CLinux", "CZlib",
       "Scratch", "TestSupport", "HTTP2Client"),
     tests(
-      "EndToEnd", "EndToEnd", "HTTP2Client", "certd", "Scratch", "TestSupport", "Bytes", "OS", "HTTP", "PKI",
-      "TLS", "HTTPClient", "ACME", "CertStore", "Renewal", "FakeGoogle"),
+      "EndToEnd", "EndToEnd", "FakeGoogle", "HTTP2Client", "certd", "Scratch", "TestSupport", "Bytes", "OS",
+      "HTTP", "PKI",
+      "TLS", "HTTPClient", "ACME", "CertStore", "Renewal"),
     tests(
       "GCP", "GCP", "FakeGoogle", "TestSupport", "EndToEnd", "HTTPClient", "PKI", "HTTP", "Bytes", "OS"),
     tests("FakeGoogle", "FakeGoogle", "TestSupport", "HTTPClient", "HTTP", "PKI", "Bytes", "OS"),
