@@ -119,12 +119,13 @@ let package = Package(
       "Proxy", "Proxy", "TLS", "HTTP", "Upstream", "PKI", "OS", "Bytes", "Telemetry", "CLinux", "CZlib",
       "Scratch", "TestSupport", "HTTP2Client"),
     tests(
-      "EndToEnd", "EndToEnd", "FakeGoogle", "HTTP2Client", "certd", "Scratch", "TestSupport", "Bytes", "OS", "HTTP", "PKI",
+      "EndToEnd", "EndToEnd", "FakeGoogle", "HTTP2Client", "certd", "Scratch", "TestSupport", "Bytes", "OS",
+      "HTTP", "PKI",
       "TLS", "HTTPClient", "ACME", "CertStore", "Renewal"),
     tests(
       "GCP", "GCP", "FakeGoogle", "TestSupport", "EndToEnd", "HTTPClient", "PKI", "HTTP", "Bytes", "OS"),
     tests("FakeGoogle", "FakeGoogle", "TestSupport", "HTTPClient", "HTTP", "PKI", "Bytes", "OS"),
     tests("Style"),
-    tests("Docs", "OS", "certd", "FakeGoogle"),
+    tests("Docs", "OS", "FakeGoogle", "certd"),
   ]
 )

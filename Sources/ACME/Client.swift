@@ -37,7 +37,7 @@ public struct Options: Sendable {
 public actor Client {
   let directoryURL: URL
   let transport: any Transport
-  let signer: any Signer
+  var signer: any Signer
   let environment: Environment
   let options: Options
 

@@ -11,6 +11,8 @@ public struct Directory: Sendable, Equatable {
   public let newOrder: URL
   /// Where certificates are revoked; some CAs cannot.
   public let revokeCert: URL?
+  /// Where account keys are changed (RFC 8555 §7.3.5); some CAs cannot.
+  public let keyChange: URL?
   /// Where renewal information is (RFC 9773 §4.1), if the CA has it.
   public let renewalInfo: URL?
   /// The terms of service that an account agrees to.
@@ -22,7 +24,9 @@ public struct Directory: Sendable, Equatable {
 }
 
 extension Directory: Decodable {
-  private enum Keys: String, CodingKey { case newNonce, newAccount, newOrder, revokeCert, renewalInfo, meta }
+  private enum Keys: String, CodingKey {
+    case newNonce, newAccount, newOrder, revokeCert, keyChange, renewalInfo, meta
+  }
   private enum MetaKeys: String, CodingKey { case termsOfService, externalAccountRequired, profiles }
 
   /// Reads a directory; the three resources without which nothing works must be there.
@@ -32,6 +36,7 @@ extension Directory: Decodable {
     newAccount = try object.decode(WireURL.self, forKey: .newAccount).url
     newOrder = try object.decode(WireURL.self, forKey: .newOrder).url
     revokeCert = try object.decodeIfPresent(WireURL.self, forKey: .revokeCert)?.url
+    keyChange = try object.decodeIfPresent(WireURL.self, forKey: .keyChange)?.url
     renewalInfo = try object.decodeIfPresent(WireURL.self, forKey: .renewalInfo)?.url
     let meta = try? object.nestedContainer(keyedBy: MetaKeys.self, forKey: .meta)
     termsOfService = try? meta?.decodeIfPresent(String.self, forKey: .termsOfService)

@@ -89,6 +89,60 @@ extension CertStore {
     }
   }
 
+  /// Stores the key that an account is about to change to, beside the one that it has.
+  public func stageKey(_ key: PrivateKey, of account: StoredAccount) throws(StoreError) {
+    try doing("storing a new key of the account at \(account.host)") {
+      try underStoreLock { try fs.publish(stagedKeyPath(account), try key.pem(), mode: 0o600) }
+    }
+  }
+
+  /// The key that an account was about to change to when somebody was cut off; nil when there is none.
+  public func stagedKey(of account: StoredAccount) throws(StoreError) -> PrivateKey? {
+    try doing("reading a new key of the account at \(account.host)") {
+      let path = stagedKeyPath(account)
+      guard let pem = try fs.readIfPresent(path, limitInBytes: PrivateKey.maximumPEMBytes) else { return nil }
+      return try PrivateKey(pem: pem)
+    }
+  }
+
+  /// The change has taken effect: the staged key is the account's from now on.
+  public func adoptStagedKey(of account: StoredAccount) throws(StoreError) -> StoredAccount {
+    try doing("changing the key of the account at \(account.host)") {
+      guard let key = try stagedKey(of: account) else { return account }
+      try underStoreLock {
+        try fs.rename(stagedKeyPath(account), to: accountDirectory(account) + "/key.pem")
+        try fs.flushDirectory(accountDirectory(account))
+      }
+      return StoredAccount(host: account.host, id: account.id, record: account.record, key: key)
+    }
+  }
+
+  /// The change has not taken effect: the staged key is of no use.
+  public func dropStagedKey(of account: StoredAccount) throws(StoreError) {
+    try doing("removing a new key of the account at \(account.host)") {
+      try fs.unlinkIfPresent(stagedKeyPath(account))
+    }
+  }
+
+  /// Forgets an account that the CA has ended: its files go to quarantine.
+  public func retireAccount(_ account: StoredAccount, now: UnixTime) throws(StoreError) {
+    try doing("retiring the account at \(account.host)") {
+      _ = try underStoreLock {
+        quarantine(
+          accountDirectory(account), subject: "account at \(account.host)", reason: "it was deactivated",
+          now: now)
+      }
+    }
+  }
+
+  private func accountDirectory(_ account: StoredAccount) -> String {
+    "\(layout.accounts)/\(account.host)/\(account.id)"
+  }
+
+  private func stagedKeyPath(_ account: StoredAccount) -> String {
+    accountDirectory(account) + "/next-key.pem"
+  }
+
   /// Writes a directory of secret files in one step: all of them, or nothing.
   func writeDirectory(_ path: String, _ files: [(String, [UInt8])]) throws {
     let scratch = path + FileSystem.scratchSuffix

@@ -19,15 +19,30 @@ public enum Digest {
     return out
   }
 
-  /// HMAC with SHA-256 (RFC 2104), 32 bytes.
-  public static func hmacSHA256(key: [UInt8], _ bytes: [UInt8]) throws(PKIError) -> [UInt8] {
+  /// The hashes of an HMAC.
+  public enum HMACHash: String, Sendable, CaseIterable {
+    case sha256, sha384, sha512
+
+    fileprivate var algorithm: OpaquePointer? {
+      switch self {
+      case .sha256: EVP_sha256()
+      case .sha384: EVP_sha384()
+      case .sha512: EVP_sha512()
+      }
+    }
+  }
+
+  /// HMAC (RFC 2104), as long as its hash: 32, 48 or 64 bytes.
+  public static func hmac(
+    _ hash: HMACHash = .sha256, key: [UInt8], _ bytes: [UInt8]
+  ) throws(PKIError) -> [UInt8] {
     let what = "computing an HMAC"
     guard !key.isEmpty, key.count <= 4096 else {
       throw PKIError(what: what, reason: "the key has no usable length")
     }
-    var out = [UInt8](repeating: 0, count: 32)
+    var out = [UInt8](repeating: 0, count: 64)
     var count: UInt32 = 0
-    _ = try made(HMAC(EVP_sha256(), key, Int32(key.count), bytes, bytes.count, &out, &count), what)
-    return out
+    _ = try made(HMAC(hash.algorithm, key, Int32(key.count), bytes, bytes.count, &out, &count), what)
+    return Array(out.prefix(Int(count)))
   }
 }

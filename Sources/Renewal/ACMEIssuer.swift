@@ -101,6 +101,67 @@ public actor ACMEIssuer: Issuer {
     } catch { throw Self.issuerError(error) }
   }
 
+  /// The account as the CA has it, without registering one; nil when it knows none of ours.
+  public func existingAccount() async throws(IssuerError) -> Account? {
+    let (client, _) = try await session()
+    do throws(ACMEError) { return try await client.existingAccount() } catch { throw Self.issuerError(error) }
+  }
+
+  /// Replaces the contacts that the CA has.
+  public func setContacts(_ contacts: [String]) async throws(IssuerError) -> Account {
+    let (client, _) = try await session()
+    do throws(ACMEError) { return try await client.setContacts(contacts) } catch {
+      throw Self.issuerError(error)
+    }
+  }
+
+  /// Gives the account a new key (RFC 8555 §7.3.5). Killed anywhere, the next use of the account finds out which of
+  /// the two keys holds.
+  public func changeKey() async throws(IssuerError) {
+    let (client, keeper) = try await session()
+    do {
+      let key = try PrivateKey.generate(.ecP256)
+      let signer = try KeySigner(key)
+      try await keeper.stage(key)
+      do throws(ACMEError) { try await client.changeKey(to: signer) } catch {
+        // Refused outright: what was staged holds nowhere. After anything else nobody knows.
+        switch error.cause {
+        case .local, .refused: try await keeper.dropStagedKey()
+        default: break
+        }
+        throw error
+      }
+      try await keeper.adoptStagedKey()
+      known = nil
+    } catch { throw Self.issuerError(error) }
+  }
+
+  /// Ends the account for good (RFC 8555 §7.3.6). Its files are kept aside; the next order registers a new one.
+  public func deactivate() async throws(IssuerError) {
+    let (client, keeper) = try await session()
+    do {
+      try await client.deactivateAccount()
+      try await keeper.retire(now: environment.now())
+      known = nil
+    } catch { throw Self.issuerError(error) }
+  }
+
+  /// Finds out which key holds after a change that was cut off. A CA that cannot be asked leaves it open.
+  private func settleKey(_ keeper: AccountKeeper) async throws {
+    guard let staged = try await keeper.stagedKey() else { return }
+    var options = configuration.options
+    options.accountURL = nil
+    let probe = Client(
+      directoryURL: configuration.directory, transport: transport, signer: try KeySigner(staged),
+      environment: environment, options: options)
+    let holds: Bool
+    do throws(ACMEError) { holds = try await probe.existingAccount() != nil } catch {
+      return warn(
+        "the account's key is in doubt until \(configuration.directory.host) can be asked: \(error)")
+    }
+    if holds { try await keeper.adoptStagedKey() } else { try await keeper.dropStagedKey() }
+  }
+
   /// The client for our account, whose key is made and stored before the CA hears of it.
   private func session() async throws(IssuerError) -> (Client, AccountKeeper) {
     if let known { return known }
@@ -108,11 +169,12 @@ public actor ACMEIssuer: Issuer {
       let keeper = try AccountKeeper(
         store: store, directory: configuration.directory, contacts: configuration.options.contacts,
         externalKeyID: configuration.options.externalAccount?.keyID, now: environment.now())
+      try await settleKey(keeper)
       var options = configuration.options
       options.accountURL = keeper.atStart.url
       let client = Client(
         directoryURL: configuration.directory, transport: transport,
-        signer: try KeySigner(keeper.key), environment: environment, options: options)
+        signer: try KeySigner(await keeper.stored.key), environment: environment, options: options)
       known = (client, keeper)
       if keeper.hadOtherContacts { await updateContacts(client, keeper) }
       return (client, keeper)

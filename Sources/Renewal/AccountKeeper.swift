@@ -7,10 +7,9 @@ import PKI
 actor AccountKeeper {
   private let store: CertStore
   private nonisolated let contacts: [String]
-  nonisolated let key: PrivateKey
   /// What the store had at the beginning.
   nonisolated let atStart: AccountRecord
-  private var stored: StoredAccount
+  private(set) var stored: StoredAccount
 
   /// The account for a directory and an external key, with a new key if there is none.
   init(
@@ -29,12 +28,26 @@ actor AccountKeeper {
         record: AccountRecord(
           directory: text, externalKeyID: externalKeyID, contacts: contacts, createdAt: now))
     }
-    key = stored.key
     atStart = stored.record
   }
 
   /// Whether the CA knows the account under other contacts.
   nonisolated var hadOtherContacts: Bool { atStart.url != nil && atStart.contacts != contacts }
+
+  /// A key that the account was about to change to when a run was cut off.
+  func stagedKey() throws -> PrivateKey? { try store.stagedKey(of: stored) }
+
+  /// Stores a new key before the CA hears of it.
+  func stage(_ key: PrivateKey) throws { try store.stageKey(key, of: stored) }
+
+  /// The CA knows the account by its new key.
+  func adoptStagedKey() throws { stored = try store.adoptStagedKey(of: stored) }
+
+  /// The CA knows the account by its old key.
+  func dropStagedKey() throws { try store.dropStagedKey(of: stored) }
+
+  /// The account is over.
+  func retire(now: UnixTime) throws { try store.retireAccount(stored, now: now) }
 
   /// The CA has told the account's URL; durable on return.
   func found(url: String) throws {

@@ -36,7 +36,7 @@ struct Certd: AsyncParsableCommand {
     subcommands: [
       RunCommand.self, IssueCommand.self, RenewCommand.self, ListCommand.self, ShowCommand.self,
       StatusCommand.self,
-      CheckCommand.self, RevokeCommand.self, CACommand.self, GCPCommand.self,
+      CheckCommand.self, RevokeCommand.self, AccountCommand.self, GCPCommand.self, CACommand.self,
     ])
 }
 

@@ -52,6 +52,17 @@ import Testing
     #expect(try await later.client.account().url == (try await bound.client.account().url))
   }
 
+  @Test(
+    "an external account is bound by each algorithm", arguments: ExternalAccountBinding.Algorithm.allCases)
+  func externalAlgorithms(_ algorithm: ExternalAccountBinding.Algorithm) async throws {
+    let dialect = Dialect(externalKey: Array("a key of the CA's customer".utf8))
+    let harness = try Harness(dialect) {
+      $0.externalAccount = ExternalAccountBinding(
+        keyID: "customer", key: "YSBrZXkgb2YgdGhlIENBJ3MgY3VzdG9tZXI", algorithm: algorithm)
+    }
+    try await harness.issue()
+  }
+
   @Test("an external account shows its name and never its key")
   func externalSecret() throws {
     let binding = try #require(ExternalAccountBinding(keyID: "kid-1", key: "c2VjcmV0LWtleQ=="))

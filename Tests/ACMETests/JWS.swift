@@ -59,9 +59,11 @@ struct JWS {
       && EVP_DigestVerify(context, der, der.count, input, input.count) == 1
   }
 
-  /// Checks an HS256 signature (RFC 7518 §3.2).
+  /// Checks an HMAC (RFC 7518 §3.2).
   func isSigned(with secret: [UInt8]) -> Bool {
-    header.alg == "HS256" && (try? Digest.hmacSHA256(key: secret, input)) == signature
+    let hashes: [String: Digest.HMACHash] = ["HS256": .sha256, "HS384": .sha384, "HS512": .sha512]
+    guard let hash = hashes[header.alg] else { return false }
+    return (try? Digest.hmac(hash, key: secret, input)) == signature
   }
 
   /// SubjectPublicKeyInfo of an uncompressed P-256 point, up to the point.

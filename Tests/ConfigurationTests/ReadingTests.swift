@@ -13,7 +13,9 @@ struct ReadingTests {
     #expect(c.acme.issuers.map(\.isPublic) == [true, true, false, false])
     guard case .acme(let google) = c.acme.issuers[1].kind, case .acme(let own) = c.acme.issuers[2].kind
     else { return #expect(Bool(false)) }
-    #expect(google.externalAccount == ExternalAccount(keyIdentifier: "abc", keyFile: "/etc/certd/eab.key"))
+    #expect(
+      google.externalAccount
+        == ExternalAccount(keyIdentifier: "abc", keyFile: "/etc/certd/eab.key", algorithm: .hs256))
     #expect(own.roots == ["/etc/certd/roots.pem"] && own.profile == "short")
     #expect(c.acme.localLifetime == .seconds(86_400) && c.acme.preferredChain == "ISRG Root X1")
     #expect(c.listeners.map(\.tls) == [.modern, .compatible, .off])

@@ -20,7 +20,9 @@ import Testing
     #expect(checked.status == 0, "\(block): \(checked.output)")
   }
 
-  @Test("every command in the documents is understood", arguments: Documents.commands("sh"))
+  @Test(
+    "every command in the documents is understood",
+    arguments: Documents.commands("sh").filter { !$0.text.contains("certd gcp") })
   func commands(command: Documents.Block) async throws {
     let here = try TemporaryDirectory()
     try here.write("certd.yaml", Documents.blocks("yaml").first?.text ?? "")
@@ -41,8 +43,10 @@ import Testing
     if line.contains("certd renew") { line += " --no-delay --dry-run --store certs" }
     // No postfix here to be reloaded.
     line = line.replacing("systemctl reload postfix", with: "true")
+    // A public CA would be asked: the flags must be understood.
+    if line.contains("certd account") { line = "\(line) --help" }
     // Google's load balancer has a test of its own.
-    if line.hasPrefix("curl") || line.hasPrefix("certd gcp") { return }
+    if line.hasPrefix("curl") || command.document == LoadBalancerTests.document { return }
     let done = try await here.shell(line)
     if line.contains("certd revoke") || line.contains("certd status") {
       // The local CA has no revocation, and nothing is served here; the flags must be understood.

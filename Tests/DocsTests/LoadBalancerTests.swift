@@ -3,7 +3,7 @@ import Testing
 
 /// docs/gcp-load-balancer.md: its example is applied as it stands, by its own commands.
 @Suite struct LoadBalancerTests {
-  private static let document = "docs/gcp-load-balancer.md"
+  static let document = "docs/gcp-load-balancer.md"
 
   @Test("the example of the load balancer's document works command by command")
   func example() async throws {

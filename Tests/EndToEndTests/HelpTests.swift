@@ -7,6 +7,7 @@ import Testing
     "every command's help shows an example",
     arguments: [
       "run", "issue", "renew", "list", "show", "status", "check", "revoke", "ca root",
+      "account show", "account contacts", "account rollover", "account deactivate",
     ])
   func example(command: String) async throws {
     let place = try Place()

@@ -30,10 +30,19 @@ struct Maker: Sendable {
     _ names: String..., called: String? = nil, type: KeyType = .ecP256, startDaysAgo: Int64 = 1,
     days: Int64 = 30, intermediates: [Certificate] = []
   ) throws -> Deployment {
+    try deployment(
+      named: names, called: called ?? names.first ?? "", type: type, startDaysAgo: startDaysAgo, days: days,
+      intermediates: intermediates)
+  }
+
+  func deployment(
+    named names: [String], called: String, type: KeyType = .ecP256, startDaysAgo: Int64 = 1, days: Int64 = 30,
+    intermediates: [Certificate] = []
+  ) throws -> Deployment {
     let key = try PrivateKey.generate(type)
     let leaf = try leaf(names, key: key, startDaysAgo: startDaysAgo, days: days)
     return Deployment(
-      name: called ?? names.first ?? "", chain: CertificateChain(leaf: leaf, intermediates: intermediates),
+      name: called, chain: CertificateChain(leaf: leaf, intermediates: intermediates),
       key: key)
   }
 }

@@ -96,6 +96,23 @@ struct RefusalTests {
     #expect(bench.attached("global/targetHttpsProxies/edge") == ["theirs"])
   }
 
+  @Test("When a proxy cannot be switched, nothing is removed that it still presents")
+  func notSwitched() async throws {
+    let one = try bench.maker.deployment("a.example.com")
+    let target = Target(kind: .httpsProxy, name: "edge", certificates: [one.name])
+    let pusher = Pusher(session: bench.session())
+    #expect(!(await pusher.push(.init(targets: [target], deployments: [one]))).hasFailed)
+    bench.google.configure { $0.denied = ["compute.targetHttpsProxies.update"] }
+    let two = try bench.maker.deployment("a.example.com")
+    let report = await pusher.push(.init(targets: [target], deployments: [two]))
+    #expect(report.targets.first?.failure?.missingPermission == "compute.targetHttpsProxies.update")
+    #expect(!bench.google.writes.contains { $0.method == "DELETE" })
+    #expect(bench.attached("global/targetHttpsProxies/edge") == ["theirs", one.resource])
+    bench.google.configure { $0.denied = [] }
+    #expect(!(await pusher.push(.init(targets: [target], deployments: [two]))).hasFailed)
+    #expect(bench.google.paths("sslCertificates").count == 2 && bench.google.problems.isEmpty)
+  }
+
   @Test("A quota that is full is told as such")
   func quota() async throws {
     bench.google.configure { $0.quotas["SSL_CERTIFICATES"] = 1 }

@@ -99,8 +99,9 @@ extension Configuration {
     if section.has("eab") {
       let eab = section.section("eab")
       let (kid, file) = (eab.text("kid", Word.line), eab.path("key_file"))
+      let algorithm: MACAlgorithm = eab.choice("algorithm") ?? .hs256
       if let kid, let file {
-        account = ExternalAccount(keyIdentifier: kid, keyFile: file)
+        account = ExternalAccount(keyIdentifier: kid, keyFile: file, algorithm: algorithm)
       }
     } else if section.has("name"), !section.has("directory"), let name, needsExternalAccount(name) {
       section.report.error(

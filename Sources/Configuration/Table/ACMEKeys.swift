@@ -33,6 +33,9 @@ extension KeyTable {
       "acme.issuers[].eab.key_file", .text(.path), .required,
       "File with the MAC key in base64url. The key itself never stands in the configuration."),
     Key(
+      "acme.issuers[].eab.algorithm", .choice(MACAlgorithm.allCases.map(\.rawValue), reserved: []),
+      .value("HS256"), "How the CA wants the binding signed."),
+    Key(
       "acme.issuers[].profile", .text(.name), .described("the CA's default"),
       "Certificate profile to ask for."),
     Key(

@@ -96,6 +96,18 @@ public struct ExternalAccount: Sendable, Equatable {
   public var keyIdentifier: String
   /// The file with the MAC key in base64url; absolute path.
   public var keyFile: String
+  /// How the binding is signed (RFC 7518 §3.2).
+  public var algorithm: MACAlgorithm
+}
+
+/// MAC algorithms of external account bindings.
+public enum MACAlgorithm: String, Sendable, CaseIterable {
+  /// HMAC with SHA-256.
+  case hs256 = "HS256"
+  /// HMAC with SHA-384.
+  case hs384 = "HS384"
+  /// HMAC with SHA-512.
+  case hs512 = "HS512"
 }
 
 /// A CA known by a short name.

@@ -7,6 +7,7 @@ struct AuthorizedUser: TokenSource {
   private let refreshToken: String
   private let tokenURL: URL
   private let path: String
+  let quotaProject: String?
   private let call: TokenCall
 
   init(_ file: CredentialFile, tokenEndpoint: String?, call: TokenCall) throws(GCPError) {
@@ -15,6 +16,7 @@ struct AuthorizedUser: TokenSource {
     refreshToken = try file.text("refresh_token")
     tokenURL = try file.url("token_uri", override: tokenEndpoint, default: ServiceAccount.audience)
     path = file.path
+    quotaProject = file.json["quota_project_id"]?.string.flatMap { TokenCall.isToken($0) ? $0 : nil }
     self.call = call
   }
 

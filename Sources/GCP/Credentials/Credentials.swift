@@ -3,8 +3,8 @@ internal import HTTP
 /// The content of a file, or nil when it cannot be read.
 public typealias FileReader = @Sendable (_ path: String) -> [UInt8]?
 
-/// Finds whose tokens to use, in Google's order: a file that is named, `GOOGLE_APPLICATION_CREDENTIALS`, gcloud's
-/// own file, the metadata server.
+/// Finds whose tokens to use, in Google's order: a file that is named, `GOOGLE_APPLICATION_CREDENTIALS`,
+/// gcloud's own file, the metadata server.
 public struct Credentials: Sendable {
   /// The one scope that every interface used here accepts.
   static let scope = "https://www.googleapis.com/auth/cloud-platform"
@@ -30,7 +30,8 @@ public struct Credentials: Sendable {
     call = TokenCall(transport: transport, environment: environment)
   }
 
-  /// The first source that is there. A file that is named and cannot be used is an error: nothing else is tried.
+  /// The first source that is there. A file that is named and cannot be used is an error: nothing else is
+  /// tried.
   public func source() async throws(GCPError) -> any TokenSource {
     if let file { return try self.source(at: file, named: "gcp.credentials") }
     if let path = variables["GOOGLE_APPLICATION_CREDENTIALS"], !path.isEmpty {

@@ -10,7 +10,8 @@ extension JSONValue {
     public var description: String { "not JSON at byte \(offset)" }
   }
 
-  /// Reads exactly one value (RFC 8259) of at most `maximumDepth` levels. Of a member named twice the last counts.
+  /// Reads exactly one value (RFC 8259) of at most `maximumDepth` levels. Of a member named twice the last
+  /// counts.
   public init(parsing text: some Sequence<UInt8>) throws(Malformed) {
     var parser = JSONParser(bytes: Array(text))
     self = try parser.document()

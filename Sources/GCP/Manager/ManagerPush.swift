@@ -4,6 +4,11 @@ internal import PKI
 /// A push by way of Certificate Manager in one location: certificates change in place, and a certificate map
 /// leads each name to its certificate.
 struct ManagerPush: Sendable {
+  /// How often something is looked for that is being made, or not active yet.
+  static let maximumLooks = 60
+  /// Between two looks, in seconds.
+  static let lookSeconds = 2.0
+
   let pusher: Pusher
   let request: Pusher.Request
   let scope: Scope
@@ -139,6 +144,12 @@ struct ManagerPush: Sendable {
           ? nil : "it has the certificate map \(other.name), which is not ours: clear it first"
       }
     }
+    let others = state.certificates.filter { $0.isCertificateManager }
+    let all = Set(others).union(scope == .global ? [] : deployments.map(link))
+    guard all.count <= Target.maximumManagerCertificates else {
+      return
+        "\(all.count) certificates are more than the \(Target.maximumManagerCertificates) that a proxy takes"
+    }
     return uncovered(state, deployments, around, now: now)
   }
 
@@ -235,9 +246,4 @@ struct ManagerPush: Sendable {
       throw error
     }
   }
-
-  /// How often something is looked for that is being made, or not active yet.
-  static let maximumLooks = 60
-  /// Between two looks, in seconds.
-  static let lookSeconds = 2.0
 }

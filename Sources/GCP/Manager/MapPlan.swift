@@ -2,17 +2,17 @@ internal import PKI
 
 /// What a certificate map shall hold, and what it holds. Pure.
 struct MapPlan {
+  /// The word for the entry that answers when no other does.
+  static let primary = "PRIMARY"
+  /// The most certificates of one entry: one for each type of key, at Google's limit.
+  static let maximumCertificates = 4
+
   /// One entry: what it matches, and the certificates for it.
   struct Entry: Equatable {
     /// A host name, or `primary` for clients that name none or an unknown one.
     let matches: String
     var certificates: [ResourceLink]
   }
-
-  /// The word for the entry that answers when no other does.
-  static let primary = "PRIMARY"
-  /// The most certificates of one entry: one for each type of key, at Google's limit.
-  static let maximumCertificates = 4
 
   /// The entries wanted, the primary one first.
   let wanted: [Entry]

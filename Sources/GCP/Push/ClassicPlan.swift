@@ -1,8 +1,8 @@
 internal import Bytes
 internal import PKI
 
-/// What a push has to do in one scope, decided from what was read. Pure; nothing is refused after a write that
-/// could have been refused here.
+/// What a push has to do in one scope, decided from what was read. Pure; nothing is refused after a write
+/// that could have been refused here.
 struct ClassicPlan {
   /// What one target needs.
   struct Work {

@@ -2,6 +2,11 @@ internal import PKI
 
 /// A push of SslCertificate resources in one scope.
 struct ClassicPush: Sendable {
+  /// How often a certificate is looked for that exists already, but whose operation is not done.
+  private static let maximumLooks = 30
+  /// Between two looks, in seconds.
+  private static let lookSeconds = 2.0
+
   private let pusher: Pusher
   private let request: Pusher.Request
   private let scope: Scope
@@ -99,11 +104,6 @@ struct ClassicPush: Sendable {
       try await compare(upload, error)
     }
   }
-
-  /// How often a certificate is looked for that exists already, but whose operation is not done.
-  private static let maximumLooks = 30
-  /// Between two looks, in seconds.
-  private static let lookSeconds = 2.0
 
   private func compare(_ upload: Upload, _ error: GCPError) async throws(GCPError) {
     let path = Path(.compute, upload.link.path)

@@ -2,13 +2,15 @@ internal import PKI
 
 /// Brings certificates to load balancers.
 ///
-/// A push may be cut off anywhere and run again: what it does follows from what it reads, so that a second run
-/// goes on where the first stopped, and a run with nothing to do only reads.
+/// A push may be cut off anywhere and run again: what it does follows from what it reads, so that a second
+/// run goes on where the first stopped, and a run with nothing to do only reads.
 public struct Pusher: Sendable {
   let session: Session
   let prefix: String
   let probe: (any HandshakeProbe)?
 
+  /// The most rounds of reading and writing one proxy, when others write it too.
+  static let maximumRounds = 6
   /// What the names of our resources begin with unless set otherwise.
   public static let defaultPrefix = "certd"
 
@@ -102,8 +104,8 @@ public struct Pusher: Sendable {
         + "gcp.load_balancer")
   }
 
-  /// Gives a proxy its list of certificates: by a patch that names the fingerprint read, where there is one, so
-  /// that nobody's change is lost.
+  /// Gives a proxy its list of certificates: by a patch that names the fingerprint read, where there is
+  /// one, so that nobody's change is lost.
   func setCertificates(
     _ target: Target, _ links: [ResourceLink], _ state: ProxyState
   ) async throws(GCPError) {
@@ -118,9 +120,6 @@ public struct Pusher: Sendable {
         path(of: target).appending("setSslCertificates"), ["sslCertificates": references])
     }
   }
-
-  /// The most rounds of reading and writing one proxy, when others write it too.
-  static let maximumRounds = 6
 
   /// Writes and reads back until the proxy has the list that `list` makes of what it has. Answers the state
   /// that was read last.
@@ -147,7 +146,8 @@ public struct Pusher: Sendable {
     return await handshake(at: address, deployment)
   }
 
-  /// What an address presents for the first name of a certificate; nil when nobody can look, or it has no name.
+  /// What an address presents for the first name of a certificate; nil when nobody can look, or it has no
+  /// name.
   func handshake(at address: String, _ deployment: Deployment) async -> PushReport.Served? {
     guard let probe, let name = Self.serverName(deployment) else { return nil }
     do throws(ProbeFailure) {

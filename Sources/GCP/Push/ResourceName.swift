@@ -44,8 +44,8 @@ public enum ResourceName {
     joined(target.kind == .httpsProxy ? prefix : prefix + "-ssl", target.name, "", isPlain: true)
   }
 
-  /// `prefix-name-suffix`. A name that is too long, or that does not survive, is told apart from its likes by a
-  /// hash.
+  /// `prefix-name-suffix`. A name that is too long, or that does not survive, is told apart from its likes
+  /// by a hash.
   private static func joined(_ prefix: String, _ name: String, _ suffix: String, isPlain: Bool) -> String {
     let room = maximumCharacters - prefix.utf8.count - 1 - suffix.utf8.count
     let survives = name.utf8.allSatisfy { isLetterOrDigit($0) || $0 == 0x2E || $0 == 0x2D }

@@ -1,5 +1,10 @@
 /// A target proxy that shall present certificates.
 public struct Target: Sendable, Hashable, CustomStringConvertible {
+  /// The most certificates on one proxy, whoever owns them.
+  public static let maximumClassicCertificates = 15
+  /// The same for Certificate Manager's on a regional proxy.
+  public static let maximumManagerCertificates = 100
+
   /// Which kind of proxy.
   public enum Kind: String, Sendable, CaseIterable {
     case httpsProxy = "target-https-proxy"
@@ -26,11 +31,6 @@ public struct Target: Sendable, Hashable, CustomStringConvertible {
   public let certificates: [String]
   /// Where the load balancer answers, `host` or `host:port`, for a handshake after a change; nil for none.
   public let address: String?
-
-  /// The most certificates on one proxy, whoever owns them.
-  public static let maximumClassicCertificates = 15
-  /// The same for Certificate Manager's on a regional proxy.
-  public static let maximumManagerCertificates = 100
 
   /// A target.
   public init(

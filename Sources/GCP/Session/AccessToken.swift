@@ -22,11 +22,19 @@ public struct AccessToken: Sendable, Equatable, CustomStringConvertible, CustomD
 public protocol TokenSource: Sendable {
   /// Whose tokens they are, for messages; never a secret.
   var description: String { get }
+  /// The project that calls are counted against, when the credentials name one: some APIs want it of people.
+  var quotaProject: String? { get }
   /// Obtains a new token. MUST NOT cache it: `TokenCache` does.
   func obtain() async throws(GCPError) -> AccessToken
 }
 
-/// The current token of one source: obtained when first needed, renewed shortly before it ends, one at a time.
+extension TokenSource {
+  /// The one that the credentials belong to.
+  public var quotaProject: String? { nil }
+}
+
+/// The current token of one source: obtained when first needed, renewed shortly before it ends, one at a
+/// time.
 public actor TokenCache {
   private let source: any TokenSource
   private let now: @Sendable () -> UnixTime
@@ -44,6 +52,9 @@ public actor TokenCache {
 
   /// Whose tokens they are, for messages.
   public nonisolated var sourceDescription: String { source.description }
+
+  /// The project that calls are counted against, if it must be told.
+  public nonisolated var quotaProject: String? { source.quotaProject }
 
   /// A token that lives for a while. `refused` is one that Google has just refused: never answered again.
   public func token(refused: AccessToken? = nil) async throws(GCPError) -> AccessToken {

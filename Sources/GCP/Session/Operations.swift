@@ -43,9 +43,10 @@ extension Session {
   /// Carries a change to the end of its operation, and answers that operation (or the object, when the
   /// interface answers one instead).
   ///
-  /// One `requestId` goes with all tries of the call, so that Compute does the thing once. An operation that was
-  /// accepted and failed for a passing reason is asked for anew, with another one. Certificate Manager knows no
-  /// `requestId` in its version 1: there a try after a lost answer may be told `alreadyExists`.
+  /// One `requestId` goes with all tries of the call, so that Compute does the thing once. An operation
+  /// that was accepted and failed for a passing reason is asked for anew, with another one. Certificate
+  /// Manager knows no `requestId` in its version 1: there a try after a lost answer may be told
+  /// `alreadyExists`.
   @discardableResult
   public func change(
     _ method: String, _ path: Path, query: [String: String] = [:], body: JSONValue? = nil, step: String

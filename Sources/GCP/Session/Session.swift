@@ -1,15 +1,16 @@
 // GCP: Google's load balancers and certificates, spoken to over their REST interfaces.
 //
-// It does not open files or sockets, read a clock or know ACME, renewal or our store: it is given a transport,
-// an environment, and certificates as values. It promises: nothing is made twice (`requestId` over the tries of
-// a call, names from content), every call ends, an error says what was going on and what to do, and neither a
-// private key nor a token is in any error, description or plan.
+// It does not open files or sockets, read a clock or know ACME, renewal or our store: it is given a
+// transport, an environment, and certificates as values. It promises: nothing is made twice (`requestId`
+// over the tries of a call, names from content), every call ends, an error says what was going on and what
+// to do, and neither a private key nor a token is in any error, description or plan.
 
 internal import HTTP
 internal import Bytes
 internal import Synchronization
 
-/// Calls to one project's resources: tokens, rates, tries and operations are its business. Resources are JSON.
+/// Calls to one project's resources: tokens, rates, tries and operations are its business. Resources are
+/// JSON.
 public final class Session: Sendable {
   /// The project's ID.
   public let project: String
@@ -146,6 +147,7 @@ public final class Session: Sendable {
     }
     var request = HTTP.Request(method, url, fields: [.init("Accept", "application/json")])
     request.fields.add("User-Agent", userAgent)
+    if let quotaProject = tokens.quotaProject { request.fields.add("X-Goog-User-Project", quotaProject) }
     if let body {
       request.fields.add("Content-Type", "application/json")
       request.body = Array(body.text.utf8)

@@ -38,12 +38,16 @@ struct Blueprint: Sendable {
     let factory = IssuerFactory(world: world, store: store) {
       log.warn("certificates", ["reason": .text($0)])
     }
+    var environment = Executor.Environment(
+      now: { World.now() }, random: { World.random() }, hookEnvironment: Subprocess.inheritedEnvironment(),
+      progress: { post.yield(.decided($0)) })
+    environment.pushToGoogleCloud = GoogleCloud.deployer(configuration, store, world) {
+      log.warn("Google Cloud", ["reason": .text($0)])
+    }
     executor = Executor(
       store: store, issuers: try factory.issuers(configuration.acme),
       policy: Policy(
         builtAt: .init(seconds: Version.earliestSeconds), limits: IssuerFactory.limits(configuration.acme)),
-      environment: .init(
-        now: { World.now() }, random: { World.random() }, hookEnvironment: Subprocess.inheritedEnvironment(),
-        progress: { post.yield(.decided($0)) }))
+      environment: environment)
   }
 }

@@ -107,6 +107,7 @@ actor Daemon {
     announce()
     warnOfTrust(ListenerSecurity(configuration: plan.configuration))
     health.start(plan.configuration, backends, world, log)
+    queueGoogleCloud()
     renew()
     for await event in events {
       guard await handle(event) else { break }

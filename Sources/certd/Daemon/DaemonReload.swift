@@ -37,6 +37,7 @@ extension Daemon {
     await presentStore()
     proxy.reopenLogs()
     health.start(next.configuration, backends, world, log)
+    queueGoogleCloud()
     renew()
   }
 

@@ -23,6 +23,13 @@ extension Daemon {
     Task { post.yield(.renewed(await executor.run(managed))) }
   }
 
+  /// Load balancers that the configuration names now may not have what is stored already.
+  func queueGoogleCloud() {
+    do throws(StoreError) { try store.queueGoogleCloud(plan.configuration) } catch {
+      log.warn("renewal", ["reason": .describing(error)])
+    }
+  }
+
   func finished(_ report: Report) async {
     isRenewing = false
     await presentStore()

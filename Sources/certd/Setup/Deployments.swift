@@ -2,14 +2,15 @@ import CertStore
 import Configuration
 
 extension DeployAction {
-  /// What a configuration wants done after the renewal of one certificate.
+  /// What a configuration wants done after the renewal of the certificate of that name.
   static func all(
-    _ configuration: Configuration, hooks: [String] = [], more: [Deployment] = []
+    _ name: String, _ configuration: Configuration, hooks: [String] = [], more: [Deployment] = []
   ) -> [DeployAction] {
     let commands = (configuration.acme.deployHooks + hooks).map {
       DeployAction.command(text: $0, timeoutSeconds: defaultTimeoutSeconds)
     }
-    return commands + (configuration.acme.deploys + more).map(DeployAction.init)
+    let cloud: [DeployAction] = GoogleCloud.takes(name, configuration) ? [.googleCloud] : []
+    return commands + (configuration.acme.deploys + more).map(DeployAction.init) + cloud
   }
 
   private init(_ deployment: Deployment) {

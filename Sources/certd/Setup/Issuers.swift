@@ -80,7 +80,11 @@ struct IssuerFactory {
   ) throws(SetupError) -> ExternalAccountBinding? {
     guard let account else { return nil }
     let key = String(decoding: try read(account.keyFile), as: UTF8.self).filter { !$0.isWhitespace }
-    guard let binding = ExternalAccountBinding(keyID: account.keyIdentifier, key: key) else {
+    guard
+      let binding = ExternalAccountBinding(
+        keyID: account.keyIdentifier, key: key,
+        algorithm: .init(rawValue: account.algorithm.rawValue) ?? .hs256)
+    else {
       throw .configuration("\(account.keyFile): not a MAC key in base64url, as the CA shows it")
     }
     return binding

@@ -41,7 +41,8 @@ enum ManagedCertificates {
       name: name, identifiers: identifiers,
       keyType: KeyType(rawValue: certificate.keyType.rawValue) ?? .ecP256,
       issuer: issuer.name,
-      deploys: DeployAction.all(configuration, hooks: certificate.deployHooks, more: certificate.deploys),
+      deploys: DeployAction.all(
+        certificate.name, configuration, hooks: certificate.deployHooks, more: certificate.deploys),
       profile: profile)
   }
 }

@@ -22,13 +22,14 @@ struct RenewalJob {
   ) async throws(SetupError) -> Report {
     func executor(_ acme: ACMESettings) throws(SetupError) -> (Executor, [String: any Renewal.Issuer]) {
       let issuers = try IssuerFactory(world: world, store: store, warn: warn).issuers(acme)
+      var environment = Executor.Environment(
+        now: { World.now() }, random: { World.random() }, hookEnvironment: Subprocess.inheritedEnvironment())
+      environment.pushToGoogleCloud = GoogleCloud.deployer(configuration, store, world, warn: warn)
       let executor = Executor(
         store: store, issuers: issuers,
         policy: Policy(
           builtAt: .init(seconds: Version.earliestSeconds), limits: IssuerFactory.limits(acme)),
-        environment: .init(
-          now: { World.now() }, random: { World.random() }, hookEnvironment: Subprocess.inheritedEnvironment()
-        ))
+        environment: environment)
       return (executor, issuers)
     }
     let (planner, issuers) = try executor(configuration.acme)
@@ -136,7 +137,7 @@ extension RenewalJob {
     managed = [
       Renewal.ManagedCertificate(
         name: name, identifiers: identifiers, keyType: KeyType(rawValue: request.keyType) ?? .ecP256,
-        issuer: issuer.name, deploys: DeployAction.all(configuration, hooks: request.hooks),
+        issuer: issuer.name, deploys: DeployAction.all(name.description, configuration, hooks: request.hooks),
         profile: { if case .acme(let settings) = issuer.kind { settings.profile } else { nil } }())
     ]
   }

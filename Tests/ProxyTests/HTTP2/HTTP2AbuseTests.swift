@@ -58,7 +58,7 @@ import Testing
   private static func goodClient(_ edge: Edge, _ counter: Counter?, _ before: UInt64) throws -> [String] {
     let (old, new) = (try edge.connect(), try edge.http2())
     guard new.start() else { return ["no settings"] }
-    let deadline = Clock.monotonicNanoseconds() + 30_000_000_000
+    let deadline = Clock.monotonicNanoseconds() + 120_000_000_000
     var stream: UInt32 = 1
     while true {
       old.write("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")

@@ -15,7 +15,9 @@ final class Backend: Sendable {
   private let listener: Int32
   private let preamble: Int
   private let stop: Event
-  private let state = Mutex<(wires: [Wire], threads: [Thread])>(([], []))
+  private let state = Mutex<(wires: [Wire], running: Int)>(([], 0))
+  /// Signalled by each script's end.
+  private let ended: Event
   private let acceptor = Mutex<Thread?>(nil)
 
   convenience init(tls: Credential? = nil, preamble: Int = 0, _ scripts: Script...) throws {
@@ -36,6 +38,7 @@ final class Backend: Sendable {
     address = try ListeningSocket.address(of: socket.number)
     listener = socket.release()
     stop = try Event()
+    ended = try Event()
     let context = try tls.map { try SecureServer($0, clients) }
     let thread = try Thread.start("backend") { [self] in
       var stopping = false
@@ -64,11 +67,7 @@ final class Backend: Sendable {
     stop.signal()
     acceptor.withLock { $0.take() }?.join()
     Sys.close(listener)
-    let threads = state.withLock { state in
-      defer { state.threads = [] }
-      return state.threads
-    }
-    for thread in threads { thread.join() }
+    while state.withLock({ $0.running }) > 0 { ended.wait() }
     return state.withLock { $0.wires.map(\.received) }
   }
 
@@ -77,15 +76,26 @@ final class Backend: Sendable {
       state.wires.append(wire)
       return scripts[min(state.wires.count, scripts.count) - 1]
     }
-    let preamble = preamble
-    let thread = try? Thread.start("script") {
-      wire.readRaw(exactly: preamble)
-      if let context, !context.accept(wire) { return wire.close() }
-      script(wire)
-      _ = wire.readToEnd()
-      wire.close()
+    state.withLock { $0.running += 1 }
+    // Nobody joins it: floods make thousands, and each would keep its stack until then.
+    let thread = try? Thread.start("script") { [self] in
+      run(script, wire, context)
+      state.withLock { $0.running -= 1 }
+      ended.signal()
     }
-    if let thread { state.withLock { $0.threads.append(thread) } }
+    guard let thread else {
+      wire.close()
+      return state.withLock { $0.running -= 1 }
+    }
+    thread.detach()
+  }
+
+  private func run(_ script: Script, _ wire: Wire, _ context: SecureServer?) {
+    wire.readRaw(exactly: preamble)
+    if let context, !context.accept(wire) { return wire.close() }
+    script(wire)
+    _ = wire.readToEnd()
+    wire.close()
   }
 }
 
