@@ -5,7 +5,9 @@ import Testing
 @Suite struct GCPDocsTests {
   @Test("every command for Google Cloud works with the configuration shown before it")
   func commands() async throws {
-    let commands = Documents.commands("sh").filter { $0.text.contains("certd gcp") }
+    let commands = Documents.commands("sh").filter {
+      $0.text.contains("certd gcp") && $0.document != LoadBalancerTests.document
+    }
     #expect(commands.count > 4)
     let here = try TemporaryDirectory()
     let shown = try #require(Documents.blocks("yaml").first { $0.document == "docs/gcp.md" }).text
@@ -34,7 +36,9 @@ import Testing
       export GOOGLE_APPLICATION_CREDENTIALS=sa.json CERTD_GCP_COMPUTE_ENDPOINT=\(google.url) \
       CERTD_GCP_CERTIFICATEMANAGER_ENDPOINT=\(google.url)
       """
-    let issued = try await here.shell("certd renew --no-delay --config certd.yaml && openssl version")
+    // Nothing is there yet that the renewed certificate could be pushed to: that push fails, the renewal does not.
+    _ = try await here.shell("certd renew --no-delay --config certd.yaml")
+    let issued = try await here.shell("certd list --store certs | grep llm")
     #expect(issued.status == 0, "\(issued.output)")
     try google.seed(
       "global/targetHttpsProxies",
