@@ -145,7 +145,8 @@ public final class EdgeProxy: Sendable {
         for thread in threads { thread.join() }
         self.endDrain(unlessUnderWay: false)
       }
-      if waiter == nil { endDrain(unlessUnderWay: false) }
+      guard let waiter else { return endDrain(unlessUnderWay: false) }
+      waiter.detach()
     }
   }
 
