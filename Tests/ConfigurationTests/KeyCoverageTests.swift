@@ -11,6 +11,8 @@ struct KeyCoverageTests {
     for part in path.split(separator: ".").reversed() {
       if part == "*" {
         text = "{n: \(text)}"
+      } else if part == "*[]" {
+        text = "{n: [\(text)]}"
       } else if part.hasSuffix("[]") {
         text = "{\(part.dropLast(2)): [\(text)]}"
       } else {

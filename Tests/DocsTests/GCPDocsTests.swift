@@ -5,12 +5,15 @@ import Testing
 @Suite struct GCPDocsTests {
   @Test("every command for Google Cloud works with the configuration shown before it")
   func commands() async throws {
-    let commands = Documents.commands("sh").filter { $0.text.contains("certd gcp") }
+    let commands = Documents.commands("sh").filter { $0.document == "docs/gcp.md" }
     #expect(commands.count > 4)
     let here = try TemporaryDirectory()
     let shown = try #require(Documents.blocks("yaml").first { $0.document == "docs/gcp.md" }).text
     let configuration = shown.replacing("email: ops@example.com", with: "issuers: [local]")
     try here.write("certd.yaml", "store: certs\n\(configuration)")
+    // With the section gcp a renewal pushes by itself.
+    let plain = String(configuration.split(separator: "gcp:")[0])
+    try here.write("plain.yaml", "store: certs\n\(plain)")
     var settings = FakeGoogle.Settings()
     settings.project = "my-project"
     let google = try FakeGoogle(settings)
@@ -34,7 +37,7 @@ import Testing
       export GOOGLE_APPLICATION_CREDENTIALS=sa.json CERTD_GCP_COMPUTE_ENDPOINT=\(google.url) \
       CERTD_GCP_CERTIFICATEMANAGER_ENDPOINT=\(google.url)
       """
-    let issued = try await here.shell("certd renew --no-delay --config certd.yaml && openssl version")
+    let issued = try await here.shell("certd renew --no-delay --config plain.yaml")
     #expect(issued.status == 0, "\(issued.output)")
     try google.seed(
       "global/targetHttpsProxies",

@@ -48,6 +48,8 @@ public enum ConfigurationSchema {
     case .text(.statusRange): return [("type", .array([.string("string"), .string("integer")]))]
     case .text(.line), .text(.name), .text(.fieldValue):
       return [("type", .array([.string("string"), .string("number"), .string("boolean")]))]
+    case .text(.share):
+      return [("type", .string("number")), ("minimum", .integer(0)), ("maximum", .integer(1))]
     case .text(.cipher): return words(TLSAlgorithm.ciphers.flatMap(\.allNames))
     case .text(.cipherSuite): return words(TLSAlgorithm.cipherSuites.flatMap(\.allNames))
     case .text(.group): return words(TLSAlgorithm.groups.flatMap(\.allNames))

@@ -6,6 +6,7 @@ extension Configuration {
     if isSound || top.members("services").count == services.count { checkRoutes(report) }
     guard isSound else { return }
     checkListeners(report)
+    checkLoadBalancer(report)
     checkCertificates(report)
     if case .file(let path) = log.access, path.hasSuffix("/") {
       report.error(top.section("log").origin(of: "access"), "is a directory", "name a file")

@@ -13,7 +13,8 @@ extension Configuration {
         compute: endpoints.text("compute", endpoint),
         certificateManager: endpoints.text("certificate_manager", endpoint),
         publicCA: endpoints.text("public_ca", endpoint), token: endpoints.text("token", endpoint)),
-      caFile: section.path("ca_file"), targets: readTargets(section, route), origin: section.origin)
+      caFile: section.path("ca_file"), targets: readTargets(section, route),
+      loadBalancer: readLoadBalancer(section), origin: section.origin)
   }
 
   private static func readTargets(_ section: Section, _ route: GCPTarget.Route) -> [GCPTarget] {

@@ -53,6 +53,9 @@ public struct Key: Sendable {
     case cipher = "TLS 1.2 cipher suite"
     case cipherSuite = "TLS 1.3 cipher suite"
     case group = "key exchange group"
+    case cloudName = "name of a Google resource"
+    case cloudPath = "path of a Google resource"
+    case share = "share above 0, at most 1"
   }
 
   /// What holds when the key is not written.
@@ -98,7 +101,7 @@ public struct Key: Sendable {
 public enum KeyTable {
   /// In the order of the reference.
   public static let all: [Key] =
-    general + acme + certificates + deploys + proxy + listenerTLS + services + limits + gcp
+    general + acme + certificates + deploys + proxy + listenerTLS + services + limits + gcp + loadBalancer
 
   /// The key at a path of the table.
   static func key(at path: String) -> Key? { byPath[path] }

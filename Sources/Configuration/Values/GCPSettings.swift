@@ -12,6 +12,8 @@ public struct GCPSettings: Sendable, Equatable {
   public var caFile: String?
   /// Target proxies that shall present our certificates.
   public var targets: [GCPTarget]
+  /// A load balancer in front of the services; nil for none.
+  public var loadBalancer: LoadBalancerSettings?
   /// Where the section stands.
   public var origin: Origin
 }

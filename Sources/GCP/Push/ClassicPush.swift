@@ -79,12 +79,14 @@ struct ClassicPush: Sendable {
     return failed
   }
 
-  private struct Upload: Sendable {
+  /// A certificate and where it goes.
+  struct Upload: Sendable {
     let link: ResourceLink
     let deployment: Deployment
   }
 
-  private func insert(_ upload: Upload) async throws(GCPError) {
+  /// Uploads one certificate; one that is there with the same content is a success.
+  func insert(_ upload: Upload) async throws(GCPError) {
     let deployment = upload.deployment
     let owner = Ownership(
       name: deployment.name, project: session.project, sha256: deployment.sha256)

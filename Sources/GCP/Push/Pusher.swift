@@ -100,7 +100,8 @@ public struct Pusher: Sendable {
   static func notThere(_ target: Target) -> GCPError {
     GCPError(
       "reading \(target)", .refusedHere("there is no such proxy"),
-      remedy: "check kind, name and region under gcp.targets")
+      remedy: "check kind, name and region under gcp.targets; 'certd gcp apply' makes the proxy of "
+        + "gcp.load_balancer")
   }
 
   /// Gives a proxy its list of certificates: by a patch that names the fingerprint read, where there is

@@ -16,7 +16,7 @@ struct GCPCommand: AsyncParsableCommand {
       """,
     subcommands: [
       GCPPushCommand.self, GCPStatusCommand.self, GCPPruneCommand.self, GCPPermissionsCommand.self,
-      GCPMigrateCommand.self,
+      GCPMigrateCommand.self, GCPPlanCommand.self, GCPApplyCommand.self,
     ])
 }
 
@@ -87,7 +87,7 @@ struct GCPPushCommand: AsyncParsableCommand {
 
   private func push() async throws(SetupError) -> PushReport {
     let configuration = try options.read()
-    let known = Set((configuration.gcp?.targets ?? []).flatMap { $0.certificates.map(\.value) })
+    let known = Set(GoogleCloud.targets(configuration).flatMap(\.certificates))
     for name in names where !known.contains(name) && configuration.gcp != nil {
       let hint = Configuration.hint(for: name, among: known.sorted()).map { "; \($0)" } ?? ""
       throw .other("no target under gcp.targets names the certificate \(name)\(hint)")

@@ -48,7 +48,7 @@ struct GCPMigrateCommand: AsyncParsableCommand {
   }
 
   private func chosen(_ configuration: Configuration) throws(SetupError) -> GCP.Target {
-    let all = configuration.gcp.map(GoogleCloud.targets) ?? []
+    let all = GoogleCloud.targets(configuration)
     let found = all.filter {
       $0.name == proxy && (kind == nil || $0.kind.rawValue == kind)
         && (region == nil || $0.scope == region.map { .region($0) })

@@ -70,19 +70,27 @@ struct GCPPermissionsCommand: AsyncParsableCommand {
 
   func run() async throws {
     let permissions: Permissions
+    var chain: [String] = []
     do throws(SetupError) {
-      guard let settings = try options.read().gcp else {
+      let configuration = try options.read()
+      guard let settings = configuration.gcp else {
         throw .configuration("there is no section gcp in the configuration; docs/gcp.md shows one")
       }
-      permissions = Permissions(GoogleCloud.targets(settings))
+      permissions = Permissions(GoogleCloud.targets(configuration))
+      if let balancer = settings.loadBalancer {
+        chain = try LoadBalancerChain(configuration, balancer, project: settings.project).settings
+          .requiredPermissions(project: settings.project).filter { !permissions.push.contains($0) }
+      }
     } catch { throw Failure.exit(error) }
     options.tell([
       "push": JSONValue(permissions.push), "status": JSONValue(permissions.status),
-      "prune": JSONValue(permissions.prune), "services": JSONValue(permissions.services),
+      "prune": JSONValue(permissions.prune), "load_balancer": JSONValue(chain),
+      "services": JSONValue(permissions.services),
     ]) {
       for (title, list) in [
         ("push, migrate", permissions.push), ("status, beside", permissions.status),
-        ("prune, beside", permissions.prune), ("services to enable", permissions.services),
+        ("prune, beside", permissions.prune),
+        ("plan, apply, beside", chain), ("services to enable", permissions.services),
       ] where !list.isEmpty {
         Output.line("# \(title)")
         for one in list { Output.line(one) }

@@ -51,11 +51,23 @@ struct GoogleCloud: Sendable {
       session: session,
       pusher: Pusher(
         session: session, prefix: settings.namePrefix, probe: ClientProbe(client: world.client)),
-      targets: targets(settings), certificates: known)
+      targets: targets(configuration), certificates: known)
   }
 
-  /// The targets as the module knows them.
-  static func targets(_ settings: GCPSettings) -> [GCP.Target] {
+  /// Everything that certificates are pushed to: the targets of the file, and its load balancer's own proxy.
+  static func targets(_ configuration: Configuration) -> [GCP.Target] {
+    guard let settings = configuration.gcp else { return [] }
+    let named = targets(settings)
+    guard let balancer = settings.loadBalancer,
+      let certificates = try? LoadBalancerChain.certificates(configuration, balancer)
+    else { return named }
+    let own = ChainSettings.pushTarget(
+      balancer.name, balancer.kind == .ssl ? .ssl : .https, certificates: certificates)
+    let isNamed = named.contains { $0.kind == own.kind && $0.name == own.name && $0.scope == own.scope }
+    return isNamed ? named : named + [own]
+  }
+
+  private static func targets(_ settings: GCPSettings) -> [GCP.Target] {
     settings.targets.map { target in
       GCP.Target(
         kind: target.kind == .httpsProxy ? .httpsProxy : .sslProxy, name: target.name,

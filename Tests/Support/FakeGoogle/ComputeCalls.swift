@@ -120,7 +120,7 @@ extension World {
     let permission = collection.permissionName(call.scope)
     switch call.action {
     case "aggregatedList":
-      try permit("compute.\(permission).list", on: "projects/\(project)")
+      try permit("compute.\(collection.name).list", on: "projects/\(project)")
       return aggregated(collection)
     case "list":
       try permit("compute.\(permission).list", on: "projects/\(project)")

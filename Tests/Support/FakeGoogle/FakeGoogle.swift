@@ -201,11 +201,14 @@ public final class FakeGoogle: Sendable {
   /// Does a Compute call at once, without a token: `apply("DELETE", "global/urlMaps/x")`.
   public func apply(_ method: String, _ path: String, _ body: JSON = [:]) throws {
     let error: String? = state.withLock { state in
-      let settings = state.world.settings
+      let (settings, used) = (state.world.settings, state.world.permissionsUsed)
       state.world.settings.pollsUntilDone = 0
       state.world.settings.denied = []
       state.world.settings.allowed = nil
-      defer { state.world.settings = settings }
+      defer {
+        state.world.settings = settings
+        state.world.permissionsUsed = used
+      }
       let parts =
         ["compute", "v1", "projects", settings.project] + path.split(separator: "/").map(String.init)
       guard let call = ComputeCall(method: method, path: parts, query: [:], body: body) else {

@@ -1,0 +1,111 @@
+extension Configuration {
+  static func readLoadBalancer(_ gcp: Section) -> LoadBalancerSettings? {
+    guard gcp.has("load_balancer") else { return nil }
+    let section = gcp.section("load_balancer")
+    let name = section.text("name", CloudText.name)
+    let kind: LoadBalancerSettings.Kind? = section.choice("kind")
+    let address = section.text("address", CloudText.name)
+    let certificates =
+      section.has("certificates") ? section.texts("certificates", nonEmpty: true, Word.name) : nil
+    let services =
+      section.has("groups") ? section.members("groups").compactMap { readGroups($0, section) } : []
+    let redirects = section.boolean("redirect")
+    if kind == .ssl, redirects {
+      section.report.error(
+        section.origin(of: "redirect"), "an ssl load balancer does not speak HTTP", "remove it")
+    }
+    return LoadBalancerSettings(
+      name: name ?? "", kind: kind ?? .https, address: address ?? "\(name ?? "")-ip", redirects: redirects,
+      sslPolicy: section.text("ssl_policy", CloudText.name), certificates: certificates,
+      timeout: section.durationOrOff("timeout"), services: services, origin: section.origin)
+  }
+
+  private static func readGroups(_ member: YAMLNode.Entry, _ section: Section) -> LoadBalancerService? {
+    let origin = Origin(
+      position: member.position, path: Section.join(section.origin(of: "groups").path, member.key))
+    guard case .sequence(let items) = member.value.content else {
+      section.report.error(origin, "expected a list, found \(member.value.kind)")
+      return nil
+    }
+    if items.isEmpty { section.report.error(origin, "the list is empty") }
+    let groups = items.enumerated().compactMap { index, node in
+      readGroup(
+        Section(
+          node, tablePath: "gcp.load_balancer.groups.*[]", path: "\(origin.path)[\(index)]",
+          report: section.report))
+    }
+    return LoadBalancerService(service: member.key, groups: groups, origin: origin)
+  }
+
+  private static func readGroup(_ section: Section) -> LoadBalancerGroup? {
+    var places: [LoadBalancerGroup.Place] = []
+    let instances = section.text("instance_group") { text throws(Invalid) in
+      try CloudText.path(
+        text, of: ["instanceGroups"], example: "zones/us-central1-a/instanceGroups/vllm")
+    }
+    if let instances { places.append(.instanceGroup(instances)) }
+    let endpoints = section.text("neg") { text throws(Invalid) in
+      try CloudText.path(
+        text, of: ["networkEndpointGroups"], example: "zones/us-central1-a/networkEndpointGroups/chat")
+    }
+    if let endpoints { places.append(.endpointGroup(endpoints)) }
+    if section.has("make_neg") { places.append(.made(readMade(section.section("make_neg")))) }
+    let written = ["instance_group", "neg", "make_neg"].filter(section.has)
+    if written.count != 1 {
+      section.report.error(
+        section.origin, "a group is one of instance_group, neg and make_neg",
+        written.isEmpty ? "add one" : "make a group of each")
+    }
+    let limits = ["max_utilization", "max_rate", "max_connections"].filter(section.has)
+    if limits.count > 1 {
+      section.report.error(
+        section.origin(of: limits[1]), "a group has one measure of its load", "remove \(limits[0]) or it")
+    }
+    for key in ["max_utilization", "named_port"] where section.has(key) && instances == nil {
+      section.report.error(section.origin(of: key), "belongs to instance groups", "remove it")
+    }
+    let group = LoadBalancerGroup(
+      place: places.first ?? .endpointGroup(""),
+      maxUtilization: section.text("max_utilization", CloudText.share),
+      maxRate: section.integer("max_rate"), maxConnections: section.integer("max_connections"),
+      namedPort: section.text("named_port", CloudText.name), origin: section.origin)
+    return places.isEmpty ? nil : group
+  }
+
+  private static func readMade(_ section: Section) -> MadeEndpointGroup {
+    let kind: MadeEndpointGroup.Kind? = section.choice("type")
+    let zone = section.text("zone", CloudText.name)
+    let isInternet = kind == .internetAddress || kind == .internetName
+    if isInternet, zone != nil {
+      section.report.error(
+        section.origin(of: "zone"), "endpoints on the internet have no zone", "remove it or the type")
+    }
+    if let kind, !isInternet, zone == nil {
+      section.report.error(section.origin, "endpoints of type \(kind.rawValue) have a zone", "add zone")
+    }
+    var instances: [String: String] = [:]
+    for member in section.has("instances") ? section.members("instances") : [] {
+      let origin = Origin(
+        position: member.position, path: Section.join(section.origin(of: "instances").path, member.key))
+      instances[member.key] = section.text(member.value, at: origin, CloudText.name)
+    }
+    return MadeEndpointGroup(
+      kind: kind, zone: zone, network: section.text("network", CloudText.name) ?? "default",
+      subnetwork: section.text("subnetwork") { text throws(Invalid) in
+        try CloudText.path(
+          text, of: ["subnetworks"], example: "regions/us-central1/subnetworks/models")
+      }, instances: instances)
+  }
+
+  /// Names of the section that must be those of services.
+  func checkLoadBalancer(_ report: Report) {
+    guard let balancer = gcp?.loadBalancer else { return }
+    let names = services.map(\.name)
+    for service in balancer.services where !names.contains(service.service) {
+      report.error(
+        service.origin, "there is no service \(quoted(service.service))",
+        Nearest.hint(for: service.service, among: names) ?? "known: \(alternatives(names))")
+    }
+    if routes.isEmpty { report.error(balancer.origin, "there are no routes to make it of", "add routes") }
+  }
+}

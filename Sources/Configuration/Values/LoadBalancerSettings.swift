@@ -1,0 +1,99 @@
+/// One chain of Google's load balancer in front of the services: `certd gcp plan` and `certd gcp apply`.
+public struct LoadBalancerSettings: Sendable, Equatable {
+  /// Which proxy ends clients' TLS.
+  public enum Kind: String, Sendable, CaseIterable {
+    /// A target HTTPS proxy with a URL map made from the routes.
+    case https
+    /// A target SSL proxy in front of one service that speaks `tcp` or `tls`.
+    case ssl
+  }
+
+  /// What the resources' names begin with.
+  public var name: String
+  /// Which proxy ends clients' TLS.
+  public var kind: Kind
+  /// Name of the global address.
+  public var address: String
+  /// Whether port 80 redirects to HTTPS.
+  public var redirects: Bool
+  /// Name of an existing SSL policy; nil for Google's default.
+  public var sslPolicy: String?
+  /// Names of certificates; nil for those of the routes' hosts.
+  public var certificates: [Located<String>]?
+  /// The longest response as a whole; nil for what the services' own timeouts add up to.
+  public var timeout: Duration?
+  /// Where the load balancer reaches the services' backends.
+  public var services: [LoadBalancerService]
+  /// Where it was written.
+  public var origin: Origin
+}
+
+/// Where the load balancer reaches one service's backends.
+public struct LoadBalancerService: Sendable, Equatable {
+  /// The service's name.
+  public var service: String
+  /// Its groups; never empty.
+  public var groups: [LoadBalancerGroup]
+  /// Where it was written.
+  public var origin: Origin
+}
+
+/// Some backends at one place.
+public struct LoadBalancerGroup: Sendable, Equatable {
+  /// What holds them.
+  public enum Place: Sendable, Equatable {
+    /// An instance group that is there.
+    case instanceGroup(String)
+    /// A network endpoint group that is there.
+    case endpointGroup(String)
+    /// A network endpoint group that is made of the service's own backends.
+    case made(MadeEndpointGroup)
+  }
+
+  /// What holds them.
+  public var place: Place
+  /// Share of CPU from which on it is full; nil when something else counts.
+  public var maxUtilization: Double?
+  /// Requests a second of each instance or endpoint from which on it is full; nil when something else counts.
+  public var maxRate: Int?
+  /// Connections of each instance or endpoint from which on it is full; nil when something else counts.
+  public var maxConnections: Int?
+  /// The named port of an instance group.
+  public var namedPort: String?
+  /// Where it was written.
+  public var origin: Origin
+}
+
+/// A network endpoint group to be made.
+public struct MadeEndpointGroup: Sendable, Equatable {
+  /// What its endpoints are.
+  public enum Kind: String, Sendable, CaseIterable {
+    /// Addresses of instances.
+    case vm = "GCE_VM_IP_PORT"
+    /// Addresses outside Google that a VPN or interconnect leads to.
+    case privateAddress = "NON_GCP_PRIVATE_IP_PORT"
+    /// A public address.
+    case internetAddress = "INTERNET_IP_PORT"
+    /// A public name.
+    case internetName = "INTERNET_FQDN_PORT"
+  }
+
+  /// What its endpoints are; nil for what the backends look like.
+  public var kind: Kind?
+  /// Its zone; nil for endpoints on the internet.
+  public var zone: String?
+  /// Name of the network.
+  public var network: String
+  /// Name of the part of the network, `regions/R/subnetworks/N`; nil for Google's choice.
+  public var subnetwork: String?
+  /// Names of instances by backends' addresses.
+  public var instances: [String: String]
+}
+
+extension BackendAddress {
+  /// Whether the internet leads there: neither a Unix socket, nor a private address, nor a name of a private domain.
+  public var isPublic: Bool {
+    guard case .tcp(let host, _) = self else { return false }
+    return !Configuration.isPrivate(host)
+  }
+}

@@ -1,0 +1,54 @@
+extension ChainSettings {
+  /// The IAM permissions that planning and applying this chain needs, sorted; those of the push are not among
+  /// them.
+  public func requiredPermissions(project: String) -> [String] {
+    var found: Set<String> = ["compute.globalOperations.get", "compute.networkEndpointGroups.list"]
+    // Everything that an earlier configuration may have left is looked for, and removed.
+    for kind in ChainKind.allCases where kind != .endpointGroup {
+      found.insert("compute.\(kind.permissionName(.global)).list")
+    }
+    for resource in desired(project: project) {
+      let name = resource.kind.permissionName(resource.scope)
+      found.formUnion(Self.verbs(resource.kind).map { "compute.\(name).\($0)" })
+      if case .zone = resource.scope { found.insert("compute.zoneOperations.get") }
+      for link in resource.references(project: project) {
+        found.formUnion(Self.use(of: link))
+      }
+    }
+    return found.sorted()
+  }
+
+  private static func verbs(_ kind: ChainKind) -> [String] {
+    switch kind {
+    case .certificate: []
+    case .address: ["create", "get"]
+    case .endpointGroup:
+      ["create", "delete", "get", "attachNetworkEndpoints", "detachNetworkEndpoints"]
+    case .sslProxy:
+      [
+        "create", "delete", "get", "setBackendService", "setProxyHeader", "setSslCertificates",
+        "setSslPolicy",
+      ]
+    case .forwardingRule: ["create", "delete", "get", "setLabels", "setTarget"]
+    case .healthCheck, .backendService, .urlMap, .httpsProxy, .httpProxy:
+      ["create", "delete", "get", "update"]
+    }
+  }
+
+  /// What referring to a resource needs.
+  private static func use(of link: ResourceLink) -> [String] {
+    switch ChainKind(rawValue: link.collection) {
+    case .certificate: ["compute.sslCertificates.get"]
+    case .healthCheck: ["compute.healthChecks.useReadOnly"]
+    case let kind?: ["compute.\(kind.permissionName(link.scope)).use"]
+    case nil:
+      switch link.collection {
+      case "instanceGroups": ["compute.instanceGroups.use"]
+      case "networks": ["compute.networks.use"]
+      case "subnetworks": ["compute.subnetworks.use"]
+      case "sslPolicies": ["compute.sslPolicies.use"]
+      default: []
+      }
+    }
+  }
+}

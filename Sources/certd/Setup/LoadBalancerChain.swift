@@ -1,0 +1,164 @@
+import Configuration
+import GCP
+
+/// Says a configuration in Google's terms, and what of it Google cannot do.
+struct LoadBalancerChain {
+  /// The chain without its certificates.
+  let settings: ChainSettings
+  /// What Google does otherwise than certd.
+  let warnings: [String]
+
+  /// Throws everything that Google cannot express, each with its place in the file.
+  init(_ configuration: Configuration, _ balancer: LoadBalancerSettings, project: String) throws(SetupError) {
+    let translation = LoadBalancerTranslation(configuration, balancer, project: project)
+    settings = translation.chain()
+    warnings = translation.warnings.map(\.description)
+    guard translation.errors.isEmpty else {
+      throw .configuration(translation.errors.map(\.description).joined(separator: "\n"))
+    }
+  }
+
+  /// Names of the certificates that the proxy shall have, the first one primary.
+  static func certificates(
+    _ configuration: Configuration, _ balancer: LoadBalancerSettings
+  ) throws(SetupError) -> [String] {
+    if let named = balancer.certificates { return named.map(\.value) }
+    let managed = configuration.managedCertificates { _ in false }.certificates
+    var names: [String] = []
+    for host in configuration.routes.flatMap(\.hosts) where host.value != .any {
+      let wanted = host.value.description
+      let found = managed.first { certificate in
+        certificate.names.contains { Self.covers($0, wanted) }
+      }
+      guard let found else {
+        throw .configuration(
+          configuration.error(
+            at: host.origin, "no certificate is obtained for \(wanted)",
+            hint: "name certificates under gcp.load_balancer"
+          ).description)
+      }
+      if !names.contains(found.name) { names.append(found.name) }
+    }
+    guard !names.isEmpty else {
+      throw .configuration(
+        configuration.error(
+          at: balancer.origin, "no route names a host", hint: "name certificates under gcp.load_balancer"
+        ).description)
+    }
+    return names
+  }
+
+  private static func covers(_ name: String, _ host: String) -> Bool {
+    if name == host { return true }
+    guard name.hasPrefix("*."), let dot = host.firstIndex(of: ".") else { return false }
+    return host[dot...] == name.dropFirst()
+  }
+}
+
+/// Collects errors and warnings on the way from our terms to Google's.
+final class LoadBalancerTranslation {
+  let configuration: Configuration
+  let balancer: LoadBalancerSettings
+  let project: String
+  private(set) var errors: [ConfigurationError] = []
+  private(set) var warnings: [ConfigurationError] = []
+
+  init(_ configuration: Configuration, _ balancer: LoadBalancerSettings, project: String) {
+    self.configuration = configuration
+    self.balancer = balancer
+    self.project = project
+  }
+
+  func error(_ origin: Origin, _ message: String, _ hint: String? = nil) {
+    errors.append(configuration.error(at: origin, message, hint: hint))
+  }
+
+  func warn(_ origin: Origin, _ message: String, _ hint: String? = nil) {
+    warnings.append(configuration.error(at: origin, message, hint: hint))
+  }
+
+  func link(_ path: String) -> ResourceLink { ResourceLink(path, project: project) }
+
+  /// The longest response where the configuration knows no limit: Google's own for upgraded connections, a day.
+  static let unlimitedSeconds = 86_400
+
+  func chain() -> ChainSettings {
+    let used = configuration.services.filter { service in
+      configuration.routes.contains { $0.service.value == service.name }
+    }
+    checkKind(used)
+    return ChainSettings(
+      name: balancer.name, kind: balancer.kind == .ssl ? .ssl : .https, address: balancer.address,
+      redirects: balancer.redirects,
+      sslPolicy: balancer.sslPolicy.map { link("global/sslPolicies/\($0)") }, certificates: [],
+      routes: configuration.routes.map(route), services: used.map(service),
+      drainSeconds: min(3600, seconds(configuration.limits.drainTimeout)))
+  }
+
+  private func checkKind(_ used: [Service]) {
+    for route in configuration.routes {
+      guard let service = used.first(where: { $0.name == route.service.value }) else { continue }
+      switch balancer.kind {
+      case .https where service.protocol.isPassage:
+        error(
+          route.service.origin,
+          "leads to \(service.protocol.rawValue), which an https load balancer does not carry",
+          "set gcp.load_balancer.kind: ssl")
+      case .ssl where !service.protocol.isPassage:
+        error(
+          route.service.origin, "leads to \(service.protocol.rawValue) through an ssl load balancer",
+          "set protocol: tcp or tls, or gcp.load_balancer.kind: https")
+      case .ssl where service.name != used.first?.name:
+        error(
+          route.origin, "an ssl load balancer has one service behind it, not a second one by server name",
+          "make a load balancer of each")
+      default: break
+      }
+    }
+  }
+
+  // MARK: Routes
+
+  private func route(_ route: Route) -> ChainRoute {
+    for host in route.hosts {
+      switch host.value {
+      case .exact(let name) where name.contains(":"):
+        error(host.origin, "Google's URL maps know no IPv6 address as a host", "name the host")
+      case .wildcard(let suffix):
+        warn(host.origin, "Google takes any number of labels before .\(suffix), certd exactly one")
+      default: break
+      }
+    }
+    return ChainRoute(
+      hosts: route.hosts.map(\.value.description), paths: route.paths.map(\.value.description),
+      service: route.service.value, headers: headers(route))
+  }
+
+  /// Those for every route, then the route's own.
+  private func headers(_ route: Route) -> ChainHeaders {
+    var made = ChainHeaders()
+    let all = [configuration.headers, route.headers]
+    (made.requestSet, made.requestRemove) = Self.merged(all.map(\.request))
+    (made.responseSet, made.responseRemove) = Self.merged(all.map(\.response))
+    return made
+  }
+
+  private static func merged(_ edits: [FieldEdits]) -> ([ChainHeaders.Field], [String]) {
+    var settings: [ChainHeaders.Field] = []
+    var removals: [String] = []
+    for edit in edits {
+      func has(_ name: String, _ other: String) -> Bool { name.lowercased() == other.lowercased() }
+      settings.removeAll { old in edit.removals.contains { has($0, old.name) } }
+      settings.removeAll { old in edit.settings.contains { has($0.name, old.name) } }
+      removals += edit.removals.filter { new in !removals.contains { has($0, new) } }
+      settings += edit.settings.map { ChainHeaders.Field($0.name, $0.value) }
+    }
+    return (settings, removals)
+  }
+
+  /// Whole seconds, rounded up.
+  func seconds(_ duration: Duration) -> Int {
+    let (whole, rest) = duration.components
+    return max(1, Int(clamping: whole) + (rest > 0 ? 1 : 0))
+  }
+}
