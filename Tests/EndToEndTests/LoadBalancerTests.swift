@@ -27,10 +27,14 @@ import Testing
     func gcp(_ arguments: String...) async throws -> Place.Finished {
       try await place.run(
         [try Place.certd(), "gcp"] + arguments + ["--config", place("edge.yaml")],
-        environment: [
-          "GOOGLE_APPLICATION_CREDENTIALS": place("sa.json"), "CERTD_GCP_COMPUTE_ENDPOINT": google.url,
-          "CERTD_GCP_TOKEN_ENDPOINT": "\(google.url)/token", "NO_PROXY": "127.0.0.1",
-        ], called: "gcp")
+        environment: environment, called: "gcp")
+    }
+
+    var environment: [String: String] {
+      [
+        "GOOGLE_APPLICATION_CREDENTIALS": place("sa.json"), "CERTD_GCP_COMPUTE_ENDPOINT": google.url,
+        "CERTD_GCP_TOKEN_ENDPOINT": "\(google.url)/token", "NO_PROXY": "127.0.0.1",
+      ]
     }
   }
 
@@ -112,6 +116,28 @@ import Testing
     let pushed = try await bench.gcp("push")
     #expect(pushed.ending == .exited(0), "\(pushed)")
     #expect(pushed.output.contains("target-https-proxy edge-proxy"), "\(pushed)")
+  }
+
+  @Test("a renewal is pushed to the load balancer by itself, once it has been made")
+  func pushesByItself() async throws {
+    let bench = try await Bench(
+      Self.yaml.replacing("agree_tos: true", with: "agree_tos: true, issuers: [local]"))
+    func renew() async throws -> Place.Finished {
+      try await bench.place.run(
+        [
+          try Place.certd(), "renew", "--force", "--no-delay", "--config", bench.place("edge.yaml"),
+        ], environment: bench.environment, called: "renew")
+    }
+    let early = try await renew()
+    #expect(early.ending == .exited(0), "\(early)")
+    #expect(bench.google.writes.isEmpty)
+    #expect(try await bench.gcp("apply", "--yes").ending == .exited(0))
+    let old = bench.google.paths("sslCertificates")
+    let renewed = try await renew()
+    #expect(renewed.ending == .exited(0), "\(renewed)")
+    let now = bench.google.paths("sslCertificates")
+    #expect(now.count == 1 && now != old)
+    #expect(bench.google.problems.isEmpty)
   }
 
   /// A configuration that Google cannot do, and what is said of it.

@@ -10,6 +10,16 @@ extension Pusher {
     deployment.refusal(for: chain.pushTarget([deployment.name]), now: session.environment.now())
   }
 
+  /// Whether a target proxy exists; also true when that cannot be told.
+  public func isThere(_ target: Target) async -> Bool {
+    guard
+      case .success(let found) = await result({ () throws(GCPError) in
+        try await session.find(path(of: target))
+      })
+    else { return true }
+    return found != nil
+  }
+
   /// Uploads a certificate for a chain's proxy that does not exist yet. One that is there is a success.
   public func upload(_ deployment: Deployment) async throws(GCPError) {
     let push = ClassicPush(self, Request(targets: [], deployments: []), .global, [])

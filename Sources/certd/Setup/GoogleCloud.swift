@@ -11,7 +11,7 @@ import TLS
 struct GoogleCloud: Sendable {
   let session: GCP.Session
   let pusher: Pusher
-  let targets: [GCP.Target]
+  private(set) var targets: [GCP.Target]
   private let certificates: [String]
 
   /// The largest file with credentials or roots, in bytes.
@@ -58,13 +58,18 @@ struct GoogleCloud: Sendable {
   static func targets(_ configuration: Configuration) -> [GCP.Target] {
     guard let settings = configuration.gcp else { return [] }
     let named = targets(settings)
-    guard let balancer = settings.loadBalancer,
-      let certificates = try? LoadBalancerChain.certificates(configuration, balancer)
-    else { return named }
-    let own = ChainSettings.pushTarget(
-      balancer.name, balancer.kind == .ssl ? .ssl : .https, certificates: certificates)
+    guard let own = ownTarget(configuration) else { return named }
     let isNamed = named.contains { $0.kind == own.kind && $0.name == own.name && $0.scope == own.scope }
     return isNamed ? named : named + [own]
+  }
+
+  /// The proxy of the load balancer that the configuration describes, whether it has been made or not.
+  private static func ownTarget(_ configuration: Configuration) -> GCP.Target? {
+    guard let balancer = configuration.gcp?.loadBalancer,
+      let certificates = try? LoadBalancerChain.certificates(configuration, balancer)
+    else { return nil }
+    return ChainSettings.pushTarget(
+      balancer.name, balancer.kind == .ssl ? .ssl : .https, certificates: certificates)
   }
 
   private static func targets(_ settings: GCPSettings) -> [GCP.Target] {
@@ -131,7 +136,11 @@ struct GoogleCloud: Sendable {
     _ names: Set<String>, _ configuration: Configuration, _ store: CertStore, _ world: World,
     warn: @escaping @Sendable (String) -> Void
   ) async throws(SetupError) -> PushReport {
-    let cloud = try await open(configuration, world, warn: warn)
+    var cloud = try await open(configuration, world, warn: warn)
+    // A load balancer that is described and not made yet gets its certificates when it is made.
+    if let own = ownTarget(configuration), await !cloud.pusher.isThere(own) {
+      cloud.targets.removeAll { $0 == own }
+    }
     return await cloud.pusher.push(cloud.request(store, only: names))
   }
 }

@@ -8,12 +8,12 @@ import Renewal
 extension GoogleCloud {
   /// Whether a load balancer of the configuration presents the certificate of that name.
   static func takes(_ name: String, _ configuration: Configuration) -> Bool {
-    configuration.gcp?.targets.contains { $0.certificates.contains { $0.value == name } } ?? false
+    targets(configuration).contains { $0.certificates.contains(name) }
   }
 
   /// Every certificate that some load balancer presents.
   static func names(_ configuration: Configuration) -> Set<String> {
-    Set(configuration.gcp?.targets.flatMap { $0.certificates.map(\.value) } ?? [])
+    Set(targets(configuration).flatMap(\.certificates))
   }
 
   /// What the deploy queue does for Google Cloud; nil when the configuration has no such section.
