@@ -65,6 +65,7 @@ struct GCPApplyCommand: AsyncParsableCommand {
       ]
       return Output.line(json.indentedText)
     }
+    if options.quiet { return }
     Output.table(
       [["address", outcome.address]] + outcome.certificates.map { ["certificate", $0.selfLink] } + [
         ["proxy", outcome.proxy.selfLink], ["rule", outcome.rule.selfLink],

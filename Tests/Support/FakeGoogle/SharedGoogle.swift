@@ -1,4 +1,7 @@
 import EndToEnd
+#if canImport(Glibc)
+  import Glibc
+#endif
 import HTTP
 import HTTPClient
 import OS
@@ -6,15 +9,19 @@ import OS
 /// A larger stand-in, written by others in Python, that may lie beside the project: the same stories run against
 /// it, so that the two do not share their mistakes.
 public final class SharedGoogle: Sendable {
-  /// Where it is: `CERTD_TEST_FAKE_GCP`, or beside the project; nil when it is not there.
+  /// Where it is: `CERTD_TEST_FAKE_GCP`, or beside the project; nil when it is not there, or Python lacks what it needs.
   public static let program: String? = {
     let named = Subprocess.inheritedEnvironment()["CERTD_TEST_FAKE_GCP"]
     let path = named ?? "\(FileSystem.parent(of: Place.package))/shared/gcp/fakegcp.py"
-    return (try? FileSystem().status(path, followingLinks: true)) == nil ? nil : path
+    guard (try? FileSystem().status(path, followingLinks: true)) != nil,
+      system("python3 -c 'import cryptography' 2> /dev/null") == 0
+    else { return nil }
+    return path
   }()
   /// What a test that needs it says when it is not there.
   public static let skipLine =
-    "no second stand-in for Google: CERTD_TEST_FAKE_GCP does not name one and none lies beside the project"
+    "no second stand-in for Google: CERTD_TEST_FAKE_GCP names none and none lies beside the project, or python3 "
+    + "has no cryptography"
 
   /// `http://127.0.0.1:port`.
   public let url: String
