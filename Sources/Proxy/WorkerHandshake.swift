@@ -10,6 +10,8 @@ extension Worker {
   /// While each turn brings traffic, a handshake waits for a turn that brings none, but no longer than this after
   /// the one before it, in nanoseconds: so that a loop that is never idle still lets clients in.
   private static let patienceNanoseconds: UInt64 = 3_000_000
+  /// With so many in the queue they wait half as long, so that a crowd is let in before its time limit.
+  private static let crowd: UInt64 = 128
 
   /// The private key is used in the first step: those wait in a queue behind established traffic.
   func queueHandshake(_ d: UnsafeMutablePointer<Downstream>) {
@@ -21,7 +23,7 @@ extension Worker {
 
   func runHandshakes() {
     guard !handshakes.isEmpty else { return }
-    if turnHadTraffic, nowNanoseconds &- handshakeAt < Self.patienceNanoseconds { return }
+    if turnHadTraffic, nowNanoseconds &- handshakeAt < patience { return }
     handshakeAt = nowNanoseconds
     var budget = exchanges.count > 0 ? Self.budgetBesideTraffic : Self.budgetWhenQuiet
     while budget > 0, handshakesTaken < handshakes.count {
@@ -39,6 +41,12 @@ extension Worker {
       handshakes.removeFirst(handshakesTaken)
       handshakesTaken = 0
     }
+  }
+
+  /// How long a handshake waits for a turn without traffic.
+  private var patience: UInt64 {
+    let waiting = UInt64(max(0, handshakes.count - handshakesTaken))
+    return Self.patienceNanoseconds * Self.crowd / (Self.crowd + waiting)
   }
 
   func stepHandshake(_ d: UnsafeMutablePointer<Downstream>) {
