@@ -1,4 +1,5 @@
 public import Bytes
+public import HTTP
 public import PKI
 
 /// What the CA found wrong with one identifier.

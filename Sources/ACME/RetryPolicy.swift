@@ -1,4 +1,5 @@
 internal import Bytes
+internal import HTTP
 
 /// Why one try of one request failed.
 enum Failure: Equatable {

@@ -23,17 +23,7 @@ public struct ClientTransport: Transport {
     options.deadlineMilliseconds = UInt64(max(1, min(deadlineSeconds, 86_400)) * 1000)
     options.maximumBodyBytes = Self.maximumBodyBytes
     do throws(HTTPClientError) { return try await client.send(request, options) } catch {
-      let kind: TransportError.Kind =
-        switch error.kind {
-        case .resolve, .connect: .connect
-        case .tls: .tls
-        case .dropped: .dropped
-        case .timeout: .timeout
-        case .tooLarge: .tooLarge
-        case .malformed: .malformed
-        case .cancelled: .cancelled
-        }
-      throw TransportError(kind, "\(request.url.authority): \(error.reason)")
+      throw TransportError(error, request.url)
     }
   }
 }

@@ -1,3 +1,5 @@
+public import HTTP
+
 /// Something asked of Google that did not come to be: what was going on, what Google said, what to do.
 ///
 /// Never holds a key, a token or a request's body.

@@ -1,3 +1,5 @@
+internal import HTTP
+
 /// What to do after a failed try of one call.
 enum Decision: Equatable {
   case again(afterSeconds: Double)

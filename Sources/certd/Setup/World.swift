@@ -48,17 +48,7 @@ struct ClientTransport: ACME.Transport {
       return try await client.send(
         request, .init(context: context, deadlineMilliseconds: Self.deadlineMilliseconds))
     } catch {
-      let kind: TransportError.Kind =
-        switch error.kind {
-        case .resolve, .connect: .connect
-        case .tls: .tls
-        case .dropped: .dropped
-        case .timeout: .timeout
-        case .tooLarge: .tooLarge
-        case .malformed: .malformed
-        case .cancelled: .cancelled
-        }
-      throw TransportError(kind, "\(request.url.authority): \(error.reason)")
+      throw TransportError(error, request.url)
     }
   }
 }

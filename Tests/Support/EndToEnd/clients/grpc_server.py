@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """A gRPC server without generated code: messages are plain bytes. Prints its port."""
-import concurrent.futures, time
+import concurrent.futures, threading
 import grpc
 
 
@@ -36,20 +36,23 @@ def fail_late(request, context):
 
 
 def slow(request, context):
-    # Tells by its end that the deadline has reached it.
-    while context.is_active():
-        time.sleep(0.01)
+    # Tells by its end that the deadline, or the cancellation, has reached it.
+    begun.append(1)
+    over = threading.Event()
+    if context.add_callback(over.set):
+        over.wait()
     ended.append(context.time_remaining())
     return b""
 
 
 def seen(request, context):
-    """How many slow calls have ended, and the deadline and metadata of this one."""
+    """How many slow calls have ended and begun, and the deadline and metadata of this one."""
     metadata = dict(context.invocation_metadata())
     has_deadline = context.time_remaining() is not None and context.time_remaining() < 3600
-    return f"{len(ended)} {has_deadline} {metadata.get('x-call')}".encode()
+    return f"{len(ended)} {has_deadline} {metadata.get('x-call')} {len(begun)}".encode()
 
 
+begun = []
 ended = []
 handlers = {
     "Unary": grpc.unary_unary_rpc_method_handler(unary),
