@@ -13,6 +13,10 @@ public struct LedgerEntry: Codable, Sendable, Equatable {
     case issued
     /// The issuance failed.
     case failed
+    /// It was rehearsed at the CA's staging environment, and went well.
+    case rehearsed
+    /// An account was registered; about no certificate.
+    case registered
   }
 
   /// What kind of failure it was, for how long to wait.
@@ -21,6 +25,8 @@ public struct LedgerEntry: Codable, Sendable, Equatable {
     case validation
     /// The CA limits how often it is asked.
     case rateLimited
+    /// The CA could not be reached, or did not work.
+    case unavailable
     /// Anything else.
     case other
   }
@@ -29,7 +35,7 @@ public struct LedgerEntry: Codable, Sendable, Equatable {
   public var at: UnixTime
   /// What happened.
   public var event: Event
-  /// The certificate's name.
+  /// The certificate's name; empty for what is about none.
   public var name: String
   /// Who issues it, by the configuration's name.
   public var issuer: String
@@ -39,6 +45,12 @@ public struct LedgerEntry: Codable, Sendable, Equatable {
   public var failure: Failure?
   /// The CA does not want to be asked before this moment.
   public var retryAfter: UnixTime?
+  /// The CA that it happened at, by its directory's authority; nil for that of the issuer.
+  public var authority: String?
+  /// The account that it counts for, where the CA counts by account.
+  public var account: String?
+  /// The identifiers whose validation failed, where only some did.
+  public var failedIdentifiers: [String]?
   /// Why it failed, for people; cut at `maximumDetailInBytes`.
   public var detail: String?
 
@@ -47,12 +59,12 @@ public struct LedgerEntry: Codable, Sendable, Equatable {
 
   /// An entry.
   public init(
-    at: UnixTime, event: Event, name: LineageName, issuer: String, identifiers: [String],
+    at: UnixTime, event: Event, name: LineageName?, issuer: String, identifiers: [String],
     failure: Failure? = nil, retryAfter: UnixTime? = nil, detail: String? = nil
   ) {
     self.at = at
     self.event = event
-    self.name = name.description
+    self.name = name?.description ?? ""
     self.issuer = issuer
     self.identifiers = identifiers
     self.failure = failure

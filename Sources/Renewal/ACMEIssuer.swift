@@ -168,7 +168,7 @@ public actor ACMEIssuer: Issuer {
     do {
       let keeper = try AccountKeeper(
         store: store, directory: configuration.directory, contacts: configuration.options.contacts,
-        externalKeyID: configuration.options.externalAccount?.keyID, now: environment.now())
+        externalKeyID: configuration.options.externalAccount?.keyID, now: environment.now)
       try await settleKey(keeper)
       var options = configuration.options
       options.accountURL = keeper.atStart.url
@@ -207,9 +207,15 @@ public actor ACMEIssuer: Issuer {
     case .refused(let problem) where problem.kind == .rateLimited || problem.status == 429:
       kind = .rateLimited
     case .status(429): kind = .rateLimited
+    case .transport, .unusable, .unfinished: kind = .unavailable
+    case .status(let status) where status >= 500: kind = .unavailable
+    case .refused(let problem) where (problem.status ?? 0) >= 500 || problem.kind == .serverInternal:
+      kind = .unavailable
     default: kind = .other
     }
-    return IssuerError(kind, error.description, retryAfter: error.retryAfter)
+    var failed: [String]?
+    if case .validation(let failures) = error.cause { failed = failures.map(\.identifier.description) }
+    return IssuerError(kind, error.description, retryAfter: error.retryAfter, failedIdentifiers: failed)
   }
 }
 

@@ -6,6 +6,8 @@ import PKI
 /// The account at one CA as the store has it: made once, used by every later run.
 actor AccountKeeper {
   private let store: CertStore
+  private let now: @Sendable () -> UnixTime
+  private let authority: String
   private nonisolated let contacts: [String]
   /// What the store had at the beginning.
   nonisolated let atStart: AccountRecord
@@ -13,20 +15,23 @@ actor AccountKeeper {
 
   /// The account for a directory and an external key, with a new key if there is none.
   init(
-    store: CertStore, directory: URL, contacts: [String], externalKeyID: String?, now: UnixTime
+    store: CertStore, directory: URL, contacts: [String], externalKeyID: String?,
+    now: @escaping @Sendable () -> UnixTime
   ) throws {
+    self.now = now
+    authority = directory.authority
     self.store = store
     self.contacts = contacts
     let text = directory.description
     if let found = try store.account(
-      host: directory.authority, directory: text, externalKeyID: externalKeyID, now: now)
+      host: directory.authority, directory: text, externalKeyID: externalKeyID, now: now())
     {
       stored = found
     } else {
       stored = try store.createAccount(
         host: directory.authority, key: PrivateKey.generate(.ecP256),
         record: AccountRecord(
-          directory: text, externalKeyID: externalKeyID, contacts: contacts, createdAt: now))
+          directory: text, externalKeyID: externalKeyID, contacts: contacts, createdAt: now()))
     }
     atStart = stored.record
   }
@@ -56,6 +61,14 @@ actor AccountKeeper {
     changed.record.contacts = contacts
     guard changed.record != stored.record else { return }
     try store.updateAccount(changed)
+    if stored.record.url != url { try? noteRegistration() }
     stored = changed
+  }
+
+  /// Counted, because CAs limit it: also an account that was found again by its key, which nobody can tell apart.
+  private func noteRegistration() throws {
+    var entry = LedgerEntry(at: now(), event: .registered, name: nil, issuer: authority, identifiers: [])
+    entry.authority = authority
+    try store.append(entry)
   }
 }

@@ -14,12 +14,10 @@ struct FailureHistory: Equatable {
   private(set) var lastDetail: String?
   /// What the CA asked for with the last one.
   private(set) var retryAfter: UnixTime?
+  /// Whether the last attempt failed by a validation that has not been rehearsed since.
+  private(set) var needsRehearsal = false
 
-  /// Entries later than this many seconds from now are from a time when the clock was wrong.
-  private static let toleranceSeconds: Int64 = 3600
-
-  init(_ wanted: ManagedCertificate, _ ledger: [LedgerEntry], now: UnixTime) {
-    let name = wanted.name.description
+  init(_ wanted: ManagedCertificate, issuer: String, _ past: History, now: UnixTime) {
     let identifiers = wanted.identifierTexts
     var open: UnixTime?
     var cutOff = 0
@@ -30,15 +28,16 @@ struct FailureHistory: Equatable {
       if cutOff > 1 { history.count(at) }
     }
     // Another issuer or other names are another story: an operator has changed something.
-    for entry in ledger
-    where entry.name == name && entry.issuer == wanted.issuer && entry.at <= now + Self.toleranceSeconds
+    for entry in past.entriesByName[wanted.name.description] ?? []
+    where entry.issuer == issuer && entry.at <= now + History.toleranceSeconds
       && Set(entry.identifiers) == identifiers
     {
       switch entry.event {
       case .attempted:
         cut(&self)
         open = entry.at
-      case .ordered: break
+      case .ordered, .registered: break
+      case .rehearsed: needsRehearsal = false
       case .issued:
         self = FailureHistory()
         open = nil
@@ -47,6 +46,7 @@ struct FailureHistory: Equatable {
         open = nil
         count(entry.at)
         lastWasValidation = entry.failure == .validation
+        if lastWasValidation { needsRehearsal = true }
         lastDetail = entry.detail
         retryAfter = entry.retryAfter.map { min($0, entry.at + Policy.longestRetryAfterSeconds) }
       }
@@ -75,6 +75,12 @@ struct FailureHistory: Equatable {
     var wait = Self.backoff(failures: failures, remainingSeconds: held.map { $0.notAfter - now } ?? 0)
     if lastWasValidation { wait = max(wait, Policy.validationBackoffSeconds) }
     return min(lastAt, now) + wait
+  }
+
+  /// Until when no issuer is asked because a validation has just failed; nil when none has.
+  func validationWaitUntil(now: UnixTime) -> UnixTime? {
+    guard lastWasValidation, let lastAt else { return nil }
+    return min(lastAt, now) + Policy.validationBackoffSeconds
   }
 
   /// The wait after so many failures in a row, in seconds.

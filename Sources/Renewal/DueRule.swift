@@ -38,7 +38,7 @@ enum DueRule {
       return .due(.identifiersChanged)
     }
     if held.keyType != wanted.keyType.rawValue { return .due(.keyTypeChanged) }
-    if held.isStale || held.issuer.map({ $0 != wanted.issuer }) ?? false { return .due(.issuerChanged) }
+    if held.isStale || held.issuer.map({ !wanted.isIssued(by: $0) }) ?? false { return .due(.issuerChanged) }
 
     let byLifetime = lifetimeDue(held)
     if let record, record.certificateID == held.certificateID, let chosen = record.chosen {

@@ -6,8 +6,9 @@ extension Executor {
   /// Asks CAs about the certificates whose time to ask has come (RFC 9773 §4.3). No answer is no failure.
   func refreshAdvice(_ managed: [ManagedCertificate], _ report: inout Report) async {
     for wanted in managed {
-      guard let issuer = issuers[wanted.issuer], issuer.givesAdvice,
-        let stored = store.load(wanted.name, now: environment.now()), stored.meta.issuer == wanted.issuer,
+      guard wanted.issuers.contains(where: { issuers[$0.name]?.givesAdvice ?? false }),
+        let stored = store.load(wanted.name, now: environment.now()), let name = stored.meta.issuer,
+        wanted.isIssued(by: name), let issuer = issuers[name], issuer.givesAdvice,
         let id = stored.chain.leaf.ariCertID
       else { continue }
       let previous = store.renewalRecord(wanted.name)

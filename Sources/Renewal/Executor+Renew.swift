@@ -4,134 +4,121 @@ import OS
 import PKI
 
 extension Executor {
-  /// Obtains one certificate under its lock.
+  /// Obtains one certificate under its lock, from the first of its issuers that gives it.
   func renew(
     _ action: Action, _ planned: RenewalReason, _ force: Situation.Force, _ nextWakeAt: UnixTime
-  ) async -> Report.Outcome {
+  ) async -> Report.Entry {
     let wanted = action.certificate
-    guard let issuer = issuers[wanted.issuer] else {
-      return .failed(why: "there is no issuer called \(wanted.issuer)")
+    func entry(_ outcome: Report.Outcome) -> Report.Entry {
+      Report.Entry(name: wanted.name, outcome: outcome)
     }
     do {
       guard let lock = try store.lock(wanted.name) else {
-        return .skipped(why: "another process is working on it")
+        return entry(.skipped(why: "another process is working on it"))
       }
       let work = LineageWork(store, lock, wanted, environment.now)
-      // Decided again: somebody may have renewed it, or failed to, before we had the lock.
-      let now = try await Plan.make(situation([wanted], force, nextWakeAt: nextWakeAt), policy).actions.first
-      guard let now, case .renew = now.decision, now.replaces == action.replaces else {
-        return .skipped(why: "another process has just been working on it")
+      var left = wanted
+      var refusals: [String] = []
+      while true {
+        // Decided again: somebody may have renewed it, or failed to, before we had the lock.
+        let now = try await Plan.make(situation([left], force, nextWakeAt: nextWakeAt), policy).actions.first
+        guard let now, case .renew(_, let choice) = now.decision,
+          !refusals.isEmpty || now.replaces == action.replaces
+        else {
+          guard refusals.isEmpty else { return entry(.failed(why: refusals.joined(separator: "; "))) }
+          return entry(.skipped(why: "another process has just been working on it"))
+        }
+        switch await attempt(now, choice, planned, work) {
+        case .settled(.renewed(let generation, let notAfter, let reason)):
+          return Report.Entry(
+            name: wanted.name, outcome: .renewed(generation: generation, notAfter: notAfter, reason: reason),
+            issuer: choice.name, remarks: refusals)
+        case .settled(.failed(let why)):
+          return entry(.failed(why: (refusals + [why]).joined(separator: "; ")))
+        case .settled(let outcome): return entry(outcome)
+        case .handedOver(let why):
+          refusals.append(wanted.issuers.count > 1 ? "\(choice.name): \(why)" : why)
+          left.issuers.removeAll { $0 == choice }
+          if left.issuers.isEmpty { return entry(.failed(why: refusals.joined(separator: "; "))) }
+        }
       }
-      return try await obtain(wanted, planned, now.replaces, issuer, work)
-    } catch { return .failed(why: "\(error)") }
+    } catch { return entry(.failed(why: "\(error)")) }
+  }
+
+  /// What became of an attempt at one issuer.
+  private enum Result {
+    case settled(Report.Outcome)
+    /// The issuer is down, refuses or limits us: the next one may be asked.
+    case handedOver(why: String)
+  }
+
+  private func attempt(
+    _ action: Action, _ choice: IssuerChoice, _ reason: RenewalReason, _ work: LineageWork
+  ) async -> Result {
+    guard let issuer = issuers[choice.name] else {
+      return .settled(.failed(why: "there is no issuer called \(choice.name)"))
+    }
+    let attempt = Attempt(work: work, issuer: choice.name, traits: policy.traits(choice.name))
+    do {
+      if let staging = action.rehearsal { try await rehearse(at: staging, choice, work) }
+      return .settled(try await obtain(reason, choice, action.replaces, issuer, attempt))
+    } catch let error as IssuerError {
+      guard let kind = error.kind else { return .settled(.skipped(why: error.description)) }
+      try? attempt.note(.failed, error)
+      return kind == .validation
+        ? .settled(.failed(why: error.description)) : .handedOver(why: error.description)
+    } catch let failure as RehearsalFailure {
+      return .settled(.failed(why: failure.description))
+    } catch {
+      let text = "\(error)"
+      try? attempt.note(.failed, IssuerError(.other, text))
+      guard case .unfit = error as? StoreError else { return .settled(.failed(why: text)) }
+      attempt.dropOrder()
+      return .handedOver(why: text)
+    }
   }
 
   private func obtain(
-    _ wanted: ManagedCertificate, _ reason: RenewalReason, _ replaces: String?, _ issuer: any Issuer,
-    _ work: LineageWork
+    _ reason: RenewalReason, _ choice: IssuerChoice, _ replaces: String?, _ issuer: any Issuer,
+    _ attempt: Attempt
   ) async throws -> Report.Outcome {
-    let order = try await work.prepareOrder()
-    try work.note(.attempted)
+    let order = try await attempt.prepareOrder()
+    try attempt.note(.attempted)
+    let request = IssueRequest(
+      identifiers: attempt.work.wanted.identifiers, key: order.key, profile: choice.profile,
+      replaces: replaces,
+      resuming: order.url)
+    let chain = try await issuer.issue(request, progress: attempt)
+    let stored = try attempt.publish(chain, order.key)
+    // The certificate is served: a ledger that cannot be written must not make this a failure.
+    try? attempt.note(.issued)
+    return .renewed(generation: stored.generation, notAfter: chain.leaf.notAfter, reason: reason)
+  }
+
+  /// Why a rehearsal failed; it is in the ledger already.
+  private struct RehearsalFailure: Error, CustomStringConvertible {
+    let description: String
+  }
+
+  /// Has the CA's staging environment validate everything once. Returns when that went well, and also when the
+  /// staging environment itself did not work: only a failed validation tells anything about us.
+  private func rehearse(at staging: String, _ choice: IssuerChoice, _ work: LineageWork) async throws {
+    guard let issuer = issuers[staging] else { return }
+    let attempt = Attempt(
+      work: work, issuer: choice.name, traits: policy.traits(staging), isRehearsal: true)
+    try attempt.note(.attempted)
     do {
-      let request = IssueRequest(
-        identifiers: wanted.identifiers, key: order.key, profile: wanted.profile, replaces: replaces,
-        resuming: order.url)
-      let chain = try await issuer.issue(request, progress: work)
-      let stored = try work.publish(chain, order.key)
-      // The certificate is served: a ledger that cannot be written must not make this a failure.
-      try? work.note(.issued)
-      return .renewed(generation: stored.generation, notAfter: chain.leaf.notAfter, reason: reason)
+      _ = try await issuer.issue(
+        IssueRequest(
+          identifiers: work.wanted.identifiers, key: try await attempt.newKey(), profile: choice.profile),
+        progress: attempt)
     } catch let error as IssuerError {
-      guard let kind = error.kind else { return .skipped(why: error.description) }
-      try? work.note(.failed, kind, error.description, retryAfter: error.retryAfter)
-      return .failed(why: error.description)
-    } catch {
-      if case .unfit = error as? StoreError { work.dropOrder() }
-      try? work.note(.failed, .other, "\(error)")
-      return .failed(why: "\(error)")
+      guard let kind = error.kind else { throw error }
+      if kind == .validation {
+        try attempt.note(.failed, error)
+        throw RehearsalFailure(description: "rehearsed at \(staging): \(error.description)")
+      }
     }
-  }
-}
-
-/// One certificate while its lock is held; what it writes down survives a kill.
-final class LineageWork: IssueProgress {
-  private let store: CertStore
-  private let lock: LineageLock
-  private let wanted: ManagedCertificate
-  private let now: @Sendable () -> UnixTime
-
-  init(
-    _ store: CertStore, _ lock: consuming LineageLock, _ wanted: ManagedCertificate,
-    _ now: @escaping @Sendable () -> UnixTime
-  ) {
-    self.store = store
-    self.lock = lock
-    self.wanted = wanted
-    self.now = now
-  }
-
-  /// The order of a run that was cut off, if it is for the same thing, or a new one with a new key.
-  func prepareOrder() async throws -> PendingOrder {
-    let names = wanted.identifierTexts
-    if let order = try store.order(lock, now: now()), order.issuer == wanted.issuer,
-      Set(order.identifiers) == names, order.key.type == wanted.keyType, !isServed(order.key)
-    {
-      return order
-    }
-    let type = wanted.keyType
-    let key = try await OwnThread.run { Result { try PrivateKey.generate(type) } }.get()
-    let order = PendingOrder(
-      url: nil, identifiers: wanted.identifiers.map(\.description), issuer: wanted.issuer, key: key,
-      startedAt: now())
-    try store.recordOrder(lock, order)
-    return order
-  }
-
-  /// A kill came between the publication and the end of the order.
-  private func isServed(_ key: PrivateKey) -> Bool {
-    store.load(lock, now: now())?.chain.leaf.matches(key) ?? false
-  }
-
-  func publish(_ chain: CertificateChain, _ key: PrivateKey) throws -> StoredCertificate {
-    let time = now()
-    let url = try? store.order(lock, now: time)?.url
-    let meta = CertificateMeta(
-      identifiers: wanted.identifiers, keyType: wanted.keyType, issuer: wanted.issuer, storedAt: time,
-      orderURL: url)
-    let deploys = try wanted.deploys.map {
-      try DeployTask(
-        name: wanted.name, leaf: chain.leaf, action: $0, domains: wanted.identifiers.map(\.description),
-        now: time)
-    }
-    return try store.publish(lock, key: key, chain: chain, meta: meta, deploys: deploys, now: time)
-  }
-
-  func note(
-    _ event: LedgerEntry.Event, _ failure: LedgerEntry.Failure? = nil, _ detail: String? = nil,
-    retryAfter: UnixTime? = nil
-  ) throws {
-    try store.append(
-      LedgerEntry(
-        at: now(), event: event, name: wanted.name, issuer: wanted.issuer,
-        identifiers: wanted.identifiers.map(\.description), failure: failure, retryAfter: retryAfter,
-        detail: detail))
-  }
-
-  func dropOrder() { store.clearOrder(lock) }
-
-  func orderCreated(url: String) async throws {
-    try note(.ordered)
-    guard var order = try store.order(lock, now: now()) else {
-      throw StoreError.invalid("the order of \(wanted.name) has vanished from the store")
-    }
-    order.url = url
-    try store.recordOrder(lock, order)
-  }
-
-  func orderClosed(url: String) async {
-    guard var order = try? store.order(lock, now: now()), order.url == url else { return }
-    // No certificate has this key: the next order may. What is not written down is found out by resuming.
-    order.url = nil
-    try? store.recordOrder(lock, order)
+    try attempt.note(.rehearsed)
   }
 }

@@ -83,14 +83,15 @@ public struct Executor: Sendable {
   ) async throws(StoreError) -> Situation {
     let now = environment.now()
     var situation = Situation(
-      managed: managed, ledger: try store.ledger(now: now), force: force, now: now, nextWakeAt: nextWakeAt)
+      managed: managed, history: History(try store.ledger(now: now), issuers: policy.issuers), force: force,
+      now: now, nextWakeAt: nextWakeAt)
     for wanted in managed {
       if let stored = store.load(wanted.name, now: now) {
         situation.held[wanted.name] = await heldCertificate(stored, wanted)
       }
       situation.records[wanted.name] = store.renewalRecord(wanted.name)
-      if situation.clockOffsets[wanted.issuer] == nil {
-        situation.clockOffsets[wanted.issuer] = await issuers[wanted.issuer]?.clockOffsetSeconds()
+      for choice in wanted.issuers where situation.clockOffsets[choice.name] == nil {
+        situation.clockOffsets[choice.name] = await issuers[choice.name]?.clockOffsetSeconds()
       }
     }
     return situation
@@ -99,7 +100,9 @@ public struct Executor: Sendable {
   func heldCertificate(_ stored: StoredCertificate, _ wanted: ManagedCertificate) async -> HeldCertificate {
     var isStale = false
     // Only its own issuer can disown it.
-    if stored.meta.issuer == nil || stored.meta.issuer == wanted.issuer, let issuer = issuers[wanted.issuer] {
+    if let name = stored.meta.issuer ?? wanted.issuers.first?.name, wanted.isIssued(by: name),
+      let issuer = issuers[name]
+    {
       isStale = await !issuer.stands(by: stored.chain)
     }
     return HeldCertificate(stored, isStale: isStale)
@@ -113,7 +116,7 @@ public struct Executor: Sendable {
     await withTaskGroup(of: (Int, Report.Entry).self) { group in
       var running = 0
       for (index, action) in plan.actions.enumerated() {
-        guard case .renew(let reason) = action.decision else {
+        guard case .renew(let reason, _) = action.decision else {
           done[index] = finish(Self.preview(action))
           continue
         }
@@ -123,8 +126,7 @@ public struct Executor: Sendable {
         }
         running += 1
         group.addTask {
-          let outcome = await renew(action, reason, force, nextWakeAt)
-          return (index, finish(Report.Entry(name: action.certificate.name, outcome: outcome)))
+          (index, finish(await renew(action, reason, force, nextWakeAt)))
         }
       }
       for await (index, entry) in group { done[index] = entry }
@@ -150,7 +152,7 @@ public struct Executor: Sendable {
   static func preview(_ action: Action) -> Report.Entry {
     let outcome: Report.Outcome =
       switch action.decision {
-      case .renew(let reason): .wouldRenew(reason)
+      case .renew(let reason, _): .wouldRenew(reason)
       case .idle(let until): .notDue(until: until)
       case .wait(let until, let why): .waiting(until: until, why: why)
       case .refuse(let why): .failed(why: why)

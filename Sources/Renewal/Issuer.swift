@@ -22,11 +22,17 @@ public struct IssuerError: Error, Sendable, Equatable, CustomStringConvertible {
   public var kind: LedgerEntry.Failure?
   /// The CA does not want to hear from us before this moment.
   public var retryAfter: UnixTime?
+  /// The identifiers that could not be validated, where it is known.
+  public var failedIdentifiers: [String]?
   /// Who, what, and what to do.
   public var description: String
 
   /// A failure.
-  public init(_ kind: LedgerEntry.Failure?, _ description: String, retryAfter: UnixTime? = nil) {
+  public init(
+    _ kind: LedgerEntry.Failure?, _ description: String, retryAfter: UnixTime? = nil,
+    failedIdentifiers: [String]? = nil
+  ) {
+    self.failedIdentifiers = failedIdentifiers
     self.kind = kind
     self.description = description
     self.retryAfter = retryAfter

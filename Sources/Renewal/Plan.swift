@@ -1,82 +1,12 @@
 public import Bytes
-public import CertStore
-
-// Renewal: decides when certificates are due, and gets them.
-//
-// It does not speak ACME, keep files, read a clock or sleep: it is given issuers, a store, times and
-// randomness. It promises that a plan depends on nothing but its arguments; that whatever is decided can be
-// killed at any instruction and is taken up again without asking a CA for more than it allows; that one
-// certificate's failure never stops another's renewal; that a hook runs for each renewal until it has
-// succeeded, and never undoes it.
-
-/// Everything that a plan depends on.
-public struct Situation: Sendable {
-  /// Which certificates to renew although they are not due.
-  public enum Force: Sendable, Equatable {
-    /// None.
-    case none
-    /// None, but what is due is not held up by our own waits after failures: an operator asks. What the CA asked
-    /// for and its published limits still count.
-    case impatient
-    /// Every one.
-    case all
-    /// These.
-    case names(Set<LineageName>)
-
-    /// Whether our own waits after failures count for this certificate.
-    func heedsBackoff(_ name: LineageName) -> Bool {
-      self == .none || (self != .impatient && !includes(name))
-    }
-
-    func includes(_ name: LineageName) -> Bool {
-      switch self {
-      case .none, .impatient: false
-      case .all: true
-      case .names(let names): names.contains(name)
-      }
-    }
-  }
-
-  /// What the operator wants.
-  public var managed: [ManagedCertificate]
-  /// What is in the store.
-  public var held: [LineageName: HeldCertificate]
-  /// What CAs have told about when to renew.
-  public var records: [LineageName: RenewalRecord]
-  /// What has happened.
-  public var ledger: [LedgerEntry]
-  /// How far our clock is ahead of each issuer's, in seconds, where that is known.
-  public var clockOffsets: [String: Int64]
-  /// What is to be renewed in any case.
-  public var force: Force
-  /// The time of the decision.
-  public var now: UnixTime
-  /// When the next decision will be made.
-  public var nextWakeAt: UnixTime
-
-  /// A situation.
-  public init(
-    managed: [ManagedCertificate], held: [LineageName: HeldCertificate] = [:],
-    records: [LineageName: RenewalRecord] = [:], ledger: [LedgerEntry] = [],
-    clockOffsets: [String: Int64] = [:], force: Force = .none, now: UnixTime, nextWakeAt: UnixTime? = nil
-  ) {
-    self.managed = managed
-    self.held = held
-    self.records = records
-    self.ledger = ledger
-    self.clockOffsets = clockOffsets
-    self.force = force
-    self.now = now
-    self.nextWakeAt = nextWakeAt ?? now + Policy.wakeSeconds
-  }
-}
+import CertStore
 
 /// What to do about one certificate.
 public struct Action: Sendable, Equatable {
   /// The decision.
   public enum Decision: Sendable, Equatable {
     /// Issue it now.
-    case renew(RenewalReason)
+    case renew(RenewalReason, IssuerChoice)
     /// It is not due before this moment.
     case idle(until: UnixTime)
     /// It is due, but must wait.
@@ -91,6 +21,17 @@ public struct Action: Sendable, Equatable {
   public let decision: Decision
   /// The name of the certificate that a new one replaces (RFC 9773 §5), if it has one.
   public let replaces: String?
+  /// The issuer at which the attempt is rehearsed first, because the last one failed by a validation.
+  public let rehearsal: String?
+
+  init(
+    _ certificate: ManagedCertificate, _ decision: Decision, replaces: String? = nil, rehearsal: String? = nil
+  ) {
+    self.certificate = certificate
+    self.decision = decision
+    self.replaces = replaces
+    self.rehearsal = rehearsal
+  }
 }
 
 /// The decisions for all certificates at one moment.
@@ -100,7 +41,6 @@ public struct Plan: Sendable, Equatable {
 
   /// Decides. Pure: the same situation and policy give the same plan.
   public static func make(_ situation: Situation, _ policy: Policy) -> Plan {
-    let now = situation.now
     func expiry(_ wanted: ManagedCertificate) -> UnixTime {
       situation.held[wanted.name]?.notAfter ?? UnixTime(seconds: .min)
     }
@@ -108,14 +48,11 @@ public struct Plan: Sendable, Equatable {
     let ordered = situation.managed.sorted { (expiry($0), $0.name) < (expiry($1), $1.name) }
     return Plan(
       actions: ordered.map { wanted in
-        let held = situation.held[wanted.name]
-        let decision =
-          clockDoubt(situation.clockOffsets[wanted.issuer], policy, now: now).map { .refuse(why: $0) }
-          ?? decide(wanted, held, situation, policy, planned: planned[wanted.issuer] ?? 0)
-        if case .renew = decision { planned[wanted.issuer, default: 0] += 1 }
-        // Only a certificate of the same issuer can be replaced there.
-        let replaces = held?.issuer == wanted.issuer ? held?.certificateID : nil
-        return Action(certificate: wanted, decision: decision, replaces: replaces)
+        let action = Choice(situation, policy, wanted, planned).action
+        if case .renew(_, let choice) = action.decision {
+          planned[policy.traits(choice.name).account, default: 0] += 1
+        }
+        return action
       })
   }
 
@@ -134,49 +71,5 @@ public struct Plan: Sendable, Equatable {
       }
     }
     return max(now + 1, moments.min().map { min($0, regular) } ?? regular)
-  }
-
-  private static func decide(
-    _ wanted: ManagedCertificate, _ held: HeldCertificate?, _ situation: Situation, _ policy: Policy,
-    planned: Int
-  ) -> Action.Decision {
-    let now = situation.now
-    let isForced = situation.force.includes(wanted.name)
-    let reason: RenewalReason
-    switch DueRule.judge(
-      wanted, held, situation.records[wanted.name], now: now, nextWakeAt: situation.nextWakeAt)
-    {
-    case .due(let why): reason = why
-    case .later(let until):
-      guard isForced else { return .idle(until: until) }
-      reason = .forced
-    }
-    let history = FailureHistory(wanted, situation.ledger, now: now)
-    if let until = history.retryAfter, until > now {
-      return .wait(until: until, why: "the CA asked to wait")
-    }
-    if situation.force.heedsBackoff(wanted.name), let until = history.waitUntil(held, now: now), until > now {
-      return .wait(until: until, why: history.description)
-    }
-    let rule = LimitRule(
-      policy.limits[wanted.issuer] ?? IssuerLimits(), issuer: wanted.issuer, situation.ledger, now: now)
-    if let (until, why) = rule.wait(
-      wanted.identifierTexts, isAdvised: reason == .advised, planned: planned)
-    {
-      return .wait(until: until, why: why)
-    }
-    return .renew(reason)
-  }
-
-  /// Why the clock cannot be believed, if so.
-  private static func clockDoubt(_ offsetSeconds: Int64?, _ policy: Policy, now: UnixTime) -> String? {
-    if now < policy.builtAt {
-      return "the system's clock says \(now), before this program was built; set the clock"
-    }
-    guard let offsetSeconds, offsetSeconds.magnitude > UInt64(Policy.maximumClockOffsetSeconds) else {
-      return nil
-    }
-    let direction = offsetSeconds > 0 ? "ahead of" : "behind"
-    return "the system's clock is \(offsetSeconds.magnitude) s \(direction) the CA's; set the clock"
   }
 }

@@ -28,16 +28,44 @@ public struct Policy: Sendable {
   /// How far such a wait is moved at random, to either side.
   public static let deployJitter = 0.1
 
+  /// So many failures in a row of a CA, for whichever certificates, are not taken for an outage.
+  static let toleratedOutageFailures = 3
+  /// The first wait before a CA that is out is asked again, doubled by each failure.
+  static let firstOutageWaitSeconds: Int64 = 60
+  /// The longest such wait.
+  static let longestOutageWaitSeconds: Int64 = 1800
+
+  /// How long a CA is left alone after so many failures in a row.
+  static func outageWaitSeconds(failures: Int) -> Int64 {
+    guard failures > toleratedOutageFailures else { return 0 }
+    let doublings = min(failures - toleratedOutageFailures - 1, 10)
+    return min(longestOutageWaitSeconds, firstOutageWaitSeconds << doublings)
+  }
+
   /// When this program was built: a clock before it is wrong.
   public var builtAt: UnixTime
-  /// The limits that each issuer has published, by the configuration's name.
-  public var limits: [String: IssuerLimits]
+  /// What is known of each issuer, by the configuration's name.
+  public var issuers: [String: IssuerTraits]
+  /// How often one certificate may be issued in a day by CAs that others run; more when its life is so short that
+  /// renewing it in time takes more.
+  public var issuancesPerDay: Int
+
+  /// How many issuances a day are allowed unless told otherwise.
+  public static let defaultIssuancesPerDay = 24
+  /// Issuances that one lifetime has room for, however short it is.
+  static let issuancesPerLifetime: Int64 = 4
 
   /// A policy.
-  public init(builtAt: UnixTime, limits: [String: IssuerLimits] = [:]) {
+  public init(
+    builtAt: UnixTime, issuers: [String: IssuerTraits] = [:], issuancesPerDay: Int = defaultIssuancesPerDay
+  ) {
     self.builtAt = builtAt
-    self.limits = limits
+    self.issuers = issuers
+    self.issuancesPerDay = issuancesPerDay
   }
+
+  /// What is known of an issuer; its name stands for the CA when nothing is.
+  func traits(_ issuer: String) -> IssuerTraits { issuers[issuer] ?? IssuerTraits(authority: issuer) }
 
   /// How long to wait after so many failures of a deployment in a row; `random` is at least 0 and less than 1.
   public static func deployBackoff(failures: Int, random: Double) -> Int64 {
@@ -50,35 +78,5 @@ public struct Policy: Sendable {
   public static func wakeInterval(random: Double) -> Int64 {
     let share = 1 - wakeJitter + 2 * wakeJitter * min(max(random, 0), 1)
     return Int64((Double(wakeSeconds) * share).rounded())
-  }
-}
-
-/// What a CA has published about how often it may be asked. Nil: no such limit.
-public struct IssuerLimits: Sendable, Equatable {
-  /// New orders of one account in three hours.
-  public var ordersPerThreeHours: Int?
-  /// Certificates for exactly the same names in seven days.
-  public var duplicatesPerWeek: Int?
-  /// Failed validations of one name in an hour.
-  public var failuresPerNameAndHour: Int?
-
-  /// Limits.
-  public init(
-    ordersPerThreeHours: Int? = nil, duplicatesPerWeek: Int? = nil, failuresPerNameAndHour: Int? = nil
-  ) {
-    self.ordersPerThreeHours = ordersPerThreeHours
-    self.duplicatesPerWeek = duplicatesPerWeek
-    self.failuresPerNameAndHour = failuresPerNameAndHour
-  }
-
-  /// The published limits of a CA by the host of its directory; none for hosts that are not known.
-  public static func published(host: String) -> IssuerLimits {
-    switch host {
-    case "acme-v02.api.letsencrypt.org":
-      IssuerLimits(ordersPerThreeHours: 300, duplicatesPerWeek: 5, failuresPerNameAndHour: 5)
-    case "acme-staging-v02.api.letsencrypt.org":
-      IssuerLimits(ordersPerThreeHours: 1500, duplicatesPerWeek: 30_000, failuresPerNameAndHour: 200)
-    default: IssuerLimits()
-    }
   }
 }

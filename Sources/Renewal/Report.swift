@@ -25,6 +25,17 @@ public struct Report: Sendable {
     public let name: LineageName
     /// What became of it.
     public let outcome: Outcome
+    /// Who issued it, by the configuration's name; nil when nobody did.
+    public let issuer: String?
+    /// Why issuers before that one did not.
+    public let remarks: [String]
+
+    init(name: LineageName, outcome: Outcome, issuer: String? = nil, remarks: [String] = []) {
+      self.issuer = issuer
+      self.name = name
+      self.outcome = outcome
+      self.remarks = remarks
+    }
   }
 
   /// One deployment that was tried.

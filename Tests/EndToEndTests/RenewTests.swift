@@ -145,6 +145,7 @@ import Testing
       store: store
       acme:
         agree_tos: true
+        issuances_per_day: 100
         issuers: [{name: pebble, directory: "\(proxy.directoryURL)", roots: ["\(proxy.rootPath)"]}]
         http01: {address: "127.0.0.1:\(pebble.http01Port)"}
       certificates: [{names: [a.example.com]}]

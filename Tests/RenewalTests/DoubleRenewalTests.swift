@@ -13,7 +13,7 @@ import Testing
     let situation = try await executor.situation([managed()], .all, nextWakeAt: now + 600)
     let action = try #require(Plan.make(situation, executor.policy).renewals.first)
     #expect(await bench.run([managed()], force: .all).isRenewed("example.com"))
-    let outcome = await executor.renew(action, .forced, .all, now + 600)
+    let outcome = await executor.renew(action, .forced, .all, now + 600).outcome
     #expect(outcome == .skipped(why: "another process has just been working on it"))
     #expect(bench.issuer.requests.count == 2)
   }

@@ -87,13 +87,14 @@ struct Bench {
 
   func executor(
     store other: CertStore? = nil, issuers: [String: any Issuer]? = nil, environment: [String: String] = [:],
+    policy: Policy = Policy(builtAt: now - day),
     googleCloud: (@Sendable (StoredCertificate) async -> String?)? = nil
   ) -> Executor {
     var surroundings = Executor.Environment(
       now: { [clock] in clock.time.withLock { $0 } }, random: { 0.5 }, hookEnvironment: environment)
     surroundings.pushToGoogleCloud = googleCloud
     return Executor(
-      store: other ?? store, issuers: issuers ?? ["ca": issuer], policy: Policy(builtAt: now - day),
+      store: other ?? store, issuers: issuers ?? ["ca": issuer], policy: policy,
       environment: surroundings)
   }
 

@@ -36,3 +36,8 @@ func entry(
     at: now - secondsAgo, event: event, name: LineageName(.dns(name)), issuer: issuer, identifiers: [name],
     failure: failure, retryAfter: retryAfter)
 }
+
+extension Action.Decision {
+  /// Issue it now, at the only issuer.
+  static func renew(_ reason: RenewalReason) -> Action.Decision { .renew(reason, IssuerChoice("ca")) }
+}

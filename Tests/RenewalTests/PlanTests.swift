@@ -14,8 +14,9 @@ import Testing
   ) throws -> Action.Decision {
     let situation = Situation(
       managed: [wanted], held: have.map { [wanted.name: $0] } ?? [:],
-      records: record.map { [wanted.name: $0] } ?? [:], ledger: ledger,
-      clockOffsets: offset.map { [wanted.issuer: $0] } ?? [:], force: force, now: time)
+      records: record.map { [wanted.name: $0] } ?? [:],
+      history: History(ledger, issuers: (policy ?? self.policy).issuers),
+      clockOffsets: offset.map { ["ca": $0] } ?? [:], force: force, now: time)
     return try #require(Plan.make(situation, policy ?? self.policy).actions.first).decision
   }
 
@@ -41,7 +42,7 @@ import Testing
     for (index, (wanted, have, reason)) in cases.enumerated() {
       let decision = try decide(wanted, have)
       if let reason {
-        #expect(decision == .renew(reason), "case \(index)")
+        #expect(decision == .renew(reason, wanted.issuers[0]), "case \(index)")
       } else {
         #expect(decision == .idle(until: now + 50 * day), "case \(index)")
       }
@@ -162,40 +163,6 @@ import Testing
     #expect(try decide(managed(), nil, ledger: failed, force: .impatient) == .renew(.missing))
   }
 
-  @Test("published limits stop an order before the CA does")
-  func limits() throws {
-    let limits = IssuerLimits(ordersPerThreeHours: 3, duplicatesPerWeek: 2, failuresPerNameAndHour: 2)
-    let policy = Policy(builtAt: now - day, limits: ["ca": limits])
-    let cases: [([LedgerEntry], Int64?)] = [
-      ([entry(.ordered, 10_000), entry(.ordered, 9000), entry(.ordered, 10_800)], nil),
-      ([entry(.ordered, 10_000), entry(.ordered, 9000), entry(.ordered, 8000)], 800),
-      ((1...3).map { entry(.ordered, 100 * $0, issuer: "other") }, nil),
-      ([entry(.issued, 6 * day), entry(.issued, day)], day),
-      ([entry(.issued, 8 * day), entry(.issued, day)], nil),
-      (
-        [
-          entry(.failed, 3000, failure: .validation), entry(.failed, 2900, failure: .validation),
-          entry(.issued, 2800),
-        ], 600
-      ),
-    ]
-    for (index, (ledger, wait)) in cases.enumerated() {
-      let decision = try decide(managed(), held(), ledger: ledger, force: .all, policy: policy)
-      if case .wait(let until, _) = decision { #expect(until - now == wait, "case \(index)") }
-      #expect((decision == .renew(.forced)) == (wait == nil), "case \(index)")
-    }
-    // A renewal that the CA suggested is exempt.
-    let record = RenewalRecord(certificateID: "id.1", chosen: now, askAgainAt: now)
-    #expect(try decide(record: record, ledger: cases[3].0, policy: policy) == .renew(.advised))
-  }
-
-  @Test("orders of the same plan count towards the limit")
-  func limitWithinPlan() {
-    let policy = Policy(builtAt: now - day, limits: ["ca": IssuerLimits(ordersPerThreeHours: 2)])
-    let wanted = ["a.example", "b.example", "c.example"].map { managed($0) }
-    #expect(Plan.make(Situation(managed: wanted, now: now), policy).renewals.count == 2)
-  }
-
   @Test("nothing is decided by a clock before the build or an hour from the CA's")
   func clockGuard() throws {
     func isRefused(_ decision: Action.Decision) -> Bool {
@@ -233,7 +200,8 @@ import Testing
   @Test("the next look is at the regular time, or earlier when a wait ends before it")
   func wake() {
     func wake(_ ledger: [LedgerEntry]) -> Int64 {
-      let plan = Plan.make(Situation(managed: [managed()], ledger: ledger, now: now), policy)
+      let plan = Plan.make(
+        Situation(managed: [managed()], history: History(ledger, issuers: [:]), now: now), policy)
       return plan.nextWake(regular: now + 600, now: now) - now
     }
     #expect(wake([]) == 600)

@@ -14,6 +14,7 @@ extension Configuration {
       keyType: section.choice("key_type") ?? .ecP256,
       deployHooks: (section.texts("deploy_hooks", Word.line) ?? []).map(\.value),
       deploys: readDeploys(section),
+      issuancesPerDay: section.integer("issuances_per_day") ?? 1,
       localLifetime: section.duration("local_lifetime"),
       origin: section.has("agree_tos") ? section.origin(of: "agree_tos") : section.origin)
   }
@@ -64,7 +65,9 @@ extension Configuration {
   private static func preset(_ name: String, _ origin: Origin) -> Issuer? {
     if name == IssuerPreset.localName { return Issuer(name: name, kind: .local, origin: origin) }
     guard let preset = IssuerPreset.all.first(where: { $0.name == name }) else { return nil }
-    let acme = ACMEIssuer(directory: preset.directory, roots: [], externalAccount: nil, profile: nil)
+    let acme = ACMEIssuer(
+      directory: preset.directory, roots: [], externalAccount: nil, profile: nil,
+      staging: preset.staging)
     return Issuer(name: name, kind: .acme(acme), origin: origin)
   }
 
@@ -95,6 +98,7 @@ extension Configuration {
     let directory = section.text("directory", Word.directory)
     let roots = section.paths("roots")
     let profile = section.text("profile", Word.name)
+    let staging = section.text("staging", Word.directory)
     var account: ExternalAccount?
     if section.has("eab") {
       let eab = section.section("eab")
@@ -113,7 +117,7 @@ extension Configuration {
         "choose another name")
     }
     if let known, case .local = known.kind {
-      for key in ["roots", "eab", "profile"] where section.has(key) {
+      for key in ["roots", "eab", "profile", "staging"] where section.has(key) {
         section.report.error(section.origin(of: key), "the built-in CA has no such thing", "remove the key")
       }
       return known
@@ -128,7 +132,9 @@ extension Configuration {
     return Issuer(
       name: name ?? host(of: directory),
       kind: .acme(
-        ACMEIssuer(directory: directory, roots: roots, externalAccount: account, profile: profile)),
+        ACMEIssuer(
+          directory: directory, roots: roots, externalAccount: account, profile: profile,
+          staging: staging ?? known?.stagingURL)),
       origin: section.origin)
   }
 
@@ -142,5 +148,10 @@ extension Issuer {
   fileprivate var directoryURL: String? {
     guard case .acme(let acme) = kind else { return nil }
     return acme.directory
+  }
+
+  fileprivate var stagingURL: String? {
+    guard case .acme(let acme) = kind else { return nil }
+    return acme.staging
   }
 }

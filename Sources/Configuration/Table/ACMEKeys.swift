@@ -11,7 +11,8 @@ extension KeyTable {
       "Whether you agree to the CA's terms of service. Must be `true` to use a public CA."),
     Key(
       "acme.issuers", .list(of: .textOrSection(.issuer), maximumCount: 8), .described("`[letsencrypt]`"),
-      "Who issues, first choice first. Each is a preset's name (`letsencrypt`, "
+      "Who issues, first choice first: while one is down, refuses or limits us, the next is asked (`local` and staging "
+        + "environments never stand in for another). Each is a preset's name (`letsencrypt`, "
         + "`letsencrypt-staging`, `google`, "
         + "`zerossl`, or `local` for the CA built into certd) or a section as below. `google` and "
         + "`zerossl` need "
@@ -39,6 +40,10 @@ extension KeyTable {
       "acme.issuers[].profile", .text(.name), .described("the CA's default"),
       "Certificate profile to ask for."),
     Key(
+      "acme.issuers[].staging", .text(.url), .described("the preset's, if it has one"),
+      "URL of the CA's staging directory. After a failed validation the next attempt is made there first, so that a "
+        + "mistake costs nothing at the CA itself."),
+    Key(
       "acme.challenges",
       .list(of: .choice(ChallengeKind.allCases.map(\.rawValue), reserved: []), maximumCount: 2),
       .described("`[http-01, tls-alpn-01]`"),
@@ -60,6 +65,10 @@ extension KeyTable {
       "acme.deploy_hooks", .list(of: .text(.line), maximumCount: 32), .described("none"),
       "Commands run by `/bin/sh -c` after each renewal, with `RENEWED_LINEAGE` and `RENEWED_DOMAINS`."),
     Key(
+      "acme.issuances_per_day", .integer(1...10_000), .value("24"),
+      "How often one certificate may be issued in 24 hours, whatever happens; more where its lifetime is so short that "
+        + "renewing it takes more. Not for the built-in CA."),
+    Key(
       "acme.local_lifetime", .duration(3_600_000...34_300_800_000, off: false), .value("7d"),
       "Lifetime of certificates from the built-in CA."),
   ]
@@ -80,8 +89,8 @@ extension KeyTable {
       "certificates[].name", .text(.name), .described("the first of `names`"),
       "Its name in the store and on the command line."),
     Key(
-      "certificates[].issuer", .text(.name), .described("the first of `acme.issuers`"),
-      "Name of its issuer."),
+      "certificates[].issuer", .text(.name), .described("`acme.issuers` in their order"),
+      "Name of its only issuer."),
     Key("certificates[].key_type", keyTypes, .described("`acme.key_type`"), "Its key."),
     Key(
       "certificates[].profile", .text(.name), .described("the issuer's"), "Certificate profile to ask for."),

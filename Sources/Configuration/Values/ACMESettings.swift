@@ -20,6 +20,8 @@ public struct ACMESettings: Sendable, Equatable {
   public var deployHooks: [String]
   /// What else is done after each renewal.
   public var deploys: [Deployment]
+  /// How often one certificate may be issued in a day.
+  public var issuancesPerDay: Int
   /// Lifetime of certificates from the built-in CA.
   public var localLifetime: Duration
   /// Where the section stands.
@@ -29,6 +31,15 @@ public struct ACMESettings: Sendable, Equatable {
   public func issuer(named name: String?) -> Issuer? {
     guard let name else { return issuers.first }
     return issuers.first { $0.name == name }
+  }
+
+  /// Who may issue a certificate, first choice first: the issuer of that name alone, or, when none is given, all of
+  /// them. The built-in CA and staging environments never stand in for another CA: nobody trusts what they issue.
+  public func choices(named name: String?) -> [Issuer] {
+    guard name == nil, let first = issuers.first, !first.isUntrusted else {
+      return issuer(named: name).map { [$0] } ?? []
+    }
+    return issuers.filter { !$0.isUntrusted }
   }
 }
 
@@ -71,6 +82,12 @@ public struct Issuer: Sendable, Equatable {
     case acme(ACMEIssuer)
   }
 
+  /// Whether its certificates are trusted by nobody who was not told to.
+  fileprivate var isUntrusted: Bool {
+    guard case .acme(let issuer) = kind else { return true }
+    return IssuerPreset.all.contains { $0.staging == issuer.directory }
+  }
+
   /// Whether it is a CA that the public trusts, bound by the CA/Browser Forum's rules for names.
   public var isPublic: Bool {
     guard case .acme(let issuer) = kind else { return false }
@@ -88,6 +105,9 @@ public struct ACMEIssuer: Sendable, Equatable {
   public var externalAccount: ExternalAccount?
   /// Certificate profile to ask for; nil for the CA's default.
   public var profile: String?
+  /// URL of the directory of its staging environment, where attempts are rehearsed after a failed validation; nil for
+  /// none.
+  public var staging: String?
 }
 
 /// An external account binding (RFC 8555 §7.3.4). The MAC key itself stays in its file.
@@ -116,6 +136,8 @@ public struct IssuerPreset: Sendable, Equatable {
   public let name: String
   /// URL of its directory.
   public let directory: String
+  /// URL of the directory of its staging environment, if it has one that needs nothing else.
+  public let staging: String?
   /// Whether it wants an external account binding.
   public let needsExternalAccount: Bool
 
@@ -123,14 +145,16 @@ public struct IssuerPreset: Sendable, Equatable {
   public static let all: [IssuerPreset] = [
     IssuerPreset(
       name: "letsencrypt", directory: "https://acme-v02.api.letsencrypt.org/directory",
-      needsExternalAccount: false),
+      staging: "https://acme-staging-v02.api.letsencrypt.org/directory", needsExternalAccount: false),
     IssuerPreset(
       name: "letsencrypt-staging", directory: "https://acme-staging-v02.api.letsencrypt.org/directory",
-      needsExternalAccount: false),
+      staging: nil, needsExternalAccount: false),
     IssuerPreset(
-      name: "google", directory: "https://dv.acme-v02.api.pki.goog/directory", needsExternalAccount: true),
+      name: "google", directory: "https://dv.acme-v02.api.pki.goog/directory", staging: nil,
+      needsExternalAccount: true),
     IssuerPreset(
-      name: "zerossl", directory: "https://acme.zerossl.com/v2/DV90", needsExternalAccount: true),
+      name: "zerossl", directory: "https://acme.zerossl.com/v2/DV90", staging: nil, needsExternalAccount: true
+    ),
   ]
 
   /// The name of the built-in CA.

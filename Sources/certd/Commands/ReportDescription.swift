@@ -13,6 +13,10 @@ struct ReportDescription: Encodable {
     var notAfter: String?
     var until: String?
     var error: String?
+    /// Who issued it, by the configuration's name.
+    var issuer: String?
+    /// Why issuers before that one did not.
+    var passedOver: [String]?
   }
 
   struct Deploy: Encodable {
@@ -47,7 +51,8 @@ extension ReportDescription.Certificate {
     case .renewed(let generation, let notAfter, let reason):
       self.init(
         name: name, outcome: "renewed", reason: reason.rawValue, generation: generation,
-        notAfter: notAfter.description)
+        notAfter: notAfter.description, issuer: entry.issuer,
+        passedOver: entry.remarks.isEmpty ? nil : entry.remarks)
     case .wouldRenew(let reason): self.init(name: name, outcome: "would-renew", reason: reason.rawValue)
     case .notDue(let until): self.init(name: name, outcome: "not-due", until: until.description)
     case .waiting(let until, let why):

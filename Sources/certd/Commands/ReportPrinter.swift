@@ -18,6 +18,9 @@ struct ReportPrinter {
   }
 
   private func tell(_ entry: Report.Entry) {
+    if !quiet, let issuer = entry.issuer {
+      for remark in entry.remarks { Output.error("certd: \(entry.name): \(issuer) stood in: \(remark)") }
+    }
     switch entry.outcome {
     case .failed(let why): Output.error("certd: \(entry.name): failed: \(why)")
     case .waiting(let until, let why):

@@ -53,7 +53,8 @@ struct RevokeCommand: AsyncParsableCommand {
     let world = try World()
     let issuers = try IssuerFactory(world: world, store: store, warn: { Output.error("certd: \($0)") })
       .issuers(job.configuration.acme)
-    let issuer = job.managed.first { $0.name == lineage }.flatMap { issuers[$0.issuer] }
+    let issuerName = stored.meta.issuer ?? job.managed.first { $0.name == lineage }?.issuers.first?.name
+    let issuer = issuerName.flatMap { issuers[$0] }
     guard let issuer = issuer as? Renewal.ACMEIssuer else {
       throw .other("\(name) comes from the local CA, which has no revocation; its certificates live for days")
     }

@@ -46,8 +46,7 @@ struct Blueprint: Sendable {
     }
     executor = Executor(
       store: store, issuers: try factory.issuers(configuration.acme),
-      policy: Policy(
-        builtAt: .init(seconds: Version.earliestSeconds), limits: IssuerFactory.limits(configuration.acme)),
+      policy: IssuerFactory.policy(configuration.acme),
       environment: environment)
   }
 }

@@ -64,10 +64,12 @@ extension Daemon {
     let name = LogValue.describing(entry.name)
     switch entry.outcome {
     case .renewed(let generation, let notAfter, let reason):
+      for remark in entry.remarks { log.warn("issuer passed over", ["name": name, "reason": .text(remark)]) }
       log.info(
         "certificate obtained",
         [
-          "name": name, "generation": .number(generation), "valid_until": .describing(notAfter),
+          "name": name, "issuer": .text(entry.issuer ?? ""), "generation": .number(generation),
+          "valid_until": .describing(notAfter),
           "reason": .text(reason.rawValue),
         ])
     case .failed(let why): log.error("certificate not obtained", ["name": name, "reason": .text(why)])

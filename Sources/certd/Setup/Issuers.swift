@@ -23,21 +23,47 @@ struct IssuerFactory {
       case .local:
         made[issuer.name] = LocalAuthority(
           store: store, leafLifetimeSeconds: acme.localLifetime.components.seconds, now: { World.now() })
-      case .acme(let settings): made[issuer.name] = try acmeIssuer(issuer.name, settings, acme)
+      case .acme(var settings):
+        made[issuer.name] = try acmeIssuer(issuer.name, settings, acme)
+        guard let staging = settings.staging else { continue }
+        settings.directory = staging
+        settings.externalAccount = nil
+        let name = Self.stagingName(issuer)
+        made[name] = try acmeIssuer(name, settings, acme)
       }
     }
     return made
   }
 
-  /// What CAs have published about how often they may be asked.
-  static func limits(_ acme: ACMESettings) -> [String: IssuerLimits] {
-    var limits: [String: IssuerLimits] = [:]
+  /// What an issuer's staging environment is called; no name of the configuration has a slash.
+  private static func stagingName(_ issuer: ConfiguredIssuer) -> String { "\(issuer.name)/staging" }
+
+  /// The policy that follows from a configuration.
+  static func policy(_ acme: ACMESettings) -> Policy {
+    var issuers: [String: IssuerTraits] = [:]
     for issuer in acme.issuers {
-      if case .acme(let settings) = issuer.kind, let url = URL(settings.directory) {
-        limits[issuer.name] = IssuerLimits.published(host: url.host)
+      switch issuer.kind {
+      case .local: issuers[issuer.name] = IssuerTraits(authority: IssuerPreset.localName, isRemote: false)
+      case .acme(let settings):
+        var traits = traits(settings.directory, settings.externalAccount)
+        if let staging = settings.staging {
+          traits.staging = stagingName(issuer)
+          issuers[stagingName(issuer)] = Self.traits(staging, nil)
+        }
+        issuers[issuer.name] = traits
       }
     }
-    return limits
+    return Policy(
+      builtAt: .init(seconds: Version.earliestSeconds), issuers: issuers,
+      issuancesPerDay: acme.issuancesPerDay)
+  }
+
+  private static func traits(_ directory: String, _ account: ExternalAccount?) -> IssuerTraits {
+    let url = URL(directory)
+    return IssuerTraits(
+      authority: url?.authority ?? directory,
+      account: account.map { "\(directory) \($0.keyIdentifier)" } ?? directory,
+      limits: PublishedLimits.of(host: url?.host ?? ""))
   }
 
   /// Reads every file that the issuers of a configuration need, to tell what is wrong with its place.

@@ -32,17 +32,22 @@ enum ManagedCertificates {
     guard let name = LineageName(certificate.name) else {
       throw fail("\(certificate.name) cannot be the name of a directory")
     }
-    guard let issuer = configuration.acme.issuer(named: certificate.issuer) else {
-      throw fail("there is no issuer \(certificate.issuer ?? "")")
-    }
-    let profile: String? =
-      if case .acme(let settings) = issuer.kind { certificate.profile ?? settings.profile } else { nil }
+    let issuers = configuration.acme.choices(named: certificate.issuer)
+    guard !issuers.isEmpty else { throw fail("there is no issuer \(certificate.issuer ?? "")") }
     return Renewal.ManagedCertificate(
       name: name, identifiers: identifiers,
       keyType: KeyType(rawValue: certificate.keyType.rawValue) ?? .ecP256,
-      issuer: issuer.name,
+      issuers: issuers.map {
+        IssuerChoice($0.name, profile: $0.kind == .local ? nil : certificate.profile ?? $0.profile)
+      },
       deploys: DeployAction.all(
-        certificate.name, configuration, hooks: certificate.deployHooks, more: certificate.deploys),
-      profile: profile)
+        certificate.name, configuration, hooks: certificate.deployHooks, more: certificate.deploys))
+  }
+}
+
+extension ConfiguredIssuer {
+  /// The certificate profile to ask it for.
+  var profile: String? {
+    if case .acme(let settings) = kind { settings.profile } else { nil }
   }
 }

@@ -27,8 +27,7 @@ struct RenewalJob {
       environment.pushToGoogleCloud = GoogleCloud.deployer(configuration, store, world, warn: warn)
       let executor = Executor(
         store: store, issuers: issuers,
-        policy: Policy(
-          builtAt: .init(seconds: Version.earliestSeconds), limits: IssuerFactory.limits(acme)),
+        policy: IssuerFactory.policy(acme),
         environment: environment)
       return (executor, issuers)
     }
@@ -42,7 +41,7 @@ struct RenewalJob {
       guard case .wouldRenew = entry.outcome,
         let wanted = managed.first(where: { $0.name == entry.name })
       else { return false }
-      return issuers[wanted.issuer] is Renewal.ACMEIssuer
+      return wanted.issuers.contains { issuers[$0.name] is Renewal.ACMEIssuer }
     }
     guard needsAnswers else { return await planner.run(managed, force: force) }
     let turn = await Self.takeTurn(store)
@@ -118,27 +117,37 @@ extension RenewalJob {
       guard let identifier = Identifier(text) else { throw .other("\(text) is not a name or address") }
       identifiers.append(identifier)
     }
-    let issuer =
-      configuration.acme.issuers.first { $0.name == request.issuer } ?? configuration.acme.issuers.first
-    guard let issuer else { throw .configuration("no issuer is configured") }
-    if request.isByConfiguration == true, let named = request.issuer, named != issuer.name {
-      let known = configuration.acme.issuers.map(\.name).joined(separator: ", ")
-      throw .configuration("\(configuration.file) has no issuer \(named), only \(known)")
-    }
-    if issuer.kind != .local, let wildcard = request.names.first(where: { $0.hasPrefix("*.") }) {
-      throw .configuration("HTTP-01 cannot prove the wildcard \(wildcard); name the hosts")
-    }
-    if issuer.isPublic, !configuration.acme.agreesToTerms {
-      throw .configuration(
-        "\(issuer.name) issues only to those who agree to its terms of service; read them and add --agree-tos"
-      )
+    let choices = try Self.choices(request, configuration.acme, configuration.file)
+    for issuer in choices {
+      if issuer.kind != .local, let wildcard = request.names.first(where: { $0.hasPrefix("*.") }) {
+        throw .configuration("HTTP-01 cannot prove the wildcard \(wildcard); name the hosts")
+      }
+      if issuer.isPublic, !configuration.acme.agreesToTerms {
+        throw .configuration(
+          "\(issuer.name) issues only to those who agree to its terms of service; read them and add --agree-tos"
+        )
+      }
     }
     self.configuration = configuration
     managed = [
       Renewal.ManagedCertificate(
         name: name, identifiers: identifiers, keyType: KeyType(rawValue: request.keyType) ?? .ecP256,
-        issuer: issuer.name, deploys: DeployAction.all(name.description, configuration, hooks: request.hooks),
-        profile: { if case .acme(let settings) = issuer.kind { settings.profile } else { nil } }())
+        issuers: choices.map { IssuerChoice($0.name, profile: $0.profile) },
+        deploys: DeployAction.all(name.description, configuration, hooks: request.hooks))
     ]
+  }
+
+  /// Who may issue what was asked for by name: the issuer that was named, or all that the configuration has.
+  private static func choices(
+    _ request: IssuedRequest, _ acme: ACMESettings, _ file: String
+  ) throws(SetupError) -> [ConfiguredIssuer] {
+    let isNamed = acme.issuers.contains { $0.name == request.issuer }
+    if request.isByConfiguration == true, let named = request.issuer, !isNamed {
+      let known = acme.issuers.map(\.name).joined(separator: ", ")
+      throw .configuration("\(file) has no issuer \(named), only \(known)")
+    }
+    let choices = acme.choices(named: isNamed ? request.issuer : nil)
+    guard !choices.isEmpty else { throw .configuration("no issuer is configured") }
+    return choices
   }
 }
