@@ -9,6 +9,8 @@ public enum DeployAction: Codable, Sendable, Equatable {
   case reload(unit: String)
   /// Google Cloud, as the configuration says then.
   case googleCloud
+  /// A TLS handshake with a server that must present the certificate by then.
+  case proof(host: String, port: UInt16)
 
   /// How long a command may take unless told otherwise, in seconds.
   public static let defaultTimeoutSeconds: UInt32 = 300
@@ -20,7 +22,16 @@ public enum DeployAction: Codable, Sendable, Equatable {
     case .copy(let files): "copy to \(files.destinations.joined(separator: ", "))"
     case .reload(let unit): "reload of \(unit)"
     case .googleCloud: "push to Google Cloud"
+    case .proof: "proof of service at \(target ?? "")"
     }
+  }
+}
+
+extension DeployAction {
+  /// The server that is to present the certificate, where that is what is to be proven.
+  public var target: String? {
+    guard case .proof(let host, let port) = self else { return nil }
+    return host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
   }
 }
 

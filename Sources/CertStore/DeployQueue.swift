@@ -16,6 +16,8 @@ public struct DeployTask: Codable, Sendable, Equatable {
   public let domains: [String]
   /// When it was queued.
   public let queuedAt: UnixTime
+  /// Its place among the tasks of one renewal: they are carried out in the operator's order.
+  public let position: Int?
   /// How often it has failed.
   public var failures: Int
   /// Why it failed last.
@@ -25,8 +27,10 @@ public struct DeployTask: Codable, Sendable, Equatable {
 
   /// An action for a certificate that is about to be served.
   public init(
-    name: LineageName, leaf: Certificate, action: DeployAction, domains: [String], now: UnixTime
+    name: LineageName, leaf: Certificate, action: DeployAction, domains: [String], now: UnixTime,
+    position: Int? = nil
   ) throws(PKIError) {
+    self.position = position
     let sha256 = Hex.encode(leaf.sha256)
     // Text, numbers and nothing else: there is always JSON for it.
     let digest = try Digest.sha256((try? StoreJSON.line(action)) ?? [])
@@ -74,7 +78,11 @@ extension CertStore {
         }
         _ = try underStoreLock { quarantine(path, subject: "deploys", reason: reason, now: now) }
       }
-      return tasks.sorted { ($0.queuedAt, $0.id) < ($1.queuedAt, $1.id) }
+      return tasks.sorted {
+        ($0.queuedAt, $0.name, $0.position ?? .max, $0.id) < (
+          $1.queuedAt, $1.name, $1.position ?? .max, $1.id
+        )
+      }
     }
   }
 

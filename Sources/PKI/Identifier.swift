@@ -35,6 +35,9 @@ public enum Identifier: Hashable, Sendable, CustomStringConvertible {
     if case .dns(let name) = self { name.hasPrefix("*.") } else { false }
   }
 
+  /// Whether it is an IP address.
+  public var isAddress: Bool { if case .ip = self { true } else { false } }
+
   /// Whether a certificate for this identifier speaks for another one (RFC 9525 §6.3): equal, or a wildcard
   /// in place of exactly one leftmost label. A wildcard is covered by the same wildcard only.
   public func covers(_ other: Identifier) -> Bool {

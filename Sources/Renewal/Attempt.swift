@@ -64,10 +64,10 @@ struct Attempt: IssueProgress {
     let url = try? work.store.order(work.lock, now: time)?.url
     let meta = CertificateMeta(
       identifiers: wanted.identifiers, keyType: wanted.keyType, issuer: issuer, storedAt: time, orderURL: url)
-    let deploys = try wanted.deploys.map {
+    let deploys = try wanted.deploys.enumerated().map { position, action in
       try DeployTask(
-        name: wanted.name, leaf: chain.leaf, action: $0, domains: wanted.identifiers.map(\.description),
-        now: time)
+        name: wanted.name, leaf: chain.leaf, action: action, domains: wanted.identifiers.map(\.description),
+        now: time, position: position)
     }
     return try work.store.publish(work.lock, key: key, chain: chain, meta: meta, deploys: deploys, now: time)
   }

@@ -80,6 +80,7 @@ extension Executor {
       return await shell(
         #"exec systemctl reload-or-restart -- "$CERTD_UNIT""#, variables, Self.reloadTimeLimitSeconds)
     case .googleCloud: return await environment.pushToGoogleCloud?(served)
+    case .proof(let host, let port): return await environment.prove?(served, host, port)
     }
   }
 

@@ -48,12 +48,20 @@ public struct Report: Sendable {
     public let failure: String?
     /// When it is tried again by itself.
     public let nextAttemptAt: UnixTime?
+
+    /// A deployment that was tried.
+    public init(name: String, what: String, failure: String?, nextAttemptAt: UnixTime? = nil) {
+      self.name = name
+      self.what = what
+      self.failure = failure
+      self.nextAttemptAt = nextAttemptAt
+    }
   }
 
   /// Every managed certificate.
   public internal(set) var certificates: [Entry] = []
   /// Every deployment that was tried.
-  public internal(set) var deploys: [Deploy] = []
+  public var deploys: [Deploy] = []
   /// What else went wrong, without any certificate failing by it.
   public internal(set) var warnings: [String] = []
   /// When to run again.

@@ -26,6 +26,7 @@ import Testing
             - { command: "reload-it", timeout: 30s }
             - { copy: { key: /k.pem, fullchain: /f.pem, owner: haproxy, mode: "0440" } }
             - { reload: nginx.service }
+            - { served_at: "[::1]:8443" }
         """))
     var targets = CopyTargets()
     targets.key = "/k.pem"
@@ -35,6 +36,7 @@ import Testing
     #expect(
       read.acme.deploys == [
         .command("reload-it", timeoutSeconds: 30), .copy(targets), .reload(unit: "nginx.service"),
+        .servedAt(host: "::1", port: 8443),
       ])
   }
 
@@ -42,6 +44,7 @@ import Testing
     ("- { timeout: 30s }", "says nothing to do"),
     ("- { command: a, reload: b.service }", "says command and reload at once"),
     ("- { reload: b.service, timeout: 3s }", "goes with a command only"),
+    ("- { served_at: \"10.0.0.1\" }", "port"),
     ("- { copy: { owner: root } }", "names no file"),
     ("- { copy: { cert: /a, key: /a } }", "copies two things to one file"),
     ("- { copy: { cert: /a, mode: \"0888\" } }", "are not permission bits"),

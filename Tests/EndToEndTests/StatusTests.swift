@@ -56,6 +56,8 @@ import Testing
     let config = ["--config", place("other.yaml")]
     let renewed = try await certd("renew", with: ["--no-delay", "--detailed-exit-code"] + config)
     #expect(renewed.ending == .exited(4), "\(renewed)")
+    #expect(renewed.errors.contains("proof of service failed"), "\(renewed)")
+    #expect(renewed.errors.contains("goes on presenting another certificate"), "\(renewed)")
     let drifted = try await certd("status", with: config)
     #expect(drifted.ending == .exited(1), "\(drifted)")
     #expect(drifted.output.contains("other"), "\(drifted)")
@@ -77,5 +79,40 @@ import Testing
     #expect(missing.ending == .exited(1) && missing.output.contains("no certificate nobody"), "\(missing)")
     let plain = try await certd("renew", "--no-delay", "--force", "--config", place("certd.yaml"))
     #expect(plain.ending == .exited(0), "\(plain)")
+  }
+
+  @Test("a renewal beside the daemon is proven there, and a server that is to have it is asked until it does")
+  func provenElsewhere() async throws {
+    let place = try Place()
+    let certd = try Certd(place)
+    let port = try FreePort.take()
+    let elsewhere = try FreePort.take()
+    try Self.configure(place, port: port, "deploy: [{served_at: \"localhost:\(elsewhere)\"}]")
+    let config = ["--config", place("certd.yaml")]
+    let daemon = try await certd.run(config)
+    try await daemon.logged("certificate proven")
+    let renew = ["--no-delay", "--force", "--detailed-exit-code"] + config
+    let failed = try await certd("renew", with: renew)
+    #expect(failed.ending == .exited(4), "\(failed)")
+    #expect(failed.errors.contains("proof of service at localhost:\(elsewhere) failed"), "\(failed)")
+    #expect(!failed.errors.contains("goes on presenting"), "\(failed)")
+    let status = try await certd("status", with: config)
+    #expect(status.ending == .exited(1) && status.output.contains("localhost:\(elsewhere)"), "\(status)")
+
+    // The same certificate, presented by a server of somebody else's.
+    let key = place("store/certificates/localhost/current/privkey.pem")
+    let chain = place("store/certificates/localhost/current/fullchain.pem")
+    let server = try await place.start(
+      [
+        "openssl", "s_server", "-accept", "localhost:\(elsewhere)", "-cert", chain, "-cert_chain", chain,
+        "-key", key, "-quiet",
+      ], called: "openssl")
+    try await eventually("a renew that proves") {
+      try await certd("renew", with: ["--no-delay", "--quiet"] + config).ending == .exited(0)
+    }
+    #expect(try await certd("status", with: config).ending == .exited(0))
+    server.signal(15)
+    _ = try await server.end()
+    #expect(try await daemon.stop() == .exited(0))
   }
 }

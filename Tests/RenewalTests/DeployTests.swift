@@ -45,6 +45,15 @@ import Testing
     #expect(try fs.list(bench.scratch.path).filter { $0.hasSuffix(".partial") }.isEmpty)
   }
 
+  @Test("what is to be done after a renewal is done in the operator's order")
+  func order() async throws {
+    var certificate = managed()
+    let log = bench.scratch("log")
+    certificate.deploys = (1...9).map { .command(text: "echo \($0) >> \(log)", timeoutSeconds: 60) }
+    _ = await bench.run([certificate])
+    #expect(try text(log).split(separator: "\n").map(String.init) == (1...9).map(String.init))
+  }
+
   @Test("a copy that cannot be made is told with its path, and made as soon as it can be")
   func failingCopy() async throws {
     var files = FileCopies()

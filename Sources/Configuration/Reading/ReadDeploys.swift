@@ -10,19 +10,21 @@ extension Configuration {
     let command = section.text("command", Word.line)
     let unit = section.text("reload", Word.unit)
     let copy = section.has("copy") ? readCopy(section.section("copy")) : nil
+    let served = section.text("served_at", BackendText.server)
     let seconds =
       section.has("timeout") ? section.duration("timeout").components.seconds : defaultTimeoutSeconds
-    let kinds = ["command", "copy", "reload"].filter(section.has)
+    let kinds = ["command", "copy", "reload", "served_at"].filter(section.has)
     guard kinds.count == 1 else {
       section.report.error(
         section.origin,
         kinds.isEmpty ? "says nothing to do" : "says \(kinds.joined(separator: " and ")) at once",
-        "write one of command, copy and reload in each entry")
+        "write one of command, copy, reload and served_at in each entry")
       return nil
     }
     if section.has("timeout"), kinds != ["command"] {
       section.report.error(section.origin(of: "timeout"), "goes with a command only", "remove it")
     }
+    if case .tcp(let host, let port)? = served { return .servedAt(host: host, port: port) }
     return command.map { .command($0, timeoutSeconds: Int(seconds)) } ?? unit.map { .reload(unit: $0) }
       ?? copy.map(Deployment.copy)
   }

@@ -53,6 +53,11 @@ struct BackendText {
   /// sun_path's size on Linux less its terminator.
   static let maximumSocketPathInBytes = 107
 
+  /// A host and a port and nothing else.
+  static func server(_ text: String) throws(Invalid) -> BackendAddress {
+    try tcp(text, defaultPort: nil)
+  }
+
   static func parse(_ text: String) throws(Invalid) -> BackendText {
     if text.hasPrefix("unix:") {
       let path = String(text.dropFirst(5))

@@ -3,7 +3,8 @@ extension KeyTable {
     deploy(
       "acme.deploy",
       "What is done after each renewal, in this order, retried with growing pauses until it succeeds: "
-        + "commands, copies of the files, reloads of units. A renewal is never undone by it.")
+        + "commands, copies of the files, reloads of units, proofs that it is served. A renewal is never undone by it."
+    )
     + deploy("certificates[].deploy", "What is done after its renewal, besides `acme.deploy`.")
 
   private static func deploy(_ path: String, _ summary: String) -> [Key] {
@@ -26,6 +27,10 @@ extension KeyTable {
       key(
         "reload", .text(.line), .described("none"),
         "A systemd unit to reload, or restart if it cannot reload."),
+      key(
+        "served_at", .text(.line), .described("none"),
+        "Host and port of a server that must present the certificate by now, to be proven by a TLS handshake; for "
+          + "instance `10.0.0.5:443`, after the entry that reloads it."),
       key("copy", .section, .described("none"), "Copies of the files, each replaced in one step."),
       copy("cert", "The leaf."), copy("chain", "The intermediates."),
       copy("fullchain", "Leaf and intermediates."),

@@ -6,6 +6,8 @@ public enum Deployment: Sendable, Equatable {
   case copy(CopyTargets)
   /// Reload of a systemd unit.
   case reload(unit: String)
+  /// A server that must present the certificate.
+  case servedAt(host: String, port: UInt16)
 }
 
 /// Where copies go; absolute paths.

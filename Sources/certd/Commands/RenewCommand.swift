@@ -81,7 +81,8 @@ struct RenewCommand: AsyncParsableCommand {
       let managed = job.managed.filter { wanted.isEmpty || wanted.contains($0.name) }
       seen.formUnion(managed.map(\.name))
       guard !managed.isEmpty || wanted.isEmpty else { continue }
-      let chosen = RenewalJob(configuration: job.configuration, managed: managed)
+      var chosen = job
+      chosen.managed = managed
       do throws(SetupError) {
         let report = try await chosen.run(
           world, store, force: force ? .all : .impatient, isDryRun: dryRun, beforeOrders: delay,

@@ -69,7 +69,7 @@ struct ServiceStatus: Encodable {
 
   struct Served: Encodable {
     let listener: String
-    /// current, other or unreachable.
+    /// current, other, undecided or unreachable.
     let state: String
     let sha256: String?
     let notAfter: String?
@@ -90,14 +90,13 @@ struct ServiceStatus: Encodable {
   /// Whether everything is served as it is stored, and nothing has failed.
   var isWell: Bool {
     deploys.allSatisfy { $0.failures == 0 }
-      && certificates.allSatisfy { $0.state == "stored" && $0.served.allSatisfy { $0.state == "current" } }
+      && certificates.allSatisfy {
+        $0.state == "stored" && $0.served.allSatisfy { ["current", "undecided"].contains($0.state) }
+      }
   }
 }
 
 extension ServiceStatus {
-  /// How long a handshake with an own listener may take, in milliseconds.
-  private static let handshakeMilliseconds: UInt64 = 5_000
-
   /// Looks at the store, and at the listeners of the configuration where there is one.
   static func take(_ options: ConfigurationOptions) async throws(SetupError) -> ServiceStatus {
     let source = options.source()
@@ -108,24 +107,20 @@ extension ServiceStatus {
       Output.error("certd: store: \($0)")
     }
     var status = ServiceStatus()
-    var wanted: [(label: String, credential: Credential?, leaf: PKI.Certificate?)] = []
-    if let configuration {
-      let files = try Credentials.load(configuration)
-      for credential in files { wanted.append((credential.label, credential, leaf(of: credential))) }
-      for managed in try ManagedCertificates.list(configuration, covered: { Credentials.cover(files, $0) }) {
-        let stored = store?.load(managed.name, now: World.now())
-        wanted.append((managed.name.description, stored.flatMap(Credentials.credential), stored?.chain.leaf))
-      }
-    }
-    for stored in store?.inventory(now: World.now()).certificates ?? []
-    where !wanted.contains(where: { $0.label == stored.name.description }) {
-      // Not for our own listeners: only what is stored can be told.
-      wanted.append((stored.name.description, nil, stored.chain.leaf))
-    }
-    let addresses = try configuration.map(listeners) ?? []
+    let wanted = try wanted(configuration, store)
+    let listeners = try configuration.map(ProofOfService.listeners) ?? []
     let world = try World()
-    for (label, credential, leaf) in wanted {
-      status.certificates.append(await certificate(label, credential, leaf, addresses, world))
+    for (index, item) in wanted.enumerated() {
+      let earlier = wanted[..<index]
+      let name = ProofOfService.serverName(item.names) { name in !earlier.contains { $0.names.contains(name) }
+      }
+      var places = listeners.map { ("\($0.address)", $0) }
+      for (host, port) in item.targets {
+        for address in (try? await ProofOfService.addresses(host, port)) ?? [] {
+          places.append((DeployAction.proof(host: host, port: port).target ?? host, .init(address: address)))
+        }
+      }
+      status.certificates.append(await certificate(item, name, places, world))
     }
     if let store {
       do throws(StoreError) { status.deploys = try store.deploys(now: World.now()).map(Deploy.init) } catch {
@@ -135,53 +130,74 @@ extension ServiceStatus {
     return status
   }
 
-  private static func leaf(of credential: Credential) -> PKI.Certificate? {
-    credential.chain.first.flatMap { try? PKI.Certificate(der: $0) }
+  /// A certificate, and where it should be served.
+  private struct Wanted {
+    let label: String
+    /// What listeners are asked for; empty when it is not for our own.
+    var names: [String] = []
+    var leaf: PKI.Certificate?
+    /// Servers that are to present it besides our own listeners.
+    var targets: [(String, UInt16)] = []
   }
 
-  /// The configuration's TLS listeners as they are reached from here; a PROXY header where they expect one of us.
-  private static func listeners(
-    _ configuration: Configuration
-  ) throws(SetupError) -> [(address: SocketAddress, preamble: [UInt8])] {
-    var found: [(SocketAddress, [UInt8])] = []
-    for listener in configuration.listeners where listener.tls != .off {
-      let address = try ProxySettings.address(listener.address).reachableLocally
-      let isTrusted = listener.proxyProtocolFrom.contains { $0.contains(address.ipBytes) }
-      found.append((address, isTrusted ? ProxyProtocol.ownHeader(.v2) : []))
+  /// Every certificate, in the order in which the daemon presents them.
+  private static func wanted(
+    _ configuration: Configuration?, _ store: CertStore?
+  ) throws(SetupError) -> [Wanted] {
+    var wanted: [Wanted] = []
+    if let configuration {
+      let files = try Credentials.load(configuration)
+      for file in files {
+        let leaf = file.chain.first.flatMap { try? PKI.Certificate(der: $0) }
+        wanted.append(Wanted(label: file.label, names: file.names, leaf: leaf))
+      }
+      for managed in try ManagedCertificates.list(configuration, covered: { Credentials.cover(files, $0) }) {
+        let stored = store?.load(managed.name, now: World.now())
+        let targets = managed.deploys.compactMap { action in
+          if case .proof(let host, let port) = action { (host, port) } else { nil }
+        }
+        wanted.append(
+          Wanted(
+            label: managed.name.description, names: stored.flatMap(Credentials.credential)?.names ?? [],
+            leaf: stored?.chain.leaf, targets: targets))
+      }
     }
-    return found
+    for stored in store?.inventory(now: World.now()).certificates ?? []
+    where !wanted.contains(where: { $0.label == stored.name.description }) {
+      wanted.append(Wanted(label: stored.name.description, leaf: stored.chain.leaf))
+    }
+    return wanted
   }
 
   private static func certificate(
-    _ label: String, _ credential: Credential?, _ leaf: PKI.Certificate?,
-    _ listeners: [(address: SocketAddress, preamble: [UInt8])], _ world: World
+    _ item: Wanted, _ name: String?, _ places: [(label: String, ProofOfService.Place)], _ world: World
   ) async -> Certificate {
-    guard let leaf else { return Certificate(name: label, state: "missing") }
-    var certificate = Certificate(name: label, state: leaf.notAfter < World.now() ? "expired" : "stored")
+    guard let leaf = item.leaf else { return Certificate(name: item.label, state: "missing") }
+    var certificate = Certificate(
+      name: item.label, state: leaf.notAfter < World.now() ? "expired" : "stored")
     certificate.notAfter = leaf.notAfter.description
     certificate.sha256 = Hex.encode(leaf.sha256)
-    guard let name = credential?.names.first else { return certificate }
-    let host = name.hasPrefix("*.") ? "certd-proof" + name.dropFirst() : name
-    for (address, preamble) in listeners {
-      certificate.served.append(await served(host, leaf, address, preamble, world))
+    guard let name else { return certificate }
+    for (label, place) in places {
+      let finding = await ProofOfService(world: world).look(name, leaf, at: place)
+      certificate.served.append(Served(label, finding, leaf))
     }
     return certificate
   }
+}
 
-  private static func served(
-    _ host: String, _ leaf: PKI.Certificate, _ address: SocketAddress, _ preamble: [UInt8], _ world: World
-  ) async -> Served {
-    do throws(HTTPClientError) {
-      let chain = try await world.client.peerChain(
-        at: address, serverName: host, deadlineMilliseconds: handshakeMilliseconds, preamble: preamble)
-      let presented = chain.first.flatMap { try? PKI.Certificate(der: $0) }
-      return Served(
-        listener: "\(address)", state: presented == leaf ? "current" : "other",
-        sha256: presented.map { Hex.encode($0.sha256) }, notAfter: presented?.notAfter.description, error: nil
-      )
-    } catch {
-      return Served(
-        listener: "\(address)", state: "unreachable", sha256: nil, notAfter: nil, error: error.description)
+extension ServiceStatus.Served {
+  init(_ listener: String, _ finding: ProofOfService.Finding, _ leaf: PKI.Certificate) {
+    func made(_ state: String, _ presented: PKI.Certificate?, _ error: String? = nil) -> Self {
+      Self(
+        listener: listener, state: state, sha256: presented.map { Hex.encode($0.sha256) },
+        notAfter: presented?.notAfter.description, error: error)
+    }
+    switch finding {
+    case .current: self = made("current", leaf)
+    case .undecided: self = made("undecided", nil, "an address cannot be asked for by name")
+    case .other(let other): self = made("other", other)
+    case .absent(let why), .unreachable(let why): self = made("unreachable", nil, why)
     }
   }
 }

@@ -41,6 +41,7 @@ struct Blueprint: Sendable {
     var environment = Executor.Environment(
       now: { World.now() }, random: { World.random() }, hookEnvironment: Subprocess.inheritedEnvironment(),
       progress: { post.yield(.decided($0)) })
+    environment.prove = { await ProofOfService(world: world).prove($0, $1, $2) }
     environment.pushToGoogleCloud = GoogleCloud.deployer(configuration, store, world) {
       log.warn("Google Cloud", ["reason": .text($0)])
     }

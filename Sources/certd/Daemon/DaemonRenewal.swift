@@ -130,35 +130,34 @@ extension Daemon {
 
   /// Shakes hands with our own listeners: what clients get is what was published.
   private func prove(_ credential: Credential) async {
-    guard let name = credential.names.first, let leaf = credential.chain.first else { return }
     // A name that an earlier credential answers for is not this one's to prove.
-    guard presented.first(where: { $0.names.contains(name) })?.label == credential.label else { return }
-    let host = name.hasPrefix("*.") ? "certd-proof" + name.dropFirst() : name
+    let name = ProofOfService.serverName(credential.names) { name in
+      presented.first { $0.names.contains(name) }?.label == credential.label
+    }
+    guard let name, let leaf = credential.chain.first.flatMap({ try? PKI.Certificate(der: $0) }) else {
+      return
+    }
+    let proof = ProofOfService(world: world)
     for (listener, address) in zip(plan.settings.listeners, proxy.addresses) where listener.profile != nil {
-      do {
-        let target = address.reachableLocally
-        // The kernel connects to an address of this machine from the same one.
-        let isTrusted = listener.proxyProtocolFrom.contains { $0.contains(target.ipBytes) }
-        let chain = try await world.client.peerChain(
-          at: target, serverName: host, deadlineMilliseconds: Self.proofMilliseconds,
-          preamble: isTrusted ? ProxyProtocol.ownHeader(.v2) : [])
-        if chain.first == leaf {
-          log.info("certificate proven", ["name": .text(credential.label), "address": .describing(address)])
-        } else if Identifier(name).map({ if case .dns = $0 { true } else { false } }) ?? false {
-          log.error(
-            "listener presents another certificate",
-            ["name": .text(credential.label), "address": .describing(address)])
-        }
-      } catch {
-        log.error(
-          "listener could not be proven",
-          ["name": .text(credential.label), "address": .describing(address), "reason": .describing(error)])
+      let target = address.reachableLocally
+      // The kernel connects to an address of this machine from the same one.
+      let isTrusted = listener.proxyProtocolFrom.contains { $0.contains(target.ipBytes) }
+      let place = ProofOfService.Place(
+        address: target, preamble: isTrusted ? ProxyProtocol.ownHeader(.v2) : [])
+      let why: String
+      switch await proof.look(name, leaf, at: place) {
+      case .current:
+        log.info("certificate proven", ["name": .text(credential.label), "address": .describing(address)])
+        continue
+      case .undecided: continue
+      case .other: why = "another certificate is presented"
+      case .absent(let reason), .unreachable(let reason): why = reason
       }
+      log.error(
+        "listener could not be proven",
+        ["name": .text(credential.label), "address": .describing(address), "reason": .text(why)])
     }
   }
-
-  /// For one handshake with ourselves, in milliseconds.
-  private static let proofMilliseconds: UInt64 = 10_000
 }
 
 extension SocketAddress {

@@ -18,6 +18,7 @@ extension DeployAction {
     case .command(let text, let seconds):
       self = .command(text: text, timeoutSeconds: UInt32(clamping: seconds))
     case .reload(let unit): self = .reload(unit: unit)
+    case .servedAt(let host, let port): self = .proof(host: host, port: port)
     case .copy(let targets):
       var files = FileCopies()
       files.cert = targets.cert

@@ -12,7 +12,9 @@ import Upstream
 /// Some certificates of one configuration, to be renewed by a command and not by the daemon.
 struct RenewalJob {
   let configuration: Configuration
-  let managed: [Renewal.ManagedCertificate]
+  var managed: [Renewal.ManagedCertificate]
+  /// Whether the configuration's listeners are to present the certificates: not for those issued by name.
+  var isServedHere = false
 
   /// Renews what is due. Answers HTTP-01 on the configured address for as long as it takes, unless somebody
   /// else has the port: then that one answers from the challenge directory.
@@ -20,10 +22,12 @@ struct RenewalJob {
     _ world: World, _ store: CertStore, force: Situation.Force, isDryRun: Bool,
     beforeOrders: () async -> Void = {}, warn: @escaping @Sendable (String) -> Void
   ) async throws(SetupError) -> Report {
+    let proof = ProofOfService(world: world)
     func executor(_ acme: ACMESettings) throws(SetupError) -> (Executor, [String: any Renewal.Issuer]) {
       let issuers = try IssuerFactory(world: world, store: store, warn: warn).issuers(acme)
       var environment = Executor.Environment(
         now: { World.now() }, random: { World.random() }, hookEnvironment: Subprocess.inheritedEnvironment())
+      environment.prove = { await proof.prove($0, $1, $2) }
       environment.pushToGoogleCloud = GoogleCloud.deployer(configuration, store, world, warn: warn)
       let executor = Executor(
         store: store, issuers: issuers,
@@ -43,12 +47,17 @@ struct RenewalJob {
       else { return false }
       return wanted.issuers.contains { issuers[$0.name] is Renewal.ACMEIssuer }
     }
-    guard needsAnswers else { return await planner.run(managed, force: force) }
+    guard needsAnswers else {
+      var report = await planner.run(managed, force: force)
+      if isServedHere { try await proof.prove(&report, managed, store, configuration) }
+      return report
+    }
     let turn = await Self.takeTurn(store)
     let answerer = try ChallengeAnswerer(configuration.acme, store, warn)
-    let report = try await executor(answerer.acme).0.run(managed, force: force)
+    var report = try await executor(answerer.acme).0.run(managed, force: force)
     await answerer.finish(hasFailed: report.hasFailure)
     withExtendedLifetime(turn) {}
+    if isServedHere { try await proof.prove(&report, managed, store, configuration) }
     return report
   }
 
@@ -75,7 +84,7 @@ extension RenewalJob {
     if let configuration {
       let credentials = try Credentials.load(configuration)
       let managed = try ManagedCertificates.list(configuration) { Credentials.cover(credentials, $0) }
-      jobs.append(RenewalJob(configuration: configuration, managed: managed))
+      jobs.append(RenewalJob(configuration: configuration, managed: managed, isServedHere: true))
     }
     let known = Set(jobs.flatMap(\.managed).map(\.name))
     for name in IssuedRequest.names(store) where !known.contains(name) {
