@@ -74,8 +74,9 @@ public struct LedgerEntry: Codable, Sendable, Equatable {
 }
 
 extension CertStore {
-  /// How large the ledger becomes before it is set aside; one older part is kept.
-  public static let maximumLedgerInBytes = 1 << 20
+  /// How large the ledger becomes before it is set aside; one older part is kept. Together they hold the week that
+  /// limits of CAs look back for several thousand short-lived certificates.
+  public static let maximumLedgerInBytes = 4 << 20
   private static let lineFeed: UInt8 = 0x0A
 
   /// Adds an entry; it has reached the disk when this returns.

@@ -33,9 +33,13 @@ import Testing
 
   @Test("the ledger is bounded, and its newest entries are kept")
   func rotatesLedger() throws {
-    let detail = String(repeating: "x", count: 2000)
-    let count = 2 * CertStore.maximumLedgerInBytes / LedgerEntry.maximumDetailInBytes
-    for n in 0..<count { try store.append(entry("\(n)", detail: detail)) }
+    let names = (0..<100).map { String(repeating: "x", count: 200) + "\($0)" }
+    let count = 2 * CertStore.maximumLedgerInBytes / 20_000
+    for n in 0..<count {
+      var large = entry("\(n)")
+      large.identifiers = names
+      try store.append(large)
+    }
     for part in try fs.list(scratch.path) where part.hasPrefix("ledger") {
       #expect(try fs.status(scratch(part)).sizeInBytes <= CertStore.maximumLedgerInBytes)
     }
