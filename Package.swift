@@ -55,6 +55,7 @@ let package = Package(
     floor("CertStore", "OS", "PKI", "Bytes"),
     floor("Upstream", "HTTP"),
     floor("Configuration", "Bytes", "CYAML"),
+    floor("DNS", "OS", "PKI", "Bytes"),
     floor("GCP", "HTTPClient", "PKI", "HTTP", "Bytes"),
 
     // Floor 4
@@ -67,7 +68,7 @@ let package = Package(
       name: "certd",
       dependencies: [
         "Bytes", "OS", "HTTP", "PKI", "TLS", "EventLoop", "Telemetry", "HTTPClient", "ACME",
-        "CertStore", "Upstream", "Configuration", "Renewal", "Proxy", "GCP",
+        "CertStore", "Upstream", "Configuration", "Renewal", "Proxy", "GCP", "DNS",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: rules),
@@ -110,6 +111,7 @@ let package = Package(
     tests("ACME", "ACME", "PKI", "HTTP", "Bytes", "COpenSSL"),
     tests(
       "CertStore", "CertStore", "OS", "PKI", "Bytes", "CLinux", "Scratch", "StoreFixtures", "CrashProbe"),
+    tests("DNS", "DNS", "OS", "Bytes", "PKI", "EndToEnd"),
     tests("Upstream", "Upstream", "HTTP", "TestSupport"),
     tests("Configuration", "Configuration", "Bytes"),
     tests(

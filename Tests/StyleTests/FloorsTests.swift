@@ -28,6 +28,7 @@ struct FloorsTests {
     "CertStore": Place(floor: 3, imports: ["OS", "PKI", "Bytes"]),
     "Upstream": Place(floor: 3, imports: ["HTTP"]),
     "Configuration": Place(floor: 3, imports: ["Bytes", "CYAML"]),
+    "DNS": Place(floor: 3, imports: ["PKI", "OS", "Bytes"]),
     "GCP": Place(floor: 3, imports: ["PKI", "HTTPClient", "HTTP", "Bytes"]),
 
     "Renewal": Place(floor: 4, imports: ["ACME", "CertStore", "PKI", "HTTP", "OS", "Bytes"]),
@@ -40,7 +41,7 @@ struct FloorsTests {
       imports: [
         "Bytes", "OS", "HTTP", "HTTP2", "PKI", "TLS", "EventLoop", "Telemetry", "HTTPClient", "ACME",
         "CertStore",
-        "Upstream", "Configuration", "GCP", "Renewal", "Proxy", "CLinux", "ArgumentParser",
+        "Upstream", "Configuration", "GCP", "DNS", "Renewal", "Proxy", "CLinux", "ArgumentParser",
       ]),
   ]
 
