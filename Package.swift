@@ -59,7 +59,7 @@ let package = Package(
     floor("GCP", "HTTPClient", "PKI", "HTTP", "Bytes"),
 
     // Floor 4
-    floor("Renewal", "ACME", "CertStore", "PKI", "Bytes", "HTTP", "OS"),
+    floor("Renewal", "ACME", "CertStore", "DNS", "PKI", "Bytes", "HTTP", "OS"),
     floor(
       "Proxy", "CZlib", "TLS", "HTTP", "HTTP2", "PKI", "EventLoop", "Upstream", "Telemetry", "OS", "Bytes"),
 
@@ -115,7 +115,8 @@ let package = Package(
     tests("Upstream", "Upstream", "HTTP", "TestSupport"),
     tests("Configuration", "Configuration", "Bytes"),
     tests(
-      "Renewal", "Renewal", "ACME", "CertStore", "OS", "PKI", "HTTP", "Bytes", "Scratch", "StoreFixtures",
+      "Renewal", "Renewal", "ACME", "CertStore", "DNS", "OS", "PKI", "HTTP", "Bytes", "Scratch",
+      "StoreFixtures",
       "CrashProbe"),
     tests(
       "Proxy", "Proxy", "TLS", "HTTP", "Upstream", "PKI", "OS", "Bytes", "Telemetry", "CLinux", "CZlib",

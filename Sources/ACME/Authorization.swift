@@ -93,6 +93,9 @@ extension Client {
           .challenge, .local("the answer could not be published: \(error)"), identifier: item.identifier)
       }
     }
+    do { try await responder.settle(open.map(\.answer)) } catch {
+      throw ACMEError(.challenge, .local("the answers are not visible: \(error)"))
+    }
     for item in open where item.challenge.status == .pending {
       try await respond(to: item.challenge, of: item.url, item.identifier)
     }

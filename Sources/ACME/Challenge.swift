@@ -27,10 +27,17 @@ public struct ChallengeAnswer: Sendable, Hashable {
 public protocol ChallengeResponder: Sendable {
   /// The types it can answer, the preferred one first.
   var challengeTypes: [ChallengeType] { get }
-  /// MUST return only when the CA would see the answer. Publishing the same answer twice MUST be harmless.
+  /// Makes an answer visible. Publishing the same answer twice MUST be harmless.
   func publish(_ answer: ChallengeAnswer) async throws
+  /// Called once all answers of an order are published. MUST return only when the CA would see them.
+  func settle(_ answers: [ChallengeAnswer]) async throws
   /// Removes an answer; called for every published one when the issuance ends, however it ends.
   func withdraw(_ answer: ChallengeAnswer) async
+}
+
+extension ChallengeResponder {
+  /// Nothing to wait for, unless told otherwise.
+  public func settle(_ answers: [ChallengeAnswer]) async throws {}
 }
 
 /// The JSON of a challenge (RFC 8555 §8).

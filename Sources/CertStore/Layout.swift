@@ -15,6 +15,7 @@ struct Layout: Sendable {
   var accounts: String { root + "/accounts" }
   var certificates: String { root + "/certificates" }
   var challenges: String { root + "/challenges" }
+  var dnsRecords: String { root + "/dns" }
   var deploys: String { root + "/deploys" }
   var quarantine: String { root + "/quarantine" }
 

@@ -5,22 +5,28 @@ struct SpawnedShell: ~Copyable {
   private let process: pid_t
   private let output: FileHandle
 
-  /// Starts the shell. Standard input is empty; output and errors come through one pipe; every other
+  /// Starts the shell. Standard input is `input`, at most as much as a pipe holds; output and errors come through one pipe; every other
   /// descriptor is closed and every signal has its default meaning.
-  init(_ command: String, _ environment: [String: String]) throws(SystemError) {
+  init(_ command: String, _ environment: [String: String], input: [UInt8] = []) throws(SystemError) {
     var pipe: [Int32] = [-1, -1]
     guard certd_pipe2(&pipe, O_CLOEXEC) == 0 else { throw SystemError(call: "pipe2", code: certd_errno()) }
     let readEnd = FileHandle(pipe[0])
     let writeEnd = FileHandle(pipe[1])
     _ = certd_fcntl(readEnd.descriptor, F_SETFL, O_NONBLOCK)
 
+    let stdin = try Self.filled(input)
+
     var actions = posix_spawn_file_actions_t()
     posix_spawn_file_actions_init(&actions)
     defer { posix_spawn_file_actions_destroy(&actions) }
     posix_spawn_file_actions_adddup2(&actions, writeEnd.descriptor, 1)
     posix_spawn_file_actions_adddup2(&actions, writeEnd.descriptor, 2)
-    // Last, since the pipe itself may be descriptor 0.
-    posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
+    // Last, since a pipe itself may be descriptor 0.
+    if let stdin {
+      posix_spawn_file_actions_adddup2(&actions, stdin.descriptor, 0)
+    } else {
+      posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
+    }
     certd_spawn_closefrom(&actions, 3)
 
     var attributes = posix_spawnattr_t()
@@ -43,6 +49,24 @@ struct SpawnedShell: ~Copyable {
     guard code == 0 else { throw SystemError(call: "posix_spawn", code: code, subject: "/bin/sh") }
     process = child
     output = readEnd
+  }
+
+  /// The reading end of a pipe that holds all the input and has no writer any more; nil when there is none.
+  private static func filled(_ input: [UInt8]) throws(SystemError) -> FileHandle? {
+    guard !input.isEmpty else { return nil }
+    guard input.count <= Subprocess.maximumInputInBytes else {
+      throw SystemError(call: "write", code: E2BIG, subject: "the input of a command")
+    }
+    var pipe: [Int32] = [-1, -1]
+    guard certd_pipe2(&pipe, O_CLOEXEC) == 0 else { throw SystemError(call: "pipe2", code: certd_errno()) }
+    let readEnd = FileHandle(pipe[0])
+    let writeEnd = FileHandle(pipe[1])
+    // An empty pipe takes it whole.
+    let written = input.withUnsafeBytes { raw in
+      raw.baseAddress.map { Sys.write(writeEnd.descriptor, $0, raw.count) } ?? 0
+    }
+    guard written == input.count else { throw SystemError(call: "write", code: Int32(-min(0, written))) }
+    return readEnd
   }
 
   /// Waits for the shell, keeping the beginning of its output, and kills its group when the time is up.

@@ -2,7 +2,7 @@ import CLinux
 
 /// Runs shell commands for an operator: hooks, not plumbing.
 ///
-/// It does not feed input, keep a terminal or share any descriptor with the child. It promises that the
+/// It does not keep a terminal or share any descriptor with the child. It promises that the
 /// command runs in a process group of its own, that the group is killed when the time is up, and that
 /// waiting occupies a thread of its own, never one of the cooperative pool.
 public enum Subprocess {
@@ -29,6 +29,9 @@ public enum Subprocess {
   /// How much output is kept, in bytes.
   public static let maximumOutputInBytes = 16 << 10
 
+  /// The longest standard input, in bytes: what a pipe holds.
+  public static let maximumInputInBytes = 16 << 10
+
   /// The environment of this process; entries without `=` are left out.
   public static func inheritedEnvironment() -> [String: String] {
     var result: [String: String] = [:]
@@ -44,16 +47,16 @@ public enum Subprocess {
   /// Runs `/bin/sh -c command` with exactly this environment and waits for the shell, not for what it left
   /// running behind. Throws when it could not be started.
   public static func shell(
-    _ command: String, environment: [String: String], timeLimitInSeconds: UInt32
+    _ command: String, environment: [String: String], input: [UInt8] = [], timeLimitInSeconds: UInt32
   ) async throws(SystemError) -> Outcome {
-    try await OwnThread.run { run(command, environment, timeLimitInSeconds) }.get()
+    try await OwnThread.run { run(command, environment, input, timeLimitInSeconds) }.get()
   }
 
   private static func run(
-    _ command: String, _ environment: [String: String], _ limit: UInt32
+    _ command: String, _ environment: [String: String], _ input: [UInt8], _ limit: UInt32
   ) -> Result<Outcome, SystemError> {
     do {
-      let child = try SpawnedShell(command, environment)
+      let child = try SpawnedShell(command, environment, input: input)
       return .success(
         try child.wait(untilNanoseconds: Clock.monotonicNanoseconds() + UInt64(limit) * 1_000_000_000))
     } catch { return .failure(error) }

@@ -31,7 +31,7 @@ struct FloorsTests {
     "DNS": Place(floor: 3, imports: ["PKI", "OS", "Bytes"]),
     "GCP": Place(floor: 3, imports: ["PKI", "HTTPClient", "HTTP", "Bytes"]),
 
-    "Renewal": Place(floor: 4, imports: ["ACME", "CertStore", "PKI", "HTTP", "OS", "Bytes"]),
+    "Renewal": Place(floor: 4, imports: ["ACME", "CertStore", "DNS", "PKI", "HTTP", "OS", "Bytes"]),
     "Proxy": Place(
       floor: 4,
       imports: ["CZlib", "TLS", "HTTP", "HTTP2", "PKI", "EventLoop", "Upstream", "Telemetry", "OS", "Bytes"]),

@@ -18,6 +18,8 @@ public struct InlineOptions: Sendable {
   public var httpsAddress = ":443"
   /// `--http-address`: redirects and answers challenges; nil for none.
   public var httpAddress: String? = ":80"
+  /// `--dns-exec`: a program that changes zones for DNS-01; nil for none.
+  public var dnsProgram: String?
   /// `--store`.
   public var store: String?
 
@@ -57,6 +59,10 @@ extension Configuration {
       listeners.append(mapping([("address", scalar(address)), ("redirect", scalar("https"))]))
       acme.append(("http01", mapping([("address", scalar(address))])))
     }
+    if let program = options.dnsProgram {
+      acme.append(("dns01", mapping([("exec", scalar(program))])))
+      acme.append(("challenges", list(["dns-01"])))
+    }
     var service: [(String, YAMLNode)] = [("backends", list(options.backends))]
     if let kind = options.kind { service.append(("kind", scalar(kind))) }
     var route: [(String, YAMLNode)] = [("service", scalar("default"))]
@@ -89,7 +95,8 @@ extension Configuration {
     ("routes[0].hosts", "--domain"), ("routes[0]", "--domain"), ("services.default.kind", "--kind"),
     ("services.default", "--backend"), ("acme.email", "--email"), ("acme.agree_tos", "--agree-tos"),
     ("acme.issuers[0].roots", "--acme-root"), ("acme.issuers", "--issuer"),
-    ("acme.http01", "--http-address"), ("listeners[0]", "--https-address"),
+    ("acme.http01", "--http-address"), ("acme.dns01", "--dns-exec"), ("acme.challenges", "--dns-exec"),
+    ("listeners[0]", "--https-address"),
     ("listeners[1]", "--http-address"), ("store", "--store"),
   ]
 

@@ -1,11 +1,13 @@
 extension Configuration {
   static func readACME(_ section: Section) -> ACMESettings {
     let issuers = readIssuers(section)
+    let dns01 = readDNS(section)
     return ACMESettings(
       email: section.text("email", Word.email),
       agreesToTerms: section.boolean("agree_tos"),
       issuers: issuers,
       challenges: readChallenges(section),
+      dns01: dns01,
       tlsALPN01Address: section.section("tls_alpn01").text("address", ListenAddress.parse)
         ?? ListenAddress(host: nil, port: 443),
       http01Address: section.section("http01").text("address", ListenAddress.parse)
@@ -36,7 +38,12 @@ extension Configuration {
       }
       found.append(challenge.value)
     }
-    return found.isEmpty ? ChallengeKind.allCases : found
+    if found.contains(.dns01), !section.has("dns01") {
+      section.report.error(
+        section.origin(of: "challenges"), "dns-01 needs somebody who changes the zones", "add acme.dns01")
+    }
+    guard found.isEmpty else { return found }
+    return [.http01, .tlsALPN01] + (section.has("dns01") ? [.dns01] : [])
   }
 
   private static func readIssuers(_ section: Section) -> [Issuer] {

@@ -85,7 +85,7 @@ struct BackendText {
       address: try tcp(String(authority), defaultPort: isTLS ? 443 : 80), scheme: isTLS ? .https : .http1)
   }
 
-  private static func tcp(_ text: String, defaultPort: UInt16?) throws(Invalid) -> BackendAddress {
+  static func tcp(_ text: String, defaultPort: UInt16?) throws(Invalid) -> BackendAddress {
     if let defaultPort {
       if IPAddress(text)?.bytes.count == 4 { return .tcp(host: text, port: defaultPort) }
       if text.hasPrefix("["), text.hasSuffix("]"), let address = IPAddress(text.dropFirst().dropLast()) {

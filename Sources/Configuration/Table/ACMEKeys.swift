@@ -45,10 +45,11 @@ extension KeyTable {
         + "mistake costs nothing at the CA itself."),
     Key(
       "acme.challenges",
-      .list(of: .choice(ChallengeKind.allCases.map(\.rawValue), reserved: []), maximumCount: 2),
-      .described("`[http-01, tls-alpn-01]`"),
+      .list(of: .choice(ChallengeKind.allCases.map(\.rawValue), reserved: []), maximumCount: 3),
+      .described("`[http-01, tls-alpn-01]`, and `dns-01` where `acme.dns01` is"),
       "How names are proven, the preferred way first. `http-01` needs port 80 (or a redirect to it), `tls-alpn-01` port "
-        + "443, where the TLS listeners answer it beside their traffic."),
+        + "443, where the TLS listeners answer it beside their traffic, `dns-01` the section `dns01`. Wildcards are "
+        + "proven by `dns-01` wherever it stands."),
     Key("acme.tls_alpn01", .section, .described(""), "How TLS-ALPN-01 challenges are answered."),
     Key(
       "acme.tls_alpn01.address", .text(.listenAddress), .value(":443"),

@@ -101,7 +101,8 @@ public struct Key: Sendable {
 public enum KeyTable {
   /// In the order of the reference.
   public static let all: [Key] =
-    general + acme + certificates + deploys + proxy + listenerTLS + services + limits + gcp + loadBalancer
+    general + acme + dns01 + certificates + deploys + proxy + listenerTLS + services + limits + gcp
+    + loadBalancer
 
   /// The key at a path of the table.
   static func key(at path: String) -> Key? { byPath[path] }

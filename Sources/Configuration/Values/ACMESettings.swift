@@ -8,6 +8,8 @@ public struct ACMESettings: Sendable, Equatable {
   public var issuers: [Issuer]
   /// How names are proven, the preferred way first; never empty.
   public var challenges: [ChallengeKind]
+  /// How DNS-01 is answered; nil for not at all.
+  public var dns01: DNSSettings?
   /// Where TLS-ALPN-01 is answered by commands, while no daemon has the port.
   public var tlsALPN01Address: ListenAddress
   /// Where HTTP-01 challenges are answered when no listener of ours holds that port.
@@ -43,12 +45,14 @@ public struct ACMESettings: Sendable, Equatable {
   }
 }
 
-/// Ways to prove a name that need no more than this machine.
+/// Ways to prove a name.
 public enum ChallengeKind: String, Sendable, CaseIterable {
   /// A file on port 80 (RFC 8555 §8.3).
   case http01 = "http-01"
   /// A TLS handshake on port 443 (RFC 8737).
   case tlsALPN01 = "tls-alpn-01"
+  /// A TXT record (RFC 8555 §8.4).
+  case dns01 = "dns-01"
 }
 
 /// Kinds of certificate keys.

@@ -43,10 +43,10 @@ extension Configuration {
   private func problems(of certificate: ManagedCertificate) -> [ConfigurationError] {
     guard let issuer = acme.issuer(named: certificate.issuer), issuer.kind != .local else { return [] }
     return certificate.names.compactMap { name in
-      if name.hasPrefix("*.") {
+      if name.hasPrefix("*."), !acme.challenges.contains(.dns01) {
         return error(
-          at: certificate.origin, "HTTP-01 cannot prove the wildcard \(quoted(name))",
-          hint: "name the hosts, or give cert and key files")
+          at: certificate.origin, "the wildcard \(quoted(name)) can be proven by dns-01 only",
+          hint: "add acme.dns01, name the hosts, or give cert and key files")
       }
       guard issuer.isPublic, Self.isPrivate(name) else { return nil }
       return error(

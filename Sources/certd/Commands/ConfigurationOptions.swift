@@ -40,12 +40,18 @@ struct ConfigurationOptions: ParsableArguments {
     help: "Address for HTTP-01 answers and the redirect to HTTPS; 'off' for none (default: :80).")
   var httpAddress: String?
 
+  @Option(
+    name: .customLong("dns-exec"),
+    help: "Program that puts DNS-01 records into the zone and removes them (docs/dns-01.md).")
+  var dnsExec: String?
+
   func validate() throws {
     guard config != nil else { return }
     let others = [
       ("--domain", !domain.isEmpty), ("--backend", !backend.isEmpty), ("--kind", kind != nil),
       ("--email", email != nil), ("--agree-tos", agreeTOS), ("--acme-root", !acmeRoot.isEmpty),
       ("--https-address", httpsAddress != nil), ("--http-address", httpAddress != nil),
+      ("--dns-exec", dnsExec != nil),
     ]
     guard let other = others.first(where: \.1)?.0 else { return }
     throw ValidationError("\(other) has no effect beside --config; write it in the file")
@@ -68,6 +74,7 @@ struct ConfigurationOptions: ParsableArguments {
     options.roots = acmeRoot
     if let httpsAddress { options.httpsAddress = httpsAddress }
     if let httpAddress { options.httpAddress = httpAddress == "off" ? nil : httpAddress }
+    options.dnsProgram = dnsExec
     options.store = store
     return options
   }

@@ -46,7 +46,7 @@ struct IssueCommand: AsyncParsableCommand {
     var request = IssuedRequest(
       names: names, issuer: options.issuer, roots: options.acmeRoot, email: options.email,
       agreesToTerms: options.agreeTOS, httpAddress: options.httpAddress,
-      keyType: keyType ?? KeyType.ecP256.rawValue, hooks: deployHook)
+      keyType: keyType ?? KeyType.ecP256.rawValue, hooks: deployHook, dnsProgram: options.dnsExec)
     request = try request.withAbsolutePaths()
     let configuration: Configuration
     var named = options.store

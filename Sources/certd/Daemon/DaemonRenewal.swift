@@ -95,7 +95,7 @@ extension Daemon {
       let request = IssuedRequest(
         names: wanted.identifiers.map(\.description), issuer: flags.issuer, roots: flags.roots,
         email: flags.email, agreesToTerms: flags.agreesToTerms, httpAddress: flags.httpAddress ?? "off",
-        keyType: wanted.keyType.rawValue, hooks: [])
+        keyType: wanted.keyType.rawValue, hooks: [], dnsProgram: flags.dnsProgram)
       do throws(SetupError) { try request.withAbsolutePaths().save(store, wanted.name) } catch {
         log.warn("the request could not be kept for certd renew", ["reason": .describing(error)])
       }

@@ -14,6 +14,7 @@ extension ACMESettings {
       switch kind {
       case .http01: .http01
       case .tlsALPN01: .tlsALPN01
+      case .dns01: .dns01
       }
     }
   }
@@ -54,13 +55,23 @@ struct ChallengeAnswerer {
     self.warn = warn
     var refusals: [String] = []
     for kind in acme.challenges {
+      if kind == .dns01 {
+        // Nothing listens for it; what comes before it has found no address.
+        var acme = acme
+        if kind != acme.challenges.first { acme.challenges = [.dns01] }
+        (listener, heldAddress, self.acme) = (nil, nil, acme)
+        return
+      }
       let wanted = kind == .http01 ? acme.http01Address : acme.tlsALPN01Address
       let address = try ProxySettings.address(wanted)
       do throws(ProxyError) {
         listener = try Self.listen(address, kind, store)
         heldAddress = nil
         var acme = acme
-        if kind != acme.challenges.first { acme.challenges = [kind] }
+        // Wildcards are proven by DNS in any case.
+        if kind != acme.challenges.first {
+          acme.challenges = [kind] + acme.challenges.filter { $0 == .dns01 }
+        }
         self.acme = acme
         return
       } catch {

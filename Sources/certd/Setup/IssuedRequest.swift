@@ -14,6 +14,8 @@ struct IssuedRequest: Codable, Equatable {
   var httpAddress: String?
   var keyType: String
   var hooks: [String]
+  /// The program that changes zones for DNS-01.
+  var dnsProgram: String?
   /// Whether its issuer is one of the configuration file's; otherwise the fields above stand for one.
   var isByConfiguration: Bool?
 
@@ -40,6 +42,9 @@ struct IssuedRequest: Codable, Equatable {
       var absolute: [String] = []
       for root in roots { absolute.append(try FileSystem().absolutePath(root)) }
       request.roots = absolute
+      request.dnsProgram = try dnsProgram.map { (path) throws(SystemError) in
+        try FileSystem().absolutePath(path)
+      }
     } catch { throw .other("\(error)") }
     return request
   }
@@ -72,6 +77,7 @@ struct IssuedRequest: Codable, Equatable {
     // Certificates need no backend; the flags' reader wants one.
     var options = InlineOptions(domains: names, backends: ["127.0.0.1:1"])
     options.issuer = issuer
+    options.dnsProgram = dnsProgram
     options.roots = roots
     options.email = email
     options.agreesToTerms = agreesToTerms

@@ -76,6 +76,13 @@ struct IssuerFactory {
         _ = try binding(settings.externalAccount)
       } catch { errors.append(configuration.error(at: issuer.origin, error.description).description) }
     }
+    if case .update(let update)? = configuration.acme.dns01?.provider,
+      let origin = configuration.acme.dns01?.origin
+    {
+      do throws(SetupError) { _ = try DNSChallenges.key(update) } catch {
+        errors.append(configuration.error(at: origin, error.description).description)
+      }
+    }
     guard errors.isEmpty else { throw .configuration(errors.joined(separator: "\n")) }
   }
 
@@ -94,7 +101,8 @@ struct IssuerFactory {
     return Renewal.ACMEIssuer(
       Renewal.ACMEIssuer.Configuration(
         directory: directory, options: options,
-        responder: BoardResponder(store.challenges, types: acme.challengeTypes),
+        responder: CombinedResponder(
+          acme.challengeTypes, store.challenges, dns: try DNSChallenges.responder(acme, store, warn: warn)),
         preferredIssuer: acme.preferredChain),
       store: store,
       transport: ClientTransport(client: world.client, context: try Self.context(settings.roots)),

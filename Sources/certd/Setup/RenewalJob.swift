@@ -128,8 +128,12 @@ extension RenewalJob {
     }
     let choices = try Self.choices(request, configuration.acme, configuration.file)
     for issuer in choices {
-      if issuer.kind != .local, let wildcard = request.names.first(where: { $0.hasPrefix("*.") }) {
-        throw .configuration("HTTP-01 cannot prove the wildcard \(wildcard); name the hosts")
+      if issuer.kind != .local, !configuration.acme.challenges.contains(.dns01),
+        let wildcard = request.names.first(where: { $0.hasPrefix("*.") })
+      {
+        throw .configuration(
+          "the wildcard \(wildcard) can be proven by dns-01 only: add --dns-exec PROGRAM, or acme.dns01 to the file"
+        )
       }
       if issuer.isPublic, !configuration.acme.agreesToTerms {
         throw .configuration(

@@ -1,0 +1,64 @@
+extension Configuration {
+  private static let defaultTimeoutSeconds: Int64 = 120
+
+  /// How DNS-01 is answered; nil when nothing is said, or nothing that could be meant.
+  static func readDNS(_ acme: Section) -> DNSSettings? {
+    guard acme.has("dns01") else { return nil }
+    let section = acme.section("dns01")
+    let settings = { (provider: DNSSettings.Provider) in
+      DNSSettings(
+        provider: provider, ttl: section.duration("ttl"),
+        checksPropagation: section.boolean("propagation_check"),
+        propagationTimeout: section.duration("propagation_timeout"),
+        resolvers: (section.texts("resolvers", BackendText.nameServer) ?? []).map(\.value),
+        authoritativePort: UInt16(clamping: section.integer("authoritative_port") ?? 53),
+        origin: section.origin)
+    }
+    let kinds = ["exec", "rfc2136", "google_cloud_dns"].filter(section.has)
+    guard kinds.count == 1 else {
+      section.report.error(
+        section.origin,
+        kinds.isEmpty
+          ? "says nobody who changes the zones" : "says \(kinds.joined(separator: " and ")) at once",
+        "write one of exec, rfc2136 and google_cloud_dns")
+      return nil
+    }
+    if section.has("timeout"), kinds != ["exec"] {
+      section.report.error(section.origin(of: "timeout"), "goes with exec only", "remove it")
+    }
+    switch kinds[0] {
+    case "exec":
+      let seconds =
+        section.has("timeout") ? section.duration("timeout").components.seconds : defaultTimeoutSeconds
+      return section.path("exec").map { settings(.hook(path: $0, timeoutSeconds: Int(seconds))) }
+    case "rfc2136": return settings(.update(readUpdate(section.section("rfc2136"))))
+    default:
+      let cloud = section.section("google_cloud_dns")
+      return settings(
+        .googleCloud(
+          project: cloud.text("project", CloudText.name), zone: cloud.text("zone", CloudText.name)))
+    }
+  }
+
+  private static func readUpdate(_ section: Section) -> DNSUpdateSettings {
+    let settings = DNSUpdateSettings(
+      server: section.text("server", BackendText.nameServer), keyName: section.text("key_name", Word.line),
+      keyFile: section.path("key_file"), algorithm: section.choice("algorithm"))
+    if settings.keyFile == nil {
+      for key in ["key_name", "algorithm"] where section.has(key) {
+        section.report.error(section.origin(of: key), "goes with key_file", "add key_file, or remove it")
+      }
+    }
+    return settings
+  }
+}
+
+extension BackendText {
+  /// A name server: port 53 where none is given.
+  static func nameServer(_ text: String) throws(Invalid) -> ServerAddress {
+    guard case .tcp(let host, let port) = try tcp(text, defaultPort: 53) else {
+      throw Invalid("\(quoted(text)) is no server")
+    }
+    return ServerAddress(host: host, port: port)
+  }
+}
