@@ -9,6 +9,13 @@ public enum Clock {
     return UInt64(time.tv_sec) &* 1_000_000_000 &+ UInt64(time.tv_nsec)
   }
 
+  /// Whole seconds since this machine was started, sleep included; never goes back.
+  public static func bootSeconds() -> Int64 {
+    var time = timespec()
+    clock_gettime(CLOCK_BOOTTIME, &time)
+    return Int64(time.tv_sec)
+  }
+
   /// Whole seconds since the epoch by the system's clock.
   public static func wallSeconds() -> Int64 {
     var time = timespec()

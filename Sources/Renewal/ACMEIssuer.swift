@@ -2,6 +2,7 @@ public import ACME
 import Bytes
 public import CertStore
 public import HTTP
+public import OS
 public import PKI
 
 /// A CA that speaks ACME, with the account that the store has for it.
@@ -39,12 +40,13 @@ public actor ACMEIssuer: Issuer {
   /// A CA. `transport` makes single requests; `warn` hears of what went wrong without stopping anything.
   public init(
     _ configuration: Configuration, store: CertStore, transport: any Transport,
-    environment: ACME.Environment, warn: @escaping @Sendable (String) -> Void = { _ in }
+    environment: ACME.Environment, uptime: @escaping @Sendable () -> Int64 = { Clock.bootSeconds() },
+    warn: @escaping @Sendable (String) -> Void = { _ in }
   ) {
     self.configuration = configuration
     self.store = store
     self.environment = environment
-    self.transport = DateWatch(transport, now: environment.now)
+    self.transport = DateWatch(transport, now: environment.now, uptime: uptime)
     self.warn = warn
   }
 
@@ -54,7 +56,7 @@ public actor ACMEIssuer: Issuer {
   /// Obtains a chain by an order. Nothing is ordered while our clock is far from the CA's.
   public func issue(
     _ request: IssueRequest, progress: any IssueProgress
-  ) async throws(IssuerError) -> CertificateChain {
+  ) async throws(IssuerError) -> any Issued {
     let (client, account) = try await session()
     let wanted = IssuanceRequest(
       identifiers: request.identifiers, key: request.key, profile: request.profile,

@@ -9,11 +9,15 @@ struct Choice {
   private let held: HeldCertificate?
   /// Orders of this plan so far, by account.
   private let planned: [String: Int]
+  /// Until when renewals that are in no hurry wait for their turn.
+  private let turn: UnixTime?
   private var now: UnixTime { situation.now }
 
   init(
-    _ situation: Situation, _ policy: Policy, _ wanted: ManagedCertificate, _ planned: [String: Int]
+    _ situation: Situation, _ policy: Policy, _ wanted: ManagedCertificate, _ planned: [String: Int],
+    _ turn: UnixTime?
   ) {
+    self.turn = turn
     self.situation = situation
     self.policy = policy
     self.wanted = wanted
@@ -45,6 +49,9 @@ struct Choice {
   private func choose(_ reason: RenewalReason) -> Action {
     let histories = wanted.issuers.map {
       FailureHistory(wanted, issuer: $0.name, situation.history, now: now)
+    }
+    if let turn, reason == .lifetime || reason == .advised {
+      return Action(wanted, .wait(until: turn, why: "renewals are spread over time"))
     }
     var obstacles: [Obstacle] = []
     for (choice, history) in zip(wanted.issuers, histories) {

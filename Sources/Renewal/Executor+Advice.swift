@@ -7,9 +7,9 @@ extension Executor {
   func refreshAdvice(_ managed: [ManagedCertificate], _ report: inout Report) async {
     for wanted in managed {
       guard wanted.issuers.contains(where: { issuers[$0.name]?.givesAdvice ?? false }),
-        let stored = store.load(wanted.name, now: environment.now()), let name = stored.meta.issuer,
+        let held = store.held(wanted.name, now: environment.now()), let name = held.issuer,
         wanted.isIssued(by: name), let issuer = issuers[name], issuer.givesAdvice,
-        let id = stored.chain.leaf.ariCertID
+        let id = held.certificateID
       else { continue }
       let previous = store.renewalRecord(wanted.name)
       guard RenewalRecord.isDue(previous, certificateID: id, now: environment.now()) else { continue }
@@ -17,8 +17,8 @@ extension Executor {
       if let warning { report.warnings.append("\(wanted.name): no renewal information: \(warning)") }
       do {
         // Whoever holds the lock is renewing it: nothing to remember about this one.
-        guard let lock = try store.lock(wanted.name) else { continue }
-        if record != previous { try store.record(lock, record) }
+        guard let lineage = try store.access(wanted.name) else { continue }
+        if record != previous { try lineage.record(record) }
       } catch { report.warnings.append("\(error)") }
     }
   }

@@ -11,7 +11,7 @@ extension Executor {
 
   /// Works through the queue, tasks of earlier runs as well. A task leaves it when it has succeeded or when another
   /// certificate is served by now. One that failed is left until its time has come, unless `evenIfEarly`.
-  func deploy(evenIfEarly: Bool, _ report: inout Report) async -> [Report.Deploy] {
+  func deploy(_ store: CertStore, evenIfEarly: Bool, _ report: inout Report) async -> [Report.Deploy] {
     var done: [Report.Deploy] = []
     do {
       for task in try store.deploys(now: environment.now()) {
@@ -22,7 +22,7 @@ extension Executor {
           continue
         }
         do {
-          guard let deploy = try await carryOut(task) else { continue }
+          guard let deploy = try await carryOut(task, store) else { continue }
           done.append(deploy)
           if let next = deploy.nextAttemptAt { report.nextWakeAt = min(report.nextWakeAt, next) }
         } catch { report.warnings.append("\(task.action.summary) of \(task.name): \(error)") }
@@ -33,7 +33,7 @@ extension Executor {
 
   /// Carries one task out under the certificate's lock, so that no other process does as well; nil when there is
   /// nothing to do.
-  private func carryOut(_ task: DeployTask) async throws -> Report.Deploy? {
+  private func carryOut(_ task: DeployTask, _ store: CertStore) async throws -> Report.Deploy? {
     guard let name = LineageName(task.name) else {
       try store.dequeue(task)
       return nil

@@ -1,6 +1,5 @@
 import Bytes
 import CertStore
-import OS
 import PKI
 
 extension Executor {
@@ -13,22 +12,23 @@ extension Executor {
       Report.Entry(name: wanted.name, outcome: outcome)
     }
     do {
-      guard let lock = try store.lock(wanted.name) else {
+      guard let lineage = try store.access(wanted.name) else {
         return entry(.skipped(why: "another process is working on it"))
       }
-      let work = LineageWork(store, lock, wanted, environment.now)
       var left = wanted
       var refusals: [String] = []
       while true {
         // Decided again: somebody may have renewed it, or failed to, before we had the lock.
-        let now = try await Plan.make(situation([left], force, nextWakeAt: nextWakeAt), policy).actions.first
+        var again = try await situation([left], force, nextWakeAt: nextWakeAt)
+        again.isPaced = false
+        let now = Plan.make(again, policy).actions.first
         guard let now, case .renew(_, let choice) = now.decision,
           !refusals.isEmpty || now.replaces == action.replaces
         else {
           guard refusals.isEmpty else { return entry(.failed(why: refusals.joined(separator: "; "))) }
           return entry(.skipped(why: "another process has just been working on it"))
         }
-        switch await attempt(now, choice, planned, work) {
+        switch await attempt(now, choice, planned, wanted, lineage) {
         case .settled(.renewed(let generation, let notAfter, let reason)):
           return Report.Entry(
             name: wanted.name, outcome: .renewed(generation: generation, notAfter: notAfter, reason: reason),
@@ -53,14 +53,17 @@ extension Executor {
   }
 
   private func attempt(
-    _ action: Action, _ choice: IssuerChoice, _ reason: RenewalReason, _ work: LineageWork
+    _ action: Action, _ choice: IssuerChoice, _ reason: RenewalReason, _ wanted: ManagedCertificate,
+    _ lineage: any LineageAccess
   ) async -> Result {
     guard let issuer = issuers[choice.name] else {
       return .settled(.failed(why: "there is no issuer called \(choice.name)"))
     }
-    let attempt = Attempt(work: work, issuer: choice.name, traits: policy.traits(choice.name))
+    let attempt = Attempt(
+      store: store, lineage: lineage, wanted: wanted, issuer: choice.name, traits: policy.traits(choice.name),
+      environment: environment)
     do {
-      if let staging = action.rehearsal { try await rehearse(at: staging, choice, work) }
+      if let staging = action.rehearsal { try await rehearse(at: staging, choice, attempt) }
       return .settled(try await obtain(reason, choice, action.replaces, issuer, attempt))
     } catch let error as IssuerError {
       guard let kind = error.kind else { return .settled(.skipped(why: error.description)) }
@@ -73,7 +76,7 @@ extension Executor {
       let text = "\(error)"
       try? attempt.note(.failed, IssuerError(.other, text))
       guard case .unfit = error as? StoreError else { return .settled(.failed(why: text)) }
-      attempt.dropOrder()
+      lineage.clearOrder()
       return .handedOver(why: text)
     }
   }
@@ -85,14 +88,14 @@ extension Executor {
     let order = try await attempt.prepareOrder()
     try attempt.note(.attempted)
     let request = IssueRequest(
-      identifiers: attempt.work.wanted.identifiers, key: order.key, profile: choice.profile,
+      identifiers: attempt.wanted.identifiers, key: order.key, profile: choice.profile,
       replaces: replaces,
       resuming: order.url)
-    let chain = try await issuer.issue(request, progress: attempt)
-    let stored = try attempt.publish(chain, order.key)
+    let issued = try await issuer.issue(request, progress: attempt)
+    let generation = try attempt.publish(issued, order.key)
     // The certificate is served: a ledger that cannot be written must not make this a failure.
     try? attempt.note(.issued)
-    return .renewed(generation: stored.generation, notAfter: chain.leaf.notAfter, reason: reason)
+    return .renewed(generation: generation, notAfter: issued.notAfter, reason: reason)
   }
 
   /// Why a rehearsal failed; it is in the ledger already.
@@ -102,15 +105,16 @@ extension Executor {
 
   /// Has the CA's staging environment validate everything once. Returns when that went well, and also when the
   /// staging environment itself did not work: only a failed validation tells anything about us.
-  private func rehearse(at staging: String, _ choice: IssuerChoice, _ work: LineageWork) async throws {
+  private func rehearse(at staging: String, _ choice: IssuerChoice, _ real: Attempt) async throws {
     guard let issuer = issuers[staging] else { return }
     let attempt = Attempt(
-      work: work, issuer: choice.name, traits: policy.traits(staging), isRehearsal: true)
+      store: store, lineage: real.lineage, wanted: real.wanted, issuer: choice.name,
+      traits: policy.traits(staging), environment: environment, isRehearsal: true)
     try attempt.note(.attempted)
     do {
       _ = try await issuer.issue(
         IssueRequest(
-          identifiers: work.wanted.identifiers, key: try await attempt.newKey(), profile: choice.profile),
+          identifiers: real.wanted.identifiers, key: try await environment.makeKey(real.wanted.keyType), profile: choice.profile),
         progress: attempt)
     } catch let error as IssuerError {
       guard let kind = error.kind else { throw error }

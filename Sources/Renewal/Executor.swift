@@ -1,7 +1,7 @@
 public import Bytes
 public import CertStore
 import OS
-import PKI
+public import PKI
 
 /// Carries out plans. Every step may be the last one before a kill: what was written down is taken up by the
 /// next run, here or in another process.
@@ -19,6 +19,12 @@ public struct Executor: Sendable {
     public var pushToGoogleCloud: (@Sendable (StoredCertificate) async -> String?)?
     /// Whether the server at a host and port presents the certificate, and why not; nil when it does.
     public var prove: (@Sendable (StoredCertificate, _ host: String, _ port: UInt16) async -> String?)?
+    /// How many certificates are obtained at a time.
+    public var parallelIssuances = Executor.maximumParallelIssuances
+    /// A key that nobody else has.
+    public var makeKey: @Sendable (KeyType) async throws -> PrivateKey = { type in
+      try await OwnThread.run { Result { try PrivateKey.generate(type) } }.get()
+    }
     /// Hears of each outcome as soon as it is known.
     public var progress: @Sendable (Report.Entry) -> Void
 
@@ -37,7 +43,9 @@ public struct Executor: Sendable {
   /// How many certificates are obtained at a time.
   public static let maximumParallelIssuances = 4
 
-  let store: CertStore
+  let store: any RenewalStore
+  /// The store that also queues deployments; nil where there are none.
+  let queue: CertStore?
   let issuers: [String: any Issuer]
   let policy: Policy
   let environment: Environment
@@ -46,7 +54,15 @@ public struct Executor: Sendable {
   public init(
     store: CertStore, issuers: [String: any Issuer], policy: Policy, environment: Environment
   ) {
+    self.init(planningOver: store, queue: store, issuers: issuers, policy: policy, environment: environment)
+  }
+
+  init(
+    planningOver store: any RenewalStore, queue: CertStore?, issuers: [String: any Issuer], policy: Policy,
+    environment: Environment
+  ) {
     self.store = store
+    self.queue = queue
     self.issuers = issuers
     self.policy = policy
     self.environment = environment
@@ -57,7 +73,8 @@ public struct Executor: Sendable {
   /// Never throws: one certificate's failure stops neither the others nor any deployment. A dry run only plans: it
   /// asks no CA and writes nothing.
   public func run(
-    _ managed: [ManagedCertificate], force: Situation.Force = .none, isDryRun: Bool = false
+    _ managed: [ManagedCertificate], force: Situation.Force = .none, isDryRun: Bool = false,
+    steadyOrdersPerHour: Double? = nil
   ) async -> Report {
     let now = environment.now()
     let regularWake = now + Policy.wakeInterval(random: environment.random())
@@ -65,15 +82,19 @@ public struct Executor: Sendable {
     if !isDryRun { await refreshAdvice(managed, &report) }
     let plan: Plan
     do {
-      plan = Plan.make(try await situation(managed, force, nextWakeAt: regularWake), policy)
+      var now = try await situation(managed, force, nextWakeAt: regularWake)
+      now.steadyOrdersPerHour = steadyOrdersPerHour
+      plan = Plan.make(now, policy)
     } catch {
       report.certificates = managed.map { finish(.init(name: $0.name, outcome: .failed(why: "\(error)"))) }
       return report
     }
     report.certificates = isDryRun ? plan.actions.map(Self.preview) : await carryOut(plan, force, regularWake)
     if !isDryRun {
-      report.deploys = await deploy(evenIfEarly: force != .none, &report)
-      store.challenges.purge(now: environment.now())
+      if let queue {
+        report.deploys = await deploy(queue, evenIfEarly: force != .none, &report)
+        queue.challenges.purge(now: environment.now())
+      }
     }
     report.nextWakeAt = min(await nextWake(managed, regularWake), report.nextWakeAt)
     return report
@@ -84,30 +105,32 @@ public struct Executor: Sendable {
     _ managed: [ManagedCertificate], _ force: Situation.Force, nextWakeAt: UnixTime
   ) async throws(StoreError) -> Situation {
     let now = environment.now()
-    var situation = Situation(
-      managed: managed, history: History(try store.ledger(now: now), issuers: policy.issuers), force: force,
-      now: now, nextWakeAt: nextWakeAt)
+    var situation = Situation(managed: managed, force: force, now: now, nextWakeAt: nextWakeAt)
     for wanted in managed {
-      if let stored = store.load(wanted.name, now: now) {
-        situation.held[wanted.name] = await heldCertificate(stored, wanted)
+      if let held = store.held(wanted.name, now: now) {
+        situation.held[wanted.name] = await judged(held, wanted)
       }
       situation.records[wanted.name] = store.renewalRecord(wanted.name)
       for choice in wanted.issuers where situation.clockOffsets[choice.name] == nil {
         situation.clockOffsets[choice.name] = await issuers[choice.name]?.clockOffsetSeconds()
       }
     }
+    // What happened before matters only where something is due.
+    if situation.hasSomethingDue {
+      situation.history = try store.history(issuers: policy.issuers, now: now)
+    }
     return situation
   }
 
-  func heldCertificate(_ stored: StoredCertificate, _ wanted: ManagedCertificate) async -> HeldCertificate {
-    var isStale = false
+  /// A certificate with what its issuer says of it today.
+  private func judged(_ held: HeldCertificate, _ wanted: ManagedCertificate) async -> HeldCertificate {
     // Only its own issuer can disown it.
-    if let name = stored.meta.issuer ?? wanted.issuers.first?.name, wanted.isIssued(by: name),
+    guard let name = held.issuer ?? wanted.issuers.first?.name, wanted.isIssued(by: name),
       let issuer = issuers[name]
-    {
-      isStale = await !issuer.stands(by: stored.chain)
-    }
-    return HeldCertificate(stored, isStale: isStale)
+    else { return held }
+    var held = held
+    held.isStale = await !issuer.stands(by: held)
+    return held
   }
 
   /// Certificates that expire first are begun first, a few at a time; results stand in the plan's order.
@@ -122,7 +145,7 @@ public struct Executor: Sendable {
           done[index] = finish(Self.preview(action))
           continue
         }
-        if running == Self.maximumParallelIssuances, let (index, entry) = await group.next() {
+        if running == environment.parallelIssuances, let (index, entry) = await group.next() {
           done[index] = entry
           running -= 1
         }

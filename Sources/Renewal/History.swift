@@ -30,6 +30,9 @@ public struct History: Sendable {
   /// Entries later than this many seconds from now are from a time when the clock was wrong.
   static let toleranceSeconds: Int64 = 3600
 
+  /// Orders of all accounts together.
+  static let allOrders = Mark(subject: .orders, owner: "", about: "")
+
   /// A history; entries count for the CA and the account that they name, or else for those of their issuer now.
   public init(_ entries: [LedgerEntry], issuers: [String: IssuerTraits]) {
     traits = issuers
@@ -41,6 +44,7 @@ public struct History: Sendable {
     let known = traits[entry.issuer]
     let authority = entry.authority ?? known?.authority ?? entry.issuer
     let account = entry.account ?? known?.account ?? authority
+    if entry.event == .issued { forgetBefore(entry) }
     if entry.event != .registered { entriesByName[entry.name, default: []].append(entry) }
     let orders = Mark(subject: .orders, owner: account, about: "")
     switch entry.event {
@@ -51,6 +55,7 @@ public struct History: Sendable {
     case .ordered:
       open[entry.name] = nil
       note(orders, entry.at)
+      note(Self.allOrders, entry.at)
     case .rehearsed: open[entry.name] = nil
     case .issued:
       open[entry.name] = nil
@@ -94,7 +99,25 @@ public struct History: Sendable {
     note(cut.key, cut.at)
   }
 
-  private mutating func note(_ mark: Mark, _ at: UnixTime) { marks[mark, default: []].append(at) }
+  /// Nothing looks back further than this, in seconds.
+  static let memorySeconds: Int64 = 8 * 86_400
+  /// How many moments gather before old ones are let go.
+  private static let crowd = 64
+
+  private mutating func note(_ mark: Mark, _ at: UnixTime) {
+    marks[mark, default: []].append(at)
+    guard let count = marks[mark]?.count, count % Self.crowd == 0 else { return }
+    // The last one stays: that there was one at all is remembered.
+    marks[mark]?.removeAll { $0 < at - Self.memorySeconds }
+  }
+
+  /// What happened before a certificate was issued matters no more, but how often it was issued lately.
+  private mutating func forgetBefore(_ entry: LedgerEntry) {
+    let day: Int64 = 86_400
+    entriesByName[entry.name]?.removeAll {
+      $0.event != .issued || $0.at < entry.at - day || Set($0.identifiers) != Set(entry.identifiers)
+    }
+  }
 
   /// A set of names as one text.
   static func text(_ identifiers: some Sequence<String>) -> String {

@@ -49,18 +49,18 @@ public protocol IssueProgress: Sendable {
 
 /// Someone who makes certificates.
 public protocol Issuer: Sendable {
-  /// Obtains a chain for the request's key. The caller checks it before it is stored. MUST go on with
+  /// Obtains a certificate for the request's key. The caller checks it before it is stored. MUST go on with
   /// `resuming` if that order is still good; MUST NOT ask for more than one certificate.
   func issue(
     _ request: IssueRequest, progress: any IssueProgress
-  ) async throws(IssuerError) -> CertificateChain
+  ) async throws(IssuerError) -> any Issued
 
   /// Whether the issuer tells when to renew.
   var givesAdvice: Bool { get }
   /// When a certificate should be renewed, by its `ariCertID`; nil when the issuer does not tell.
   func advice(certificateID: String) async throws(IssuerError) -> RenewalAdvice?
-  /// Whether the issuer would issue this chain today: a local CA may have another root.
-  func stands(by chain: CertificateChain) async -> Bool
+  /// Whether the issuer would issue this certificate today: a local CA may have another root.
+  func stands(by held: HeldCertificate) async -> Bool
   /// How far our clock is ahead of the issuer's, in seconds, as last heard; nil when unknown.
   func clockOffsetSeconds() async -> Int64?
 }
@@ -71,7 +71,7 @@ extension Issuer {
   /// None, unless told otherwise.
   public func advice(certificateID: String) async throws(IssuerError) -> RenewalAdvice? { nil }
   /// Yes, unless told otherwise.
-  public func stands(by chain: CertificateChain) async -> Bool { true }
+  public func stands(by held: HeldCertificate) async -> Bool { true }
   /// Unknown, unless told otherwise.
   public func clockOffsetSeconds() async -> Int64? { nil }
 }

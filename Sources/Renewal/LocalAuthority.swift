@@ -34,7 +34,7 @@ public struct LocalAuthority: Issuer {
   /// A leaf for the request's key. The chain holds nothing else: clients have the root.
   public func issue(
     _ request: IssueRequest, progress: any IssueProgress
-  ) async throws(IssuerError) -> CertificateChain {
+  ) async throws(IssuerError) -> any Issued {
     let root = try loadedRoot()
     let time = now()
     guard root.certificate.notAfter > time else {
@@ -51,9 +51,11 @@ public struct LocalAuthority: Issuer {
   }
 
   /// Whether the chain is by the root of today.
-  public func stands(by chain: CertificateChain) async -> Bool {
+  public func stands(by held: HeldCertificate) async -> Bool {
     guard let root = try? store.localRoot(now: now()) else { return false }
-    return chain.leaf.isSigned(by: root.certificate)
+    // The name of a certificate begins with its issuer's key identifier (RFC 9773 §4.1).
+    guard let own = root.certificate.subjectKeyIdentifier, let id = held.certificateID else { return true }
+    return id.hasPrefix(Base64URL.encode(own) + ".")
   }
 
   private func loadedRoot() throws(IssuerError) -> LocalRoot {

@@ -45,15 +45,34 @@ public struct Plan: Sendable, Equatable {
       situation.held[wanted.name]?.notAfter ?? UnixTime(seconds: .min)
     }
     var planned: [String: Int] = [:]
+    var total = 0
+    let pace = pace(situation)
     let ordered = situation.managed.sorted { (expiry($0), $0.name) < (expiry($1), $1.name) }
     return Plan(
       actions: ordered.map { wanted in
-        let action = Choice(situation, policy, wanted, planned).action
+        let action = Choice(situation, policy, wanted, planned, pace?.wait(planned: total)).action
         if case .renew(_, let choice) = action.decision {
           planned[policy.traits(choice.name).account, default: 0] += 1
+          total += 1
         }
         return action
       })
+  }
+
+  /// The pace of renewals; nil when an operator's command, which runs once, is not to leave anything for later.
+  private static func pace(_ situation: Situation) -> Pace? {
+    guard situation.force == .none, situation.isPaced else { return nil }
+    let deadlines = situation.managed.compactMap { wanted -> UnixTime? in
+      guard let held = situation.held[wanted.name] else { return nil }
+      let record = situation.records[wanted.name]
+      let verdict = DueRule.judge(
+        wanted, held, record, now: situation.now, nextWakeAt: situation.nextWakeAt)
+      guard case .due = verdict else { return nil }
+      return Pace.deadline(held, record)
+    }
+    guard !deadlines.isEmpty else { return nil }
+    let steady = situation.steadyOrdersPerHour ?? Pace.steadyPerHour(situation.held.values)
+    return Pace(steadyPerHour: steady, deadlines: deadlines, situation.history, now: situation.now)
   }
 
   /// The certificates to issue now, in order.

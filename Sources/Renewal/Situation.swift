@@ -47,6 +47,10 @@ public struct Situation: Sendable {
   public var history: History
   /// How far our clock is ahead of each issuer's, in seconds, where that is known.
   public var clockOffsets: [String: Int64]
+  /// The orders that all certificates need in an hour in the long run; nil when `held` is all there is.
+  public var steadyOrdersPerHour: Double?
+  /// Whether renewals are spread over time; not once it has been decided whose turn it is.
+  var isPaced = true
   /// What is to be renewed in any case.
   public var force: Force
   /// The time of the decision.
@@ -68,5 +72,18 @@ public struct Situation: Sendable {
     self.force = force
     self.now = now
     self.nextWakeAt = nextWakeAt ?? now + Policy.wakeSeconds
+  }
+}
+
+extension Situation {
+  /// Whether any certificate is due by itself, or to be renewed in any case.
+  var hasSomethingDue: Bool {
+    managed.contains { wanted in
+      if force.includes(wanted.name) { return true }
+      let verdict = DueRule.judge(
+        wanted, held[wanted.name], records[wanted.name], now: now, nextWakeAt: nextWakeAt)
+      if case .due = verdict { return true }
+      return false
+    }
   }
 }

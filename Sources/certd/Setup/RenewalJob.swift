@@ -23,19 +23,7 @@ struct RenewalJob {
     beforeOrders: () async -> Void = {}, warn: @escaping @Sendable (String) -> Void
   ) async throws(SetupError) -> Report {
     let proof = ProofOfService(world: world)
-    func executor(_ acme: ACMESettings) throws(SetupError) -> (Executor, [String: any Renewal.Issuer]) {
-      let issuers = try IssuerFactory(world: world, store: store, warn: warn).issuers(acme)
-      var environment = Executor.Environment(
-        now: { World.now() }, random: { World.random() }, hookEnvironment: Subprocess.inheritedEnvironment())
-      environment.prove = { await proof.prove($0, $1, $2) }
-      environment.pushToGoogleCloud = GoogleCloud.deployer(configuration, store, world, warn: warn)
-      let executor = Executor(
-        store: store, issuers: issuers,
-        policy: IssuerFactory.policy(acme),
-        environment: environment)
-      return (executor, issuers)
-    }
-    let (planner, issuers) = try executor(configuration.acme)
+    let (planner, issuers) = try executor(configuration.acme, world, store, warn)
     let preview = await planner.run(managed, force: force, isDryRun: true)
     if isDryRun { return preview }
     if preview.certificates.contains(where: { if case .wouldRenew = $0.outcome { true } else { false } }) {
@@ -54,11 +42,32 @@ struct RenewalJob {
     }
     let turn = await Self.takeTurn(store)
     let answerer = try ChallengeAnswerer(configuration.acme, store, warn)
-    var report = try await executor(answerer.acme).0.run(managed, force: force)
+    var report = try await executor(answerer.acme, world, store, warn).0.run(managed, force: force)
     await answerer.finish(hasFailed: report.hasFailure)
     withExtendedLifetime(turn) {}
     if isServedHere { try await proof.prove(&report, managed, store, configuration) }
     return report
+  }
+
+  /// Looks so many seconds ahead; asks nobody.
+  func forecast(_ world: World, _ store: CertStore, seconds: Int64) async throws(SetupError) -> Forecast {
+    do {
+      return try await executor(configuration.acme, world, store, { _ in }).0.forecast(managed, seconds: seconds)
+    } catch { throw .other("\(error)") }
+  }
+
+  private func executor(
+    _ acme: ACMESettings, _ world: World, _ store: CertStore, _ warn: @escaping @Sendable (String) -> Void
+  ) throws(SetupError) -> (Executor, [String: any Renewal.Issuer]) {
+    let issuers = try IssuerFactory(world: world, store: store, warn: warn).issuers(acme)
+    var environment = Executor.Environment(
+      now: { World.now() }, random: { World.random() }, hookEnvironment: Subprocess.inheritedEnvironment())
+    let proof = ProofOfService(world: world)
+    environment.prove = { await proof.prove($0, $1, $2) }
+    environment.pushToGoogleCloud = GoogleCloud.deployer(configuration, store, world, warn: warn)
+    let executor = Executor(
+      store: store, issuers: issuers, policy: IssuerFactory.policy(acme), environment: environment)
+    return (executor, issuers)
   }
 
   /// How long another command may keep us waiting, in seconds.
