@@ -19,9 +19,7 @@ extension Executor {
       var refusals: [String] = []
       while true {
         // Decided again: somebody may have renewed it, or failed to, before we had the lock.
-        var again = try await situation([left], force, nextWakeAt: nextWakeAt)
-        again.isPaced = false
-        let now = Plan.make(again, policy).actions.first
+        let now = try await decideAgain(left, force, nextWakeAt)
         guard let now, case .renew(_, let choice) = now.decision,
           !refusals.isEmpty || now.replaces == action.replaces
         else {
@@ -43,6 +41,15 @@ extension Executor {
         }
       }
     } catch { return entry(.failed(why: "\(error)")) }
+  }
+
+  /// The decision about one certificate whose turn it is.
+  private func decideAgain(
+    _ wanted: ManagedCertificate, _ force: Situation.Force, _ nextWakeAt: UnixTime
+  ) async throws(StoreError) -> Action? {
+    var situation = try await situation([wanted], force, nextWakeAt: nextWakeAt)
+    situation.isPaced = false
+    return Plan.make(situation, policy).actions.first
   }
 
   /// What became of an attempt at one issuer.

@@ -96,7 +96,7 @@ public struct Executor: Sendable {
         queue.challenges.purge(now: environment.now())
       }
     }
-    report.nextWakeAt = min(await nextWake(managed, regularWake), report.nextWakeAt)
+    report.nextWakeAt = min(await nextWake(plan, managed, report, regularWake), report.nextWakeAt)
     return report
   }
 
@@ -138,6 +138,7 @@ public struct Executor: Sendable {
     _ plan: Plan, _ force: Situation.Force, _ nextWakeAt: UnixTime
   ) async -> [Report.Entry] {
     var done: [Int: Report.Entry] = [:]
+    if environment.parallelIssuances == 1 { return await carryOutInTurn(plan, force, nextWakeAt) }
     await withTaskGroup(of: (Int, Report.Entry).self) { group in
       var running = 0
       for (index, action) in plan.actions.enumerated() {
@@ -159,18 +160,44 @@ public struct Executor: Sendable {
     return plan.actions.indices.compactMap { done[$0] }
   }
 
+  /// The same, one after another.
+  private func carryOutInTurn(
+    _ plan: Plan, _ force: Situation.Force, _ nextWakeAt: UnixTime
+  ) async -> [Report.Entry] {
+    var done: [Report.Entry] = []
+    for action in plan.actions {
+      if case .renew(let reason, _) = action.decision {
+        done.append(finish(await renew(action, reason, force, nextWakeAt)))
+      } else {
+        done.append(finish(Self.preview(action)))
+      }
+    }
+    return done
+  }
+
   private func finish(_ entry: Report.Entry) -> Report.Entry {
     environment.progress(entry)
     return entry
   }
 
-  /// When something can be done again, given what has just happened.
-  private func nextWake(_ managed: [ManagedCertificate], _ regular: UnixTime) async
-    -> UnixTime
-  {
+  /// When something can be done again, given what has just happened: decided anew only for those that it happened to.
+  private func nextWake(
+    _ plan: Plan, _ managed: [ManagedCertificate], _ report: Report, _ regular: UnixTime
+  ) async -> UnixTime {
     let now = environment.now()
-    guard let situation = try? await situation(managed, .none, nextWakeAt: regular) else { return regular }
-    return Plan.make(situation, policy).nextWake(regular: regular, now: now)
+    let before = plan.nextWake(regular: regular, now: now)
+    let changed = Set(
+      report.certificates.compactMap { entry in
+        switch entry.outcome {
+        case .renewed, .failed, .skipped: entry.name
+        case .wouldRenew, .notDue, .waiting: nil
+        }
+      })
+    let again = managed.filter { changed.contains($0.name) }
+    guard !again.isEmpty, let situation = try? await situation(again, .none, nextWakeAt: regular) else {
+      return before
+    }
+    return min(before, Plan.make(situation, policy).nextWake(regular: regular, now: now))
   }
 
   /// What the report tells of a decision that is not acted on.

@@ -129,7 +129,7 @@ public struct Simulation: Sendable {
       switch entry.outcome {
       case .notDue(let until), .waiting(let until, _): next = time + max(1, until - wall)
       case .renewed, .skipped, .wouldRenew: next = time + 1
-      case .failed: next = time + 60
+      case .failed: next = time + (world.clockError == 0 ? 60 : Policy.wakeSeconds)
       }
       if let record = store.renewalRecord(entry.name) { next = min(next, time + max(60, record.askAgainAt - wall)) }
       agenda.set(index, min(next, time + SimulatedAgenda.longestSeconds))
