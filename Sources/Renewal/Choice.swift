@@ -1,28 +1,49 @@
 import Bytes
 import CertStore
 
+/// One certificate in a plan.
+struct Candidate {
+  let wanted: ManagedCertificate
+  let held: HeldCertificate?
+  let record: RenewalRecord?
+  /// When it is due, by itself.
+  let verdict: DueRule.Verdict
+  /// When it expires; what is missing comes before everything else.
+  var expiry: UnixTime { held?.notAfter ?? UnixTime(seconds: .min) }
+
+  init(_ wanted: ManagedCertificate, _ situation: Situation) {
+    self.wanted = wanted
+    held = situation.held[wanted.name]
+    record = situation.records[wanted.name]
+    verdict = DueRule.judge(wanted, held, record, now: situation.now, nextWakeAt: situation.nextWakeAt)
+  }
+
+  /// Whether it is due because its time has come, and not because something else is wanted.
+  var isDueByTime: Bool { verdict == .due(.lifetime) || verdict == .due(.advised) }
+}
+
 /// The decision about one certificate: whether it is due, and who may be asked for it now.
 struct Choice {
   private let situation: Situation
   private let policy: Policy
-  private let wanted: ManagedCertificate
-  private let held: HeldCertificate?
+  private let candidate: Candidate
   /// Orders of this plan so far, by account.
   private let planned: [String: Int]
   /// Until when renewals that are in no hurry wait for their turn.
   private let turn: UnixTime?
+  private var wanted: ManagedCertificate { candidate.wanted }
+  private var held: HeldCertificate? { candidate.held }
   private var now: UnixTime { situation.now }
 
   init(
-    _ situation: Situation, _ policy: Policy, _ wanted: ManagedCertificate, _ planned: [String: Int],
+    _ situation: Situation, _ policy: Policy, _ candidate: Candidate, _ planned: [String: Int],
     _ turn: UnixTime?
   ) {
     self.turn = turn
     self.situation = situation
     self.policy = policy
-    self.wanted = wanted
+    self.candidate = candidate
     self.planned = planned
-    held = situation.held[wanted.name]
   }
 
   var action: Action {
@@ -30,9 +51,7 @@ struct Choice {
       let why = "the system's clock says \(now), before this program was built; set the clock"
       return Action(wanted, .refuse(why: why))
     }
-    let verdict = DueRule.judge(
-      wanted, held, situation.records[wanted.name], now: now, nextWakeAt: situation.nextWakeAt)
-    switch verdict {
+    switch candidate.verdict {
     case .due(let reason): return choose(reason)
     case .later(let until):
       return situation.force.includes(wanted.name) ? choose(.forced) : Action(wanted, .idle(until: until))
@@ -50,7 +69,7 @@ struct Choice {
     let histories = wanted.issuers.map {
       FailureHistory(wanted, issuer: $0.name, situation.history, now: now)
     }
-    if let turn, reason == .lifetime || reason == .advised {
+    if let turn {
       return Action(wanted, .wait(until: turn, why: "renewals are spread over time"))
     }
     var obstacles: [Obstacle] = []

@@ -6,7 +6,7 @@ public struct ManagedCertificate: Sendable, Equatable {
   /// Its name through all renewals.
   public var name: LineageName
   /// What it is to be about, in this order; at least one.
-  public var identifiers: [Identifier]
+  public var identifiers: [Identifier] { didSet { identifierTexts = Self.texts(identifiers) } }
   /// The type of its key.
   public var keyType: KeyType
   /// Who may issue it, first choice first; never empty. The next one is asked while those before it are down, refuse
@@ -22,6 +22,7 @@ public struct ManagedCertificate: Sendable, Equatable {
   ) {
     self.name = name
     self.identifiers = identifiers
+    identifierTexts = Self.texts(identifiers)
     self.keyType = keyType
     self.issuers = issuers
     self.deploys = deploys
@@ -41,7 +42,9 @@ public struct ManagedCertificate: Sendable, Equatable {
   func isIssued(by issuer: String) -> Bool { issuers.contains { $0.name == issuer } }
 
   /// The identifiers as the ledger has them.
-  var identifierTexts: Set<String> { Set(identifiers.map(\.description)) }
+  private(set) var identifierTexts: Set<String>
+
+  private static func texts(_ identifiers: [Identifier]) -> Set<String> { Set(identifiers.map(\.description)) }
 }
 
 /// One who may issue a certificate.

@@ -28,11 +28,15 @@ struct Pace {
     allowed = Int(min(most.rounded(.up), 1e6))
   }
 
-  /// When another renewal may be ordered, if it has to wait; `planned` ones of this plan count already.
-  func wait(planned: Int) -> UnixTime? {
-    guard moments.count + planned >= allowed else { return nil }
-    let index = moments.count + planned - allowed
-    return moments.indices.contains(index) ? moments[index] + Self.windowSeconds : now + Policy.wakeSeconds
+  /// When another renewal may be ordered, if it has to wait; `planned` ones of this plan count already, and `waiting`
+  /// ones come before it.
+  func wait(planned: Int, waiting: Int) -> UnixTime? {
+    guard waiting > 0 || moments.count + planned >= allowed else { return nil }
+    let index = moments.count + planned + waiting - allowed
+    if moments.indices.contains(index) { return max(now + 1, moments[index] + Self.windowSeconds) }
+    // Those that are ordered now, or have to wait themselves, make room an hour after their own turn.
+    let later = max(0, index - moments.count)
+    return now + Self.windowSeconds + Int64(later) * Self.windowSeconds / Int64(max(1, allowed))
   }
 
   /// The orders that certificates need in an hour in the long run.

@@ -41,34 +41,31 @@ public struct Plan: Sendable, Equatable {
 
   /// Decides. Pure: the same situation and policy give the same plan.
   public static func make(_ situation: Situation, _ policy: Policy) -> Plan {
-    func expiry(_ wanted: ManagedCertificate) -> UnixTime {
-      situation.held[wanted.name]?.notAfter ?? UnixTime(seconds: .min)
-    }
+    let candidates = situation.managed.map { Candidate($0, situation) }
+      .sorted { ($0.expiry, $0.wanted.name) < ($1.expiry, $1.wanted.name) }
+    let pace = pace(candidates, situation)
     var planned: [String: Int] = [:]
-    var total = 0
-    let pace = pace(situation)
-    let ordered = situation.managed.sorted { (expiry($0), $0.name) < (expiry($1), $1.name) }
+    var (total, waiting) = (0, 0)
     return Plan(
-      actions: ordered.map { wanted in
-        let action = Choice(situation, policy, wanted, planned, pace?.wait(planned: total)).action
-        if case .renew(_, let choice) = action.decision {
+      actions: candidates.map { candidate in
+        let turn = candidate.isDueByTime ? pace?.wait(planned: total, waiting: waiting) : nil
+        let action = Choice(situation, policy, candidate, planned, turn).action
+        switch action.decision {
+        case .renew(_, let choice):
           planned[policy.traits(choice.name).account, default: 0] += 1
           total += 1
+        case .wait where turn != nil: waiting += 1
+        case .wait, .idle, .refuse: break
         }
         return action
       })
   }
 
   /// The pace of renewals; nil when an operator's command, which runs once, is not to leave anything for later.
-  private static func pace(_ situation: Situation) -> Pace? {
+  private static func pace(_ candidates: [Candidate], _ situation: Situation) -> Pace? {
     guard situation.force == .none, situation.isPaced else { return nil }
-    let deadlines = situation.managed.compactMap { wanted -> UnixTime? in
-      guard let held = situation.held[wanted.name] else { return nil }
-      let record = situation.records[wanted.name]
-      let verdict = DueRule.judge(
-        wanted, held, record, now: situation.now, nextWakeAt: situation.nextWakeAt)
-      guard case .due = verdict else { return nil }
-      return Pace.deadline(held, record)
+    let deadlines = candidates.compactMap { candidate in
+      candidate.isDueByTime ? candidate.held.map { Pace.deadline($0, candidate.record) } : nil
     }
     guard !deadlines.isEmpty else { return nil }
     let steady = situation.steadyOrdersPerHour ?? Pace.steadyPerHour(situation.held.values)

@@ -128,7 +128,8 @@ public struct Simulation: Sendable {
       var next: UnixTime
       switch entry.outcome {
       case .notDue(let until), .waiting(let until, _): next = time + max(1, until - wall)
-      case .renewed, .skipped, .wouldRenew: next = time + 1
+      case .renewed, .wouldRenew: next = time + 1
+      case .skipped: next = time + 60
       case .failed: next = time + (world.clockError == 0 ? 60 : Policy.wakeSeconds)
       }
       if let record = store.renewalRecord(entry.name) { next = min(next, time + max(60, record.askAgainAt - wall)) }
