@@ -121,7 +121,8 @@ extension Executor {
     do {
       _ = try await issuer.issue(
         IssueRequest(
-          identifiers: real.wanted.identifiers, key: try await environment.makeKey(real.wanted.keyType), profile: choice.profile),
+          identifiers: real.wanted.identifiers, key: try await environment.makeKey(real.wanted.keyType),
+          profile: choice.profile),
         progress: attempt)
     } catch let error as IssuerError {
       guard let kind = error.kind else { throw error }

@@ -85,7 +85,8 @@ public struct Forecast: Sendable, Equatable {
 
   /// When a certificate is issued next, and by what rule.
   private static func next(
-    _ wanted: ManagedCertificate, _ held: HeldCertificate?, _ situation: Situation, _ decision: Action.Decision
+    _ wanted: ManagedCertificate, _ held: HeldCertificate?, _ situation: Situation,
+    _ decision: Action.Decision
   ) -> (UnixTime, RenewalReason?) {
     switch decision {
     case .renew(let reason, _): return (situation.now, reason)
@@ -113,10 +114,13 @@ public struct Forecast: Sendable, Equatable {
         var closest = Usage(issuer: issuer, limit: limit, about: "", now: 0, peak: 0)
         var seen: Set<String> = []
         for certificate in situation.managed where certificate.isIssued(by: issuer) {
-          for usage in rule.usages(limit, certificate.identifierTexts) where seen.insert(usage.about).inserted {
+          for usage in rule.usages(limit, certificate.identifierTexts) where seen.insert(usage.about).inserted
+          {
             let coming = own.filter { counts($0, limit, usage.about, wanted) }.map(\.at)
             let peak = peak(usage.moments + coming, windowSeconds: limit.windowSeconds)
-            guard peak > closest.peak || usage.moments.count > closest.now || closest.about.isEmpty else { continue }
+            guard peak > closest.peak || usage.moments.count > closest.now || closest.about.isEmpty else {
+              continue
+            }
             closest = Usage(
               issuer: issuer, limit: limit, about: usage.about, now: usage.moments.count, peak: peak)
           }

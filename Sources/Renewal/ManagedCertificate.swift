@@ -44,7 +44,9 @@ public struct ManagedCertificate: Sendable, Equatable {
   /// The identifiers as the ledger has them.
   private(set) var identifierTexts: Set<String>
 
-  private static func texts(_ identifiers: [Identifier]) -> Set<String> { Set(identifiers.map(\.description)) }
+  private static func texts(_ identifiers: [Identifier]) -> Set<String> {
+    Set(identifiers.map(\.description))
+  }
 }
 
 /// One who may issue a certificate.

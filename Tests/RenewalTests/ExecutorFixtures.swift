@@ -48,7 +48,7 @@ final class FakeIssuer: Issuer {
 
   func issue(
     _ request: IssueRequest, progress: any IssueProgress
-  ) async throws(IssuerError) -> CertificateChain {
+  ) async throws(IssuerError) -> any Issued {
     asked.withLock { $0.append(request) }
     onIssue(request)
     let name = request.identifiers.first?.description ?? ""

@@ -147,7 +147,9 @@ final class SimulatedCA: Issuer {
     _ request: IssueRequest, _ identifiers: Set<String>, _ progress: any IssueProgress
   ) async throws(IssuerError) -> String {
     if let url = request.resuming {
-      let isGood = state.withLock { $0.orders[url].map { !$0.isOver && $0.identifiers == identifiers } ?? false }
+      let isGood = state.withLock {
+        $0.orders[url].map { !$0.isOver && $0.identifiers == identifiers } ?? false
+      }
       if isGood { return url }
       await progress.orderClosed(url: url)
     }
@@ -212,7 +214,8 @@ final class SimulatedCA: Issuer {
     var moments = (state.marks[key] ?? []).filter { $0 > time - limit.windowSeconds }
     moments.append(time)
     if moments.count > limit.most {
-      state.statistics.violations.append("\(character.name): \(moments.count) \(subject.rawValue) \(about) at \(time)")
+      state.statistics.violations.append(
+        "\(character.name): \(moments.count) \(subject.rawValue) \(about) at \(time)")
     }
     state.marks[key] = moments
   }

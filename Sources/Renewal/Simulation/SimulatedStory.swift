@@ -54,7 +54,8 @@ struct SimulatedStory {
         }
       managed.append(
         ManagedCertificate(
-          name: LineageName(.dns(name)), identifiers: [.dns(name)], issuers: choices.map { IssuerChoice($0) }))
+          name: LineageName(.dns(name)), identifiers: [.dns(name)], issuers: choices.map { IssuerChoice($0) })
+      )
     }
   }
 

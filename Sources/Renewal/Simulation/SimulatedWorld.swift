@@ -17,7 +17,7 @@ final class SimulatedWorld: Sendable {
   }
 
   /// On average one of so many steps is a process's last one.
-  static let stepsPerLife = 4000
+  static let stepsPerLife = 20_000
 
   private let state: Mutex<State>
 

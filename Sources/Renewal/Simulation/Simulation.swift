@@ -49,7 +49,9 @@ public struct Simulation: Sendable {
     public var meanOrdersPerHour = 0.0
 
     /// Peak to mean.
-    public var peakToMean: Double { meanOrdersPerHour > 0 ? Double(peakOrdersPerHour) / meanOrdersPerHour : 0 }
+    public var peakToMean: Double {
+      meanOrdersPerHour > 0 ? Double(peakOrdersPerHour) / meanOrdersPerHour : 0
+    }
     /// Whether nothing expired and no limit was broken.
     public var isGood: Bool { expiries == 0 && violations.isEmpty }
   }
@@ -128,11 +130,17 @@ public struct Simulation: Sendable {
       var next: UnixTime
       switch entry.outcome {
       case .notDue(let until), .waiting(let until, _): next = time + max(1, until - wall)
-      case .renewed, .wouldRenew: next = time + 1
+      case .wouldRenew: next = time + 1
+      case .renewed:
+        // A CA that gives advice is asked for it at once; without, nothing happens before it is due.
+        let isAdvised = cas.contains { $0.character.name == entry.issuer && $0.givesAdvice }
+        next = isAdvised ? time + 1 : store.held(entry.name, now: wall).map(DueRule.lifetimeDue) ?? time + 1
       case .skipped: next = time + 60
       case .failed: next = time + (world.clockError == 0 ? 60 : Policy.wakeSeconds)
       }
-      if let record = store.renewalRecord(entry.name) { next = min(next, time + max(60, record.askAgainAt - wall)) }
+      if let record = store.renewalRecord(entry.name) {
+        next = min(next, time + max(60, record.askAgainAt - wall))
+      }
       agenda.set(index, min(next, time + SimulatedAgenda.longestSeconds))
     }
   }

@@ -7,7 +7,8 @@ import Renewal
 
 struct PlanCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "plan", abstract: "Show the renewals to come, the use of CA limits, and what outages are survived.",
+    commandName: "plan",
+    abstract: "Show the renewals to come, the use of CA limits, and what outages are survived.",
     discussion: """
       Example: certd plan --days 90
 
@@ -73,7 +74,9 @@ struct PlanCommand: AsyncParsableCommand {
     let outcome: Simulation.Outcome
     let began = Clock.monotonicNanoseconds()
     do {
-      outcome = try await Simulation(.init(days: years * 36_525 / 100, certificates: certificates, seed: seed)).run()
+      outcome = try await Simulation(
+        .init(days: years * 36_525 / 100, certificates: certificates, seed: seed)
+      ).run()
     } catch { throw Failure.exit(.other("\(error)")) }
     let seconds = Double(Clock.monotonicNanoseconds() - began) / 1e9
     if output == .json {

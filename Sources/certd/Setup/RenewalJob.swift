@@ -52,7 +52,8 @@ struct RenewalJob {
   /// Looks so many seconds ahead; asks nobody.
   func forecast(_ world: World, _ store: CertStore, seconds: Int64) async throws(SetupError) -> Forecast {
     do {
-      return try await executor(configuration.acme, world, store, { _ in }).0.forecast(managed, seconds: seconds)
+      return try await executor(configuration.acme, world, store, { _ in }).0.forecast(
+        managed, seconds: seconds)
     } catch { throw .other("\(error)") }
   }
 
