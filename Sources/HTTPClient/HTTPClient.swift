@@ -72,13 +72,14 @@ public final class HTTPClient: Sendable {
   }
 
   /// The certificate chain, DER and leaf first, that a TLS server presents for a name. It is not verified.
-  /// `preamble` is sent before TLS begins.
+  /// `preamble` is sent before TLS begins; `accepts` tells which of the server's leaves is asked for.
   public func peerChain(
-    at address: SocketAddress, serverName: String, deadlineMilliseconds: UInt64, preamble: [UInt8] = []
+    at address: SocketAddress, serverName: String, deadlineMilliseconds: UInt64, preamble: [UInt8] = [],
+    accepts: ClientContext.PeerKey = .any
   ) async throws(HTTPClientError) -> [[UInt8]] {
     let context: ClientContext
     do throws(ContextError) {
-      context = try ClientContext(trust: .init(system: false, verifies: false))
+      context = try ClientContext(trust: .init(system: false, verifies: false), accepts: accepts)
     } catch { throw HTTPClientError(.tls, error.description) }
     guard
       let url = URL(

@@ -21,19 +21,40 @@ public final class ClientContext: @unchecked Sendable {
     }
   }
 
+  /// Which kind of key a peer may prove itself by.
+  public enum PeerKey: Sendable, Equatable {
+    /// Whichever it has.
+    case any
+    /// ECDSA only.
+    case ecdsa
+    /// RSA only.
+    case rsa
+
+    fileprivate var signatureAlgorithms: String? {
+      switch self {
+      case .any: nil
+      case .ecdsa: "ECDSA+SHA256:ECDSA+SHA384:ECDSA+SHA512"
+      case .rsa: "RSA-PSS+SHA256:RSA-PSS+SHA384:RSA-PSS+SHA512:RSA+SHA256:RSA+SHA384:RSA+SHA512"
+      }
+    }
+  }
+
   let handle: OpaquePointer
   private let serverName: String?
 
   /// Makes a context. `serverName` replaces the host in SNI and in the check of the peer's certificate; `identity`
-  /// is shown to a peer that asks who we are. Throws `ContextError` when a root or the identity does not load.
+  /// is shown to a peer that asks who we are; `accepts` tells which kind of leaf the peer may present. Throws `ContextError` when a root or the identity does not load.
   public init(
     trust: Trust = Trust(), serverName: String? = nil, applicationProtocols: [String] = ["http/1.1"],
-    identity: Credential? = nil
+    identity: Credential? = nil, accepts: PeerKey = .any
   ) throws(ContextError) {
     guard let context = SSL_CTX_new(TLS_client_method()) else { throw ContextError("create a TLS context") }
     do throws(ContextError) {
       try Self.configure(context, trust, applicationProtocols)
       if let identity { try identity.load(into: context) }
+      if let list = accepts.signatureAlgorithms, certd_SSL_CTX_set1_sigalgs_list(context, list) != 1 {
+        throw ContextError("set the signature algorithms")
+      }
     } catch {
       SSL_CTX_free(context)
       throw error

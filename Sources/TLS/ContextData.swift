@@ -79,11 +79,14 @@ final class ContextData {
 final class SNITable {
   private let contexts: [OpaquePointer]
   private let byName: [String: OpaquePointer]
+  /// For clients that name no server, if they are to get another one than those that name an unknown one.
+  let nameless: OpaquePointer?
 
-  /// Takes over one reference to each context.
-  init(contexts: [OpaquePointer], byName: [String: OpaquePointer]) {
+  /// Takes over one reference to each of `contexts`; the others are among them.
+  init(contexts: [OpaquePointer], byName: [String: OpaquePointer], nameless: OpaquePointer?) {
     self.contexts = contexts
     self.byName = byName
+    self.nameless = nameless
   }
 
   deinit { for context in contexts { SSL_CTX_free(context) } }

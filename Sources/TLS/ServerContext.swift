@@ -1,7 +1,7 @@
 internal import COpenSSL
 
-/// What a listener presents: a profile, ticket keys, and certificates chosen by server name (RFC 6066 §3); and what
-/// it asks of its clients.
+/// What a listener presents: a profile, ticket keys, and certificates chosen by server name (RFC 6066 §3), and where
+/// one name has several with keys of different kinds, by what the client can verify; and what it asks of its clients.
 ///
 /// A session is resumed only where it could have begun: under the same profile, and with the same demands on the
 /// client's certificate, which is verified again at each resumption.
@@ -15,8 +15,10 @@ public final class ServerContext: @unchecked Sendable {
   /// The most early data of one client, in bytes.
   public static let maximumEarlyDataBytes = 16 * 1024
 
-  /// Makes a context. The first credential answers clients that name no or an unknown server; with none at
-  /// all every handshake is refused. Without `clients` no certificate is asked of clients. Where `passesUnread` says
+  /// Makes a context. The first credential answers clients that name an unknown server, and those that name none
+  /// unless another one speaks for an IP address: whoever connects to an address names no server (RFC 6066 §3). With
+  /// none at all every handshake is refused. Of the credentials for a name the first one of each kind of key is
+  /// presented, as the client's signature algorithms allow, ECDSA before RSA. Without `clients` no certificate is asked of clients. Where `passesUnread` says
   /// so of a server name (empty for none) no application protocol is agreed on, whatever the client offers.
   /// With `earlyData` sessions are stepped as `Session.awaitsEarlyData` says; it is never taken twice, nor for a name
   /// that passes unread. `validation` gives the certificate that answers a CA's TLS-ALPN-01 (RFC 8737) for a server name,
@@ -37,19 +39,22 @@ public final class ServerContext: @unchecked Sendable {
       if earlyData { EarlyData.install(in: context) }
       return context
     }
-    var table: [String: OpaquePointer] = [:]
+    let pairing = Pairing(credentials)
+    var contexts: [[Int]: OpaquePointer] = [:]
     var owned: [OpaquePointer] = []
     do throws(ContextError) {
-      for credential in credentials {
+      for group in pairing.groups {
         let context = try make(nil)
         owned.append(context)
-        try credential.load(into: context)
-        for name in credential.names where table[name] == nil { table[name] = context }
+        contexts[group] = context
+        for index in group { try credentials[index].load(into: context) }
       }
-      let names = SNITable(contexts: owned, byName: table)
+      let names = SNITable(
+        contexts: owned, byName: pairing.byName.compactMapValues { contexts[$0] },
+        nameless: pairing.nameless.flatMap { contexts[$0] })
       owned = []
       handle = try make(names)
-      if let first = credentials.first { try first.load(into: handle) }
+      for index in pairing.first { try credentials[index].load(into: handle) }
     } catch {
       for context in owned { SSL_CTX_free(context) }
       throw error
@@ -57,9 +62,12 @@ public final class ServerContext: @unchecked Sendable {
     if validation != nil { ValidationResponder.install(in: handle) }
     certd_SSL_CTX_set_servername_callback(handle) { ssl, _, _ in
       guard let ssl, !ValidationResponder.isValidation(ssl),
-        let names = ContextData.of(SSL_get_SSL_CTX(ssl))?.names,
-        let name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name)
+        let names = ContextData.of(SSL_get_SSL_CTX(ssl))?.names
       else { return SSL_TLSEXT_ERR_NOACK }
+      guard let name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name) else {
+        if let context = names.nameless { SSL_set_SSL_CTX(ssl, context) }
+        return SSL_TLSEXT_ERR_NOACK
+      }
       guard let context = names.find(String(cString: name)) else { return SSL_TLSEXT_ERR_NOACK }
       SSL_set_SSL_CTX(ssl, context)
       return SSL_TLSEXT_ERR_OK

@@ -14,7 +14,7 @@ struct DefaultsTests {
     #expect(c.acme.issuers.map(\.name) == ["letsencrypt"])
     #expect(!c.acme.agreesToTerms)
     #expect(c.acme.http01Address == ListenAddress(host: nil, port: 80))
-    #expect(c.acme.keyType == .ecP256)
+    #expect(c.acme.keyTypes == [.ecP256])
     #expect(c.forwarding == Forwarding(xForwarded: true, forwarded: false, via: true))
     #expect(c.routes.isEmpty && c.services.isEmpty && c.certificates.isEmpty && c.headers == .none)
     #expect(c.limits.requestHeadBytes == 65_536 && c.limits.requestHeadFields == 128)

@@ -19,6 +19,7 @@ final class RawClient {
     var session: OpaquePointer?
     var credential: Credential?
     var groups: String?
+    var signatures: String?
   }
 
   init?(_ offer: Offer = Offer()) {
@@ -29,6 +30,10 @@ final class RawClient {
     certd_SSL_CTX_set_max_proto_version(context, offer.maximum)
     if let ciphers = offer.ciphers { SSL_CTX_set_cipher_list(context, ciphers) }
     let knowsGroups = offer.groups.map { certd_SSL_CTX_set1_groups_list(context, $0) == 1 } ?? true
+    if let list = offer.signatures, certd_SSL_CTX_set1_sigalgs_list(context, list) != 1 {
+      SSL_CTX_free(context)
+      return nil
+    }
     guard knowsGroups, offer.credential.map({ Self.load($0, into: context) }) ?? true else {
       ERR_clear_error()
       SSL_CTX_free(context)

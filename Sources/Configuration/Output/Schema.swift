@@ -80,6 +80,12 @@ public enum ConfigurationSchema {
       ]
     case .choiceOrSection(let all):
       return [("oneOf", .array([.object(words(all)), .object(object(of: path))]))]
+    case .choiceOrList(let all, let maximum):
+      let list: [(String, JSONText)] = [
+        ("type", .string("array")), ("minItems", .integer(1)), ("maxItems", .integer(maximum)),
+        ("items", .object(words(all))),
+      ]
+      return [("oneOf", .array([.object(words(all)), .object(list)]))]
     }
   }
 }

@@ -13,7 +13,7 @@ extension Configuration {
       http01Address: section.section("http01").text("address", ListenAddress.parse)
         ?? ListenAddress(host: nil, port: 80),
       preferredChain: section.text("preferred_chain", Word.line),
-      keyType: section.choice("key_type") ?? .ecP256,
+      keyTypes: section.keyTypes("key_type"),
       deployHooks: (section.texts("deploy_hooks", Word.line) ?? []).map(\.value),
       deploys: readDeploys(section),
       issuancesPerDay: section.integer("issuances_per_day") ?? 1,

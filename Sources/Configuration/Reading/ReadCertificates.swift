@@ -46,15 +46,40 @@ extension Configuration {
       return text
     }
     let given = section.text("name", Word.name)
-    let keyType: KeyAlgorithm? = section.choice("key_type")
+    let keyTypes = section.has("key_type") ? section.keyTypes("key_type") : acme.keyTypes
     let profile = section.text("profile", Word.name)
     let hooks = section.texts("deploy_hooks", Word.line) ?? []
     let deploys = readDeploys(section)
     guard let first = names.first else { return nil }
     return ManagedCertificate(
       name: given ?? ManagedCertificate.storeName(of: first), names: names, issuer: issuer,
-      keyType: keyType ?? acme.keyType, profile: profile, deployHooks: hooks.map(\.value),
+      keyType: keyTypes.first ?? .ecP256, moreKeyTypes: Array(keyTypes.dropFirst()), profile: profile,
+      deployHooks: hooks.map(\.value),
       deploys: deploys,
       origin: section.origin)
+  }
+}
+
+extension Section {
+  /// One type of key, or one of ECDSA and one of RSA.
+  func keyTypes(_ key: String) -> [KeyAlgorithm] {
+    guard let node = written(key), case .sequence = node.content else { return [choice(key) ?? .ecP256] }
+    let words = KeyAlgorithm.allCases.map(\.rawValue)
+    let types = texts(key, nonEmpty: true) { text throws(Invalid) -> KeyAlgorithm in
+      guard let type = KeyAlgorithm(rawValue: text) else {
+        throw Invalid(
+          "\(quoted(text)) is not known",
+          Nearest.hint(for: text, among: words) ?? "write \(alternatives(words))")
+      }
+      return type
+    }
+    for (index, type) in (types ?? []).enumerated()
+    where (types ?? [])[..<index].contains(where: { $0.value.isRSA == type.value.isRSA }) {
+      report.error(
+        type.origin,
+        "no client would ever be shown the second of two \(type.value.isRSA ? "RSA" : "ECDSA") keys",
+        "choose one of ECDSA and one of RSA")
+    }
+    return types?.map(\.value) ?? []
   }
 }

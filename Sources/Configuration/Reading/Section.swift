@@ -132,7 +132,12 @@ struct Section {
       report.error(origin(of: key), "the list is empty")
       return nil
     }
-    if case .list(_, let maximum) = entry(key)?.type, items.count > maximum {
+    let most: Int? =
+      switch entry(key)?.type {
+      case .list(_, let maximum), .choiceOrList(_, let maximum): maximum
+      default: nil
+      }
+    if let maximum = most, items.count > maximum {
       report.error(origin(of: key), "holds \(items.count) values, more than \(maximum)")
       return nil
     }

@@ -1,5 +1,6 @@
 extension KeyTable {
-  private static let keyTypes = Key.ValueType.choice(KeyAlgorithm.allCases.map(\.rawValue), reserved: [])
+  private static let keyTypes = Key.ValueType.choiceOrList(
+    KeyAlgorithm.allCases.map(\.rawValue), maximumCount: 2)
 
   static let acme: [Key] = [
     Key("acme", .section, .described(""), "How certificates are obtained (RFC 8555)."),
@@ -61,7 +62,11 @@ extension KeyTable {
     Key(
       "acme.preferred_chain", .text(.line), .described("the CA's choice"),
       "Common name of the root that the chain should lead to, where the CA offers several."),
-    Key("acme.key_type", keyTypes, .value("ec-p256"), "Key of certificates that do not say otherwise."),
+    Key(
+      "acme.key_type", keyTypes, .value("ec-p256"),
+      "Key of certificates that do not say otherwise. `[ec-p256, rsa-2048]` obtains two certificates for the same names, "
+        + "one with each key, and presents to each client the first that it can verify; the second is called "
+        + "`NAME.rsa-2048` in the store and on the command line."),
     Key(
       "acme.deploy_hooks", .list(of: .text(.line), maximumCount: 32), .described("none"),
       "Commands run by `/bin/sh -c` after each renewal, with `RENEWED_LINEAGE` and `RENEWED_DOMAINS`."),

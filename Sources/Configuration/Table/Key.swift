@@ -26,6 +26,8 @@ public struct Key: Sendable {
     case textOrSection(TextKind)
     /// Either one of some words or a section.
     case choiceOrSection([String])
+    /// One of some words, or a list of at most so many of them.
+    case choiceOrList([String], maximumCount: Int)
   }
 
   /// Kinds of text.

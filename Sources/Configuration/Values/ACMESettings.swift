@@ -16,8 +16,8 @@ public struct ACMESettings: Sendable, Equatable {
   public var http01Address: ListenAddress
   /// Common name of the root that the served chain should lead to (RFC 8555 §7.4.2); nil for the CA's choice.
   public var preferredChain: String?
-  /// The key of a certificate that does not say otherwise.
-  public var keyType: KeyAlgorithm
+  /// The keys of a certificate that does not say otherwise, one certificate for each; never empty.
+  public var keyTypes: [KeyAlgorithm]
   /// Commands run after each renewal.
   public var deployHooks: [String]
   /// What else is done after each renewal.
@@ -67,6 +67,14 @@ public enum KeyAlgorithm: String, Sendable, CaseIterable {
   case rsa3072 = "rsa-3072"
   /// RSA of 4096 bits.
   case rsa4096 = "rsa-4096"
+
+  /// Whether it is RSA; the others are ECDSA.
+  public var isRSA: Bool {
+    switch self {
+    case .ecP256, .ecP384: false
+    case .rsa2048, .rsa3072, .rsa4096: true
+    }
+  }
 }
 
 /// Who issues certificates.

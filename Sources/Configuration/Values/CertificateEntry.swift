@@ -26,6 +26,8 @@ public struct ManagedCertificate: Sendable, Equatable {
   public var issuer: String?
   /// Its key.
   public var keyType: KeyAlgorithm
+  /// Further keys: for each one there is a certificate beside this one.
+  public var moreKeyTypes: [KeyAlgorithm] = []
   /// Certificate profile to ask for; nil for the issuer's.
   public var profile: String?
   /// Commands run after each renewal, besides those of `acme.deploy_hooks`.
@@ -34,4 +36,18 @@ public struct ManagedCertificate: Sendable, Equatable {
   public var deploys: [Deployment]
   /// Where it stands: its entry, or the host of a route.
   public var origin: Origin
+
+  /// The certificates for its further keys.
+  var siblings: [ManagedCertificate] {
+    moreKeyTypes.map { type in
+      var sibling = self
+      sibling.name = "\(name).\(type.rawValue)"
+      sibling.keyType = type
+      sibling.moreKeyTypes = []
+      sibling.isSibling = true
+      return sibling
+    }
+  }
+  /// Whether another certificate has the same names and another kind of key, and comes first.
+  public var isSibling = false
 }

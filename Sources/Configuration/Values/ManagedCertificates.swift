@@ -8,28 +8,40 @@ extension Configuration {
   ) -> (certificates: [ManagedCertificate], errors: [ConfigurationError]) {
     var found: [ManagedCertificate] = []
     var errors: [ConfigurationError] = []
-    for case .managed(let certificate) in certificates {
-      if let other = found.first(where: { $0.name == certificate.name }) {
-        errors.append(
-          error(
-            at: certificate.origin, "has the name \(quoted(certificate.name)) of \(other.origin.path)",
-            hint: "set another name"))
-      }
-      found.append(certificate)
-    }
+    for case .managed(let certificate) in certificates { found.append(certificate) }
     let hosts = listeners.contains { $0.tls != .off } ? routes.flatMap(\.hosts) : []
     for host in hosts where host.value != .any {
       let name = host.value.description
       guard !covered(name), !found.contains(where: { $0.covers(name) }) else { continue }
       found.append(
         ManagedCertificate(
-          name: ManagedCertificate.storeName(of: name), names: [name], issuer: nil, keyType: acme.keyType,
+          name: ManagedCertificate.storeName(of: name), names: [name], issuer: nil,
+          keyType: acme.keyTypes.first ?? .ecP256, moreKeyTypes: Array(acme.keyTypes.dropFirst()),
           profile: nil, deployHooks: [], deploys: [], origin: host.origin))
     }
+    errors += namesakes(found)
     for certificate in found { errors += problems(of: certificate) }
     let needy = found.lazy.compactMap { acme.issuer(named: $0.issuer) }.first { $0.isPublic }
     if !acme.agreesToTerms, let needy { errors.append(agreementError(needy)) }
-    return (found, errors)
+    return (found.flatMap { [$0] + $0.siblings }, errors)
+  }
+
+  /// Two certificates of one name.
+  private func namesakes(_ found: [ManagedCertificate]) -> [ConfigurationError] {
+    var owners: [String: Origin] = [:]
+    var errors: [ConfigurationError] = []
+    for certificate in found {
+      for name in [certificate.name] + certificate.siblings.map(\.name) {
+        if let other = owners[name] {
+          errors.append(
+            error(
+              at: certificate.origin, "has the name \(quoted(name)) of \(other.path)",
+              hint: "set another name"))
+        }
+        owners[name] = owners[name] ?? certificate.origin
+      }
+    }
+    return errors
   }
 
   /// The error for an issuer whose terms have not been agreed to.

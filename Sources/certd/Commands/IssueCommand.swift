@@ -17,8 +17,12 @@ struct IssueCommand: AsyncParsableCommand {
   @Argument(help: "Host names or IP addresses.") var names: [String]
   @OptionGroup var options: ConfigurationOptions
   @Option(help: "Name in the store (default: the first name).") var name: String?
-  @Option(name: .customLong("key-type"), help: "ec-p256, ec-p384, rsa-2048, rsa-3072 or rsa-4096.")
-  var keyType: String?
+  @Option(
+    name: .customLong("key-type"),
+    help:
+      "ec-p256, ec-p384, rsa-2048, rsa-3072 or rsa-4096; twice for two certificates, presented as clients can verify."
+  )
+  var keyType: [String] = []
   @Option(name: .customLong("deploy-hook"), help: "Command to run after each renewal; may be repeated.")
   var deployHook: [String] = []
   @Flag(help: "Obtain it also when there is a valid one.") var force = false
@@ -28,9 +32,12 @@ struct IssueCommand: AsyncParsableCommand {
     for text in names where Identifier(text) == nil {
       throw ValidationError("\(text) is not a host name or IP address")
     }
-    if let keyType, KeyType(rawValue: keyType) == nil {
+    for text in keyType where KeyType(rawValue: text) == nil {
       let known = KeyType.allCases.map(\.rawValue).joined(separator: ", ")
-      throw ValidationError("\(keyType) is not a key type; use \(known)")
+      throw ValidationError("\(text) is not a key type; use \(known)")
+    }
+    guard Set(keyType.map { $0.hasPrefix("rsa") }).count == keyType.count || keyType.isEmpty else {
+      throw ValidationError("give one --key-type for ECDSA and one for RSA at most")
     }
   }
 
@@ -46,22 +53,25 @@ struct IssueCommand: AsyncParsableCommand {
     var request = IssuedRequest(
       names: names, issuer: options.issuer, roots: options.acmeRoot, email: options.email,
       agreesToTerms: options.agreeTOS, httpAddress: options.httpAddress,
-      keyType: keyType ?? KeyType.ecP256.rawValue, hooks: deployHook, dnsProgram: options.dnsExec)
+      keyType: KeyType.ecP256.rawValue, hooks: deployHook, dnsProgram: options.dnsExec)
     request = try request.withAbsolutePaths()
     let configuration: Configuration
     var named = options.store
+    var keyTypes = keyType
     switch source {
     case .file:
       configuration = try source.read().configuration
       named = named ?? configuration.store
-      if keyType == nil { request.keyType = configuration.acme.keyType.rawValue }
+      if keyTypes.isEmpty { keyTypes = configuration.acme.keyTypes.map(\.rawValue) }
       request.isByConfiguration = true
     case .flags: configuration = try ConfigurationSource.flags(request.options).read().configuration
     }
-    guard let first = Identifier(names[0]),
-      let lineage = name == nil ? LineageName(first) : LineageName(name ?? "")
-    else { throw .other("\(name ?? names[0]) cannot be a certificate's name") }
-    let job = try RenewalJob(lineage, request, configuration)
+    let requests = try requests(request, keyTypes.isEmpty ? [request.keyType] : keyTypes)
+    guard let first = requests.first else { throw .other("nothing to issue") }
+    var job = try RenewalJob(first.name, first.request, configuration)
+    for other in requests.dropFirst() {
+      job.managed += try RenewalJob(other.name, other.request, configuration).managed
+    }
     let store = try StoreLocation.open(named) { Output.error("certd: store: \($0)") }
     let quiet = quiet
     let warn: @Sendable (String) -> Void = { if !quiet { Output.error("certd: \($0)") } }
@@ -69,13 +79,32 @@ struct IssueCommand: AsyncParsableCommand {
     let report = try await job.run(
       world, store, force: force ? .all : .impatient, isDryRun: false, warn: warn)
     // A failed hook is no failed certificate: the next renewal must know of both.
-    let isObtained = report.certificates.contains {
-      switch $0.outcome {
-      case .renewed, .notDue, .skipped: true
-      case .failed, .waiting, .wouldRenew: false
+    for entry in report.certificates {
+      switch entry.outcome {
+      case .renewed, .notDue, .skipped:
+        try requests.first { $0.name == entry.name }?.request.save(store, entry.name)
+      case .failed, .waiting, .wouldRenew: break
       }
     }
-    if isObtained { try request.save(store, lineage) }
     return report
+  }
+
+  /// What is asked for, a certificate for each key; those after the first are called after their key as well.
+  private func requests(
+    _ request: IssuedRequest, _ keyTypes: [String]
+  ) throws(SetupError) -> [(name: LineageName, request: IssuedRequest)] {
+    guard let first = Identifier(names[0]),
+      let lineage = name == nil ? LineageName(first) : LineageName(name ?? "")
+    else { throw .other("\(name ?? names[0]) cannot be a certificate's name") }
+    var made: [(name: LineageName, request: IssuedRequest)] = []
+    for (index, type) in keyTypes.enumerated() {
+      guard let called = index == 0 ? lineage : LineageName("\(lineage).\(type)") else {
+        throw .other("\(lineage).\(type) cannot be a certificate's name; choose a shorter --name")
+      }
+      var request = request
+      request.keyType = type
+      made.append((called, request))
+    }
+    return made
   }
 }

@@ -39,12 +39,12 @@ struct StatusCommand: AsyncParsableCommand {
 
   private func tell(_ status: ServiceStatus) {
     guard !status.certificates.isEmpty else { return Output.line("no certificates") }
-    var rows = [["NAME", "VALID UNTIL", "LISTENER", "STATE"]]
+    var rows = [["NAME", "KEY", "VALID UNTIL", "LISTENER", "STATE"]]
     for certificate in status.certificates {
-      let until = certificate.notAfter ?? "-"
-      if certificate.served.isEmpty { rows.append([certificate.name, until, "-", certificate.state]) }
+      let row = [certificate.name, certificate.key ?? "-", certificate.notAfter ?? "-"]
+      if certificate.served.isEmpty { rows.append(row + ["-", certificate.state]) }
       for served in certificate.served {
-        rows.append([certificate.name, until, served.listener, served.state])
+        rows.append(row + [served.listener, served.state])
       }
     }
     Output.table(rows)
@@ -63,6 +63,8 @@ struct ServiceStatus: Encodable {
     /// stored, missing or expired.
     var state: String
     var notAfter: String?
+    /// For instance `ECDSA P-256`.
+    var key: String?
     var sha256: String?
     var served: [Served] = []
   }
@@ -112,7 +114,8 @@ extension ServiceStatus {
     let world = try World()
     for (index, item) in wanted.enumerated() {
       let earlier = wanted[..<index]
-      let name = ProofOfService.serverName(item.names) { name in !earlier.contains { $0.names.contains(name) }
+      let name = ProofOfService.serverName(item.names) { name in
+        !earlier.contains { $0.names.contains(name) && $0.leaf?.peerKey == item.leaf?.peerKey }
       }
       var places = listeners.map { ("\($0.address)", $0) }
       for (host, port) in item.targets {
@@ -176,6 +179,7 @@ extension ServiceStatus {
     var certificate = Certificate(
       name: item.label, state: leaf.notAfter < World.now() ? "expired" : "stored")
     certificate.notAfter = leaf.notAfter.description
+    certificate.key = leaf.keyTypeDescription
     certificate.sha256 = Hex.encode(leaf.sha256)
     guard let name else { return certificate }
     for (label, place) in places {

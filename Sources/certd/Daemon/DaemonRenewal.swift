@@ -130,13 +130,13 @@ extension Daemon {
 
   /// Shakes hands with our own listeners: what clients get is what was published.
   private func prove(_ credential: Credential) async {
-    // A name that an earlier credential answers for is not this one's to prove.
+    guard let leaf = credential.leaf else { return }
+    // A name that an earlier credential with such a key answers for is not this one's to prove.
     let name = ProofOfService.serverName(credential.names) { name in
-      presented.first { $0.names.contains(name) }?.label == credential.label
+      let first = presented.first { $0.names.contains(name) && $0.leaf?.peerKey == leaf.peerKey }
+      return first?.label == credential.label
     }
-    guard let name, let leaf = credential.chain.first.flatMap({ try? PKI.Certificate(der: $0) }) else {
-      return
-    }
+    guard let name else { return }
     let proof = ProofOfService(world: world)
     for (listener, address) in zip(plan.settings.listeners, proxy.addresses) where listener.profile != nil {
       let target = address.reachableLocally

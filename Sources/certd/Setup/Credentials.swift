@@ -5,6 +5,11 @@ import OS
 import PKI
 import TLS
 
+extension Credential {
+  /// Its leaf, if it can be read.
+  var leaf: PKI.Certificate? { chain.first.flatMap { try? PKI.Certificate(der: $0) } }
+}
+
 /// What the proxy presents: certificates from files, and those of the store.
 enum Credentials {
   /// The largest certificate or key file, in bytes.

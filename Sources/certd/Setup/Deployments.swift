@@ -4,13 +4,18 @@ import Configuration
 extension DeployAction {
   /// What a configuration wants done after the renewal of the certificate of that name.
   static func all(
-    _ name: String, _ configuration: Configuration, hooks: [String] = [], more: [Deployment] = []
+    _ name: String, _ configuration: Configuration, hooks: [String] = [], more: [Deployment] = [],
+    isSibling: Bool = false
   ) -> [DeployAction] {
     let commands = (configuration.acme.deployHooks + hooks).map {
       DeployAction.command(text: $0, timeoutSeconds: defaultTimeoutSeconds)
     }
     let cloud: [DeployAction] = GoogleCloud.takes(name, configuration) ? [.googleCloud] : []
-    return commands + (configuration.acme.deploys + more).map(DeployAction.init) + cloud
+    let deploys = (configuration.acme.deploys + more).filter {
+      // Files have room for one certificate: that with the first key.
+      if case .copy = $0 { !isSibling } else { true }
+    }
+    return commands + deploys.map(DeployAction.init) + cloud
   }
 
   private init(_ deployment: Deployment) {

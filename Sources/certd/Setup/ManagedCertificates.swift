@@ -41,7 +41,8 @@ enum ManagedCertificates {
         IssuerChoice($0.name, profile: $0.kind == .local ? nil : certificate.profile ?? $0.profile)
       },
       deploys: DeployAction.all(
-        certificate.name, configuration, hooks: certificate.deployHooks, more: certificate.deploys))
+        certificate.name, configuration, hooks: certificate.deployHooks, more: certificate.deploys,
+        isSibling: certificate.isSibling))
   }
 }
 

@@ -60,7 +60,7 @@ struct ProofOfService {
     do throws(HTTPClientError) {
       let chain = try await world.client.peerChain(
         at: place.address, serverName: name, deadlineMilliseconds: Self.handshakeMilliseconds,
-        preamble: place.preamble)
+        preamble: place.preamble, accepts: leaf.peerKey)
       let presented = chain.first.flatMap { try? PKI.Certificate(der: $0) }
       if presented == leaf { return .current }
       return Identifier(name)?.isAddress ?? false ? .undecided : .other(presented)
@@ -110,6 +110,12 @@ struct ProofOfService {
     return failures
   }
 
+  /// What one certificate answers for at most: a name, with one kind of key.
+  private struct Claim: Hashable {
+    let name: String
+    let isRSA: Bool
+  }
+
   /// Proves to the report that what was renewed is served by this machine's listeners.
   func prove(
     _ report: inout Report, _ managed: [Renewal.ManagedCertificate], _ store: CertStore,
@@ -119,23 +125,41 @@ struct ProofOfService {
     let places = try Self.listeners(configuration)
     guard !renewed.isEmpty, !places.isEmpty, !configuration.routes.isEmpty else { return }
     // In the order in which the daemon presents them: files first, then what is managed.
-    var owners: [String: String] = [:]
+    var owners: [Claim: String] = [:]
     for credential in try Credentials.load(configuration) {
-      for name in credential.names where owners[name] == nil { owners[name] = credential.label }
+      let isRSA = credential.leaf?.peerKey == .rsa
+      for name in credential.names where owners[Claim(name: name, isRSA: isRSA)] == nil {
+        owners[Claim(name: name, isRSA: isRSA)] = credential.label
+      }
     }
     for wanted in managed {
-      for identifier in wanted.identifiers where owners[identifier.description] == nil {
-        owners[identifier.description] = wanted.name.description
+      let isRSA = wanted.keyType.rawValue.hasPrefix("rsa")
+      for identifier in wanted.identifiers {
+        let claim = Claim(name: identifier.description, isRSA: isRSA)
+        if owners[claim] == nil { owners[claim] = wanted.name.description }
       }
     }
     for entry in renewed {
       let label = entry.name.description
       guard let leaf = store.load(entry.name, now: World.now())?.chain.leaf,
-        let name = Self.serverName(leaf.identifiers.map(\.description), isOwn: { owners[$0] == label })
+        let name = Self.serverName(
+          leaf.identifiers.map(\.description),
+          isOwn: { owners[Claim(name: $0, isRSA: leaf.peerKey == .rsa)] == label })
       else { continue }
       for failure in await waitUntilServed(leaf, name, at: places) {
         report.deploys.append(Report.Deploy(name: label, what: "proof of service", failure: failure))
       }
+    }
+  }
+}
+
+extension PKI.Certificate {
+  /// What a client accepts so that it is shown this certificate and none with the same names and another kind of key.
+  var peerKey: ClientContext.PeerKey {
+    switch (keyTypeDescription.hasPrefix("RSA"), keyTypeDescription.hasPrefix("ECDSA")) {
+    case (true, _): .rsa
+    case (_, true): .ecdsa
+    default: .any
     }
   }
 }

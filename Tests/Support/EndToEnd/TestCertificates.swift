@@ -1,6 +1,6 @@
 import Bytes
 import OS
-import PKI
+public import PKI
 
 /// A CA of the test's own, for servers' certificates in files.
 public struct TestCertificates: Sendable {
@@ -34,8 +34,8 @@ public struct TestCertificates: Sendable {
   }
 
   /// Writes `<name>.crt` and `<name>.key`, replacing what is there.
-  public func issue(_ names: [String], called name: String) throws -> Files {
-    let leafKey = try PrivateKey.generate(.ecP256)
+  public func issue(_ names: [String], called name: String, type: KeyType = .ecP256) throws -> Files {
+    let leafKey = try PrivateKey.generate(type)
     let leaf = try CertificateAuthority.issue(
       identifiers: names.compactMap { Identifier($0) }, publicKey: leafKey, issuer: root, issuerKey: key,
       notBefore: Self.now - 3600, lifetimeSeconds: 80_000, serial: Random.bytes(16))
