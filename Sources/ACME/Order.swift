@@ -51,25 +51,58 @@ extension Client {
 
   /// Makes an order (RFC 8555 §7.4). Repeating it is harmless: an unused order expires.
   ///
-  /// `replaces` is only sent to a CA with renewal information, and given up once if it is refused
-  /// (RFC 9773 §5).
+  /// `replaces` is only sent to a CA with renewal information, and given up once if the order is refused, whatever
+  /// the reason (RFC 9773 §5): a certificate matters more than what it is called the successor of.
   func newOrder(_ request: IssuanceRequest) async throws(ACMEError) -> (URL, Order) {
     let directory = try await directory()
     var body = NewOrder(
       identifiers: request.identifiers.map(WireIdentifier.init),
-      replaces: directory.renewalInfo == nil ? nil : request.replaces, profile: request.profile)
-    if let profile = request.profile, directory.profiles[profile] == nil {
-      let known = directory.profiles.keys.sorted().joined(separator: ", ")
-      let choice = known.isEmpty ? "it has none" : "it has \(known)"
-      throw ACMEError(.newOrder, .local("the CA has no profile \(profile); \(choice)"))
-    }
+      replaces: directory.renewalInfo == nil ? nil : request.replaces,
+      profile: try Self.profile(request, directory))
     do throws(ACMEError) {
-      return try await perform(newOrder(body, directory, request))
+      do throws(ACMEError) {
+        return try await perform(newOrder(body, directory, request))
+      } catch {
+        guard body.replaces != nil, Self.mayBeAboutReplaces(error) else { throw error }
+        body.replaces = nil
+        return try await perform(newOrder(body, directory, request))
+      }
     } catch {
-      guard body.replaces != nil, Self.mayBeAboutReplaces(error) else { throw error }
-      body.replaces = nil
-      return try await perform(newOrder(body, directory, request))
+      guard let problem = error.problem, problem.kind == .invalidProfile else { throw error }
+      throw Self.unfit(problem, body.profile, directory)
     }
+  }
+
+  /// The profile that issues certificates for IP addresses at Let's Encrypt, and at nobody else under this name.
+  private static let addressProfile = "shortlived"
+
+  /// The profile to ask for: what is wanted, if the CA has it; for addresses the one that is meant for them.
+  private static func profile(
+    _ request: IssuanceRequest, _ directory: Directory
+  ) throws(ACMEError) -> String? {
+    guard let wanted = request.profile else {
+      let isNeeded = request.identifiers.contains(where: \.isAddress)
+      return isNeeded && directory.profiles[addressProfile] != nil ? addressProfile : nil
+    }
+    guard directory.profiles[wanted] == nil else { return wanted }
+    throw ACMEError(.newOrder, .local("the CA has no profile \(wanted); \(offer(directory))"))
+  }
+
+  private static func offer(_ directory: Directory) -> String {
+    let known = directory.profiles.keys.sorted().joined(separator: ", ")
+    return known.isEmpty ? "it has none: ask for none" : "it has \(known)"
+  }
+
+  /// The CA would not issue by the profile: its reason, with what else it offers.
+  private static func unfit(_ problem: Problem, _ profile: String?, _ directory: Directory) -> ACMEError {
+    let asked = profile.map { "the profile \($0) was asked for" } ?? "no profile was asked for"
+    return ACMEError(
+      .newOrder,
+      .refused(
+        Problem(
+          type: problem.type, detail: "\(problem.detail) (\(asked); \(offer(directory)))",
+          status: problem.status, instance: problem.instance, identifier: problem.identifier,
+          subproblems: problem.subproblems)))
   }
 
   private func newOrder(
@@ -86,16 +119,20 @@ extension Client {
     }
   }
 
+  /// Any refusal but those that are certainly about something else: a limit, or an account that is not there.
   private static func mayBeAboutReplaces(_ error: ACMEError) -> Bool {
-    guard let problem = error.problem else {
-      if case .status(let status) = error.cause { return status == 404 || status == 409 }
-      return false
-    }
-    switch problem.kind {
-    case .alreadyReplaced, .malformed, .unauthorized: return true
-    case nil: return problem.status == 404 || problem.status == 409
+    let status: Int
+    switch error.cause {
+    case .refused(let problem):
+      switch problem.kind {
+      case .rateLimited, .accountDoesNotExist, .badNonce, .userActionRequired: return false
+      default: status = problem.status ?? 400
+      }
+    case .status(let answered): status = answered
     default: return false
     }
+    // A CA may stumble over the field instead of refusing it; an outage says 502 or more.
+    return (400...501).contains(status) && status != 429
   }
 
   /// Asks for the certificate of a ready order (RFC 8555 §7.4). Answers the order as the CA then has it.

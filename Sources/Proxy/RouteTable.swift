@@ -44,7 +44,9 @@ final class RouteTable {
       } else if host.hasPrefix("*.") {
         wildcards.append(HostEntry(name: Array(host.utf8.dropFirst()), rules: sorted))
       } else {
-        exact.append(HostEntry(name: Array(host.utf8), rules: sorted))
+        // An IPv6 address stands in brackets in a request (RFC 3986 §3.2.2).
+        let name = host.contains(":") && !host.hasPrefix("[") ? "[\(host)]" : host
+        exact.append(HostEntry(name: Array(name.utf8), rules: sorted))
       }
     }
     buildSlots()

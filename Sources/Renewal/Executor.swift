@@ -133,29 +133,46 @@ public struct Executor: Sendable {
     return held
   }
 
-  /// Certificates that expire first are begun first, a few at a time; results stand in the plan's order.
+  /// One certificate to obtain, and where its result stands.
+  private typealias Job = (place: Int, action: Action, reason: RenewalReason)
+
+  /// Certificates that expire first are begun first, a few at a time; results stand in the plan's order. Those for
+  /// the same names are obtained one after the other: at a time, their orders would take down each other's answers,
+  /// and later ones find the names proven.
   private func carryOut(
     _ plan: Plan, _ force: Situation.Force, _ nextWakeAt: UnixTime
   ) async -> [Report.Entry] {
     var done: [Int: Report.Entry] = [:]
     if environment.parallelIssuances == 1 { return await carryOutInTurn(plan, force, nextWakeAt) }
-    await withTaskGroup(of: (Int, Report.Entry).self) { group in
-      var running = 0
-      for (index, action) in plan.actions.enumerated() {
-        guard case .renew(let reason, _) = action.decision else {
-          done[index] = finish(Self.preview(action))
-          continue
+    var queues: [[Job]] = []
+    var queueOf: [Set<String>: Int] = [:]
+    for (place, action) in plan.actions.enumerated() {
+      guard case .renew(let reason, _) = action.decision else {
+        done[place] = finish(Self.preview(action))
+        continue
+      }
+      let names = action.certificate.identifierTexts
+      if let queue = queueOf[names] {
+        queues[queue].append((place, action, reason))
+      } else {
+        queueOf[names] = queues.count
+        queues.append([(place, action, reason)])
+      }
+    }
+    await withTaskGroup(of: [(Int, Report.Entry)].self) { group in
+      for (index, queue) in queues.enumerated() {
+        if index >= environment.parallelIssuances, let results = await group.next() {
+          for (place, entry) in results { done[place] = entry }
         }
-        if running == environment.parallelIssuances, let (index, entry) = await group.next() {
-          done[index] = entry
-          running -= 1
-        }
-        running += 1
         group.addTask {
-          (index, finish(await renew(action, reason, force, nextWakeAt)))
+          var results: [(Int, Report.Entry)] = []
+          for job in queue {
+            results.append((job.place, finish(await renew(job.action, job.reason, force, nextWakeAt))))
+          }
+          return results
         }
       }
-      for await (index, entry) in group { done[index] = entry }
+      for await results in group { for (place, entry) in results { done[place] = entry } }
     }
     return plan.actions.indices.compactMap { done[$0] }
   }

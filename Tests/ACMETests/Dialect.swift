@@ -25,8 +25,12 @@ struct Dialect: Sendable, CustomTestStringConvertible {
   var forgetsAt: Int?
   /// The directory offers renewal information.
   var hasRenewalInfo = true
-  /// `replaces` is refused as used already.
-  var refusesReplaces = false
+  /// How `replaces` is refused, if it is: a status, and the problem's kind or none.
+  var refusesReplaces: (status: Int, kind: String?)?
+  /// The profiles on offer; nil for a CA that knows of none.
+  var profiles: [String]? = ["short"]
+  /// Whether a profile that is on offer is refused nevertheless.
+  var refusesProfiles = false
   /// New accounts need an external account binding with this key, good for one use.
   var externalKey: [UInt8]?
   /// Names that the CA cannot validate.

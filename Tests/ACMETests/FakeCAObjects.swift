@@ -40,6 +40,7 @@ struct CAState {
   var revoked: [[UInt8]] = []
   var usedExternalKeys = 0
   var replaced: [String] = []
+  var replacesSeen = 0
   var profiles: [String] = []
   var certificatesSent = 0
 
@@ -52,10 +53,15 @@ struct CAState {
 /// A refusal by the CA.
 struct Refusal: Error {
   let status: Int
-  let kind: String
+  /// Nil for an answer without a problem document.
+  let kind: String?
   var detail = "no"
 
   var response: Response {
+    guard let kind else {
+      return Response(
+        status: status, fields: [.init("Content-Type", "text/html")], body: Array("<h1>no</h1>".utf8))
+    }
     let text =
       #"{"type":"urn:ietf:params:acme:error:\#(kind)","status":\#(status),"#
       + #""detail":\#(JOSE.quoted(detail))}"#
@@ -86,7 +92,13 @@ extension FakeCA {
     return #"{"newNonce":"\#(Self.base)/nonce","newAccount":"\#(Self.base)/new-account","#
       + #""newOrder":"\#(Self.base)/new-order","revokeCert":"\#(Self.base)/revoke"\#(info),"#
       + #""unknown":{"a":1},"meta":{"termsOfService":"https://ca.example/terms","#
-      + #""profiles":{"short":"six days"}\#(external)}}"#
+      + #""x":1\#(profilesText)\#(external)}}"#
+  }
+
+  private var profilesText: String {
+    guard let profiles = dialect.profiles else { return "" }
+    let list = profiles.map { #""\#($0)":"https://ca.example/\#($0)""# }.joined(separator: ",")
+    return #","profiles":{\#(list)}"#
   }
 
   func text(_ order: CAState.Order, _ id: Int) -> String {

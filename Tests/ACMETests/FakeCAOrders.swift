@@ -22,10 +22,17 @@ extension FakeCA {
       throw Refusal(status: 400, kind: "rejectedIdentifier")
     }
     if let replaces = wish.replaces {
-      if dialect.refusesReplaces { throw Refusal(status: 409, kind: "alreadyReplaced") }
+      guard dialect.hasRenewalInfo else { throw Refusal(status: 400, kind: "malformed") }
+      state.replacesSeen += 1
+      if let (status, kind) = dialect.refusesReplaces { throw Refusal(status: status, kind: kind) }
       state.replaced.append(replaces)
     }
-    if let profile = wish.profile { state.profiles.append(profile) }
+    if let profile = wish.profile {
+      guard dialect.profiles?.contains(profile) == true, !dialect.refusesProfiles else {
+        throw Refusal(status: 400, kind: "invalidProfile", detail: "not for you")
+      }
+      state.profiles.append(profile)
+    }
     let authorizations = names.map { name in
       let id = state.next()
       state.authorizations[id] = CAState.Authorization(

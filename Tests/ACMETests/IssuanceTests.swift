@@ -89,27 +89,6 @@ import Testing
     let chain = try await Harness(preferredIssuer: "Third Root").issue()
     #expect(chain.intermediates.last?.commonName == "Default Root")
   }
-
-  @Test("a refused replacement is ordered once more as an ordinary certificate")
-  func replaces() async throws {
-    let taken = try Harness(replaces: "abc.def")
-    try await taken.issue()
-    #expect(await taken.ca.state.replaced == ["abc.def"])
-    let refused = try Harness(Dialect(refusesReplaces: true), replaces: "abc.def")
-    try await refused.issue()
-    let unknown = try Harness(Dialect(hasRenewalInfo: false), replaces: "abc.def")
-    try await unknown.issue()
-    #expect(await unknown.ca.state.replaced.isEmpty)
-  }
-
-  @Test("a profile is asked for if the CA has it")
-  func profile() async throws {
-    let harness = try Harness(profile: "short")
-    try await harness.issue()
-    #expect(await harness.ca.state.profiles == ["short"])
-    let error = await (try Harness(profile: "long")).failure()
-    #expect(error?.description == "new order: the CA has no profile long; it has short")
-  }
 }
 
 /// The binding that the dialect's CA wants, if it wants one.

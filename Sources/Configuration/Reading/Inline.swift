@@ -2,6 +2,8 @@
 public struct InlineOptions: Sendable {
   /// `--domain`: hosts to serve; none for every host.
   public var domains: [String]
+  /// `--ip`: IP addresses to serve; they share one certificate.
+  public var addresses: [String] = []
   /// `--backend`: servers behind them.
   public var backends: [String]
   /// `--kind`: what the backends are.
@@ -61,16 +63,22 @@ extension Configuration {
     }
     if let program = options.dnsProgram {
       acme.append(("dns01", mapping([("exec", scalar(program))])))
-      acme.append(("challenges", list(["dns-01"])))
+      // An address has no zone: it is proven in another way.
+      let others = options.addresses.isEmpty ? [] : ["http-01", "tls-alpn-01"]
+      acme.append(("challenges", list(["dns-01"] + others)))
     }
     var service: [(String, YAMLNode)] = [("backends", list(options.backends))]
     if let kind = options.kind { service.append(("kind", scalar(kind))) }
     var route: [(String, YAMLNode)] = [("service", scalar("default"))]
-    if !options.domains.isEmpty { route.append(("hosts", list(options.domains))) }
+    let hosts = options.addresses + options.domains
+    if !hosts.isEmpty { route.append(("hosts", list(hosts))) }
     var top: [(String, YAMLNode)] = [
       ("acme", mapping(acme)), ("listeners", sequence(listeners)), ("routes", sequence([mapping(route)])),
       ("services", mapping([("default", mapping(service))])),
     ]
+    if !options.addresses.isEmpty {
+      top.append(("certificates", sequence([mapping([("names", list(options.addresses))])])))
+    }
     if let store = options.store { top.append(("store", scalar(store))) }
     return mapping(top)
   }
@@ -92,7 +100,7 @@ extension Configuration {
 
   /// Which flag a path came from; the first prefix that fits counts.
   private static let flags: [(prefix: String, flag: String)] = [
-    ("routes[0].hosts", "--domain"), ("routes[0]", "--domain"), ("services.default.kind", "--kind"),
+    ("certificates", "--ip"), ("routes[0].hosts", "--domain"), ("routes[0]", "--domain"), ("services.default.kind", "--kind"),
     ("services.default", "--backend"), ("acme.email", "--email"), ("acme.agree_tos", "--agree-tos"),
     ("acme.issuers[0].roots", "--acme-root"), ("acme.issuers", "--issuer"),
     ("acme.http01", "--http-address"), ("acme.dns01", "--dns-exec"), ("acme.challenges", "--dns-exec"),

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Configuration
 import OS
+import PKI
 
 /// Where the configuration comes from: a file, or flags for the common case.
 struct ConfigurationOptions: ParsableArguments {
@@ -13,6 +14,9 @@ struct ConfigurationOptions: ParsableArguments {
 
   @Option(help: "Host to serve; may be repeated.")
   var domain: [String] = []
+
+  @Option(help: "IP address of this machine to serve; may be repeated, with or without --domain.")
+  var ip: [String] = []
 
   @Option(help: "Backend, as http://127.0.0.1:8000 or host:port; may be repeated.")
   var backend: [String] = []
@@ -46,9 +50,13 @@ struct ConfigurationOptions: ParsableArguments {
   var dnsExec: String?
 
   func validate() throws {
+    for text in ip where Identifier(text)?.isAddress != true {
+      throw ValidationError("\(text) is not an IP address; names go to --domain")
+    }
     guard config != nil else { return }
     let others = [
-      ("--domain", !domain.isEmpty), ("--backend", !backend.isEmpty), ("--kind", kind != nil),
+      ("--domain", !domain.isEmpty), ("--ip", !ip.isEmpty),
+      ("--backend", !backend.isEmpty), ("--kind", kind != nil),
       ("--email", email != nil), ("--agree-tos", agreeTOS), ("--acme-root", !acmeRoot.isEmpty),
       ("--https-address", httpsAddress != nil), ("--http-address", httpAddress != nil),
       ("--dns-exec", dnsExec != nil),
@@ -59,7 +67,7 @@ struct ConfigurationOptions: ParsableArguments {
 
   /// The file named, or the first of the usual ones that exists when no flag says that there is none.
   func source() -> ConfigurationSource {
-    if !domain.isEmpty || !backend.isEmpty, config == nil { return .flags(inline) }
+    if !domain.isEmpty || !ip.isEmpty || !backend.isEmpty, config == nil { return .flags(inline) }
     let usual = ConfigurationSource.usual(config, store: store)
     if case .file = usual { return usual }
     return .flags(inline)
@@ -67,6 +75,7 @@ struct ConfigurationOptions: ParsableArguments {
 
   private var inline: InlineOptions {
     var options = InlineOptions(domains: domain, backends: backend)
+    options.addresses = ip.map { Identifier($0)?.description ?? $0 }
     options.kind = kind
     options.email = email
     options.agreesToTerms = agreeTOS

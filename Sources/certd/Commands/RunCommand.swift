@@ -10,6 +10,8 @@ struct RunCommand: AsyncParsableCommand {
       Example: certd run --domain llm.example.com --backend http://127.0.0.1:8000 \
       --email ops@example.com --agree-tos
 
+      With --ip ADDRESS in place of --domain a machine that has only an address gets HTTPS.
+
       SIGHUP reads the configuration again; SIGUSR1 opens the access log again; SIGTERM stops accepting, lets \
       exchanges finish up to limits.drain_timeout, and exits with 0.
       """)

@@ -104,7 +104,7 @@ extension ServiceStatus {
     let source = options.source()
     var configuration: Configuration?
     if case .file = source { configuration = try source.read().configuration }
-    if !options.domain.isEmpty { configuration = try source.read().configuration }
+    if !options.domain.isEmpty || !options.ip.isEmpty { configuration = try source.read().configuration }
     let store = try StoreLocation.openPresent(options.store ?? configuration?.store) {
       Output.error("certd: store: \($0)")
     }

@@ -22,10 +22,10 @@ enum ConfigurationSource: Sendable {
   func read() throws(SetupError) -> Configuration.Reading {
     switch self {
     case .flags(let options):
-      guard !options.backends.isEmpty || !options.domains.isEmpty else {
+      guard !options.backends.isEmpty || !options.domains.isEmpty || !options.addresses.isEmpty else {
         throw .configuration(
           "no configuration: neither certd.yaml here nor /etc/certd/certd.yaml is there; name one with --config, "
-            + "or give --domain and --backend")
+            + "or give --domain or --ip, and --backend")
       }
       do throws(ConfigurationErrors) {
         return try Configuration.inline(options, baseDirectory: try Self.workingDirectory())

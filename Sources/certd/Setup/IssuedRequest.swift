@@ -2,6 +2,7 @@ import CertStore
 import Configuration
 import FoundationEssentials
 import OS
+import PKI
 
 /// How a certificate was asked for by `certd issue` without a configuration file, kept beside it so that
 /// `certd renew` from cron needs no flags. Holds no secret.
@@ -75,7 +76,9 @@ struct IssuedRequest: Codable, Equatable {
   /// The flags that stand for it.
   var options: InlineOptions {
     // Certificates need no backend; the flags' reader wants one.
-    var options = InlineOptions(domains: names, backends: ["127.0.0.1:1"])
+    var options = InlineOptions(
+      domains: names.filter { Identifier($0)?.isAddress != true }, backends: ["127.0.0.1:1"])
+    options.addresses = names.filter { Identifier($0)?.isAddress == true }
     options.issuer = issuer
     options.dnsProgram = dnsProgram
     options.roots = roots

@@ -116,7 +116,7 @@ extension RenewalJob {
   /// Nil when neither a file nor flags say anything.
   private static func configuration(of source: ConfigurationSource) throws(SetupError) -> Configuration? {
     if case .flags(var options) = source {
-      guard !options.domains.isEmpty else { return nil }
+      guard !options.domains.isEmpty || !options.addresses.isEmpty else { return nil }
       if options.backends.isEmpty { options.backends = ["127.0.0.1:1"] }
       return try ConfigurationSource.flags(options).read().configuration
     }
