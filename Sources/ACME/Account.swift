@@ -109,20 +109,42 @@ extension Client {
       }
     }
     request.termsOfServiceAgreed = options.agreesToTerms ? true : nil
-    guard directory.externalAccountRequired || options.externalAccount != nil else {
-      return try await newAccount(request)
-    }
+    let isBound = options.externalAccount != nil || options.externalAccountSource != nil
+    guard directory.externalAccountRequired || isBound else { return try await newAccount(request) }
     // A binding is often good for one use, and some CAs look at it before they look for the account.
     if let known = try await accountBeforeBinding() { return known }
-    guard let external = options.externalAccount else {
-      throw ACMEError(.account, .local("this CA wants an external account binding (key ID and HMAC key)"))
-    }
+    let external = try await binding()
     do throws(PKIError) {
       request.externalAccountBinding = try external.object(jwk: signer.jwk, newAccount: directory.newAccount)
     } catch {
       throw ACMEError(.account, .local("the external account binding could not be signed: \(error)"))
     }
-    return try await newAccount(request)
+    do throws(ACMEError) { return try await newAccount(request) } catch {
+      if error.problem != nil, !error.isTransient { await options.externalAccountSource?.refused() }
+      throw error
+    }
+  }
+
+  private func binding() async throws(ACMEError) -> ExternalAccountBinding {
+    if let given = options.externalAccount { return given }
+    guard let source = options.externalAccountSource else {
+      throw ACMEError(.account, .local("this CA wants an external account binding (key ID and HMAC key)"))
+    }
+    do { return try await source.binding() } catch {
+      throw ACMEError(.account, .local("no external account binding could be had: \(error)"))
+    }
+  }
+
+  /// The account's URL, registered if the CA does not know our key; asks nothing when it is known.
+  public func enrol() async throws(ACMEError) -> URL {
+    try await ensureAccount()
+    guard let accountURL else { throw ACMEError(.account, .local("the account is not known")) }
+    return accountURL
+  }
+
+  /// Another process has registered the account of our key meanwhile.
+  public func adopt(accountURL url: String) {
+    if accountURL == nil { accountURL = URL(url) }
   }
 
   /// The account of our key, if the CA tells; a CA that will not tell without a binding has none for us.

@@ -20,6 +20,8 @@ public struct Options: Sendable {
   public var agreesToTerms = false
   /// The account that the CA gave us elsewhere, if it wants one.
   public var externalAccount: ExternalAccountBinding?
+  /// Who hands out such an account when one is needed and none is given.
+  public var externalAccountSource: (any ExternalAccountSource)?
   /// The account's URL from an earlier run; saves looking it up. If the CA has lost it, a new one is made.
   public var accountURL: String?
   /// Sent with every request (RFC 8555 §6.1).

@@ -51,6 +51,15 @@ public struct ExternalAccountBinding: Sendable, CustomStringConvertible, CustomR
   }
 }
 
+/// Someone who hands out external account bindings by itself.
+public protocol ExternalAccountSource: Sendable {
+  /// The binding for a new account. MUST be durable on return, and the same one until it is refused or used: it is
+  /// good for one account.
+  func binding() async throws -> ExternalAccountBinding
+  /// The CA has refused it; it MUST NOT be given again.
+  func refused() async
+}
+
 /// A flattened JWS inside a payload (RFC 7515 §7.2.2).
 struct FlattenedJWS: Codable, Equatable {
   let protected: String

@@ -135,7 +135,7 @@ extension CertStore {
     }
   }
 
-  private func accountDirectory(_ account: StoredAccount) -> String {
+  func accountDirectory(_ account: StoredAccount) -> String {
     "\(layout.accounts)/\(account.host)/\(account.id)"
   }
 

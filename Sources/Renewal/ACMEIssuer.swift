@@ -17,6 +17,8 @@ public actor ACMEIssuer: Issuer {
     public var responder: (any ChallengeResponder)?
     /// The common name of the CA that chains shall lead to, if there is a choice.
     public var preferredIssuer: String?
+    /// Gets the key of an external account where the CA hands them out by itself.
+    public var externalKeys: ExternalKeyFetch?
 
     /// A configuration.
     public init(
@@ -66,6 +68,7 @@ public actor ACMEIssuer: Issuer {
     do {
       _ = try await client.directory()
       try checkClock()
+      try await enrol(client, account)
       return try await client.issue(
         wanted, resuming: request.resuming, journal: journal, responder: responder)
     } catch { throw Self.issuerError(error) }
@@ -97,6 +100,7 @@ public actor ACMEIssuer: Issuer {
   public func account() async throws(IssuerError) -> Account {
     let (client, keeper) = try await session()
     do {
+      try await enrol(client, keeper)
       let account = try await client.account()
       try await keeper.found(url: account.url.description)
       return account
@@ -164,6 +168,31 @@ public actor ACMEIssuer: Issuer {
     if holds { try await keeper.adoptStagedKey() } else { try await keeper.dropStagedKey() }
   }
 
+  /// How long another process may take to register, in seconds; after that we do it as well, which is harmless.
+  private static let registrationPatienceSeconds = 60
+
+  private static func registrationLock(
+    _ path: String, _ sleep: @Sendable (Double) async throws -> Void
+  ) async throws -> FileLock? {
+    try await FileLock.acquire(path, FileSystem(), tries: registrationPatienceSeconds * 10) {
+      try await sleep(0.1)
+    }
+  }
+
+  /// Has the account registered by one process at a time, so that one account is made and one external key used.
+  private func enrol(_ client: Client, _ keeper: AccountKeeper) async throws {
+    guard await keeper.stored.record.url == nil else { return }
+    let lock = try await Self.registrationLock(
+      store.registrationLockPath(host: configuration.directory.authority), environment.sleep)
+    try await keeper.readAgain()
+    if let url = await keeper.stored.record.url {
+      await client.adopt(accountURL: url)
+    } else {
+      try await keeper.found(url: try await client.enrol().description)
+    }
+    withExtendedLifetime(lock) {}
+  }
+
   /// The client for our account, whose key is made and stored before the CA hears of it.
   private func session() async throws(IssuerError) -> (Client, AccountKeeper) {
     if let known { return known }
@@ -174,6 +203,9 @@ public actor ACMEIssuer: Issuer {
       try await settleKey(keeper)
       var options = configuration.options
       options.accountURL = keeper.atStart.url
+      if let fetch = configuration.externalKeys {
+        options.externalAccountSource = KeptExternalKey(keeper: keeper, fetch: fetch)
+      }
       let client = Client(
         directoryURL: configuration.directory, transport: transport,
         signer: try KeySigner(await keeper.stored.key), environment: environment, options: options)

@@ -1,6 +1,7 @@
 import Bytes
 import CertStore
 import HTTP
+import OS
 import PKI
 
 /// The account at one CA as the store has it: made once, used by every later run.
@@ -23,6 +24,11 @@ actor AccountKeeper {
     self.store = store
     self.contacts = contacts
     let text = directory.description
+    // Two processes that find none must not make two; one that waits in vain makes its own.
+    let lock = try FileLock.acquire(
+      store.registrationLockPath(host: "key.\(directory.authority)"), FileSystem(),
+      patienceNanoseconds: Self.creationPatienceNanoseconds)
+    defer { withExtendedLifetime(lock) {} }
     if let found = try store.account(
       host: directory.authority, directory: text, externalKeyID: externalKeyID, now: now())
     {
@@ -36,8 +42,33 @@ actor AccountKeeper {
     atStart = stored.record
   }
 
+  /// How long another process may take to make a key, in nanoseconds.
+  private static let creationPatienceNanoseconds: UInt64 = 5_000_000_000
+
   /// Whether the CA knows the account under other contacts.
   nonisolated var hadOtherContacts: Bool { atStart.url != nil && atStart.contacts != contacts }
+
+  /// What another process has written down meanwhile.
+  func readAgain() throws {
+    let again = try store.account(
+      host: authority, directory: stored.record.directory, externalKeyID: stored.record.externalKeyID,
+      now: now())
+    if let again, again.id == stored.id { stored = again }
+  }
+
+  /// The external key that is kept until the account is registered, unless it is too old.
+  func externalKey(youngerThanSeconds seconds: Int64) throws -> ExternalKey? {
+    guard let kept = try store.externalKey(of: stored) else { return nil }
+    return now() - kept.obtainedAt < seconds ? kept : nil
+  }
+
+  /// Keeps an external key until the account is registered.
+  func keep(externalKey name: String, _ key: String) throws {
+    try store.keepExternalKey(ExternalKey(keyID: name, key: key, obtainedAt: now()), of: stored)
+  }
+
+  /// The external key is used, or of no use. One that cannot be removed is refused by the CA and asked for anew.
+  func dropExternalKey() { try? store.dropExternalKey(of: stored) }
 
   /// A key that the account was about to change to when a run was cut off.
   func stagedKey() throws -> PrivateKey? { try store.stagedKey(of: stored) }
@@ -61,6 +92,7 @@ actor AccountKeeper {
     changed.record.contacts = contacts
     guard changed.record != stored.record else { return }
     try store.updateAccount(changed)
+    dropExternalKey()
     if stored.record.url != url { try? noteRegistration() }
     stored = changed
   }

@@ -39,15 +39,16 @@ struct CertificateErrorsTests {
     (
       "acme: {agree_tos: true, issuers: [google]}",
       [
-        #"1:35: acme.issuers[0]: google needs an external account binding; write {name: google, eab: "#
+        #"1:35: acme.issuers[0]: Google's public CA gives keys to projects, and no project is named; add "#
+          + #"gcp: {project: NAME}, set GOOGLE_CLOUD_PROJECT beside flags, or write {name: google, eab: "#
           + #"{kid: ..., key_file: ...}}"#
       ]
     ),
     (
       "acme: {agree_tos: true, issuers: [{name: zerossl}]}",
       [
-        #"1:35: acme.issuers[0]: zerossl needs an external account binding; add eab: {kid: ..., "#
-          + #"key_file: ...}"#
+        #"1:35: acme.issuers[0]: ZeroSSL gives keys to mail addresses, and none is named; set acme.email, or "#
+          + #"write {name: zerossl, eab: {kid: ..., key_file: ...}}"#
       ]
     ),
     (

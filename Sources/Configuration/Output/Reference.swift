@@ -122,7 +122,7 @@ public enum ConfigurationReference {
 
   private static var presets: String {
     let rows = IssuerPreset.all.map {
-      "| `\($0.name)` | \($0.directory) | \($0.needsExternalAccount ? "required" : "-") |"
+      "| `\($0.name)` | \($0.directory) | \($0.externalAccountOrigin.map { "`\($0.rawValue)`" } ?? "-") |"
     }
     let local = "| `\(IssuerPreset.localName)` | built into certd, root in the store | - |"
     return (["| Name | Directory | `eab` |", "|---|---|---|"] + rows + [local]).joined(separator: "\n")

@@ -8,6 +8,7 @@ extension Configuration {
     checkListeners(report)
     checkLoadBalancer(report)
     checkCertificates(report)
+    checkExternalAccounts(report)
     if case .file(let path) = log.access, path.hasSuffix("/") {
       report.error(top.section("log").origin(of: "access"), "is a directory", "name a file")
     }
@@ -64,6 +65,25 @@ extension Configuration {
       report.error(
         host.origin, "\(host.value) is routed to HTTP by \(other.origin.path) as well",
         "a host leads to HTTP or to \(name)")
+    }
+  }
+
+  /// Whoever hands out keys must know to whom.
+  private func checkExternalAccounts(_ report: Report) {
+    for issuer in acme.issuers {
+      guard case .acme(let settings) = issuer.kind, settings.externalAccount == nil else { continue }
+      switch settings.externalAccountOrigin {
+      case .google where gcp == nil:
+        report.error(
+          issuer.origin, "Google's public CA gives keys to projects, and no project is named",
+          "add gcp: {project: NAME}, set GOOGLE_CLOUD_PROJECT beside flags, or write {name: \(issuer.name), "
+            + "eab: {kid: ..., key_file: ...}}")
+      case .zerossl where acme.email == nil:
+        report.error(
+          issuer.origin, "ZeroSSL gives keys to mail addresses, and none is named",
+          "set acme.email, or write {name: \(issuer.name), eab: {kid: ..., key_file: ...}}")
+      default: break
+      }
     }
   }
 

@@ -22,6 +22,8 @@ public struct InlineOptions: Sendable {
   public var httpAddress: String? = ":80"
   /// `--dns-exec`: a program that changes zones for DNS-01; nil for none.
   public var dnsProgram: String?
+  /// `GOOGLE_CLOUD_PROJECT`, for an issuer that gives keys to projects.
+  public var googleProject: String?
   /// `--store`.
   public var store: String?
 
@@ -79,6 +81,7 @@ extension Configuration {
     if !options.addresses.isEmpty {
       top.append(("certificates", sequence([mapping([("names", list(options.addresses))])])))
     }
+    if let project = options.googleProject { top.append(("gcp", mapping([("project", scalar(project))]))) }
     if let store = options.store { top.append(("store", scalar(store))) }
     return mapping(top)
   }
@@ -100,7 +103,8 @@ extension Configuration {
 
   /// Which flag a path came from; the first prefix that fits counts.
   private static let flags: [(prefix: String, flag: String)] = [
-    ("certificates", "--ip"), ("routes[0].hosts", "--domain"), ("routes[0]", "--domain"), ("services.default.kind", "--kind"),
+    ("certificates", "--ip"), ("routes[0].hosts", "--domain"), ("routes[0]", "--domain"),
+    ("services.default.kind", "--kind"), ("gcp", "GOOGLE_CLOUD_PROJECT"),
     ("services.default", "--backend"), ("acme.email", "--email"), ("acme.agree_tos", "--agree-tos"),
     ("acme.issuers[0].roots", "--acme-root"), ("acme.issuers", "--issuer"),
     ("acme.http01", "--http-address"), ("acme.dns01", "--dns-exec"), ("acme.challenges", "--dns-exec"),

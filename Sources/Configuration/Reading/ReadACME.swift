@@ -73,13 +73,9 @@ extension Configuration {
     if name == IssuerPreset.localName { return Issuer(name: name, kind: .local, origin: origin) }
     guard let preset = IssuerPreset.all.first(where: { $0.name == name }) else { return nil }
     let acme = ACMEIssuer(
-      directory: preset.directory, roots: [], externalAccount: nil, profile: nil,
-      staging: preset.staging)
+      directory: preset.directory, roots: [], externalAccount: nil,
+      externalAccountOrigin: preset.externalAccountOrigin, profile: nil, staging: preset.staging)
     return Issuer(name: name, kind: .acme(acme), origin: origin)
-  }
-
-  private static func needsExternalAccount(_ name: String) -> Bool {
-    IssuerPreset.all.contains { $0.name == name && $0.needsExternalAccount }
   }
 
   private static func namedIssuer(_ name: String, _ origin: Origin) throws(Invalid) -> Issuer {
@@ -91,11 +87,6 @@ extension Configuration {
         : Nearest.hint(for: name, among: names) ?? "write \(alternatives(names)), or {directory: URL}"
       throw Invalid("\(quoted(name)) is no known issuer", hint)
     }
-    guard !needsExternalAccount(name) else {
-      throw Invalid(
-        "\(name) needs an external account binding",
-        "write {name: \(name), eab: {kid: ..., key_file: ...}}")
-    }
     return issuer
   }
 
@@ -106,18 +97,7 @@ extension Configuration {
     let roots = section.paths("roots")
     let profile = section.text("profile", Word.name)
     let staging = section.text("staging", Word.directory)
-    var account: ExternalAccount?
-    if section.has("eab") {
-      let eab = section.section("eab")
-      let (kid, file) = (eab.text("kid", Word.line), eab.path("key_file"))
-      let algorithm: MACAlgorithm = eab.choice("algorithm") ?? .hs256
-      if let kid, let file {
-        account = ExternalAccount(keyIdentifier: kid, keyFile: file, algorithm: algorithm)
-      }
-    } else if section.has("name"), !section.has("directory"), let name, needsExternalAccount(name) {
-      section.report.error(
-        section.origin, "\(name) needs an external account binding", "add eab: {kid: ..., key_file: ...}")
-    }
+    let (account, origin) = readExternalAccount(section)
     if let known, section.has("directory") {
       section.report.error(
         section.origin(of: "directory"), "the preset \(quoted(known.name)) has its own directory",
@@ -140,9 +120,23 @@ extension Configuration {
       name: name ?? host(of: directory),
       kind: .acme(
         ACMEIssuer(
-          directory: directory, roots: roots, externalAccount: account, profile: profile,
-          staging: staging ?? known?.stagingURL)),
+          directory: directory, roots: roots, externalAccount: account,
+          externalAccountOrigin: section.has("eab") ? origin : known?.externalAccountOrigin,
+          profile: profile, staging: staging ?? known?.stagingURL)),
       origin: section.origin)
+  }
+
+  /// Credentials of one's own, or who hands them out.
+  private static func readExternalAccount(
+    _ section: Section
+  ) -> (ExternalAccount?, ExternalAccountOrigin?) {
+    guard let node = section.written("eab") else { return (nil, nil) }
+    if case .scalar = node.content { return (nil, section.choice("eab")) }
+    let eab = section.section("eab")
+    let (kid, file) = (eab.text("kid", Word.line), eab.path("key_file"))
+    let algorithm: MACAlgorithm = eab.choice("algorithm") ?? .hs256
+    guard let kid, let file else { return (nil, nil) }
+    return (ExternalAccount(keyIdentifier: kid, keyFile: file, algorithm: algorithm), nil)
   }
 
   /// The authority of an https URL, as a name.
@@ -155,6 +149,11 @@ extension Issuer {
   fileprivate var directoryURL: String? {
     guard case .acme(let acme) = kind else { return nil }
     return acme.directory
+  }
+
+  fileprivate var externalAccountOrigin: ExternalAccountOrigin? {
+    guard case .acme(let acme) = kind else { return nil }
+    return acme.externalAccountOrigin
   }
 
   fileprivate var stagingURL: String? {

@@ -15,9 +15,7 @@ extension KeyTable {
       "Who issues, first choice first: while one is down, refuses or limits us, the next is asked (`local` and staging "
         + "environments never stand in for another). Each is a preset's name (`letsencrypt`, "
         + "`letsencrypt-staging`, `google`, "
-        + "`zerossl`, or `local` for the CA built into certd) or a section as below. `google` and "
-        + "`zerossl` need "
-        + "`eab`, so they are written as `{name: google, eab: {...}}`."),
+        + "`zerossl`, or `local` for the CA built into certd) or a section as below."),
     Key(
       "acme.issuers[].name", .text(.name), .described("host of the directory"),
       "Name that `certificates[].issuer` refers to. A preset's name sets its directory."),
@@ -28,8 +26,11 @@ extension KeyTable {
       "acme.issuers[].roots", .list(of: .text(.path), maximumCount: 64), .described("none"),
       "PEM files with roots trusted for this directory, besides the system's."),
     Key(
-      "acme.issuers[].eab", .section, .described("none"),
-      "External account binding that the CA gave out (RFC 8555 §7.3.4)."),
+      "acme.issuers[].eab", .choiceOrSection(ExternalAccountOrigin.allCases.map(\.rawValue)),
+      .described("`google` and `zerossl` for the presets of these names, else none"),
+      "External account binding (RFC 8555 §7.3.4): one that the CA gave out, as below, or who gives one out when it is "
+        + "needed: `google` for the project of the section `gcp`, by Google's credentials; `zerossl` for `acme.email`."
+    ),
     Key("acme.issuers[].eab.kid", .text(.line), .required, "Key identifier."),
     Key(
       "acme.issuers[].eab.key_file", .text(.path), .required,

@@ -115,6 +115,8 @@ public struct ACMEIssuer: Sendable, Equatable {
   public var roots: [String]
   /// Credentials that tie the account to one at the CA (RFC 8555 §7.3.4); nil for none.
   public var externalAccount: ExternalAccount?
+  /// Who hands out such credentials by itself; nil for nobody.
+  public var externalAccountOrigin: ExternalAccountOrigin?
   /// Certificate profile to ask for; nil for the CA's default.
   public var profile: String?
   /// URL of the directory of its staging environment, where attempts are rehearsed after a failed validation; nil for
@@ -130,6 +132,14 @@ public struct ExternalAccount: Sendable, Equatable {
   public var keyFile: String
   /// How the binding is signed (RFC 7518 §3.2).
   public var algorithm: MACAlgorithm
+}
+
+/// Who hands out external accounts' keys when one is needed.
+public enum ExternalAccountOrigin: String, Sendable, CaseIterable {
+  /// Google's public CA, for the project of the section `gcp`.
+  case google
+  /// ZeroSSL, for the mail address of the contact.
+  case zerossl
 }
 
 /// MAC algorithms of external account bindings.
@@ -150,23 +160,25 @@ public struct IssuerPreset: Sendable, Equatable {
   public let directory: String
   /// URL of the directory of its staging environment, if it has one that needs nothing else.
   public let staging: String?
+  /// Who hands out the external account that it wants, if it wants one.
+  public let externalAccountOrigin: ExternalAccountOrigin?
   /// Whether it wants an external account binding.
-  public let needsExternalAccount: Bool
+  public var needsExternalAccount: Bool { externalAccountOrigin != nil }
 
   /// Every preset except `local`.
   public static let all: [IssuerPreset] = [
     IssuerPreset(
       name: "letsencrypt", directory: "https://acme-v02.api.letsencrypt.org/directory",
-      staging: "https://acme-staging-v02.api.letsencrypt.org/directory", needsExternalAccount: false),
+      staging: "https://acme-staging-v02.api.letsencrypt.org/directory", externalAccountOrigin: nil),
     IssuerPreset(
       name: "letsencrypt-staging", directory: "https://acme-staging-v02.api.letsencrypt.org/directory",
-      staging: nil, needsExternalAccount: false),
+      staging: nil, externalAccountOrigin: nil),
     IssuerPreset(
       name: "google", directory: "https://dv.acme-v02.api.pki.goog/directory", staging: nil,
-      needsExternalAccount: true),
+      externalAccountOrigin: .google),
     IssuerPreset(
-      name: "zerossl", directory: "https://acme.zerossl.com/v2/DV90", staging: nil, needsExternalAccount: true
-    ),
+      name: "zerossl", directory: "https://acme.zerossl.com/v2/DV90", staging: nil,
+      externalAccountOrigin: .zerossl),
   ]
 
   /// The name of the built-in CA.

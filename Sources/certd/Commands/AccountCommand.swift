@@ -28,8 +28,9 @@ struct AccountOptions: ParsableArguments {
     let store = try StoreLocation.open(options.store ?? configuration.store) {
       Output.error("certd: store: \($0)")
     }
-    let made = try IssuerFactory(world: try World(), store: store, warn: { Output.error("certd: \($0)") })
-      .issuers(configuration.acme)
+    let made = try IssuerFactory(
+      world: try World(), store: store, warn: { Output.error("certd: \($0)") }, configuration: configuration
+    ).issuers(configuration.acme)
     let known = configuration.acme.issuers.compactMap { issuer in
       (made[issuer.name] as? Renewal.ACMEIssuer).map { (issuer.name, $0, configuration.acme) }
     }

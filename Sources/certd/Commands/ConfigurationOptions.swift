@@ -85,6 +85,7 @@ struct ConfigurationOptions: ParsableArguments {
     if let httpAddress { options.httpAddress = httpAddress == "off" ? nil : httpAddress }
     options.dnsProgram = dnsExec
     options.store = store
+    options.nameGoogleProject()
     return options
   }
 }
@@ -93,5 +94,13 @@ extension FileSystem {
   /// Whether a regular file is there, links followed.
   func isFile(_ path: String) -> Bool {
     (try? status(path, followingLinks: true))?.kind == .file
+  }
+}
+
+extension InlineOptions {
+  /// Google's public CA gives keys to projects; beside flags one is named as Google's own tools know it.
+  mutating func nameGoogleProject() {
+    let named = Subprocess.inheritedEnvironment()["GOOGLE_CLOUD_PROJECT"] ?? ""
+    if issuer == "google", !named.isEmpty { googleProject = named }
   }
 }

@@ -35,9 +35,9 @@ struct Blueprint: Sendable {
       case .standardOutput: .descriptor(1)
       case .file(let path): .file(path)
       }
-    let factory = IssuerFactory(world: world, store: store) {
-      log.warn("certificates", ["reason": .text($0)])
-    }
+    let factory = IssuerFactory(
+      world: world, store: store, warn: { log.warn("certificates", ["reason": .text($0)]) },
+      configuration: configuration)
     var environment = Executor.Environment(
       now: { World.now() }, random: { World.random() }, hookEnvironment: Subprocess.inheritedEnvironment(),
       progress: { post.yield(.decided($0)) })

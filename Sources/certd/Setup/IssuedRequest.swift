@@ -84,6 +84,7 @@ struct IssuedRequest: Codable, Equatable {
     options.roots = roots
     options.email = email
     options.agreesToTerms = agreesToTerms
+    options.nameGoogleProject()
     if let httpAddress { options.httpAddress = httpAddress == "off" ? nil : httpAddress }
     return options
   }

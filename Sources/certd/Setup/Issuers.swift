@@ -12,6 +12,8 @@ struct IssuerFactory {
   let world: World
   let store: CertStore
   let warn: @Sendable (String) -> Void
+  /// What is asked for external accounts' keys by.
+  var configuration: Configuration?
 
   /// The largest file with a root or an external account's key, in bytes.
   static let maximumFileBytes = 256 << 10
@@ -28,6 +30,7 @@ struct IssuerFactory {
         guard let staging = settings.staging else { continue }
         settings.directory = staging
         settings.externalAccount = nil
+        settings.externalAccountOrigin = nil
         let name = Self.stagingName(issuer)
         made[name] = try acmeIssuer(name, settings, acme)
       }
@@ -98,13 +101,18 @@ struct IssuerFactory {
     options.userAgent = "certd/\(Version.text)"
     options.externalAccount = try Self.binding(settings.externalAccount)
     let warn = warn
+    var issuer = Renewal.ACMEIssuer.Configuration(
+      directory: directory, options: options,
+      responder: CombinedResponder(
+        acme.challengeTypes, store.challenges, dns: try DNSChallenges.responder(acme, store, warn: warn)),
+      preferredIssuer: acme.preferredChain)
+    if settings.externalAccount == nil, let origin = settings.externalAccountOrigin, let configuration {
+      issuer.externalKeys = ExternalKeys(
+        world: world, configuration: configuration, warn: { warn("\(name): \($0)") }
+      ).fetch(origin)
+    }
     return Renewal.ACMEIssuer(
-      Renewal.ACMEIssuer.Configuration(
-        directory: directory, options: options,
-        responder: CombinedResponder(
-          acme.challengeTypes, store.challenges, dns: try DNSChallenges.responder(acme, store, warn: warn)),
-        preferredIssuer: acme.preferredChain),
-      store: store,
+      issuer, store: store,
       transport: ClientTransport(client: world.client, context: try Self.context(settings.roots)),
       environment: world.acmeEnvironment { warn("\(name): \($0)") }, warn: { warn("\(name): \($0)") })
   }

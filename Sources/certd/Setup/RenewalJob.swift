@@ -60,7 +60,8 @@ struct RenewalJob {
   private func executor(
     _ acme: ACMESettings, _ world: World, _ store: CertStore, _ warn: @escaping @Sendable (String) -> Void
   ) throws(SetupError) -> (Executor, [String: any Renewal.Issuer]) {
-    let issuers = try IssuerFactory(world: world, store: store, warn: warn).issuers(acme)
+    let issuers = try IssuerFactory(world: world, store: store, warn: warn, configuration: configuration)
+      .issuers(acme)
     var environment = Executor.Environment(
       now: { World.now() }, random: { World.random() }, hookEnvironment: Subprocess.inheritedEnvironment())
     let proof = ProofOfService(world: world)

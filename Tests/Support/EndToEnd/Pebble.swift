@@ -38,6 +38,8 @@ public final class Pebble: Sendable {
     public var http01Port: UInt16?
     /// Where it asks for TLS-ALPN-01; nil for nowhere.
     public var tlsALPN01Port: UInt16?
+    /// External accounts' keys by their names, one of which every new account must be bound to; empty for no such need.
+    public var externalAccounts: [String: String] = [:]
     /// Who issues the certificate of its API; nil for a new CA.
     public var api: TestCertificates?
     /// Its own defaults.
@@ -103,12 +105,14 @@ public final class Pebble: Sendable {
       ], called: "dns")
     let api = try options.api ?? TestCertificates(place, "api-\(port)")
     let files = try api.issue(["127.0.0.1", "localhost"], called: "api-\(port)")
+    let keys = options.externalAccounts.map { "\"\($0.key)\": \"\($0.value)\"" }.joined(separator: ", ")
     let configuration = try place.write(
       "pebble-\(port).json",
       """
       {"pebble": {"listenAddress": "127.0.0.1:\(port)", "managementListenAddress": "127.0.0.1:\(managementPort)",
         "certificate": "\(files.certificate)", "privateKey": "\(files.key)", "httpPort": \(http01Port),
-        "tlsPort": \(options.tlsALPN01Port ?? 1), "ocspResponderURL": "", "externalAccountBindingRequired": false}}
+        "tlsPort": \(options.tlsALPN01Port ?? 1), "ocspResponderURL": "", "externalAccountMACKeys": {\(keys)},
+        "externalAccountBindingRequired": \(!options.externalAccounts.isEmpty)}}
       """)
     var environment = ["PEBBLE_VA_NOSLEEP": "1"]
     if options.validationDelaySeconds > 0 {
