@@ -58,6 +58,7 @@ extension CertStore {
   }
 
   private func examine(_ name: LineageName, now: UnixTime) -> (StoredCertificate?, [StoreProblem]) {
+    removeScratch(of: name)
     let first = survey(name)
     if first.isWhole { return (first.certificate, []) }
     guard let lock = try? self.lock(name) else {

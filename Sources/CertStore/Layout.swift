@@ -15,6 +15,7 @@ struct Layout: Sendable {
   var accounts: String { root + "/accounts" }
   var certificates: String { root + "/certificates" }
   var challenges: String { root + "/challenges" }
+  var index: String { root + "/index" }
   var dnsRecords: String { root + "/dns" }
   var deploys: String { root + "/deploys" }
   var quarantine: String { root + "/quarantine" }

@@ -5,12 +5,12 @@ extension CertStore {
   /// left alone; failing to tidy up is no reason not to start.
   func removeScratch() {
     if let lock = try? FileLock.tryAcquire(layout.lock, fs) { removeSharedScratch(lock) }
-    for text in (try? fs.list(layout.certificates)) ?? [] {
-      guard let name = LineageName(text), !scratch(in: layout.lineage(name)).isEmpty,
-        let lock = try? lock(name)
-      else { continue }
-      removeScratch(lock)
-    }
+  }
+
+  /// The same for a certificate that is about to be read: with thousands of them, not all at each start.
+  func removeScratch(of name: LineageName) {
+    guard !scratch(in: layout.lineage(name)).isEmpty, let lock = try? lock(name) else { return }
+    removeScratch(lock)
   }
 
   /// What is not about a single certificate, under the store's lock.

@@ -26,6 +26,8 @@ public struct FileStatus: Sendable, Equatable {
   public let sizeInBytes: Int
   /// When the content last changed, in nanoseconds since the epoch.
   public let modifiedNanoseconds: Int64
+  /// When anything of it last changed, its owner or mode for instance, in nanoseconds since the epoch.
+  public let changedNanoseconds: Int64
   /// The inode number: another one means another file.
   public let inode: UInt64
 
@@ -41,6 +43,7 @@ public struct FileStatus: Sendable, Equatable {
     group = raw.st_gid
     sizeInBytes = Int(raw.st_size)
     modifiedNanoseconds = Int64(raw.st_mtim.tv_sec) &* 1_000_000_000 &+ Int64(raw.st_mtim.tv_nsec)
+    changedNanoseconds = Int64(raw.st_ctim.tv_sec) &* 1_000_000_000 &+ Int64(raw.st_ctim.tv_nsec)
     inode = UInt64(raw.st_ino)
   }
 }

@@ -39,6 +39,8 @@ enum IPAddress {
 
   /// Dotted decimal: four numbers, no leading zeros (RFC 6943 §3.1.1).
   private static func v4(_ text: Substring) -> [UInt8]? {
+    // Most texts are names.
+    guard text.utf8.allSatisfy({ $0 == 0x2E || (0x30...0x39).contains($0) }) else { return nil }
     let parts = text.split(separator: ".", omittingEmptySubsequences: false)
     guard parts.count == 4 else { return nil }
     var out: [UInt8] = []
@@ -53,7 +55,7 @@ enum IPAddress {
 
   /// RFC 4291 §2.2, without a zone.
   private static func v6(_ text: Substring) -> [UInt8]? {
-    guard text.utf8.count <= 45, text.contains(":") else { return nil }
+    guard text.utf8.count <= 45, text.utf8.contains(0x3A) else { return nil }
     let halves = text.split(separator: "::", omittingEmptySubsequences: false)
     guard halves.count <= 2, let head = groups(halves[0], last: halves.count == 1) else { return nil }
     guard halves.count == 2 else { return head.count == 16 ? head : nil }

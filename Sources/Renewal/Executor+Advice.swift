@@ -6,13 +6,7 @@ extension Executor {
   /// Asks CAs about the certificates whose time to ask has come (RFC 9773 §4.3). No answer is no failure.
   func refreshAdvice(_ managed: [ManagedCertificate], _ report: inout Report) async {
     for wanted in managed {
-      guard wanted.issuers.contains(where: { issuers[$0.name]?.givesAdvice ?? false }),
-        let held = store.held(wanted.name, now: environment.now()), let name = held.issuer,
-        wanted.isIssued(by: name), let issuer = issuers[name], issuer.givesAdvice,
-        let id = held.certificateID
-      else { continue }
-      let previous = store.renewalRecord(wanted.name)
-      guard RenewalRecord.isDue(previous, certificateID: id, now: environment.now()) else { continue }
+      guard let (issuer, id, previous) = adviceIsDue(wanted) else { continue }
       let (record, warning) = await ask(issuer, id, previous)
       if let warning { report.warnings.append("\(wanted.name): no renewal information: \(warning)") }
       do {
@@ -21,6 +15,18 @@ extension Executor {
         if record != previous { try lineage.record(record) }
       } catch { report.warnings.append("\(error)") }
     }
+  }
+
+  /// Whom to ask about which certificate, and what was said before; nil when there is nothing to ask yet.
+  func adviceIsDue(_ wanted: ManagedCertificate) -> (any Issuer, id: String, previous: RenewalRecord?)? {
+    guard wanted.issuers.contains(where: { issuers[$0.name]?.givesAdvice ?? false }),
+      let held = store.held(wanted.name, now: environment.now()), let name = held.issuer,
+      wanted.isIssued(by: name), let issuer = issuers[name], issuer.givesAdvice,
+      let id = held.certificateID
+    else { return nil }
+    let previous = store.renewalRecord(wanted.name)
+    guard RenewalRecord.isDue(previous, certificateID: id, now: environment.now()) else { return nil }
+    return (issuer, id, previous)
   }
 
   private func ask(

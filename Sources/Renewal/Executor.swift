@@ -54,7 +54,9 @@ public struct Executor: Sendable {
   public init(
     store: CertStore, issuers: [String: any Issuer], policy: Policy, environment: Environment
   ) {
-    self.init(planningOver: store, queue: store, issuers: issuers, policy: policy, environment: environment)
+    self.init(
+      planningOver: IndexedStore(store), queue: store, issuers: issuers, policy: policy,
+      environment: environment)
   }
 
   init(
@@ -71,11 +73,13 @@ public struct Executor: Sendable {
   /// One look at all certificates: asks for advice, plans, obtains what is due, deploys.
   ///
   /// Never throws: one certificate's failure stops neither the others nor any deployment. A dry run only plans: it
-  /// asks no CA and writes nothing.
+  /// asks no CA and writes nothing but the index of what it has read.
   public func run(
     _ managed: [ManagedCertificate], force: Situation.Force = .none, isDryRun: Bool = false,
     steadyOrdersPerHour: Double? = nil
   ) async -> Report {
+    store.beginRun()
+    defer { store.endRun() }
     let now = environment.now()
     let regularWake = now + Policy.wakeInterval(random: environment.random())
     var report = Report(nextWakeAt: regularWake)
@@ -98,6 +102,23 @@ public struct Executor: Sendable {
     }
     report.nextWakeAt = min(await nextWake(plan, managed, report, regularWake), report.nextWakeAt)
     return report
+  }
+
+  /// Whether a run would do nothing that the dry run just now has not done: nothing is due, nobody is to be asked for
+  /// advice, nothing is to be deployed.
+  public func isAtRest(
+    after preview: Report, _ managed: [ManagedCertificate], force: Situation.Force
+  ) -> Bool {
+    let isDue = preview.certificates.contains { entry in
+      switch entry.outcome {
+      case .notDue, .waiting: false
+      case .renewed, .wouldRenew, .failed, .skipped: true
+      }
+    }
+    guard !isDue, force != .all, let deploys = try? queue?.deploys(now: environment.now()) ?? [] else {
+      return false
+    }
+    return deploys.isEmpty && !managed.contains { adviceIsDue($0) != nil }
   }
 
   /// Everything that a decision depends on, as it is now.

@@ -33,6 +33,17 @@ public protocol RenewalStore: Sendable {
   func access(_ name: LineageName) throws(StoreError) -> (any LineageAccess)?
   /// Adds to what has happened; durable on return.
   func append(_ entry: LedgerEntry) throws(StoreError)
+  /// What is read from now on until `endRun` may be read once.
+  func beginRun()
+  /// What was read may be kept for the next run.
+  func endRun()
+}
+
+extension RenewalStore {
+  /// Nothing is kept, unless told otherwise.
+  public func beginRun() {}
+  /// Nothing is kept, unless told otherwise.
+  public func endRun() {}
 }
 
 /// The right to change one certificate, given back with the value. Whatever is written is durable on return.

@@ -137,8 +137,8 @@ struct CertificateErrorsTests {
     (
       "certificates: [{names: ['*.example.org']}]\nacme: {agree_tos: true}",
       [
-        #"1:16: certificates[0]: HTTP-01 cannot prove the wildcard "*.example.org"; name the hosts, "#
-          + #"or give cert and key files"#
+        #"1:16: certificates[0]: the wildcard "*.example.org" can be proven by dns-01 only; "#
+          + #"add acme.dns01, name the hosts, or give cert and key files"#
       ]
     ),
     (
@@ -164,8 +164,8 @@ struct CertificateErrorsTests {
       "routes: [{hosts: ['*.example.org'], service: a}]\nservices: {a: {backends: [h:1]}}\nacme: "
         + "{agree_tos: true}",
       [
-        #"1:19: routes[0].hosts[0]: HTTP-01 cannot prove the wildcard "*.example.org"; name the "#
-          + #"hosts, or give cert and key files"#
+        #"1:19: routes[0].hosts[0]: the wildcard "*.example.org" can be proven by dns-01 only; "#
+          + #"add acme.dns01, name the hosts, or give cert and key files"#
       ]
     ),
   ]

@@ -65,8 +65,8 @@ struct ManagedCertificatesTests {
     let found = c.managedCertificates { _ in false }
     #expect(
       found.errors.map(\.description) == [
-        "certd.yaml:1:19: routes[0].hosts[0]: HTTP-01 cannot prove the wildcard \"*.example.org\"; "
-          + "name the hosts,"
+        "certd.yaml:1:19: routes[0].hosts[0]: the wildcard \"*.example.org\" can be proven by dns-01 only; "
+          + "add acme.dns01, name the hosts,"
           + " or give cert and key files",
         "certd.yaml:1:1: acme.agree_tos: letsencrypt issues only to those who agree to its terms of service; "
           + "read them and set agree_tos: true",

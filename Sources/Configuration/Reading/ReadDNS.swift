@@ -5,15 +5,21 @@ extension Configuration {
   static func readDNS(_ acme: Section) -> DNSSettings? {
     guard acme.has("dns01") else { return nil }
     let section = acme.section("dns01")
-    let settings = { (provider: DNSSettings.Provider) in
-      DNSSettings(
-        provider: provider, ttl: section.duration("ttl"),
-        checksPropagation: section.boolean("propagation_check"),
-        propagationTimeout: section.duration("propagation_timeout"),
-        resolvers: (section.texts("resolvers", BackendText.nameServer) ?? []).map(\.value),
-        authoritativePort: UInt16(clamping: section.integer("authoritative_port") ?? 53),
-        origin: section.origin)
-    }
+    // A nonsense beside it is told also where the provider is not known.
+    let provider = readProvider(section)
+    let settings = DNSSettings(
+      provider: provider ?? .googleCloud(project: nil, zone: nil), ttl: section.duration("ttl"),
+      checksPropagation: section.boolean("propagation_check"),
+      propagationTimeout: section.duration("propagation_timeout"),
+      resolvers: (section.texts("resolvers", BackendText.nameServer) ?? []).map(\.value),
+      authoritativePort: UInt16(clamping: section.integer("authoritative_port") ?? 53),
+      origin: section.origin)
+    return provider == nil ? nil : settings
+  }
+
+  private static func readProvider(_ section: Section) -> DNSSettings.Provider? {
+    let seconds =
+      section.has("timeout") ? section.duration("timeout").components.seconds : defaultTimeoutSeconds
     let kinds = ["exec", "rfc2136", "google_cloud_dns"].filter(section.has)
     guard kinds.count == 1 else {
       section.report.error(
@@ -23,20 +29,17 @@ extension Configuration {
         "write one of exec, rfc2136 and google_cloud_dns")
       return nil
     }
-    if section.has("timeout"), kinds != ["exec"] {
+    if kinds != ["exec"], section.has("timeout") {
       section.report.error(section.origin(of: "timeout"), "goes with exec only", "remove it")
     }
     switch kinds[0] {
     case "exec":
-      let seconds =
-        section.has("timeout") ? section.duration("timeout").components.seconds : defaultTimeoutSeconds
-      return section.path("exec").map { settings(.hook(path: $0, timeoutSeconds: Int(seconds))) }
-    case "rfc2136": return settings(.update(readUpdate(section.section("rfc2136"))))
+      return section.path("exec").map { .hook(path: $0, timeoutSeconds: Int(seconds)) }
+    case "rfc2136": return .update(readUpdate(section.section("rfc2136")))
     default:
       let cloud = section.section("google_cloud_dns")
-      return settings(
-        .googleCloud(
-          project: cloud.text("project", CloudText.name), zone: cloud.text("zone", CloudText.name)))
+      return .googleCloud(
+        project: cloud.text("project", CloudText.name), zone: cloud.text("zone", CloudText.name))
     }
   }
 

@@ -5,20 +5,20 @@ struct Section {
   let tablePath: String
   let origin: Origin
   private let values: [String: YAMLNode.Entry]
+  private let known: [Key]
 
   init(_ node: YAMLNode, tablePath: String, path: String, report: Report) {
     self.report = report
     self.tablePath = tablePath
     origin = Origin(position: node.position, path: path)
+    known = KeyTable.children(of: tablePath)
     guard case .mapping(let entries) = node.content else {
       values = [:]
       let hint = node.isNull ? "give it keys or remove it" : nil
       report.error(origin, "expected a section with keys, found \(node.kind)", hint)
       return
     }
-    let known = KeyTable.children(of: tablePath)
-    let names = Set(known.map(\.name))
-    for entry in entries where !names.contains(entry.key) {
+    for entry in entries where !known.contains(where: { $0.name == entry.key }) {
       let place = Origin(position: entry.position, path: Self.join(path, entry.key))
       report.error(
         place, "unknown key",
@@ -32,6 +32,7 @@ struct Section {
     self.report = report
     self.tablePath = tablePath
     self.origin = origin
+    known = KeyTable.children(of: tablePath)
     values = [:]
   }
 
@@ -61,9 +62,7 @@ struct Section {
   }
 
   /// The table's entry of a key of this section.
-  func entry(_ key: String) -> Key? {
-    KeyTable.key(at: tablePath.isEmpty ? key : "\(tablePath).\(key)")
-  }
+  func entry(_ key: String) -> Key? { known.first { $0.name == key } }
 
   /// What was written for a key, or what the table says in its place; tells a missing one that is required.
   func value(_ key: String) -> YAMLNode? {
@@ -141,17 +140,15 @@ struct Section {
       report.error(origin(of: key), "holds \(items.count) values, more than \(maximum)")
       return nil
     }
+    let path = Self.join(origin.path, key)
     return items.enumerated().map { index, item in
-      (item, Origin(position: item.position, path: "\(Self.join(origin.path, key))[\(index)]"))
+      (item, Origin(position: item.position, path: "\(path)[\(index)]"))
     }
   }
 
   /// The sections of a list.
   func sections(_ key: String) -> [Section]? {
-    items(key)?.map { item in
-      Section(
-        item.node, tablePath: (tablePath.isEmpty ? key : "\(tablePath).\(key)") + "[]",
-        path: item.origin.path, report: report)
-    }
+    let path = (tablePath.isEmpty ? key : "\(tablePath).\(key)") + "[]"
+    return items(key)?.map { Section($0.node, tablePath: path, path: $0.origin.path, report: report) }
   }
 }

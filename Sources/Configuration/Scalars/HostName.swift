@@ -12,20 +12,23 @@ enum HostName {
       throw Invalid(
         "\(quoted(text)) holds characters outside ASCII", "write the name in its xn-- form (RFC 5890)")
     }
-    if name.contains("://") { throw Invalid("\(quoted(text)) is a URL", "write the host name alone") }
+    if name.utf8.contains(UInt8(ascii: ":")), name.contains("://") {
+      throw Invalid("\(quoted(text)) is a URL", "write the host name alone")
+    }
     if name.hasSuffix(".") { throw Invalid("\(quoted(text)) ends in a dot", "remove it") }
     guard name.utf8.count <= maximumLength, !name.isEmpty,
-      name.split(separator: ".", omittingEmptySubsequences: false).allSatisfy(isLabel)
+      name.utf8.split(separator: dot, omittingEmptySubsequences: false).allSatisfy(isLabel)
     else { throw Invalid("\(quoted(text)) is no host name") }
     // Four numbers are an address that was mistyped, never a name (RFC 1123 §2.1).
-    if name.split(separator: ".").last?.utf8.allSatisfy({ (0x30...0x39).contains($0) }) == true {
+    if name.utf8.split(separator: dot).last?.allSatisfy({ (0x30...0x39).contains($0) }) == true {
       throw Invalid("\(quoted(text)) is neither a host name nor an address")
     }
     return name
   }
 
-  private static func isLabel(_ label: Substring) -> Bool {
-    let bytes = label.utf8
+  private static let dot = UInt8(ascii: ".")
+
+  private static func isLabel(_ bytes: Substring.UTF8View) -> Bool {
     guard (1...maximumLabelLength).contains(bytes.count), bytes.first != 0x2D, bytes.last != 0x2D else {
       return false
     }

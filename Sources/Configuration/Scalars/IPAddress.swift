@@ -10,6 +10,8 @@ public struct IPAddress: Sendable, Hashable, CustomStringConvertible {
   }
 
   private static func four(_ text: some StringProtocol) -> [UInt8]? {
+    // Most texts are names.
+    guard text.utf8.allSatisfy({ $0 == 0x2E || (0x30...0x39).contains($0) }) else { return nil }
     let parts = text.split(separator: ".", omittingEmptySubsequences: false)
     guard parts.count == 4 else { return nil }
     var out: [UInt8] = []
@@ -21,7 +23,7 @@ public struct IPAddress: Sendable, Hashable, CustomStringConvertible {
   }
 
   private static func sixteen(_ text: some StringProtocol) -> [UInt8]? {
-    guard text.utf8.count <= 45, text.contains(":") else { return nil }
+    guard text.utf8.count <= 45, text.utf8.contains(UInt8(ascii: ":")) else { return nil }
     let halves = halves(of: text)
     guard halves.count <= 2, let head = groups(halves[0], last: halves.count == 1) else { return nil }
     guard halves.count == 2 else { return head.count == 16 ? head : nil }

@@ -80,6 +80,10 @@ public struct Key: Sendable {
   public let summary: String
   /// The first version that knows it.
   public let since: String
+  /// The last word of the path; empty for `path[]` and `*` for free names.
+  public let name: String
+  /// The path of the section that it stands in.
+  public let parent: String
 
   init(_ path: String, _ type: ValueType, _ fallback: Fallback, _ summary: String, since: String = "0.1") {
     self.path = path
@@ -87,15 +91,8 @@ public struct Key: Sendable {
     self.fallback = fallback
     self.summary = summary
     self.since = since
-  }
-
-  /// The last word of the path; empty for `path[]` and `*` for free names.
-  public var name: String { String(path.split(separator: ".").last ?? "") }
-
-  /// The path of the section that it stands in.
-  public var parent: String {
-    guard let dot = path.lastIndex(of: ".") else { return "" }
-    return String(path[..<dot])
+    name = String(path.split(separator: ".").last ?? "")
+    parent = path.lastIndex(of: ".").map { String(path[..<$0]) } ?? ""
   }
 }
 
@@ -106,12 +103,8 @@ public enum KeyTable {
     general + acme + dns01 + certificates + deploys + proxy + listenerTLS + services + limits + gcp
     + loadBalancer
 
-  /// The key at a path of the table.
-  static func key(at path: String) -> Key? { byPath[path] }
-
   /// The keys of the section at a path of the table, in order; the root is the empty path.
   static func children(of path: String) -> [Key] { byParent[path] ?? [] }
 
-  private static let byPath = Dictionary(all.map { ($0.path, $0) }, uniquingKeysWith: { first, _ in first })
   private static let byParent = Dictionary(grouping: all) { $0.parent }
 }

@@ -93,6 +93,7 @@ extension ManagedCertificate {
 
   /// A name for the store's directory made from a host.
   static func storeName(of host: String) -> String {
-    host.replacing("*", with: "_wildcard").replacing(":", with: "-")
+    let hasSpecial = host.utf8.contains { $0 == UInt8(ascii: "*") || $0 == UInt8(ascii: ":") }
+    return hasSpecial ? host.replacing("*", with: "_wildcard").replacing(":", with: "-") : host
   }
 }

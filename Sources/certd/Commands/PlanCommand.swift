@@ -56,12 +56,13 @@ struct PlanCommand: AsyncParsableCommand {
 
   private func look() async throws(SetupError) -> PlanDescription {
     let source = options.source()
+    let configuration = try RenewalJob.configuration(of: source)
     var named = options.store
-    if named == nil, case .file = source { named = try source.read().configuration.store }
+    if named == nil, case .file = source { named = configuration?.store }
     let store = try StoreLocation.open(named) { Output.error("certd: store: \($0)") }
     let world = try World()
     var plan = PlanDescription(days: days)
-    let jobs = try RenewalJob.all(source, store) { name, error in
+    let jobs = try RenewalJob.all(source, configuration, store) { name, error in
       Output.error("certd: \(name): cannot be renewed: \(error)")
     }
     for job in jobs where !job.managed.isEmpty {

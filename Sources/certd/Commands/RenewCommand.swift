@@ -51,8 +51,9 @@ struct RenewCommand: AsyncParsableCommand {
       outcome.fail(why)
     }
     let source = options.source()
+    let configuration = try RenewalJob.configuration(of: source)
     var named = options.store
-    if named == nil, case .file = source { named = try source.read().configuration.store }
+    if named == nil, case .file = source { named = configuration?.store }
     let store = try StoreLocation.open(named) { Output.error("certd: store: \($0)") }
     let world = try World()
     var wanted: Set<LineageName> = []
@@ -68,7 +69,7 @@ struct RenewCommand: AsyncParsableCommand {
       try? await World.sleep(seconds: World.random() * Self.maximumDelaySeconds)
     }
     var seen: Set<LineageName> = []
-    let jobs = try RenewalJob.all(source, store) { name, error in
+    let jobs = try RenewalJob.all(source, configuration, store) { name, error in
       guard wanted.isEmpty || wanted.contains(name) else { return }
       fail("\(name): cannot be renewed: \(error)")
       seen.insert(name)

@@ -55,10 +55,10 @@ struct IssuedRequest: Codable, Equatable {
     FileSystem().isFile(path(store, name))
   }
 
-  /// The names of all certificates that a request is kept for, also of those whose files are lost.
-  static func names(_ store: CertStore) -> [LineageName] {
+  /// The names of all other certificates that a request is kept for, also of those whose files are lost.
+  static func names(_ store: CertStore, besides known: Set<LineageName>) -> [LineageName] {
     let entries = (try? FileSystem().list("\(store.root)/certificates")) ?? []
-    return entries.compactMap { LineageName($0) }.filter { isKept(store, $0) }.sorted()
+    return entries.compactMap { LineageName($0) }.filter { !known.contains($0) && isKept(store, $0) }.sorted()
   }
 
   /// The request kept for a certificate.

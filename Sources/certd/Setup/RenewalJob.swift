@@ -25,7 +25,7 @@ struct RenewalJob {
     let proof = ProofOfService(world: world)
     let (planner, issuers) = try executor(configuration.acme, world, store, warn)
     let preview = await planner.run(managed, force: force, isDryRun: true)
-    if isDryRun { return preview }
+    if isDryRun || planner.isAtRest(after: preview, managed, force: force) { return preview }
     if preview.certificates.contains(where: { if case .wouldRenew = $0.outcome { true } else { false } }) {
       await beforeOrders()
     }
@@ -90,15 +90,22 @@ extension RenewalJob {
   static func all(
     _ source: ConfigurationSource, _ store: CertStore, refuse: (LineageName, SetupError) -> Void
   ) throws(SetupError) -> [RenewalJob] {
+    try all(source, configuration(of: source), store, refuse: refuse)
+  }
+
+  /// The same with what was read from the source.
+  static func all(
+    _ source: ConfigurationSource, _ configuration: Configuration?, _ store: CertStore,
+    refuse: (LineageName, SetupError) -> Void
+  ) throws(SetupError) -> [RenewalJob] {
     var jobs: [RenewalJob] = []
-    let configuration = try configuration(of: source)
     if let configuration {
       let credentials = try Credentials.load(configuration)
       let managed = try ManagedCertificates.list(configuration) { Credentials.cover(credentials, $0) }
       jobs.append(RenewalJob(configuration: configuration, managed: managed, isServedHere: true))
     }
     let known = Set(jobs.flatMap(\.managed).map(\.name))
-    for name in IssuedRequest.names(store) where !known.contains(name) {
+    for name in IssuedRequest.names(store, besides: known) {
       do throws(SetupError) {
         let request = try IssuedRequest.read(store, name)
         guard request.isByConfiguration == true else {
@@ -115,7 +122,7 @@ extension RenewalJob {
   }
 
   /// Nil when neither a file nor flags say anything.
-  private static func configuration(of source: ConfigurationSource) throws(SetupError) -> Configuration? {
+  static func configuration(of source: ConfigurationSource) throws(SetupError) -> Configuration? {
     if case .flags(var options) = source {
       guard !options.domains.isEmpty || !options.addresses.isEmpty else { return nil }
       if options.backends.isEmpty { options.backends = ["127.0.0.1:1"] }
