@@ -21,13 +21,17 @@ public struct Directory: Sendable, Equatable {
   public let externalAccountRequired: Bool
   /// The certificate profiles on offer and what they are; empty when the CA has none.
   public let profiles: [String: String]
+  /// The domain names by which CAA records allow this CA to issue (RFC 8555 §9.7.6); empty when it does not tell.
+  public let caaIdentities: [String]
 }
 
 extension Directory: Decodable {
   private enum Keys: String, CodingKey {
     case newNonce, newAccount, newOrder, revokeCert, keyChange, renewalInfo, meta
   }
-  private enum MetaKeys: String, CodingKey { case termsOfService, externalAccountRequired, profiles }
+  private enum MetaKeys: String, CodingKey { 
+    case termsOfService, externalAccountRequired, profiles, caaIdentities
+  }
 
   /// Reads a directory; the three resources without which nothing works must be there.
   public init(from decoder: any Decoder) throws {
@@ -42,6 +46,7 @@ extension Directory: Decodable {
     termsOfService = try? meta?.decodeIfPresent(String.self, forKey: .termsOfService)
     externalAccountRequired = (try? meta?.decode(Bool.self, forKey: .externalAccountRequired)) ?? false
     profiles = (try? meta?.decode([String: String].self, forKey: .profiles)) ?? [:]
+    caaIdentities = (try? meta?.decode([String].self, forKey: .caaIdentities)) ?? []
   }
 }
 

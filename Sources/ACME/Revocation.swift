@@ -14,6 +14,14 @@ public enum RevocationReason: Int, Sendable, CaseIterable {
   case superseded = 4
   /// It is no longer needed.
   case cessationOfOperation = 5
+
+  /// A reason by its number or its name, without regard to case and hyphens: `1`, `keyCompromise`, `key-compromise`.
+  public init?(_ text: String) {
+    let wanted = text.lowercased().filter { $0 != "-" }
+    let found = Self.allCases.first { "\($0)".lowercased() == wanted || "\($0.rawValue)" == wanted }
+    guard let found else { return nil }
+    self = found
+  }
 }
 
 private struct RevokeCertificate: Encodable {
@@ -21,17 +29,53 @@ private struct RevokeCertificate: Encodable {
   let reason: Int
 }
 
+/// Who asks for a revocation (RFC 8555 §7.6).
+public enum RevocationAuthor: Sendable {
+  /// The account that ordered the certificate. One that the CA has lost is registered anew, and most likely refused.
+  case account
+  /// Whoever has the certificate's key; no account is needed.
+  case certificate(PrivateKey)
+  /// The account and, where the CA does not know it or does not take it for the one that ordered, the certificate's
+  /// key. Registers nothing.
+  case either(PrivateKey)
+}
+
 extension Client {
-  /// Revokes a certificate, as the account that ordered it or, given its key, as its holder
-  /// (RFC 8555 §7.6). One that is revoked already is fine.
+  /// Revokes a certificate. One that is revoked already is fine.
   public func revoke(
-    _ certificate: Certificate, reason: RevocationReason, key: PrivateKey? = nil
+    _ certificate: Certificate, reason: RevocationReason, by author: RevocationAuthor = .account
   ) async throws(ACMEError) {
-    guard let key else {
-      return try await withAccount { (_) throws(ACMEError) in
+    switch author {
+    case .account:
+      try await withAccount { (_) throws(ACMEError) in
         try await self.revoke(certificate, reason, .account)
       }
+    case .certificate(let key): try await revoke(certificate, reason, key)
+    case .either(let key):
+      do throws(ACMEError) {
+        guard try await isKnown() else { return try await revoke(certificate, reason, key) }
+        try await revoke(certificate, reason, .account)
+      } catch {
+        switch error.problem?.kind {
+        case .accountDoesNotExist, .unauthorized: try await revoke(certificate, reason, key)
+        // Some CAs want it shown that the key is in other hands.
+        case .badRevocationReason where reason == .keyCompromise: try await revoke(certificate, reason, key)
+        default: throw error
+        }
+      }
     }
+  }
+
+  /// Whether the CA has an account of ours, as far as it has been told.
+  private func isKnown() async throws(ACMEError) -> Bool {
+    _ = try await directory()
+    if accountURL != nil { return true }
+    return try await existingAccount() != nil
+  }
+
+  private func revoke(
+    _ certificate: Certificate, _ reason: RevocationReason, _ key: PrivateKey
+  ) async throws(ACMEError) {
     let holder: KeySigner
     do throws(PKIError) { holder = try KeySigner(key) } catch {
       throw ACMEError(.revocation, .local("\(error)"))

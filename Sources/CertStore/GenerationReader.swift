@@ -21,6 +21,15 @@ extension CertStore {
   /// The most bytes of a PEM file that are read.
   static let maximumPEMInBytes = 1 << 20
 
+  /// One generation of a certificate, whether it is served or not; nil when it is not there or not fit. Moves nothing.
+  public func load(_ name: LineageName, generation: Int) -> StoredCertificate? {
+    guard generation > 0, generation < Int(Int32.max) else { return nil }
+    let directory = layout.generation(name, generation)
+    guard case .good(let key, let chain, let meta, _) = readGeneration(directory) else { return nil }
+    return StoredCertificate(
+      name: name, generation: generation, directory: directory, key: key, chain: chain, meta: meta)
+  }
+
   /// Reads a generation. Only key and full chain decide whether it is good; being expired is no damage.
   func readGeneration(_ directory: String) -> GenerationState {
     do {

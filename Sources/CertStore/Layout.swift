@@ -12,6 +12,7 @@ struct Layout: Sendable {
   var lock: String { root + "/lock" }
   var ledger: String { root + "/ledger.jsonl" }
   var olderLedger: String { root + "/ledger.older.jsonl" }
+  var compromisedKeys: String { root + "/compromised-keys" }
   var accounts: String { root + "/accounts" }
   var certificates: String { root + "/certificates" }
   var challenges: String { root + "/challenges" }

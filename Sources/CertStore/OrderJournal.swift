@@ -35,7 +35,7 @@ private struct OrderRecord: Codable {
 }
 
 extension CertStore {
-  /// The order in progress, or nil; a damaged one is moved to quarantine.
+  /// The order in progress, or nil; a damaged one is moved to quarantine. One whose key is compromised is none.
   public func order(_ lock: borrowing LineageLock, now: UnixTime) throws(StoreError) -> PendingOrder? {
     let path = layout.order(lock.name)
     let subject = lock.name.description
@@ -52,10 +52,21 @@ extension CertStore {
         quarantine(path, subject: subject, reason: "order.json has no key", now: now)
         return nil
       }
+      if try isCompromised(publicKeyInfo: key.publicKeyInfo) { return nil }
       return PendingOrder(
         url: record.url, identifiers: record.identifiers, issuer: record.issuer, key: key,
         startedAt: record.startedAt)
     }
+  }
+
+  /// The order in progress as another process may be changing it; nil when there is none that can be read.
+  func peekOrder(_ name: LineageName) -> PendingOrder? {
+    guard case .found(let record)? = try? readRecord(OrderRecord.self, layout.order(name)),
+      let key = try? PrivateKey(pem: Array(record.keyPEM.utf8))
+    else { return nil }
+    return PendingOrder(
+      url: record.url, identifiers: record.identifiers, issuer: record.issuer, key: key,
+      startedAt: record.startedAt)
   }
 
   /// Records an order in progress, replacing the one before.

@@ -9,7 +9,7 @@ extension CertStore {
   /// Stores a new generation and lets `current` lead to it.
   ///
   /// Checked before anything is written: the key is the leaf's, the leaf covers what was asked for, the
-  /// chain links, all is valid now. Then written aside, flushed, read back, and only then is `current`
+  /// chain links, all is valid now, and the key is not known to be compromised. Then written aside, flushed, read back, and only then is `current`
   /// moved, by the rename of one link. When this throws, the old generation is still served, unless only
   /// the very last flush failed. The hooks in `deploys` are in the queue before the certificate is served,
   /// so that none is ever lost. An order in progress is finished by this.
@@ -25,6 +25,9 @@ extension CertStore {
         throw PKIError(what: "checking a chain", reason: "no or unreadable identifiers")
       }
       try chain.check(key: key, identifiers: identifiers, now: now)
+      guard try !isCompromised(publicKeyInfo: key.publicKeyInfo) else {
+        throw PKIError(what: "checking a key", reason: "it is known to be compromised; another one is needed")
+      }
       removeScratch(lock)
       let number = try nextGeneration(name)
       // Before the generation is whole: from then on it may be served, after a kill by way of repair.

@@ -86,12 +86,12 @@ public actor ACMEIssuer: Issuer {
   /// By the Date of the CA's last answer.
   public func clockOffsetSeconds() async -> Int64? { transport.offsetSeconds }
 
-  /// Revokes a certificate; given its key, as its holder (RFC 8555 §7.6).
+  /// Revokes a certificate (RFC 8555 §7.6). One that is revoked already is fine.
   public func revoke(
-    _ certificate: Certificate, reason: RevocationReason, key: PrivateKey? = nil
+    _ certificate: Certificate, reason: RevocationReason, by author: RevocationAuthor
   ) async throws(IssuerError) {
     let (client, _) = try await session()
-    do throws(ACMEError) { try await client.revoke(certificate, reason: reason, key: key) } catch {
+    do throws(ACMEError) { try await client.revoke(certificate, reason: reason, by: author) } catch {
       throw Self.issuerError(error)
     }
   }

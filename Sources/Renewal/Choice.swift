@@ -120,7 +120,8 @@ struct Choice {
     if situation.force.heedsBackoff(wanted.name), let (until, why) = outageWait(traits) {
       return .wait(until: until, why: why)
     }
-    if let (until, why) = dailyWait(traits) { return .wait(until: until, why: why) }
+    // A key that others have is worse than one certificate more.
+    if reason != .compromised, let (until, why) = dailyWait(traits) { return .wait(until: until, why: why) }
     let request = LimitRule.Request(
       identifiers: wanted.identifierTexts, isAdvised: reason == .advised && held?.issuer == choice.name,
       isHeld: held != nil, planned: planned[traits.account] ?? 0)

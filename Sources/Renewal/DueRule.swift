@@ -16,6 +16,8 @@ public enum RenewalReason: String, Sendable, Equatable {
   case advised = "the CA suggests it"
   /// Too little of its lifetime is left.
   case lifetime = "its lifetime runs out"
+  /// Others may have its key.
+  case compromised = "its key is compromised"
   /// An operator wants it.
   case forced = "forced"
 }
@@ -33,6 +35,7 @@ enum DueRule {
     nextWakeAt: UnixTime
   ) -> Verdict {
     guard let held else { return .due(.missing) }
+    if held.isCompromised { return .due(.compromised) }
     let names = wanted.identifierTexts
     if held.isRebuilt ? !names.isSubset(of: held.identifiers) : names != held.identifiers {
       return .due(.identifiersChanged)

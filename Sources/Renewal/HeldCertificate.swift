@@ -20,6 +20,8 @@ public struct HeldCertificate: Sendable, Equatable {
   public var certificateID: String?
   /// Whether its issuer would still stand by it: a local CA may have another root now.
   public var isStale: Bool
+  /// Whether others may have its key.
+  public var isCompromised = false
 
   /// A certificate known by its parts.
   public init(

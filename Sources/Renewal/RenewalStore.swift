@@ -70,7 +70,10 @@ extension CertStore: RenewalStore {
 
   /// What a certificate in the store tells.
   public func held(_ name: LineageName, now: UnixTime) -> HeldCertificate? {
-    load(name, now: now).map { HeldCertificate($0) }
+    guard let stored = load(name, now: now) else { return nil }
+    var held = HeldCertificate(stored)
+    held.isCompromised = (try? isCompromised(publicKeyInfo: stored.key.publicKeyInfo)) ?? false
+    return held
   }
 
   /// Under the kernel's lock.

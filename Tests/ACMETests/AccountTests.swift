@@ -94,9 +94,46 @@ import Testing
     // Another account may not order for it, but holds the certificate's key.
     let client = byKey ? try Harness(sharing: harness.ca).client : harness.client
     for _ in 0..<2 {
-      try await client.revoke(chain.leaf, reason: .superseded, key: byKey ? harness.request.key : nil)
+      try await client.revoke(
+        chain.leaf, reason: .superseded, by: byKey ? .certificate(harness.request.key) : .account)
     }
     #expect(await harness.ca.state.revoked == [chain.leaf.der])
+  }
+
+  @Test("a stranger's account is refused, and the certificate's key does where the account may be tried first")
+  func revokedByEither() async throws {
+    let harness = try Harness()
+    let chain = try await harness.issue()
+    let stranger = try Harness(sharing: harness.ca)
+    _ = try await stranger.client.account()
+    await #expect(throws: ACMEError.self) {
+      try await stranger.client.revoke(chain.leaf, reason: .superseded)
+    }
+    #expect(await harness.ca.state.revoked.isEmpty)
+    try await stranger.client.revoke(chain.leaf, reason: .superseded, by: .either(harness.request.key))
+    #expect(await harness.ca.state.revoked == [chain.leaf.der])
+  }
+
+  @Test("where the account is not known, the certificate's key revokes and no account is made")
+  func revokedWithoutAccount() async throws {
+    let harness = try Harness()
+    let chain = try await harness.issue()
+    let later = try Harness(sharing: harness.ca)
+    try await later.client.revoke(chain.leaf, reason: .keyCompromise, by: .either(harness.request.key))
+    #expect(await harness.ca.state.revoked == [chain.leaf.der])
+    #expect(await harness.ca.state.accounts.count == 1)
+  }
+
+  @Test(
+    "a reason has a name and a number",
+    arguments: [
+      ("keyCompromise", RevocationReason.keyCompromise), ("key-compromise", .keyCompromise),
+      ("KEYCOMPROMISE", .keyCompromise), ("1", .keyCompromise), ("0", .unspecified), ("4", .superseded),
+      ("cessation-of-operation", .cessationOfOperation), ("5", .cessationOfOperation), ("2", nil), ("", nil),
+      ("compromise", nil),
+    ] as [(String, RevocationReason?)])
+  func reasons(text: String, reason: RevocationReason?) {
+    #expect(RevocationReason(text) == reason)
   }
 
   @Test("a revocation survives being broken", arguments: Fault.passing)

@@ -198,6 +198,10 @@ actor FakeCA {
       guard Base64URL.encode(Array(point.prefix(32))) == jws.header.jwk?.x else {
         throw Refusal(status: 403, kind: "unauthorized")
       }
+    } else if !state.orders.values.contains(where: {
+      $0.account == account && $0.publicKeyInfo == certificate.publicKeyInfo
+    }) {
+      throw Refusal(status: 403, kind: "unauthorized", detail: "another account ordered it")
     }
     guard !state.revoked.contains(der) else { throw Refusal(status: 400, kind: "alreadyRevoked") }
     state.revoked.append(der)
