@@ -29,7 +29,7 @@ extension Directory: Decodable {
   private enum Keys: String, CodingKey {
     case newNonce, newAccount, newOrder, revokeCert, keyChange, renewalInfo, meta
   }
-  private enum MetaKeys: String, CodingKey { 
+  private enum MetaKeys: String, CodingKey {
     case termsOfService, externalAccountRequired, profiles, caaIdentities
   }
 

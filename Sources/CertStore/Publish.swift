@@ -9,9 +9,9 @@ extension CertStore {
   /// Stores a new generation and lets `current` lead to it.
   ///
   /// Checked before anything is written: the key is the leaf's, the leaf covers what was asked for, the
-  /// chain links, all is valid now, and the key is not known to be compromised. Then written aside, flushed, read back, and only then is `current`
-  /// moved, by the rename of one link. When this throws, the old generation is still served, unless only
-  /// the very last flush failed. The hooks in `deploys` are in the queue before the certificate is served,
+  /// chain links, all is valid now, and the key is not known to be compromised. Then written aside, flushed,
+  /// read back, and only then is `current` moved, by the rename of one link. When this throws, the old
+  /// generation is still served, unless only the very last flush failed. The hooks in `deploys` are in the queue before the certificate is served,
   /// so that none is ever lost. An order in progress is finished by this.
   @discardableResult
   public func publish(

@@ -100,11 +100,12 @@ import Testing
     #expect(await harness.ca.state.revoked == [chain.leaf.der])
   }
 
-  @Test("a stranger's account is refused, and the certificate's key does where the account may be tried first")
+  @Test(
+    "a stranger's account is refused, and the certificate's key does where the account may be tried first")
   func revokedByEither() async throws {
     let harness = try Harness()
     let chain = try await harness.issue()
-    let stranger = try Harness(sharing: harness.ca)
+    let stranger = try Harness(sharing: harness.ca, accountKey: .generate(.ecP256))
     _ = try await stranger.client.account()
     await #expect(throws: ACMEError.self) {
       try await stranger.client.revoke(chain.leaf, reason: .superseded)
@@ -118,7 +119,7 @@ import Testing
   func revokedWithoutAccount() async throws {
     let harness = try Harness()
     let chain = try await harness.issue()
-    let later = try Harness(sharing: harness.ca)
+    let later = try Harness(sharing: harness.ca, accountKey: .generate(.ecP256))
     try await later.client.revoke(chain.leaf, reason: .keyCompromise, by: .either(harness.request.key))
     #expect(await harness.ca.state.revoked == [chain.leaf.der])
     #expect(await harness.ca.state.accounts.count == 1)

@@ -84,10 +84,13 @@ struct Harness {
     _ dialect: Dialect = Dialect(), faults: [Int: Fault] = [:], names: [String] = ["a.example", "b.example"],
     replaces: String? = nil, profile: String? = nil, preferredIssuer: String? = nil,
     notebook: Notebook = Notebook(), sharing other: FakeCA? = nil, leafKey: PrivateKey? = nil,
+    accountKey: PrivateKey? = nil,
     directory: String = FakeCA.base + "/directory",
     options change: (inout Options) -> Void = { _ in }
   ) throws {
-    guard let account = Self.accountKey, let leaf = leafKey ?? Self.leafKey else { throw NoKey() }
+    guard let account = accountKey ?? Self.accountKey, let leaf = leafKey ?? Self.leafKey else {
+      throw NoKey()
+    }
     self.notebook = notebook
     let clock = clock
     ca = try other ?? FakeCA(dialect, now: { clock.now }, answer: { notebook.answer($0) })

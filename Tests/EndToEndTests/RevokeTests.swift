@@ -57,7 +57,9 @@ import Testing
     #expect(throws: (any Error).self) { try Self.leaf(place, 3) }
   }
 
-  @Test("a certificate with a compromised key is revoked also when no new one can be had, which is due until it can")
+  @Test(
+    "a certificate with a compromised key is revoked also when no new one can be had, which is due until it can"
+  )
   func notObtained() async throws {
     let place = try Place()
     let pebble = try await Pebble(place, Self.options())
@@ -96,7 +98,8 @@ import Testing
     let withKey = other + ["--key", "\(files)/privkey.pem"]
     let held = try await certd("revoke", "--by", "certificate", with: withKey)
     #expect(held.ending == .exited(0) && held.output.contains("cert.pem: revoked"), "\(held)")
-    #expect(try await certd("revoke", "--by", "auto", "--reason", "superseded", with: withKey).ending == .exited(0))
+    #expect(
+      try await certd("revoke", "--by", "auto", "--reason", "superseded", with: withKey).ending == .exited(0))
   }
 
   @Test(

@@ -85,7 +85,8 @@ struct RevokeCommand: AsyncParsableCommand {
       Output.error("certd: \(result.name) is not revoked: \(error)")
       if let generation = result.generation, reason == .keyCompromise, result.obtained.contains(result.name) {
         Output.error(
-          "certd: to try again: certd revoke \(result.name) --generation \(generation) --reason key-compromise")
+          "certd: to try again: certd revoke \(result.name) --generation \(generation) --reason key-compromise"
+        )
       }
       return
     }
