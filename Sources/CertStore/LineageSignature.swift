@@ -23,26 +23,46 @@ extension CertStore {
   ///
   /// The directory tells of everything that is renamed into it: `current`, the renewal record.
   public func signature(of name: LineageName, generation number: Int) -> LineageSignature? {
-    let lineage = layout.lineage(name)
-    guard let directory = try? fs.status(lineage) else { return nil }
+    guard let directory = try? fs.directory(layout.certificates) else { return nil }
+    return signature(of: name, generation: number, in: directory)
+  }
+
+  /// Which of the certificates have the signatures that were kept.
+  public func unchanged(
+    _ kept: some Sequence<(name: LineageName, generation: Int, signature: LineageSignature)>
+  ) -> [LineageName] {
+    guard let directory = try? fs.directory(layout.certificates) else { return [] }
+    return kept.compactMap { entry in
+      signature(of: entry.name, generation: entry.generation, in: directory) == entry.signature
+        ? entry.name : nil
+    }
+  }
+
+  private func signature(
+    of name: LineageName, generation number: Int, in certificates: DirectoryHandle
+  ) -> LineageSignature? {
+    let lineage = name.description
+    guard let directory = try? fs.status(lineage, in: certificates) else { return nil }
     var mixed = Mixer()
     mixed.add(UInt64(number))
     mixed.add(directory)
     let generation = "\(lineage)/\(Layout.generationName(number))/"
     // The others are copies of their parts, and judge nothing.
     for file in [Layout.keyFile, Layout.fullChainFile, Layout.metaFile] {
-      guard let status = try? fs.status(generation + file), status.kind == .file else { return nil }
+      guard let status = try? fs.status(generation + file, in: certificates), status.kind == .file else {
+        return nil
+      }
       mixed.add(status)
     }
     return LineageSignature(value: mixed.value)
   }
 
-  /// The signature of the built-in CA's root; nil when there is none.
-  public func localRootSignature() -> LineageSignature? {
-    guard let status = try? fs.status(localRootDirectory + "/cert.pem") else { return nil }
+  /// The signature of the list of compromised keys; 0 when there is none.
+  public func compromisedKeysSignature() -> UInt64 {
+    guard let status = try? fs.status(layout.compromisedKeys) else { return 0 }
     var mixed = Mixer()
     mixed.add(status)
-    return LineageSignature(value: mixed.value)
+    return mixed.value
   }
 
   /// What was kept to spare reading certificates that have not changed; nil when there is nothing of use.

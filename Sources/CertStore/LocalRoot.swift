@@ -11,7 +11,7 @@ public struct LocalRoot: Sendable {
 }
 
 extension CertStore {
-  var localRootDirectory: String { layout.accounts + "/local/root" }
+  private var localRootDirectory: String { layout.accounts + "/local/root" }
 
   /// The root of the built-in CA, or nil when there is none yet. A damaged one is moved to quarantine and
   /// reported, since every client will have to trust another one.

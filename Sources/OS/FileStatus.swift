@@ -48,7 +48,36 @@ public struct FileStatus: Sendable, Equatable {
   }
 }
 
+/// A directory that paths can begin at, so that the way to it is walked once; closed with its last user.
+public final class DirectoryHandle: Sendable {
+  let path: String
+  private let descriptor: Int32
+
+  init(_ handle: consuming FileHandle, path: String) {
+    self.path = path
+    descriptor = handle.release()
+  }
+
+  deinit { close(descriptor) }
+
+  fileprivate func status(_ path: String, _ raw: inout stat) -> Int {
+    Int(fstatat(descriptor, path, &raw, AT_SYMLINK_NOFOLLOW))
+  }
+}
+
 extension FileSystem {
+  /// Opens a directory for its paths only.
+  public func directory(_ path: String) throws(SystemError) -> DirectoryHandle {
+    DirectoryHandle(try open(path, O_RDONLY | O_DIRECTORY), path: path)
+  }
+
+  /// The status of a path below a directory; of a symbolic link itself.
+  public func status(_ path: String, in directory: DirectoryHandle) throws(SystemError) -> FileStatus {
+    var raw = stat()
+    try call("stat", path) { directory.status(path, &raw) }
+    return FileStatus(raw)
+  }
+
   /// The status of a path; of a symbolic link itself unless `followingLinks`.
   public func status(_ path: String, followingLinks: Bool = false) throws(SystemError) -> FileStatus {
     var raw = stat()

@@ -56,4 +56,11 @@ struct FileHandle: ~Copyable {
   init(_ descriptor: Int32) { self.descriptor = descriptor }
 
   deinit { close(descriptor) }
+
+  /// The descriptor, which the caller has to close from now on.
+  consuming func release() -> Int32 {
+    let descriptor = descriptor
+    discard self
+    return descriptor
+  }
 }

@@ -50,12 +50,12 @@ public enum Identifier: Hashable, Sendable, CustomStringConvertible {
 
   private static func isName(_ name: String) -> Bool {
     guard (1...253).contains(name.utf8.count) else { return false }
-    let labels = name.split(separator: ".", omittingEmptySubsequences: false)
+    let labels = name.utf8.split(separator: 0x2E, omittingEmptySubsequences: false)
     for (index, label) in labels.enumerated() {
-      if index == 0, label == "*", labels.count > 1 { continue }
-      guard isLabel(label.utf8) else { return false }
+      if index == 0, labels.count > 1, label.elementsEqual(CollectionOfOne(UInt8(ascii: "*"))) { continue }
+      guard isLabel(label) else { return false }
     }
-    return labels.last?.utf8.contains { !(0x30...0x39).contains($0) } ?? false
+    return labels.last?.contains { !(0x30...0x39).contains($0) } ?? false
   }
 
   private static func isLabel(_ label: Substring.UTF8View) -> Bool {

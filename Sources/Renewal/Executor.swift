@@ -83,6 +83,7 @@ public struct Executor: Sendable {
     let now = environment.now()
     let regularWake = now + Policy.wakeInterval(random: environment.random())
     var report = Report(nextWakeAt: regularWake)
+    await store.prepare(managed.map(\.name))
     if !isDryRun { await refreshAdvice(managed, &report) }
     let plan: Plan
     do {
@@ -127,9 +128,15 @@ public struct Executor: Sendable {
   ) async throws(StoreError) -> Situation {
     let now = environment.now()
     var situation = Situation(managed: managed, force: force, now: now, nextWakeAt: nextWakeAt)
+    var standings: [String: Standing] = [:]
     for wanted in managed {
-      if let held = store.held(wanted.name, now: now) {
-        situation.held[wanted.name] = await judged(held, wanted)
+      if var held = store.held(wanted.name, now: now) {
+        // Only its own issuer can disown it.
+        if let name = held.issuer ?? wanted.issuers.first?.name, wanted.isIssued(by: name) {
+          if standings[name] == nil { standings[name] = await issuers[name]?.standing() }
+          held.isStale = !(standings[name]?.covers(held) ?? true)
+        }
+        situation.held[wanted.name] = held
       }
       situation.records[wanted.name] = store.renewalRecord(wanted.name)
       for choice in wanted.issuers where situation.clockOffsets[choice.name] == nil {
@@ -141,17 +148,6 @@ public struct Executor: Sendable {
       situation.history = try store.history(issuers: policy.issuers, now: now)
     }
     return situation
-  }
-
-  /// A certificate with what its issuer says of it today.
-  private func judged(_ held: HeldCertificate, _ wanted: ManagedCertificate) async -> HeldCertificate {
-    // Only its own issuer can disown it.
-    guard let name = held.issuer ?? wanted.issuers.first?.name, wanted.isIssued(by: name),
-      let issuer = issuers[name]
-    else { return held }
-    var held = held
-    held.isStale = await !issuer.stands(by: held)
-    return held
   }
 
   /// One certificate to obtain, and where its result stands.

@@ -21,6 +21,8 @@ final class IndexedStore: RenewalStore {
     /// Looked at in this run.
     var checked: Set<LineageName> = []
     var isDirty = false
+    /// The list of compromised keys that the entries were read beside.
+    var compromised: UInt64 = 0
   }
 
   private let store: CertStore
@@ -28,14 +30,50 @@ final class IndexedStore: RenewalStore {
 
   init(_ store: CertStore) { self.store = store }
 
-  func beginRun() { state.withLock { $0.checked.removeAll(keepingCapacity: true) } }
+  func beginRun() {
+    let compromised = store.compromisedKeysSignature()
+    state.withLock { state in
+      state.checked.removeAll(keepingCapacity: true)
+      if state.compromised != compromised { state.entries = nil }
+      state.compromised = compromised
+    }
+  }
+
+  /// Finds what has not changed, on all cores.
+  func prepare(_ names: [LineageName]) async {
+    let kept = state.withLock { state in
+      let entries = loaded(&state)
+      return names.compactMap { name in
+        entries[name].map { (name: name, generation: $0.generation, signature: $0.signature) }
+      }
+    }
+    let share = max(kept.count / Self.parallelChecks + 1, Self.leastChecks)
+    await withTaskGroup(of: [LineageName].self) { group in
+      for start in stride(from: 0, to: kept.count, by: share) {
+        group.addTask { [store] in store.unchanged(kept[start..<min(start + share, kept.count)]) }
+      }
+      for await names in group { state.withLock { $0.checked.formUnion(names) } }
+    }
+  }
+
+  private static let parallelChecks = 4
+  /// What a task is worth.
+  private static let leastChecks = 64
+
+  /// The entries, from the index when they are first needed, unless a key has become known as compromised since.
+  private func loaded(_ state: inout sending State) -> [LineageName: Entry] {
+    if let entries = state.entries { return entries }
+    let entries = store.readIndex().flatMap { HeldIndex.decode($0, state.compromised) } ?? [:]
+    state.entries = entries
+    return entries
+  }
 
   func endRun() {
-    let entries = state.withLock { state in
+    let index: [UInt8]? = state.withLock { state in
       defer { state.isDirty = false }
-      return state.isDirty ? state.entries : nil
+      return state.isDirty ? state.entries.map { HeldIndex.encode($0, state.compromised) } : nil
     }
-    if let entries { try? store.writeIndex(HeldIndex.encode(entries)) }
+    if let index { try? store.writeIndex(index) }
   }
 
   func history(issuers: [String: IssuerTraits], now: UnixTime) throws(StoreError) -> History {
@@ -59,8 +97,7 @@ final class IndexedStore: RenewalStore {
 
   private func entry(_ name: LineageName, _ now: UnixTime) -> Entry? {
     let (known, isChecked) = state.withLock { state in
-      if state.entries == nil { state.entries = store.readIndex().flatMap(HeldIndex.decode) ?? [:] }
-      return (state.entries?[name], state.checked.contains(name))
+      (loaded(&state)[name], state.checked.contains(name))
     }
     if isChecked { return known }
     if let known, known.signature == store.signature(of: name, generation: known.generation) {
@@ -97,9 +134,9 @@ enum HeldIndex {
   private static let lineFeed = UInt8(ascii: "\n")
   private static let fields = 16
 
-  static func encode(_ entries: [LineageName: IndexedStore.Entry]) -> [UInt8] {
-    var text = version + "\n"
-    for (name, entry) in entries.sorted(by: { $0.key < $1.key }) {
+  static func encode(_ entries: [LineageName: IndexedStore.Entry], _ compromised: UInt64) -> [UInt8] {
+    var text = "\(version) \(compromised)\n"
+    for (name, entry) in entries.sorted(by: { $0.key < $1.key }) where !entry.held.isCompromised {
       let held = entry.held
       let fields: [String] = [
         name.description, "\(entry.signature.value)", held.identifiers.sorted().joined(separator: " "),
@@ -118,9 +155,11 @@ enum HeldIndex {
   private static func number(_ time: UnixTime?) -> String { time.map { "\($0.seconds)" } ?? "" }
 
   /// Nil for another version; lines that cannot be read are left out.
-  static func decode(_ bytes: [UInt8]) -> [LineageName: IndexedStore.Entry]? {
+  static func decode(_ bytes: [UInt8], _ compromised: UInt64) -> [LineageName: IndexedStore.Entry]? {
     var lines = bytes.split(separator: lineFeed)[...]
-    guard let first = lines.popFirst(), String(decoding: first, as: UTF8.self) == version else { return nil }
+    guard let first = lines.popFirst(), text(first) == "\(version) \(compromised)" else {
+      return nil
+    }
     var entries: [LineageName: IndexedStore.Entry] = [:]
     entries.reserveCapacity(lines.count)
     for line in lines {

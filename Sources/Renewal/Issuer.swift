@@ -47,6 +47,26 @@ public protocol IssueProgress: Sendable {
   func orderClosed(url: String) async
 }
 
+/// Which of its certificates an issuer stands by.
+public enum Standing: Sendable, Equatable {
+  /// All of them.
+  case all
+  /// Those whose name (RFC 9773 §4.1) begins with this: they are by the root of today.
+  case prefix(String)
+  /// None whose issuer is known.
+  case unknown
+
+  /// Whether it stands by a certificate.
+  func covers(_ held: HeldCertificate) -> Bool {
+    guard let id = held.certificateID else { return true }
+    return switch self {
+    case .all: true
+    case .prefix(let prefix): id.hasPrefix(prefix)
+    case .unknown: false
+    }
+  }
+}
+
 /// Someone who makes certificates.
 public protocol Issuer: Sendable {
   /// Obtains a certificate for the request's key. The caller checks it before it is stored. MUST go on with
@@ -59,8 +79,8 @@ public protocol Issuer: Sendable {
   var givesAdvice: Bool { get }
   /// When a certificate should be renewed, by its `ariCertID`; nil when the issuer does not tell.
   func advice(certificateID: String) async throws(IssuerError) -> RenewalAdvice?
-  /// Whether the issuer would issue this certificate today: a local CA may have another root.
-  func stands(by held: HeldCertificate) async -> Bool
+  /// Which certificates the issuer would issue today: a local CA may have another root.
+  func standing() async -> Standing
   /// How far our clock is ahead of the issuer's, in seconds, as last heard; nil when unknown.
   func clockOffsetSeconds() async -> Int64?
 }
@@ -70,8 +90,8 @@ extension Issuer {
   public var givesAdvice: Bool { false }
   /// None, unless told otherwise.
   public func advice(certificateID: String) async throws(IssuerError) -> RenewalAdvice? { nil }
-  /// Yes, unless told otherwise.
-  public func stands(by held: HeldCertificate) async -> Bool { true }
+  /// All, unless told otherwise.
+  public func standing() async -> Standing { .all }
   /// Unknown, unless told otherwise.
   public func clockOffsetSeconds() async -> Int64? { nil }
 }

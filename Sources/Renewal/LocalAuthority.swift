@@ -1,7 +1,6 @@
 public import Bytes
 public import CertStore
 public import PKI
-import Synchronization
 
 /// The built-in CA: a root kept in the store, made when it is first needed.
 public struct LocalAuthority: Issuer {
@@ -17,12 +16,6 @@ public struct LocalAuthority: Issuer {
   private let now: @Sendable () -> UnixTime
   private let commonName: String
   private let leafLifetimeSeconds: Int64
-  private let known = KnownRoot()
-
-  /// What certificates by the root of today are called, as long as its file does not change.
-  private final class KnownRoot: Sendable {
-    let value = Mutex<(signature: LineageSignature, prefix: String)?>(nil)
-  }
 
   /// A CA whose root is, or will be, in this store. The common name is what trust stores show, 1 to 64 bytes.
   public init(
@@ -57,22 +50,13 @@ public struct LocalAuthority: Issuer {
     } catch { throw IssuerError(.other, "local CA: \(error)") }
   }
 
-  /// Whether the chain is by the root of today.
-  public func stands(by held: HeldCertificate) async -> Bool {
-    guard let id = held.certificateID else { return true }
-    return rootPrefix().map(id.hasPrefix) ?? false
-  }
-
-  /// The name of a certificate begins with its issuer's key identifier (RFC 9773 §4.1).
-  private func rootPrefix() -> String? {
-    guard let signature = store.localRootSignature() else { return nil }
-    if let known = known.value.withLock({ $0 }), known.signature == signature { return known.prefix }
+  /// Those by the root of today.
+  public func standing() async -> Standing {
+    // The name of a certificate begins with its issuer's key identifier (RFC 9773 §4.1).
     guard let root = try? store.localRoot(now: now()), let own = root.certificate.subjectKeyIdentifier else {
-      return nil
+      return .unknown
     }
-    let prefix = Base64URL.encode(own) + "."
-    known.value.withLock { $0 = (signature, prefix) }
-    return prefix
+    return .prefix(Base64URL.encode(own) + ".")
   }
 
   private func loadedRoot() throws(IssuerError) -> LocalRoot {

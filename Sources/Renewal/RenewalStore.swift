@@ -35,6 +35,8 @@ public protocol RenewalStore: Sendable {
   func append(_ entry: LedgerEntry) throws(StoreError)
   /// What is read from now on until `endRun` may be read once.
   func beginRun()
+  /// These certificates will be asked for in this run.
+  func prepare(_ names: [LineageName]) async
   /// What was read may be kept for the next run.
   func endRun()
 }
@@ -42,6 +44,8 @@ public protocol RenewalStore: Sendable {
 extension RenewalStore {
   /// Nothing is kept, unless told otherwise.
   public func beginRun() {}
+  /// Nothing to prepare, unless told otherwise.
+  public func prepare(_ names: [LineageName]) async {}
   /// Nothing is kept, unless told otherwise.
   public func endRun() {}
 }

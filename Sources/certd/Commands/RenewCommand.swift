@@ -43,8 +43,8 @@ struct RenewCommand: AsyncParsableCommand {
   }
 
   private func renew() async throws(SetupError) -> RenewOutcome {
-    var outcome = RenewOutcome()
     let isTelling = output == .text
+    var outcome = RenewOutcome(isDescribed: !isTelling)
     let quiet = quiet || !isTelling
     func fail(_ why: String) {
       if isTelling { Output.error("certd: \(why)") }

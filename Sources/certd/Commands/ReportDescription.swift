@@ -65,13 +65,17 @@ extension ReportDescription.Certificate {
 
 /// What the exit status of `renew` is made of.
 struct RenewOutcome {
+  /// Whether anybody wants the description.
+  let isDescribed: Bool
   private(set) var description = ReportDescription()
   private(set) var hasRenewed = false
   private(set) var hasFailed = false
   private(set) var hasFailedDeploy = false
 
+  init(isDescribed: Bool) { self.isDescribed = isDescribed }
+
   mutating func add(_ report: Report) {
-    description.add(report)
+    if isDescribed { description.add(report) }
     for entry in report.certificates {
       switch entry.outcome {
       case .renewed, .wouldRenew: hasRenewed = true

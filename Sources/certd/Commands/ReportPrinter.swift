@@ -33,7 +33,7 @@ struct ReportPrinter {
     }
   }
 
-  private func say(_ text: String) { if !quiet { Output.line(text) } }
+  private func say(_ text: @autoclosure () -> String) { if !quiet { Output.line(text()) } }
 }
 
 extension Report {
