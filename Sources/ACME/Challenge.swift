@@ -27,6 +27,8 @@ public struct ChallengeAnswer: Sendable, Hashable {
 public protocol ChallengeResponder: Sendable {
   /// The types it can answer, the preferred one first.
   var challengeTypes: [ChallengeType] { get }
+  /// Removes what runs that were killed have left. Called before each order.
+  func tidy() async
   /// Makes an answer visible. Publishing the same answer twice MUST be harmless.
   func publish(_ answer: ChallengeAnswer) async throws
   /// Called once all answers of an order are published. MUST return only when the CA would see them.
@@ -36,6 +38,8 @@ public protocol ChallengeResponder: Sendable {
 }
 
 extension ChallengeResponder {
+  /// Nothing is left, unless told otherwise.
+  public func tidy() async {}
   /// Nothing to wait for, unless told otherwise.
   public func settle(_ answers: [ChallengeAnswer]) async throws {}
 }

@@ -1,5 +1,5 @@
 public import Bytes
-import OS
+public import OS
 import PKI
 
 /// A TXT record that was put into a zone for a validation, written down before, so that a killed run leaves none for good.
@@ -31,6 +31,45 @@ public struct PresentedRecord: Codable, Sendable, Equatable {
 }
 
 extension CertStore {
+  /// Shows, for as long as it is held, that a run lives and that its records are its own; nil for one that is shown
+  /// already. `run` is hexadecimal.
+  public func presence(of run: String) throws(StoreError) -> FileLock? {
+    guard let path = lockPath(run) else { return nil }
+    do throws(SystemError) {
+      try ensureDirectory(layout.dnsRecords, shared: false)
+      return try FileLock.tryAcquire(path, fs)
+    } catch { throw .system(doing: "locking the DNS records of a run", error) }
+  }
+
+  /// The records of other runs that were killed.
+  public func abandonedRecords(besides run: String, now: UnixTime) throws(StoreError) -> [PresentedRecord] {
+    let others = try presentedRecords(now: now).filter { $0.run != run }
+    var dead: Set<String> = []
+    for other in Set(others.map(\.run)) {
+      // The lock is given back at once: to remove a record twice is harmless.
+      if lockPath(other) == nil {
+        dead.insert(other)
+      } else if try presence(of: other) != nil {
+        dead.insert(other)
+      }
+    }
+    return others.filter { dead.contains($0.run) }
+  }
+
+  /// Removes what shows whether a run lives, once it has no record any more.
+  public func forgetRun(_ run: String) throws(StoreError) {
+    try doing("forgetting the DNS records of a run") {
+      if let path = lockPath(run) { try fs.unlinkIfPresent(path) }
+    }
+  }
+
+  private func lockPath(_ run: String) -> String? {
+    guard (1...64).contains(run.utf8.count), run.utf8.allSatisfy({ Hex.value(of: $0) != nil }) else {
+      return nil
+    }
+    return "\(layout.dnsRecords)/\(run).lock"
+  }
+
   /// Writes a record down; durable on return.
   public func note(_ record: PresentedRecord) throws(StoreError) {
     try doing("writing down a DNS record") {

@@ -5,8 +5,8 @@ struct SpawnedShell: ~Copyable {
   private let process: pid_t
   private let output: FileHandle
 
-  /// Starts the shell. Standard input is `input`, at most as much as a pipe holds; output and errors come through one pipe; every other
-  /// descriptor is closed and every signal has its default meaning.
+  /// Starts the shell. Standard input is `input`, at most as much as a pipe holds; output and errors come through
+  /// one pipe; every other descriptor is closed and every signal has its default meaning.
   init(_ command: String, _ environment: [String: String], input: [UInt8] = []) throws(SystemError) {
     var pipe: [Int32] = [-1, -1]
     guard certd_pipe2(&pipe, O_CLOEXEC) == 0 else { throw SystemError(call: "pipe2", code: certd_errno()) }
@@ -22,10 +22,10 @@ struct SpawnedShell: ~Copyable {
     posix_spawn_file_actions_adddup2(&actions, writeEnd.descriptor, 1)
     posix_spawn_file_actions_adddup2(&actions, writeEnd.descriptor, 2)
     // Last, since a pipe itself may be descriptor 0.
-    if let stdin {
-      posix_spawn_file_actions_adddup2(&actions, stdin.descriptor, 0)
-    } else {
+    if input.isEmpty {
       posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
+    } else {
+      posix_spawn_file_actions_adddup2(&actions, stdin.descriptor, 0)
     }
     certd_spawn_closefrom(&actions, 3)
 
@@ -47,13 +47,14 @@ struct SpawnedShell: ~Copyable {
       withStrings(entries) { posix_spawn(&child, "/bin/sh", &actions, &attributes, arguments, $0) }
     }
     guard code == 0 else { throw SystemError(call: "posix_spawn", code: code, subject: "/bin/sh") }
+    // Not closed before the child has it.
+    extendLifetime(stdin)
     process = child
     output = readEnd
   }
 
-  /// The reading end of a pipe that holds all the input and has no writer any more; nil when there is none.
-  private static func filled(_ input: [UInt8]) throws(SystemError) -> FileHandle? {
-    guard !input.isEmpty else { return nil }
+  /// The reading end of a pipe that holds all the input and has no writer any more.
+  private static func filled(_ input: [UInt8]) throws(SystemError) -> FileHandle {
     guard input.count <= Subprocess.maximumInputInBytes else {
       throw SystemError(call: "write", code: E2BIG, subject: "the input of a command")
     }
@@ -69,7 +70,7 @@ struct SpawnedShell: ~Copyable {
     return readEnd
   }
 
-  /// Waits for the shell, keeping the beginning of its output, and kills its group when the time is up.
+  /// Waits for the shell, keeping the end of its output, and kills its group when the time is up.
   consuming func wait(untilNanoseconds deadline: UInt64) throws(SystemError) -> Subprocess.Outcome {
     let watch = FileHandle(pidfd_open(process, 0))
     guard watch.descriptor >= 0 else {
@@ -113,7 +114,9 @@ struct SpawnedShell: ~Copyable {
       if count == 0 { return true }
       if count < 0 { return certd_errno() != EAGAIN && certd_errno() != EINTR }
       total += count
-      kept += buffer[..<min(count, Subprocess.maximumOutputInBytes - kept.count)]
+      kept += buffer[..<count]
+      // The end says what went wrong.
+      kept.removeFirst(max(0, kept.count - Subprocess.maximumOutputInBytes))
     }
     return false
   }

@@ -20,7 +20,7 @@ public enum Subprocess {
   public struct Outcome: Sendable, Equatable {
     /// How it ended.
     public let ending: Ending
-    /// The beginning of its standard output and standard error together.
+    /// The end of its standard output and standard error together.
     public let output: [UInt8]
     /// Whether there was more output than was kept.
     public let isTruncated: Bool

@@ -65,6 +65,7 @@ public actor ACMEIssuer: Issuer {
       replaces: request.replaces, preferredIssuer: configuration.preferredIssuer)
     let journal = Journal(account: account, progress: progress)
     let responder = configuration.responder ?? BoardResponder(store.challenges)
+    await responder.tidy()
     do {
       _ = try await client.directory()
       try checkClock()

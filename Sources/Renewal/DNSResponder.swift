@@ -2,6 +2,7 @@ public import ACME
 public import Bytes
 public import CertStore
 public import DNS
+import OS
 import PKI
 
 /// A TXT record for one validation (RFC 8555 §8.4).
@@ -45,9 +46,6 @@ public actor DNSResponder: ChallengeResponder {
     }
   }
 
-  /// Records of other runs that are older than this are of nobody's use, in seconds: no validation takes so long.
-  public static let abandonedSeconds: Int64 = 3600
-
   /// What it answers.
   public nonisolated let challengeTypes: [ChallengeType] = [.dns01]
   private let editor: any ZoneEditor
@@ -57,6 +55,7 @@ public actor DNSResponder: ChallengeResponder {
   private let now: @Sendable () -> UnixTime
   private let warn: @Sendable (String) -> Void
   private let run: String
+  private var presence: FileLock?
   private var presented: [ChallengeAnswer: ValidationRecord] = [:]
 
   /// A responder. `run` tells this run's records from those of others.
@@ -75,7 +74,7 @@ public actor DNSResponder: ChallengeResponder {
 
   /// Puts the record up. It is written down before, so that a run that is killed does not leave it for good.
   public func publish(_ answer: ChallengeAnswer) async throws {
-    await sweep()
+    if presence == nil { presence = try store.presence(of: run) }
     let record = try await record(answer)
     try store.note(noted(record))
     presented[answer] = record
@@ -98,13 +97,16 @@ public actor DNSResponder: ChallengeResponder {
   public func withdraw(_ answer: ChallengeAnswer) async {
     guard let record = presented.removeValue(forKey: answer) else { return }
     await remove(record, noted(record))
+    guard presented.isEmpty else { return }
+    // What could not be removed is anybody's from now on.
+    presence = nil
+    try? store.forgetRun(run)
   }
 
   /// Removes what killed runs have left.
-  private func sweep() async {
-    let time = now()
-    for left in (try? store.presentedRecords(now: time)) ?? []
-    where left.run != run && left.presentedAt < time - Self.abandonedSeconds {
+  public func tidy() async {
+    let abandoned = (try? store.abandonedRecords(besides: run, now: now())) ?? []
+    for left in abandoned {
       guard let name = DomainName(left.name) else { continue }
       let record = ValidationRecord(
         identifier: left.identifier, name: name, zone: left.zone.flatMap { DomainName($0) },
@@ -112,6 +114,8 @@ public actor DNSResponder: ChallengeResponder {
         ttl: configuration.ttl)
       await remove(record, left)
     }
+    let left = Set(((try? store.presentedRecords(now: now())) ?? []).map(\.run))
+    for run in Set(abandoned.map(\.run)).subtracting(left) { try? store.forgetRun(run) }
   }
 
   private func remove(_ record: ValidationRecord, _ noted: PresentedRecord) async {
@@ -162,6 +166,9 @@ public struct CombinedResponder: ChallengeResponder {
     self.board = BoardResponder(board, types: types)
     self.dns = dns
   }
+
+  /// Records in zones outlive their run.
+  public func tidy() async { await dns?.tidy() }
 
   /// By the board, or into a zone.
   public func publish(_ answer: ChallengeAnswer) async throws {

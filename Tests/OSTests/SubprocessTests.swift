@@ -45,9 +45,24 @@ import Testing
     #expect(String(decoding: outcome.output, as: UTF8.self) == "done\n")
   }
 
-  @Test("output beyond the limit is read and dropped")
+  @Test("a command reads what it is given, up to what a pipe holds, and then its end")
+  func input() async throws {
+    for count in [1, 4096, Subprocess.maximumInputInBytes] {
+      let outcome = try await Subprocess.shell(
+        "wc -c", environment: ["PATH": "/usr/bin:/bin"], input: [UInt8](repeating: 0x61, count: count),
+        timeLimitInSeconds: 60)
+      #expect(String(decoding: outcome.output, as: UTF8.self) == "\(count)\n")
+    }
+    let tooLong = [UInt8](repeating: 0x61, count: Subprocess.maximumInputInBytes + 1)
+    await #expect(throws: SystemError.self) {
+      try await Subprocess.shell("cat", environment: [:], input: tooLong, timeLimitInSeconds: 60)
+    }
+  }
+
+  @Test("of output beyond the limit the end is kept")
   func bounded() async throws {
-    let outcome = try await run("yes | head -c 1000000; exit 7", ["PATH": "/usr/bin:/bin"])
+    let outcome = try await run("yes | head -c 1000000; echo the end; exit 7", ["PATH": "/usr/bin:/bin"])
+    #expect(String(decoding: outcome.output, as: UTF8.self).hasSuffix("\nthe end\n"))
     #expect(outcome.ending == .exited(7))
     #expect(outcome.output.count == Subprocess.maximumOutputInBytes)
     #expect(outcome.isTruncated)

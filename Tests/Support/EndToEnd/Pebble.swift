@@ -40,6 +40,8 @@ public final class Pebble: Sendable {
     public var tlsALPN01Port: UInt16?
     /// External accounts' keys by their names, one of which every new account must be bound to; empty for no such need.
     public var externalAccounts: [String: String] = [:]
+    /// The port of the name server on 127.0.0.1 that it asks; nil for its companion's, where all names are this machine.
+    public var nameServerPort: UInt16?
     /// Who issues the certificate of its API; nil for a new CA.
     public var api: TestCertificates?
     /// Its own defaults.
@@ -121,7 +123,10 @@ public final class Pebble: Sendable {
     if let percent = options.noncesRefusedPercent { environment["PEBBLE_WFE_NONCEREJECT"] = "\(percent)" }
     if let percent = options.authorizationsReusedPercent { environment["PEBBLE_AUTHZREUSE"] = "\(percent)" }
     let ca = try await place.start(
-      ["pebble", "-strict", "-config", configuration, "-dnsserver", "127.0.0.1:\(dnsPort)"],
+      [
+        "pebble", "-strict", "-config", configuration, "-dnsserver",
+        "127.0.0.1:\(options.nameServerPort ?? dnsPort)",
+      ],
       environment: environment, called: "pebble")
     let context = try ClientContext(trust: .init(system: false, extraPEM: [api.rootPEM]))
     func get(_ port: UInt16, _ path: String) async -> [UInt8]? {
