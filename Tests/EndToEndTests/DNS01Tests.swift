@@ -1,4 +1,5 @@
 import EndToEnd
+import FakeGoogle
 import OS
 import PKI
 import Testing
@@ -119,7 +120,9 @@ import Testing
     #expect(try await scene.texts("_acme-challenge.example.com") == [])
   }
 
-  @Test("by flags alone the zone is looked for by the system's resolver, and the error names what it does not find")
+  @Test(
+    "by flags alone the zone is looked for by the system's resolver, and the error names what it does not find"
+  )
   func flags() async throws {
     let scene = try await Scene()
     let issued = try await scene.certd(
@@ -221,5 +224,34 @@ import Testing
     #expect(try await scene.texts("_acme-challenge.a.example.com") == [])
     let left = try await scene.place.run(["ls", scene.place("store/dns")], called: "ls")
     #expect(!left.output.contains(".json"), "\(left)")
+  }
+
+  @Test("Google Cloud DNS is changed with the credentials of section gcp, and tidied up")
+  func googleCloud() async throws {
+    let place = try Place()
+    let google = try FakeGoogle()
+    google.addZone("main", "example.com.")
+    var options = Pebble.Options()
+    // It cannot ask the stand-in, which is no name server.
+    options.believesAll = true
+    let pebble = try await Pebble(place, options)
+    try place.write("sa.json", try google.serviceAccountFile())
+    try place.write(
+      "certd.yaml",
+      """
+      store: store
+      \(pebble.acmeSection)
+        challenges: [dns-01]
+        dns01:
+          google_cloud_dns: {}
+          propagation_check: false
+      gcp: {project: demo-project, credentials: sa.json, endpoints: {dns: "\(google.url)"}}
+      certificates: [{names: ["*.example.com", example.com]}]
+      """)
+    let renewed = try await Certd(place)("renew", "--no-delay", "--config", place("certd.yaml"))
+    #expect(renewed.ending == .exited(0), "\(renewed)")
+    let changes = google.writes.filter { $0.path.hasSuffix("/managedZones/main/changes") }
+    #expect(changes.count == 4, "\(google.journal.map { "\($0.method) \($0.path) \($0.status)" })")
+    #expect(google.texts("main", "_acme-challenge.example.com.") == [])
   }
 }

@@ -49,6 +49,7 @@ struct Bench: Sendable {
     endpoints.compute = google.url
     endpoints.certificateManager = google.url
     endpoints.publicCA = google.url
+    endpoints.dns = google.url
     return endpoints
   }
 

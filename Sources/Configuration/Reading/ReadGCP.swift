@@ -12,7 +12,8 @@ extension Configuration {
       endpoints: GCPEndpoints(
         compute: endpoints.text("compute", endpoint),
         certificateManager: endpoints.text("certificate_manager", endpoint),
-        publicCA: endpoints.text("public_ca", endpoint), token: endpoints.text("token", endpoint)),
+        publicCA: endpoints.text("public_ca", endpoint),
+        dns: endpoints.text("dns", endpoint), token: endpoints.text("token", endpoint)),
       caFile: section.path("ca_file"), targets: readTargets(section, route),
       loadBalancer: readLoadBalancer(section), origin: section.origin)
   }

@@ -26,6 +26,7 @@ extension KeyTable {
     Key(
       "gcp.endpoints.public_ca", .text(.endpoint), .described("Google's own"), "Public Certificate Authority."
     ),
+    Key("gcp.endpoints.dns", .text(.endpoint), .described("Google's own"), "Cloud DNS."),
     Key(
       "gcp.endpoints.token", .text(.endpoint), .described("what the credentials say"),
       "The whole address that tokens are asked for at."),

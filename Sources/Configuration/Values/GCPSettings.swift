@@ -18,6 +18,16 @@ public struct GCPSettings: Sendable, Equatable {
   public var origin: Origin
 }
 
+extension GCPSettings {
+  /// A project with all defaults, for what needs no more of it.
+  public init(project: String, origin: Origin) {
+    self.init(
+      project: project, credentials: nil, namePrefix: "certd", endpoints: GCPEndpoints(), caFile: nil,
+      targets: [],
+      loadBalancer: nil, origin: origin)
+  }
+}
+
 /// Addresses in place of Google's own.
 public struct GCPEndpoints: Sendable, Equatable {
   /// Compute Engine.
@@ -26,6 +36,8 @@ public struct GCPEndpoints: Sendable, Equatable {
   public var certificateManager: String?
   /// Public Certificate Authority.
   public var publicCA: String?
+  /// Cloud DNS.
+  public var dns: String?
   /// The token service's whole address.
   public var token: String?
 }

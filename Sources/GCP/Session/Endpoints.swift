@@ -5,9 +5,24 @@ public enum API: String, Sendable, CaseIterable {
   case compute = "compute.googleapis.com"
   case certificateManager = "certificatemanager.googleapis.com"
   case publicCA = "publicca.googleapis.com"
+  case dns = "dns.googleapis.com"
 
   /// What stands between the address and `projects/`.
-  var prefix: String { self == .compute ? "compute/v1/" : "v1/" }
+  var prefix: String {
+    switch self {
+    case .compute: "compute/v1/"
+    case .dns: "dns/v1/"
+    case .certificateManager, .publicCA: "v1/"
+    }
+  }
+
+  /// The query's name for how much a page holds.
+  var pageSizeParameter: String {
+    switch self {
+    case .compute, .dns: "maxResults"
+    case .certificateManager, .publicCA: "pageSize"
+    }
+  }
 }
 
 /// Where Google's interfaces are: the public addresses unless set otherwise, as for Private Service Connect.
@@ -18,6 +33,8 @@ public struct Endpoints: Sendable, Equatable {
   public var certificateManager = "https://certificatemanager.googleapis.com"
   /// Public Certificate Authority.
   public var publicCA = "https://publicca.googleapis.com"
+  /// Cloud DNS.
+  public var dns = "https://dns.googleapis.com"
   /// Overrides where a service account's or user's token is asked for; nil for what the credentials say.
   public var token: String?
 
@@ -31,6 +48,7 @@ public struct Endpoints: Sendable, Equatable {
       case .compute: compute
       case .certificateManager: certificateManager
       case .publicCA: publicCA
+      case .dns: dns
       }
     while text.hasSuffix("/") { text.removeLast() }
     // Private Service Connect endpoints are often written with the path that Google's clients want.

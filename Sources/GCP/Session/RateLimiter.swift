@@ -32,7 +32,7 @@ final class RateLimiter: Sendable {
       .compute: RateLimit(perSecond: rates.computeCallsPerSecond, burst: rates.computeBurst),
       .certificateManager: RateLimit(
         perSecond: rates.certificateManagerCallsPerSecond, burst: rates.certificateManagerBurst),
-      .publicCA: RateLimit(perSecond: 1, burst: 5),
+      .publicCA: RateLimit(perSecond: 1, burst: 5), .dns: RateLimit(perSecond: 8, burst: 40),
     ])
   }
 

@@ -114,7 +114,7 @@ public final class Session: Sendable {
     _ path: Path, _ query: [String: String], _ body: (JSONValue) -> Void
   ) async throws(GCPError) {
     var query = query
-    query[path.api == .compute ? "maxResults" : "pageSize"] = String(limits.pageSize)
+    query[path.api.pageSizeParameter] = String(limits.pageSize)
     for _ in 0..<limits.pages {
       let page = try await call("GET", path, query: query, step: "listing \(path)")
       body(page)

@@ -12,7 +12,8 @@ enum DNSChallenges {
   private static let resolvConf = "/etc/resolv.conf"
 
   static func responder(
-    _ acme: ACMESettings, _ store: CertStore, warn: @escaping @Sendable (String) -> Void
+    _ acme: ACMESettings, _ gcp: GCPSettings?, _ store: CertStore, _ world: World,
+    warn: @escaping @Sendable (String) -> Void
   ) throws(SetupError) -> DNSResponder? {
     guard let settings = acme.dns01, acme.challenges.contains(.dns01) else { return nil }
     let environment = NameServers.Environment(
@@ -24,7 +25,9 @@ enum DNSChallenges {
       settings.checksPropagation ? Double(settings.propagationTimeout.components.seconds) : nil
     configuration.authoritativePort = settings.authoritativePort
     return DNSResponder(
-      try editor(settings, resolver, environment), resolver, configuration, store: store,
+      try editor(settings, resolver, environment) { () throws(SetupError) in
+        try cloud(settings, acme, gcp, world, warn)
+      }, resolver, configuration, store: store,
       run: Hex.encode(Random.bytes(8)), now: { World.now() }, warn: warn)
   }
 
@@ -47,7 +50,8 @@ enum DNSChallenges {
   }
 
   private static func editor(
-    _ settings: DNSSettings, _ resolver: RecursiveResolver, _ environment: NameServers.Environment
+    _ settings: DNSSettings, _ resolver: RecursiveResolver, _ environment: NameServers.Environment,
+    cloud: () throws(SetupError) -> CloudEditor
   ) throws(SetupError) -> any ZoneEditor {
     switch settings.provider {
     case .hook(let path, let seconds):
@@ -60,8 +64,22 @@ enum DNSChallenges {
         key: try key(update), environment,
         server: { zone in try await server(update.server, zone, resolver, port) },
         now: { World.now().seconds })
-    case .googleCloud: throw .configuration("google_cloud_dns")
+    case .googleCloud: return try cloud()
     }
+  }
+
+  private static func cloud(
+    _ settings: DNSSettings, _ acme: ACMESettings, _ gcp: GCPSettings?, _ world: World,
+    _ warn: @escaping @Sendable (String) -> Void
+  ) throws(SetupError) -> CloudEditor {
+    if case .googleCloud(let project, let zone) = settings.provider,
+      let cloud = CloudEditor(project: project, zone: zone, gcp, acme, world, warn: warn)
+    {
+      return cloud
+    }
+    throw .configuration(
+      "acme.dns01.google_cloud_dns: no project is named; set acme.dns01.google_cloud_dns.project or gcp.project"
+    )
   }
 
   /// The key of a configuration, read from its file.

@@ -24,6 +24,19 @@ struct GoogleCloud: Sendable {
     guard let settings = configuration.gcp else {
       throw .configuration("\(configuration.file): there is no section gcp; docs/gcp.md shows one")
     }
+    let session = try await session(settings, world, warn: warn)
+    let known = configuration.managedCertificates(covered: { _ in false }).certificates.map(\.name)
+    return GoogleCloud(
+      session: session,
+      pusher: Pusher(
+        session: session, prefix: settings.namePrefix, probe: ClientProbe(client: world.client)),
+      targets: targets(configuration), certificates: known)
+  }
+
+  /// Calls of one project, by the credentials that the section names or that are at hand.
+  static func session(
+    _ settings: GCPSettings, _ world: World, warn: @escaping @Sendable (String) -> Void
+  ) async throws(SetupError) -> GCP.Session {
     let variables = Subprocess.inheritedEnvironment()
     let endpoints = endpoints(settings, variables)
     var options = HTTPClient.Options()
@@ -42,16 +55,10 @@ struct GoogleCloud: Sendable {
       transport: transport, environment: environment)
     let source: any TokenSource
     do throws(GCPError) { source = try await finder.source() } catch { throw .other("\(error)") }
-    let session = GCP.Session(
+    return GCP.Session(
       project: settings.project, endpoints: endpoints,
       tokens: TokenCache(source, now: environment.now), transport: transport, environment: environment,
       userAgent: "certd/\(Version.text)")
-    let known = configuration.managedCertificates(covered: { _ in false }).certificates.map(\.name)
-    return GoogleCloud(
-      session: session,
-      pusher: Pusher(
-        session: session, prefix: settings.namePrefix, probe: ClientProbe(client: world.client)),
-      targets: targets(configuration), certificates: known)
   }
 
   /// Everything that certificates are pushed to: the targets of the file, and its load balancer's own proxy.
@@ -94,6 +101,7 @@ struct GoogleCloud: Sendable {
       endpoints.certificateManager = text
     }
     if let text = chosen("PUBLICCA", settings.endpoints.publicCA) { endpoints.publicCA = text }
+    if let text = chosen("DNS", settings.endpoints.dns) { endpoints.dns = text }
     endpoints.token = chosen("TOKEN", settings.endpoints.token)
     return endpoints
   }

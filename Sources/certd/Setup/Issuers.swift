@@ -104,7 +104,8 @@ struct IssuerFactory {
     var issuer = Renewal.ACMEIssuer.Configuration(
       directory: directory, options: options,
       responder: CombinedResponder(
-        acme.challengeTypes, store.challenges, dns: try DNSChallenges.responder(acme, store, warn: warn)),
+        acme.challengeTypes, store.challenges,
+        dns: try DNSChallenges.responder(acme, configuration?.gcp, store, world, warn: warn)),
       preferredIssuer: acme.preferredChain)
     if settings.externalAccount == nil, let origin = settings.externalAccountOrigin, let configuration {
       issuer.externalKeys = ExternalKeys(

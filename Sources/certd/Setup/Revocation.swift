@@ -122,7 +122,8 @@ struct Revocation {
   private func issuers(
     _ configuration: Configuration
   ) throws(SetupError) -> [String: any Renewal.Issuer] {
-    try IssuerFactory(world: world, store: store, warn: warn).issuers(configuration.acme)
+    try IssuerFactory(world: world, store: store, warn: warn, configuration: configuration)
+      .issuers(configuration.acme)
   }
 
   /// What renews a certificate of the store; nil when no configuration knows it.

@@ -34,6 +34,8 @@ public final class Pebble: Sendable {
     public var port: UInt16?
     /// Whether `http01Port` is served by the DNS server's own responder, to be filled by `answer`.
     public var answersItself = false
+    /// Whether it takes every challenge for answered, without a look.
+    public var believesAll = false
     /// Where it looks for HTTP-01 answers; nil for a free port.
     public var http01Port: UInt16?
     /// Where it asks for TLS-ALPN-01; nil for nowhere.
@@ -120,6 +122,7 @@ public final class Pebble: Sendable {
     if options.validationDelaySeconds > 0 {
       environment = ["PEBBLE_VA_SLEEPTIME": "\(options.validationDelaySeconds)"]
     }
+    if options.believesAll { environment["PEBBLE_VA_ALWAYS_VALID"] = "1" }
     if let percent = options.noncesRefusedPercent { environment["PEBBLE_WFE_NONCEREJECT"] = "\(percent)" }
     if let percent = options.authorizationsReusedPercent { environment["PEBBLE_AUTHZREUSE"] = "\(percent)" }
     let ca = try await place.start(

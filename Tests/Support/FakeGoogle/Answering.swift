@@ -79,13 +79,19 @@ extension FakeGoogle.State {
     let isCompute = path.starts(with: ["compute", "v1", "projects"])
     do throws(Failure) {
       if request.path.hasSuffix(":generateAccessToken") { return try impersonate(request, lifetime) }
-      guard isCompute || path.starts(with: ["v1", "projects"]) else { return .html(404) }
+      let isDNS = path.starts(with: ["dns", "v1", "projects"])
+      guard isCompute || isDNS || path.starts(with: ["v1", "projects"]) else { return .html(404) }
       var body: JSON = [:]
       if !request.body.isEmpty {
         guard let parsed = JSON.parse(request.body), case .object = parsed else {
           throw Failure(400, "parseError", "Invalid JSON payload received.", canonical: "INVALID_ARGUMENT")
         }
         body = parsed
+      }
+      if isDNS {
+        try tokens.check(request.fields["authorization"])
+        let answer = try world.serveDNS(request.method, Array(path.dropFirst(2)), request.query, body)
+        return answer.map { .init(body: $0.text) } ?? .html(404)
       }
       return try isCompute ? compute(request, path, body) : manager(request, path, body)
     } catch {

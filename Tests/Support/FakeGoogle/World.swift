@@ -15,6 +15,8 @@ struct World: Sendable {
   var compute: [String: Resource] = [:]
   /// Certificate Manager's by their name.
   var manager: [String: Resource] = [:]
+  /// Cloud DNS's zones by their names.
+  var zones: [String: Zone] = [:]
   var operations: [String: Operation] = [:]
   /// The name of the unfinished operation on a path.
   var pending: [String: String] = [:]
