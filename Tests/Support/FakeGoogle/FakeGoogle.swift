@@ -243,7 +243,8 @@ public final class FakeGoogle: Sendable {
   }
 
   static func isAPI(_ path: String) -> Bool {
-    path.hasPrefix("/compute/v1/") || path.hasPrefix("/dns/v1/") || path.hasPrefix("/v1/projects/") && !path.contains("/serviceAccounts/")
+    path.hasPrefix("/compute/v1/") || path.hasPrefix("/dns/v1/")
+      || path.hasPrefix("/v1/projects/") && !path.contains("/serviceAccounts/")
   }
 }
 
