@@ -72,14 +72,16 @@ public final class HTTPClient: Sendable {
   }
 
   /// The certificate chain, DER and leaf first, that a TLS server presents for a name. It is not verified.
-  /// `preamble` is sent before TLS begins; `accepts` tells which of the server's leaves is asked for.
+  /// `preamble` is sent before TLS begins; `accepts` tells which of the server's leaves is asked for, `protocols` what
+  /// is offered by ALPN.
   public func peerChain(
     at address: SocketAddress, serverName: String, deadlineMilliseconds: UInt64, preamble: [UInt8] = [],
-    accepts: ClientContext.PeerKey = .any
+    accepts: ClientContext.PeerKey = .any, protocols: [String] = ["http/1.1"]
   ) async throws(HTTPClientError) -> [[UInt8]] {
     let context: ClientContext
     do throws(ContextError) {
-      context = try ClientContext(trust: .init(system: false, verifies: false), accepts: accepts)
+      context = try ClientContext(
+        trust: .init(system: false, verifies: false), applicationProtocols: protocols, accepts: accepts)
     } catch { throw HTTPClientError(.tls, error.description) }
     guard
       let url = URL(

@@ -93,6 +93,16 @@ extension FileSystem {
     }
   }
 
+  /// How many bytes may still be written below a path.
+  public func freeBytes(_ path: String) throws(SystemError) -> UInt64 {
+    var raw = statvfs()
+    try call("statvfs", path) { Int(statvfs(path, &raw)) }
+    return UInt64(raw.f_bavail).multipliedReportingOverflow(by: UInt64(raw.f_frsize)).partialValue
+  }
+
+  /// The number of the user that this process acts as.
+  public static var ownUser: UInt32 { geteuid() }
+
   /// Sets the permission bits of a file or directory.
   public func changeMode(_ path: String, _ mode: UInt32) throws(SystemError) {
     try call("chmod", path) { Int(chmod(path, mode)) }

@@ -65,7 +65,7 @@ public struct Policy: Sendable {
   }
 
   /// What is known of an issuer; its name stands for the CA when nothing is.
-  func traits(_ issuer: String) -> IssuerTraits { issuers[issuer] ?? IssuerTraits(authority: issuer) }
+  public func traits(_ issuer: String) -> IssuerTraits { issuers[issuer] ?? IssuerTraits(authority: issuer) }
 
   /// How long to wait after so many failures of a deployment in a row; `random` is at least 0 and less than 1.
   public static func deployBackoff(failures: Int, random: Double) -> Int64 {

@@ -35,7 +35,7 @@ struct Certd: AsyncParsableCommand {
     version: Version.text,
     subcommands: [
       RunCommand.self, IssueCommand.self, RenewCommand.self, ListCommand.self, ShowCommand.self,
-      StatusCommand.self, PlanCommand.self,
+      StatusCommand.self, PlanCommand.self, DoctorCommand.self,
       CheckCommand.self, RevokeCommand.self, AccountCommand.self, GCPCommand.self, CACommand.self,
     ])
 }

@@ -44,7 +44,7 @@ import Testing
     // No postfix here to be reloaded.
     line = line.replacing("systemctl reload postfix", with: "true")
     // A public CA would be asked: the flags must be understood.
-    if line.contains("certd account") { line = "\(line) --help" }
+    if line.contains("certd account") || line.contains("certd doctor") { line = "\(line) --help" }
     // Google's load balancer has a test of its own.
     if line.hasPrefix("curl") || command.document == LoadBalancerTests.document { return }
     let done = try await here.shell(line)
@@ -64,7 +64,7 @@ import Testing
 
   @Test(
     "every subcommand's help shows an example",
-    arguments: ["run", "issue", "renew", "list", "show", "status", "check", "revoke"])
+    arguments: ["run", "issue", "renew", "list", "show", "status", "plan", "doctor", "check", "revoke"])
   func help(subcommand: String) async throws {
     let help = try await TemporaryDirectory().shell("certd \(subcommand) --help")
     #expect(help.status == 0)

@@ -6,7 +6,7 @@ import Testing
   @Test(
     "every command's help shows an example",
     arguments: [
-      "run", "issue", "renew", "list", "show", "status", "plan", "check", "revoke", "ca root",
+      "run", "issue", "renew", "list", "show", "status", "plan", "doctor", "check", "revoke", "ca root",
       "account show", "account contacts", "account rollover", "account deactivate",
     ])
   func example(command: String) async throws {
@@ -24,7 +24,8 @@ import Testing
   func all() async throws {
     let help = try await Certd(try Place())("--help").output
     for word in [
-      "run", "issue", "renew", "list", "show", "status", "plan", "check", "revoke", "ca", "Example:",
+      "run", "issue", "renew", "list", "show", "status", "plan", "doctor", "check", "revoke", "ca",
+      "Example:",
       "Exit status: 0", "64",
     ] {
       #expect(help.contains(word), "\(word) is missing in \(help)")

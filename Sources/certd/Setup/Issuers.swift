@@ -133,7 +133,7 @@ struct IssuerFactory {
     return binding
   }
 
-  private static func context(_ roots: [String]) throws(SetupError) -> ClientContext? {
+  static func context(_ roots: [String]) throws(SetupError) -> ClientContext? {
     guard !roots.isEmpty else { return nil }
     var extra: [[UInt8]] = []
     for path in roots { extra.append(try read(path)) }
