@@ -15,6 +15,7 @@ import Testing
       cp other.pem internal-root.pem
       """)
     #expect(made.status == 0, "\(made.output)")
+    try here.write("tsig.key", "key \"certd\" { algorithm hmac-sha256; secret \"c2VjcmV0\"; };\n")
     try here.write("certd.yaml", block.text.replacing("/etc/ssl/", with: "\(here.path)/"))
     let checked = try await here.shell("certd check --config certd.yaml")
     #expect(checked.status == 0, "\(block): \(checked.output)")
