@@ -96,13 +96,16 @@ extension Client {
     do { try await responder.settle(open.map(\.answer)) } catch {
       throw ACMEError(.challenge, .local("the answers are not visible: \(error)"))
     }
+    var isProven: Set<URL> = []
     for item in open where item.challenge.status == .pending {
-      try await respond(to: item.challenge, of: item.url, item.identifier)
+      // Some CAs validate while they are asked to.
+      let status = try await respond(to: item.challenge, of: item.url, item.identifier)
+      if status == .valid { isProven.insert(item.url) }
     }
     var failures: [ValidationFailure] = []
-    for item in open {
+    for item in open where !isProven.contains(item.url) {
       let settled = try await poll(
-        authorization(at: item.url, item.identifier), waitFirst: false, what: "validating \(item.identifier)"
+        authorization(at: item.url, item.identifier), what: "validating \(item.identifier)"
       ) { $0.result(answered: item.answer.type) != nil }
       if case .failed(let problem)? = settled.result(answered: item.answer.type) {
         failures.append(ValidationFailure(identifier: item.identifier, problem: problem))

@@ -80,17 +80,20 @@ extension Client {
   ///
   /// When no good answer comes, the authorization is read: the CA may have begun, and a challenge that is no
   /// longer pending must not be answered again.
-  func respond(to challenge: Challenge, of url: URL, _ identifier: Identifier) async throws(ACMEError) {
+  func respond(
+    to challenge: Challenge, of url: URL, _ identifier: Identifier
+  ) async throws(ACMEError) -> Challenge.Status {
     let limit = options.limits.jsonBytes
     let call = Call(
       .challenge, .post(payload: Array("{}".utf8), by: .account), challenge.url, identifier: identifier
     ) { (answer) throws(Unusable) in
-      _ = try JSON.decode(Challenge.self, answer.body, limitInBytes: limit)
+      try JSON.decode(Challenge.self, answer.body, limitInBytes: limit).status
     }
-    try await perform(call) { (_) throws(ACMEError) -> Void? in
+    return try await perform(call) { (_) throws(ACMEError) -> Challenge.Status? in
       let now = try await self.perform(self.authorization(at: url, identifier)).0
       let same = now.challenges.first { $0.url == challenge.url || $0.type == challenge.type }
-      return now.status == .pending && same?.status == .pending ? nil : ()
+      // How it stands is asked for later on.
+      return now.status == .pending && same?.status == .pending ? nil : .processing
     }
   }
 }

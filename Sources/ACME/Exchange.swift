@@ -34,12 +34,12 @@ extension Client {
 
   /// Reads an object again and again until it is settled, at the CA's pace or ours.
   func poll<Value>(
-    _ call: Call<(Value, RetryAfter?)>, waitFirst: Bool, what: String, until isSettled: (Value) -> Bool
+    _ call: Call<(Value, RetryAfter?)>, what: String, until isSettled: (Value) -> Bool
   ) async throws(ACMEError) -> Value {
     let limits = options.limits
     let deadline = environment.now() + limits.pollSeconds
-    var wait = limits.firstPollSeconds
-    if waitFirst { try await pause(wait, call.step) }
+    var wait = limits.secondPollSeconds
+    try await pause(limits.firstPollSeconds, call.step)
     for _ in 0..<limits.polls {
       let (value, retryAfter) = try await perform(call)
       if isSettled(value) { return value }

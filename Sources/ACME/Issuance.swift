@@ -181,13 +181,11 @@ extension Client {
     var order = first
     if order.status == .pending {
       try await satisfy(order, responder, published: &published)
-      order = try await poll(self.order(at: url, request), waitFirst: false, what: "preparing the order") {
-        $0.status != .pending
-      }
+      order = try await finalizeOnceReady(order, at: url, request)
     }
     if order.status == .ready { order = try await finalize(order, at: url, request) }
     if order.status == .processing || order.status == .ready {
-      order = try await poll(self.order(at: url, request), waitFirst: true, what: "issuing the certificate") {
+      order = try await poll(self.order(at: url, request), what: "issuing the certificate") {
         $0.status == .valid || $0.status == .invalid
       }
     }
@@ -198,6 +196,20 @@ extension Client {
       )
     }
     return try await download(certificate, request)
+  }
+}
+
+extension Client {
+  /// All is proven, so that the order should be ready: a CA that takes longer to see it says so.
+  fileprivate func finalizeOnceReady(
+    _ order: Order, at url: URL, _ request: IssuanceRequest
+  ) async throws(ACMEError) -> Order {
+    do throws(ACMEError) { return try await finalize(order, at: url, request) } catch {
+      guard error.problem?.kind == .orderNotReady else { throw error }
+      return try await poll(self.order(at: url, request), what: "preparing the order") {
+        $0.status != .pending
+      }
+    }
   }
 }
 

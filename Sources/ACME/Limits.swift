@@ -12,8 +12,10 @@ public struct Limits: Sendable, Equatable {
   public var polls = 120
   /// The longest time spent on one object's change, in seconds.
   public var pollSeconds: Int64 = 300
-  /// The first wait between two reads, in seconds; grows by half each time.
-  public var firstPollSeconds = 0.5
+  /// The wait before the first read, in seconds: a CA that is quick needs no more.
+  public var firstPollSeconds = 0.1
+  /// The wait after that, in seconds; grows by half each time.
+  public var secondPollSeconds = 0.3
   /// The longest such wait, in seconds, unless the CA asks for more.
   public var longestPollSeconds = 10.0
   /// The longest Retry-After that is waited for inside a call, in seconds; a longer one ends the call with an

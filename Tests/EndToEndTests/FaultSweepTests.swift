@@ -7,6 +7,7 @@ import HTTPClient
 import OS
 import PKI
 import Renewal
+import Synchronization
 import TLS
 import Testing
 
@@ -17,10 +18,16 @@ import Testing
     "truncated", "garbage", "wrong-nonce", "missing-nonce",
   ]
 
-  @Test("an issuance survives each of its requests being broken once, in each way", arguments: kinds)
-  func sweep(kind: String) async throws {
+  /// The longest that an issuance with one broken request may wait of its own accord, in seconds.
+  static let patienceSeconds = 30.0
+
+  @Test(
+    "an issuance survives each of its requests being broken once, in each way, by each kind of challenge",
+    arguments: kinds, [ChallengeType.http01, .tlsALPN01, .dns01])
+  func sweep(kind: String, challenge: ChallengeType) async throws {
     let place = try Place()
     var options = Pebble.Options()
+    options.tlsALPN01Port = try FreePort.take()
     // The count of requests must not depend on chance.
     options.noncesRefusedPercent = 0
     options.authorizationsReusedPercent = 0
@@ -28,11 +35,11 @@ import Testing
     let pebble = try await Pebble(place, options)
     let proxy = try await FaultProxy(place, pebble, called: kind)
     try await proxy.breakRequest(-1, "none")
-    #expect(try await issue(place, pebble, proxy, "clean") == [])
+    #expect(try await issue(place, pebble, proxy, "clean", challenge) == [])
     // How often the CA is asked whether it is done differs: it is gone on until no such request comes any more.
     for n in 0..<40 {
       try await proxy.breakRequest(n, kind)
-      #expect(try await issue(place, pebble, proxy, "run-\(n)") == [], "\(kind) of request \(n)")
+      #expect(try await issue(place, pebble, proxy, "run-\(n)", challenge) == [], "\(kind) of request \(n)")
       guard try await proxy.count() <= n else { continue }
       // Directory, nonce, account, order, authorization, challenge, finalize, certificate at least.
       return #expect(n >= 8, "only \(n) requests")
@@ -40,20 +47,38 @@ import Testing
     Issue.record("an issuance takes more than 40 requests")
   }
 
-  @Test("an issuance survives a CA that refuses half of all good nonces")
+  @Test("twenty issuances of twenty survive a CA that refuses half of all good nonces")
   func nonces() async throws {
     let place = try Place()
     var options = Pebble.Options()
     options.noncesRefusedPercent = 50
     let pebble = try await Pebble(place, options)
+    let certd = try Certd(place)
+    for n in 1...20 {
+      let issued = try await certd(
+        "issue", "a\(n).example.com", "b\(n).example.com", "--store", place("store"), with: pebble.flags)
+      #expect(issued.ending == .exited(0), "\(n): \(issued)")
+    }
+  }
+
+  @Test("a clean issuance takes at most ten requests, the account's registration included")
+  func requests() async throws {
+    let place = try Place()
+    var options = Pebble.Options()
+    options.noncesRefusedPercent = 0
+    let pebble = try await Pebble(place, options)
+    // The root of its API is asked for by the test itself.
+    let before = pebble.log.ranges(of: " -> calling handler()").count
     let issued = try await Certd(place)(
-      "issue", "a.example.com", "b.example.com", "--store", place("store"), with: pebble.flags)
+      "issue", "a.example.com", "--store", place("store"), with: pebble.flags)
     #expect(issued.ending == .exited(0), "\(issued)")
+    let after = pebble.log.ranges(of: " -> calling handler()").count
+    #expect((8...10).contains(after - before), "\(after - before) requests: \(pebble.log)")
   }
 
   /// Obtains one certificate into a new store; what went wrong, which ought to be nothing.
   private func issue(
-    _ place: Place, _ pebble: Pebble, _ proxy: FaultProxy, _ name: String
+    _ place: Place, _ pebble: Pebble, _ proxy: FaultProxy, _ name: String, _ challenge: ChallengeType
   ) async throws -> [String] {
     let store = try CertStore.open(root: place(name)) { Issue.record("\($0)") }
     let client = try HTTPClient()
@@ -62,14 +87,20 @@ import Testing
     options.contacts = ["mailto:ops@example.com"]
     let now: @Sendable () -> UnixTime = { UnixTime(seconds: Clock.wallSeconds()) }
     let url = try #require(URL(proxy.directoryURL))
+    let waited = Mutex(0.0)
     let issuer = ACMEIssuer(
-      .init(directory: url, options: options, responder: Responder(pebble: pebble)), store: store,
+      .init(directory: url, options: options, responder: Responder(pebble: pebble, challenge: challenge)),
+      store: store,
       transport: Wire(
         client: client,
         context: try ClientContext(trust: .init(system: false, extraPEM: [proxy.rootPEM]))),
       environment: .init(
         // Waits are cut short; not to nothing, because the CA works while we wait for it.
-        now: now, sleep: { try await Task.sleep(for: .milliseconds(Int(min($0 * 1000, 20)))) },
+        now: now,
+        sleep: { seconds in
+          waited.withLock { $0 += seconds }
+          try await Task.sleep(for: .milliseconds(Int(min(seconds * 1000, 20))))
+        },
         random: { 0.5 }))
     let executor = Executor(
       store: store, issuers: ["pebble": issuer], policy: Policy(builtAt: UnixTime(seconds: 1_748_736_000)),
@@ -81,7 +112,8 @@ import Testing
     if report.hasFailure { return report.certificates.map { "\($0)" } }
     let stored = try #require(store.load(lineage, now: now()))
     #expect(stored.chain.leaf.matches(stored.key) && stored.generation == 1)
-    return []
+    let seconds = waited.withLock { $0 }
+    return seconds <= Self.patienceSeconds ? [] : ["waits \(seconds) s"]
   }
 }
 
@@ -100,9 +132,17 @@ private struct Wire: Transport {
 /// Has the answers served by Pebble's own companion.
 private struct Responder: ChallengeResponder {
   let pebble: Pebble
-  var challengeTypes: [ChallengeType] { [.http01] }
+  let challenge: ChallengeType
+  var challengeTypes: [ChallengeType] { [challenge] }
   func publish(_ answer: ChallengeAnswer) async throws {
-    try await pebble.answer(token: answer.token, answer.keyAuthorization)
+    let host = answer.identifier.description
+    switch answer.type {
+    case .http01: try await pebble.answer(token: answer.token, answer.keyAuthorization)
+    case .tlsALPN01: try await pebble.answerTLS(host, answer.keyAuthorization)
+    case .dns01:
+      let digest = try Digest.sha256(Array(answer.keyAuthorization.utf8))
+      try await pebble.setText("_acme-challenge.\(host)", Base64URL.encode(digest))
+    }
   }
   func withdraw(_ answer: ChallengeAnswer) async {}
 }

@@ -104,7 +104,8 @@ public final class Pebble: Sendable {
     let dns = try await place.start(
       [
         "pebble-challtestsrv", "-dns01", ":\(dnsPort)", "-management", "127.0.0.1:\(dnsManagementPort)",
-        "-http01", options.answersItself ? ":\(http01Port)" : "", "-https01", "", "-tlsalpn01", "",
+        "-http01", options.answersItself ? ":\(http01Port)" : "", "-https01", "",
+        "-tlsalpn01", options.answersItself ? options.tlsALPN01Port.map { ":\($0)" } ?? "" : "",
         "-defaultIPv4", "127.0.0.1", "-defaultIPv6", "",
       ], called: "dns")
     let api = try options.api ?? TestCertificates(place, "api-\(port)")
@@ -204,6 +205,17 @@ public final class Pebble: Sendable {
   /// Sets an HTTP-01 answer, with `answersItself`.
   public func answer(token: String, _ content: String) async throws {
     try await dnsCommand("add-http01", #"{"token":"\#(token)","content":"\#(content)"}"#)
+  }
+
+  /// Sets a TLS-ALPN-01 answer, with `answersItself` and a `tlsALPN01Port`.
+  public func answerTLS(_ host: String, _ content: String) async throws {
+    try await dnsCommand("add-tlsalpn01", #"{"host":"\#(host)","content":"\#(content)"}"#)
+  }
+
+  /// Sets the only TXT record of a name.
+  public func setText(_ name: String, _ value: String) async throws {
+    try await dnsCommand("clear-txt", #"{"host":"\#(name)."}"#)
+    try await dnsCommand("set-txt", #"{"host":"\#(name).","value":"\#(value)"}"#)
   }
 
   private func dnsCommand(_ name: String, _ body: String) async throws {
