@@ -47,6 +47,34 @@ import Testing
     Issue.record("an issuance takes more than 40 requests")
   }
 
+  @Test(
+    "a CA that was killed at any moment, with or without its state, is recovered from by the next run",
+    arguments: 0...10, [true, false])
+  func killed(request: Int, keepsState: Bool) async throws {
+    let place = try Place()
+    var options = Pebble.Options()
+    options.noncesRefusedPercent = 0
+    options.answersItself = true
+    options.port = try FreePort.take()
+    options.http01Port = try FreePort.take()
+    options.api = try TestCertificates(place, "api")
+    let first = try await Pebble(place, options)
+    let proxy = try await FaultProxy(place, first, called: "proxy")
+    try await proxy.breakRequest(request, "down")
+    let interrupted = try await issue(place, first, proxy, "store", .http01)
+    // Ten requests are all that there are, if the CA is quick.
+    #expect(!interrupted.isEmpty || request >= 8, "\(interrupted)")
+    var pebble = first
+    if !keepsState {
+      try await first.stop()
+      // Its companion has the port for answers until it is gone.
+      options.http01Port = try FreePort.take()
+      pebble = try await Pebble(place, options)
+    }
+    try await proxy.breakRequest(-1, "none")
+    #expect(try await issue(place, pebble, proxy, "store", .http01) == [])
+  }
+
   @Test("twenty issuances of twenty survive a CA that refuses half of all good nonces")
   func nonces() async throws {
     let place = try Place()
@@ -106,9 +134,9 @@ import Testing
       store: store, issuers: ["pebble": issuer], policy: Policy(builtAt: UnixTime(seconds: 1_748_736_000)),
       environment: .init(now: now, random: { 0.5 }, hookEnvironment: [:]))
     let lineage = try #require(LineageName("a.example.com"))
-    let report = await executor.run([
-      ManagedCertificate(name: lineage, identifiers: [.dns("a.example.com")], issuer: "pebble")
-    ])
+    let report = await executor.run(
+      [ManagedCertificate(name: lineage, identifiers: [.dns("a.example.com")], issuer: "pebble")],
+      force: .impatient)
     if report.hasFailure { return report.certificates.map { "\($0)" } }
     let stored = try #require(store.load(lineage, now: now()))
     #expect(stored.chain.leaf.matches(stored.key) && stored.generation == 1)

@@ -3,7 +3,8 @@
 
     fault_proxy.py CERT KEY CA_PORT
 
-Prints its port. POST /fault/KIND/N breaks the Nth request from then on, counted from 0; GET /count tells how many
+Prints its port. POST /fault/KIND/N breaks the Nth request from then on, counted from 0, and KIND
+`down` all that follow; GET /count tells how many
 requests have passed since.
 """
 import http.client, json, socket, ssl, struct, sys, threading
@@ -32,7 +33,8 @@ class Handler(BaseHTTPRequestHandler):
         with lock:
             number = state["count"]
             state["count"] += 1
-            kind = state["kind"] if number == state["at"] else "none"
+            down = state["kind"] == "down" and 0 <= state["at"] <= number
+            kind = state["kind"] if number == state["at"] or down else "none"
         reply = self.pass_on(body) if kind == "none" or kind in PASSED_ON else None
         getattr(self, "fault_" + kind.replace("-", "_"))(reply)
 
@@ -87,6 +89,9 @@ class Handler(BaseHTTPRequestHandler):
         self.answer(429, fields, LIMITED.encode())
 
     def fault_dropped_before(self, _):
+        self.cut()
+
+    def fault_down(self, _):
         self.cut()
 
     def fault_dropped_after(self, _):
