@@ -1,7 +1,7 @@
 # certd: build, run, test. `make run` and `make test` install what they need (Debian's packages) by themselves.
 BUILD_PACKAGES := libssl-dev libnghttp2-dev libyaml-dev zlib1g-dev pkg-config
 RUN_PACKAGES := $(BUILD_PACKAGES) python3 curl ca-certificates
-TEST_PACKAGES := $(RUN_PACKAGES) openssl pebble bind9 bind9-dnsutils procps python3-venv
+TEST_PACKAGES := $(RUN_PACKAGES) openssl pebble bind9 bind9-dnsutils procps caddy iproute2 python3-venv
 # Tests that start programs and wait for them must not be starved by four hundred others.
 FEW_AT_A_TIME := SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=4
 RELEASE_FLAGS := -c release --static-swift-stdlib --product certd
