@@ -110,4 +110,61 @@ import Testing
     let wrong = try await scene.doctor("not a name")
     #expect(wrong.ending == .exited(2), "\(wrong)")
   }
+
+  /// Takes the place of whatever has port 80: what it answers depends on the name that is asked for.
+  private static let server = """
+    import http.server, os, sys
+    class Answer(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            name = self.headers["Host"].split(".")[0]
+            token = os.path.basename(self.path)
+            good = "http://good.example.com" + self.path
+            to = {"moved": (301, good), "other": (303, good), "port": (302, "http://good.example.com:8443/x"),
+                  "loop": (301, self.path), "lost": (307, "http://nowhere.example.com/x")}.get(name)
+            body = b"" if to else open(sys.argv[2] + "/" + token, "rb").read() + {"good": b"\\r\\n"}.get(name, b"<p>")
+            self.send_response(to[0] if to else 200)
+            if to: self.send_header("Location", to[1])
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Answer)
+    print("ready", flush=True)
+    server.serve_forever()
+    """
+
+  @Test("redirects and answers are judged as a CA does")
+  func redirects() async throws {
+    let names = ["moved", "other", "port", "loop", "lost", "good", "junk"]
+    let scene = try await Scene(names.map { "\($0) IN A 127.0.0.1" })
+    try scene.place.write("server.py", Self.server)
+    let server = try await scene.place.start(
+      ["python3", scene.place("server.py"), "\(scene.pebble.http01Port)", scene.place("store/challenges")],
+      called: "redirects")
+    try await eventually("it listens: \(server.errors)") { server.output.contains("ready") }
+    let expected: [(String, String)] = [
+      ("good", "ok  http-01 127.0.0.1: a validation would be answered"),
+      ("moved", "ok  http-01 127.0.0.1: a validation would be answered after 1 redirects"),
+      ("other", "redirects with status 303"), ("port", "redirects to port 8443"),
+      ("loop", "more than 10 redirects"), ("lost", "redirects to nowhere.example.com, which has no address"),
+      ("junk", "answers something else than what certd put up"),
+    ]
+    for (name, text) in expected {
+      let seen = try await scene.doctor("\(name).example.com")
+      let isWell = text.hasPrefix("ok")
+      #expect(seen.output.contains(text) && seen.ending == .exited(isWell ? 0 : 1), "\(name): \(seen)")
+    }
+  }
+
+  @Test("what holds the turn to listen is left alone: doctor does not listen beside a renewal")
+  func turn() async throws {
+    let scene = try await Scene(["a IN A 127.0.0.1"])
+    #expect(try await scene.doctor("main").ending == .exited(0))
+    let turn = try FileLock.tryAcquire(scene.place("store/http01.lock"), FileSystem())
+    let isHeld = turn != nil
+    #expect(isHeld)
+    let seen = try await scene.doctor("main")
+    #expect(seen.ending == .exited(1) && seen.output.contains("problem  http-01 127.0.0.1"), "\(seen)")
+    #expect(seen.output.contains("warning  turn: another certd command listens"), "\(seen)")
+    withExtendedLifetime(turn) {}
+  }
 }

@@ -20,6 +20,10 @@ import Testing
     (.none(exists: true), .none(exists: true), [.problem], "neither an A nor an AAAA"),
     (.failed("SERVFAIL"), .none(exists: true), [.problem, .ok], "SERVFAIL"),
     (
+      .found([[203, 0, 113, 9]], canonical: "a.example"), .none(exists: true), [.problem, .ok],
+      "documentation"
+    ),
+    (
       .found([[127, 0, 0, 1]], canonical: "a.example"), .failed("timeout"), [.problem, .problem], "loopback"
     ),
     (
@@ -38,6 +42,18 @@ import Testing
     #expect(findings.map(\.severity) == severities, "\(findings)")
     #expect(findings.contains { $0.what.contains(text) }, "\(findings)")
     #expect(findings.allSatisfy { ($0.severity == .ok) == ($0.remedy == nil) })
+  }
+
+  @Test("a name proven by DNS needs no address that a CA can reach")
+  func provenByDNS() {
+    func severities(_ v4: AddressLookup) -> [Finding.Severity] {
+      AddressRules.judge(
+        "a.example", v4: v4, v6: .none(exists: true), isPublicCA: true, isProvenByDNS: true
+      ).map(\.severity)
+    }
+    #expect(severities(.found([[10, 0, 0, 1]], canonical: "a.example")) == [.ok, .ok])
+    #expect(severities(.none(exists: true)) == [.warning])
+    #expect(severities(.failed("SERVFAIL")) == [.problem, .ok])
   }
 
   @Test("a CA of one's own may reach private addresses")
@@ -94,6 +110,17 @@ import Testing
     #expect((finding.severity == .problem) == (finding.remedy != nil))
   }
 
+  @Test("a wildcard is not allowed by a method that cannot prove it")
+  func wildcardMethods() {
+    let rules = CAARules(
+      issuer: "ca", identities: ["ca.test"], accountURL: nil, challenges: ["http-01", "dns-01"])
+    let record = Self.caa("issue", "ca.test; validationmethods=http-01")
+    #expect(rules.judge("a.example", owner: "example", [record]).severity == .ok)
+    let finding = rules.judge("*.a.example", owner: "example", [record])
+    #expect(finding.severity == .problem, "\(finding)")
+    #expect(finding.remedy?.contains("add dns-01 to validationmethods") == true, "\(finding)")
+  }
+
   @Test("an account that CAA names before there is one is a problem of its own")
   func noAccount() {
     let rules = CAARules(issuer: "ca", identities: ["ca.test"], accountURL: nil, challenges: ["http-01"])
@@ -122,6 +149,27 @@ import Testing
     let url = try #require(URL("http://a.example/.well-known/acme-challenge/t"))
     let next = try? ReachRules.follow(url, location: location, redirects: redirects).get()
     #expect(next?.description == expected)
+  }
+
+  @Test(
+    "a redirect is followed by its status",
+    arguments: [(301, true), (302, true), (303, false), (307, true), (308, true)])
+  func redirectStatus(status: Int, isFollowed: Bool) throws {
+    let url = try #require(URL("http://a.example/x"))
+    let next = ReachRules.follow(url, status: status, location: "/y", redirects: 0)
+    #expect(((try? next.get()) != nil) == isFollowed)
+    #expect(ReachRules.isRedirect(status))
+  }
+
+  @Test(
+    "content is the answer when nothing but whitespace follows it",
+    arguments: [
+      ("t.k", true), ("t.k\n", true), ("t.k \r\n\t", true), ("t.k<html>", false), (" t.k", false),
+      ("t.", false),
+      ("", false), ("\n", false),
+    ])
+  func content(body: String, isAnswer: Bool) {
+    #expect(ReachRules.isAnswer(Array(body.utf8), to: "t.k") == isAnswer)
   }
 
   private static let probes: [(HTTPProbe, Finding.Severity, String)] = [

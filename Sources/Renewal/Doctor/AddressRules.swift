@@ -12,15 +12,17 @@ public enum AddressLookup: Sendable, Equatable {
 
 /// What the addresses of a name mean for a CA that validates it.
 public enum AddressRules {
-  /// Findings about each type of address by itself. `isPublicCA` is whether the CA is out in the Internet.
+  /// Findings about each type of address by itself. `isPublicCA` is whether the CA is out in the Internet;
+  /// `isProvenByDNS` whether it does not connect to the name at all.
   public static func judge(
-    _ name: String, v4: AddressLookup, v6: AddressLookup, isPublicCA: Bool
+    _ name: String, v4: AddressLookup, v6: AddressLookup, isPublicCA: Bool, isProvenByDNS: Bool = false
   ) -> [Finding] {
+    let isPublicCA = isPublicCA && !isProvenByDNS
     var findings = [judge(name, "a", v4, isPublicCA), judge(name, "aaaa", v6, isPublicCA)].flatMap { $0 }
     if case .none(let exists) = v4, case .none = v6 {
       findings = [
         Finding(
-          .problem, "addresses",
+          isProvenByDNS ? .warning : .problem, "addresses",
           exists ? "\(name) has neither an A nor an AAAA record" : "there is no such name as \(name)",
           remedy: "add an A or AAAA record with this machine's public address at the DNS provider of the zone"
         )
@@ -65,6 +67,9 @@ public enum AddressRules {
       case (100, 64...127): return "a shared (carrier-grade NAT)"
       case (169, 254): return "a link-local"
       case (0, _), (240...255, _), (224...239, _): return "a reserved"
+      case (192, 0) where bytes[2] == 2, (198, 51) where bytes[2] == 100, (203, 0) where bytes[2] == 113:
+        return "a documentation"
+      case (198, 18...19): return "a benchmarking"
       default: return nil
       }
     }

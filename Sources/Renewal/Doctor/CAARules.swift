@@ -68,7 +68,9 @@ public struct CAARules {
         .problem, check, "the CAA records of \(owner) allow \(Self.list(relevant)), not \(issuer)",
         remedy: "add: \(owner). CAA 0 \(relevant[0].tag) \"\(identities[0])\"")
     }
-    let obstacles = own.map(obstacle)
+    // Nothing but DNS-01 proves a wildcard.
+    let methods = isWildcard ? challenges.filter { $0 == "dns-01" } : challenges
+    let obstacles = own.map { obstacle($0, methods) }
     guard let first = obstacles.first, obstacles.allSatisfy({ $0 != nil }), let first else {
       return Finding(.ok, check, "the CAA records of \(owner) allow \(issuer)")
     }
@@ -76,7 +78,7 @@ public struct CAARules {
   }
 
   /// Why a record with our CA's name does not allow us; nil when it does.
-  private func obstacle(_ parameters: Parameters) -> (what: String, remedy: String)? {
+  private func obstacle(_ parameters: Parameters, _ usable: [String]) -> (what: String, remedy: String)? {
     if let wanted = parameters["accounturi"], wanted != accountURL {
       return (
         "allows the account \(Self.shown(wanted)) only; "
@@ -87,10 +89,11 @@ public struct CAARules {
     }
     if let methods = parameters["validationmethods"] {
       let allowed = methods.split(separator: ",").map { $0.trimmed.lowercased() }
-      guard challenges.contains(where: allowed.contains) else {
+      guard usable.contains(where: allowed.contains) else {
+        let have = usable.isEmpty ? "nothing for it" : usable.joined(separator: ", ")
         return (
-          "allows validation by \(Self.shown(methods)) only, and acme.challenges has \(challenges.joined(separator: ", "))",
-          "add \(challenges.first ?? "http-01") to validationmethods, or one of those to acme.challenges"
+          "allows validation by \(Self.shown(methods)) only, and acme.challenges has \(have)",
+          "add \(usable.first ?? "dns-01") to validationmethods, or one of those to acme.challenges"
         )
       }
     }

@@ -37,14 +37,29 @@ public struct HTTPProbe: Sendable, Equatable {
 
 /// What probes of ports mean.
 public enum ReachRules {
+  /// Whether content is the answer that was put up, as a CA compares: all of it, but for whitespace at its end
+  /// (RFC 8555 §8.3).
+  public static func isAnswer(_ body: [UInt8], to expected: String) -> Bool {
+    let blank: Set<UInt8> = [0x20, 0x09, 0x0A, 0x0B, 0x0C, 0x0D]
+    let end = body.lastIndex { !blank.contains($0) }.map { $0 + 1 } ?? 0
+    return body[..<end].elementsEqual(expected.utf8)
+  }
+
+  /// Whether an answer is a redirect at all, followed or not.
+  public static func isRedirect(_ status: Int) -> Bool { [301, 302, 303, 307, 308].contains(status) }
+
   /// The most redirects that a CA follows: Let's Encrypt's number.
   public static let maximumRedirects = 10
 
   /// Where a redirect leads, or why a CA does not follow it. Let's Encrypt follows to http and https on their own ports
   /// and to names only.
   public static func follow(
-    _ url: URL, location: String?, redirects: Int, ports: Set<UInt16> = [80, 443]
+    _ url: URL, status: Int = 301, location: String?, redirects: Int, ports: Set<UInt16> = [80, 443]
   ) -> Result<URL, Refusal> {
+    // CA/Browser Forum, Baseline Requirements §3.2.2.4.19.
+    guard status != 303 else {
+      return .failure(.init("redirects with status 303; a CA follows 301, 302, 307 and 308 only"))
+    }
     guard redirects < maximumRedirects else {
       return .failure(.init("more than \(maximumRedirects) redirects"))
     }

@@ -34,13 +34,22 @@ struct Authority {
       if let date = response.fields["Date"].flatMap({ UnixTime(httpDate: $0) }) {
         offsetSeconds = World.now() - date
       }
-      let directory = try JSONDecoder().decode(ACME.Directory.self, from: Data(response.body))
+      guard response.status == 200 else {
+        failure = Self.unusable(name, "its directory \(url) answers status \(response.status)", url)
+        return
+      }
+      guard let directory = try? JSONDecoder().decode(ACME.Directory.self, from: Data(response.body)) else {
+        failure = Self.unusable(name, "what \(url) answers is no ACME directory", url)
+        return
+      }
       identities = directory.caaIdentities
-    } catch {
-      failure = Finding(
-        .problem, "ca", "\(name) cannot be asked: \(error)",
-        remedy:
-          "see whether \(url.authority) can be reached from here, and whether its root is trusted (roots)")
-    }
+    } catch { failure = Self.unusable(name, "\(error)", url) }
+  }
+
+  private static func unusable(_ name: String, _ why: String, _ url: HTTP.URL) -> Finding {
+    Finding(
+      .problem, "ca", "\(name) cannot be asked: \(why)",
+      remedy:
+        "see whether \(url.authority) can be reached from here, and whether its root is trusted (roots)")
   }
 }

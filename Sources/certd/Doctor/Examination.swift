@@ -17,10 +17,15 @@ struct Examination {
   let options: ConfigurationOptions
   let ports: Ports
 
+  /// How long a renewal that is under way is waited for, in seconds.
+  private static let turnPatienceSeconds = 5
+
   /// What is looked at: names, and who is to issue for them.
   struct Subject {
     let label: String
     let identifiers: [Identifier]
+    /// All names of the certificate: limits count by them.
+    let nameSet: [Identifier]
     let configuration: Configuration
     let issuers: [ConfiguredIssuer]
     let stored: StoredCertificate?
@@ -42,28 +47,65 @@ struct Examination {
     for issuer in subject.issuers {
       if let authority = await Authority(issuer, store, world) { authorities.append(authority) }
     }
-    var found: [(name: String, findings: [Finding])] = []
-    let acme = subject.configuration.acme
+    guard !authorities.isEmpty else {
+      let local = Finding(.ok, "issuer", "the built-in CA issues for any name without a proof")
+      return subject.identifiers.map { ($0.description, [local]) }
+        + [("this machine", Self.machine(subject, authorities, store))]
+    }
+    var seen = await Self.names(subject, resolver, authorities)
     let reach = Reach(
-      acme: acme, ports: ports, store: store, world: world, resolver: resolver, stored: subject.stored)
-    let answerers = authorities.isEmpty ? [] : Self.answerers(acme, store)
+      acme: subject.configuration.acme, ports: ports, store: store, world: world, resolver: resolver,
+      stored: subject.stored)
+    let turn = await Self.knock(reach, &seen)
+    return seen.map { ($0.identifier.description, $0.findings) }
+      + [("this machine", Self.machine(subject, authorities, store) + turn)]
+  }
+
+  /// What is known of one name so far.
+  private struct Seen {
+    let identifier: Identifier
+    let addresses: [[UInt8]]
+    var findings: [Finding]
+  }
+
+  /// What DNS tells of each name.
+  private static func names(
+    _ subject: Subject, _ resolver: RecursiveResolver, _ authorities: [Authority]
+  ) async -> [Seen] {
+    let acme = subject.configuration.acme
+    var seen: [Seen] = []
     for identifier in subject.identifiers {
-      var findings: [Finding] = []
-      if authorities.isEmpty {
-        findings.append(Finding(.ok, "issuer", "the built-in CA issues for any name without a proof"))
-      } else {
-        let records = NameRecords(identifier: identifier, resolver: resolver)
-        let addresses = await records.addresses(isPublicCA: subject.issuers.contains(where: \.isPublic))
-        findings += addresses.findings
-        findings += await records.authorization(authorities, acme)
-        findings += await reach.findings(identifier, addresses.found)
-        if acme.challenges.contains(.dns01) { findings += await records.zone(acme.dns01) }
-      }
-      found.append((identifier.description, findings))
+      let records = NameRecords(identifier: identifier, resolver: resolver)
+      let (addresses, judged) = await records.addresses(
+        isPublicCA: subject.issuers.contains(where: \.isPublic),
+        isProvenByDNS: acme.challenges.first == .dns01)
+      var findings = judged
+      findings += await records.authorization(authorities, acme)
+      if acme.challenges.contains(.dns01) { findings += await records.zone(acme.dns01) }
+      seen.append(Seen(identifier: identifier, addresses: addresses, findings: findings))
+    }
+    return seen
+  }
+
+  /// Asks the ports of all addresses, and answers by itself where nobody else does. A renewal that found our listener
+  /// would rely on it, and lose it in the middle of a challenge: so each waits for the other, and only for so long.
+  private static func knock(_ reach: Reach, _ seen: inout [Seen]) async -> [Finding] {
+    let turn = await RenewalJob.takeTurn(reach.store, seconds: turnPatienceSeconds)
+    let isAlone = turn != nil
+    let answerers = isAlone ? Self.answerers(reach.acme, reach.store) : []
+    let endsAt = Clock.monotonicNanoseconds() + Reach.maximumSeconds * 1_000_000_000
+    for index in seen.indices {
+      seen[index].findings += await reach.findings(
+        seen[index].identifier, seen[index].addresses, until: endsAt)
     }
     for answerer in answerers { await answerer.finish(hasFailed: false) }
-    found.append(("this machine", Self.machine(subject, authorities, store)))
-    return found
+    withExtendedLifetime(turn) {}
+    guard !isAlone else { return [] }
+    return [
+      Finding(
+        .warning, "turn", "another certd command listens for challenges: ports were looked at as it answers",
+        remedy: "look again when it has ended")
+    ]
   }
 
   /// The certificate of that name, or the one that covers that host, or the host with the issuers of the configuration.
@@ -83,6 +125,7 @@ struct Examination {
         let issuers = match.issuers.compactMap { job.configuration.acme.issuer(named: $0.name) }
         return Subject(
           label: name, identifiers: isByName ? match.identifiers : [wanted].compactMap { $0 },
+          nameSet: match.identifiers,
           configuration: job.configuration, issuers: issuers,
           stored: store.load(match.name, now: World.now()))
       }
@@ -94,7 +137,8 @@ struct Examination {
     let used: Configuration
     if let configuration { used = configuration } else { used = try inline(wanted) }
     return Subject(
-      label: name, identifiers: [wanted], configuration: used, issuers: used.acme.choices(named: nil),
+      label: name, identifiers: [wanted], nameSet: [wanted], configuration: used,
+      issuers: used.acme.choices(named: nil),
       stored: nil)
   }
 
@@ -127,7 +171,7 @@ struct Examination {
     }
     findings += StoreLook(root: store.root).findings()
     let policy = IssuerFactory.policy(subject.configuration.acme)
-    let names = Set(subject.identifiers.map(\.description))
+    let names = Set(subject.nameSet.map(\.description))
     do throws(StoreError) {
       let history = try store.history(issuers: policy.issuers, now: World.now())
       for authority in authorities {

@@ -16,7 +16,7 @@ struct NameRecords {
   }
 
   /// Each address, and what they mean.
-  func addresses(isPublicCA: Bool) async -> (found: [[UInt8]], findings: [Finding]) {
+  func addresses(isPublicCA: Bool, isProvenByDNS: Bool) async -> (found: [[UInt8]], findings: [Finding]) {
     if case .ip(let bytes) = identifier {
       let lookup = AddressLookup.found([bytes], canonical: base)
       let nothing = AddressLookup.none(exists: true)
@@ -24,7 +24,7 @@ struct NameRecords {
         [bytes],
         AddressRules.judge(
           base, v4: bytes.count == 4 ? lookup : nothing, v6: bytes.count == 4 ? nothing : lookup,
-          isPublicCA: isPublicCA
+          isPublicCA: isPublicCA, isProvenByDNS: false
         ).filter { !$0.what.contains("has no") }
       )
     }
@@ -36,7 +36,9 @@ struct NameRecords {
     let (v4, v6) = (await look(.a), await look(.aaaa))
     var found: [[UInt8]] = []
     for case .found(let addresses, _) in [v4, v6] { found += addresses }
-    return (found, AddressRules.judge(base, v4: v4, v6: v6, isPublicCA: isPublicCA))
+    return (
+      found, AddressRules.judge(base, v4: v4, v6: v6, isPublicCA: isPublicCA, isProvenByDNS: isProvenByDNS)
+    )
   }
 
   private func look(_ type: RecordType) async -> AddressLookup {

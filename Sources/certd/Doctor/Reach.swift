@@ -20,19 +20,36 @@ struct Reach {
 
   /// For one request or handshake, in milliseconds: what Let's Encrypt waits.
   static let patienceMilliseconds: UInt64 = 10_000
+  /// For all redirects of one probe together, in milliseconds.
+  static let probeMilliseconds: UInt64 = 30_000
+  /// For all names and addresses together, in seconds: with the last address, less than a renewal waits for its turn.
+  static let maximumSeconds: UInt64 = 200
 
-  func findings(_ identifier: Identifier, _ addresses: [[UInt8]]) async -> [Finding] {
+  /// What the ports of these addresses showed. None is asked any more after `endsAt`, by the monotonic clock in
+  /// nanoseconds.
+  func findings(
+    _ identifier: Identifier, _ addresses: [[UInt8]], until endsAt: UInt64
+  ) async -> [Finding] {
     guard !identifier.isWildcard else { return [] }
     var findings: [Finding] = []
-    let isHTTPNeeded = acme.challenges.first { $0 != .dns01 } == .http01
+    // The way that is preferred: others stand in only where it is not offered.
+    let needed = acme.challenges.first
     for bytes in addresses {
       let text = Identifier.ip(bytes).description
+      guard Clock.monotonicNanoseconds() < endsAt else {
+        findings.append(
+          Finding(
+            .warning, "reach \(text)", "was not asked: the others took \(Self.maximumSeconds) s",
+            remedy: "look at \(identifier) by itself: certd doctor \(identifier)"))
+        continue
+      }
       if acme.challenges.contains(.http01) {
-        findings.append(ReachRules.judge(await probe(identifier, bytes), isNeeded: isHTTPNeeded))
+        findings.append(ReachRules.judge(await probe(identifier, bytes), isNeeded: needed == .http01))
       }
       if acme.challenges.contains(.tlsALPN01) {
         findings.append(
-          ReachRules.judgeValidation(await validation(identifier, bytes), at: text, isNeeded: !isHTTPNeeded))
+          ReachRules.judgeValidation(
+            await validation(identifier, bytes), at: text, isNeeded: needed == .tlsALPN01))
       }
       findings.append(
         ReachRules.judge(
@@ -58,18 +75,22 @@ struct Reach {
     }
     defer { try? store.challenges.withdraw(token: token) }
     var hops: [HTTPProbe.Hop] = []
+    let began = Clock.monotonicNanoseconds()
     var (url, target) = (first, bytes)
     while true {
-      switch await ask(url, target) {
+      let left =
+        Self.probeMilliseconds
+        - min(
+          (Clock.monotonicNanoseconds() - began) / 1_000_000, Self.probeMilliseconds)
+      switch await ask(url, target, milliseconds: max(1, min(left, Self.patienceMilliseconds))) {
       case .failure(let why):
         hops.append(.init(url: url.description, status: nil, problem: why.why))
         return HTTPProbe(address: address, hops: hops, isAnswered: false)
       case .success(let response):
-        guard [301, 302, 303, 307, 308].contains(response.status) else {
+        guard ReachRules.isRedirect(response.status) else {
           hops.append(.init(url: url.description, status: response.status))
-          let body = String(decoding: response.body, as: UTF8.self)
-          return HTTPProbe(
-            address: address, hops: hops, isAnswered: response.status == 200 && body.hasPrefix(expected))
+          let isAnswered = response.status == 200 && ReachRules.isAnswer(response.body, to: expected)
+          return HTTPProbe(address: address, hops: hops, isAnswered: isAnswered)
         }
         switch await next(url, response, redirects: hops.count) {
         case .failure(let why):
@@ -85,7 +106,9 @@ struct Reach {
 
   private struct Refusal: Error { let why: String }
 
-  private func ask(_ url: URL, _ bytes: [UInt8]) async -> Result<HTTP.Response, Refusal> {
+  private func ask(
+    _ url: URL, _ bytes: [UInt8], milliseconds: UInt64
+  ) async -> Result<HTTP.Response, Refusal> {
     guard let address = SocketAddress(ipBytes: bytes, port: port(url)) else {
       return .failure(Refusal(why: "no address"))
     }
@@ -97,7 +120,7 @@ struct Reach {
         try await world.client.send(
           Request("GET", url, fields: [.init("User-Agent", "certd/\(Version.text) doctor")]),
           .init(
-            context: context, address: address, deadlineMilliseconds: Self.patienceMilliseconds,
+            context: context, address: address, deadlineMilliseconds: milliseconds,
             maximumBodyBytes: 64 << 10, keepsAlive: false)))
     } catch { return .failure(Refusal(why: "\(error)")) }
   }
@@ -107,7 +130,9 @@ struct Reach {
     (URL, [UInt8]), Refusal
   > {
     let following: URL
-    switch ReachRules.follow(url, location: response.fields["Location"], redirects: redirects) {
+    switch ReachRules.follow(
+      url, status: response.status, location: response.fields["Location"], redirects: redirects)
+    {
     case .failure(let refusal): return .failure(Refusal(why: refusal.why))
     case .success(let next): following = next
     }

@@ -21,7 +21,8 @@ struct StoreLook {
   }
 
   private func collect(_ path: String, _ depth: Int, _ entries: inout [SurroundingRules.StoreEntry]) {
-    guard entries.count < Self.maximumEntries, let status = try? fs.status(path) else { return }
+    guard entries.count < Self.maximumEntries, let status = try? fs.status(path, followingLinks: depth == 0)
+    else { return }
     let name = path.split(separator: "/").last.map(String.init) ?? path
     switch status.kind {
     case .directory:

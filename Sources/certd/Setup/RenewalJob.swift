@@ -73,12 +73,12 @@ struct RenewalJob {
   }
 
   /// How long another command may keep us waiting, in seconds.
-  private static let turnPatienceSeconds = 300
+  static let turnPatienceSeconds = 300
 
   /// One command at a time: the port for HTTP-01 would go away with the one that has it, in the middle of
   /// another one's challenge. Nil when the other does not come to an end, or the store cannot be locked.
-  private static func takeTurn(_ store: CertStore) async -> FileLock? {
-    try? await FileLock.acquire("\(store.root)/http01.lock", FileSystem(), tries: turnPatienceSeconds * 10) {
+  static func takeTurn(_ store: CertStore, seconds: Int = turnPatienceSeconds) async -> FileLock? {
+    try? await FileLock.acquire("\(store.root)/http01.lock", FileSystem(), tries: seconds * 10) {
       try await World.sleep(seconds: 0.1)
     }
   }
