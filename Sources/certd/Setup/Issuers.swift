@@ -14,6 +14,8 @@ struct IssuerFactory {
   let warn: @Sendable (String) -> Void
   /// What is asked for external accounts' keys by.
   var configuration: Configuration?
+  /// Whether nobody will be asked: then no roots are loaded, which takes as long as planning a thousand certificates.
+  var isForPlanning = false
 
   /// The largest file with a root or an external account's key, in bytes.
   static let maximumFileBytes = 256 << 10
@@ -114,7 +116,8 @@ struct IssuerFactory {
     }
     return Renewal.ACMEIssuer(
       issuer, store: store,
-      transport: ClientTransport(client: world.client, context: try Self.context(settings.roots)),
+      transport: ClientTransport(
+        client: world.client, context: isForPlanning ? nil : try Self.context(settings.roots)),
       environment: world.acmeEnvironment { warn("\(name): \($0)") }, warn: { warn("\(name): \($0)") })
   }
 

@@ -23,7 +23,7 @@ struct RenewalJob {
     beforeOrders: () async -> Void = {}, warn: @escaping @Sendable (String) -> Void
   ) async throws(SetupError) -> Report {
     let proof = ProofOfService(world: world)
-    let (planner, issuers) = try executor(configuration.acme, world, store, warn)
+    let (planner, issuers) = try executor(configuration.acme, world, store, warn, isForPlanning: true)
     let preview = await planner.run(managed, force: force, isDryRun: true)
     if isDryRun || planner.isAtRest(after: preview, managed, force: force) { return preview }
     if preview.certificates.contains(where: { if case .wouldRenew = $0.outcome { true } else { false } }) {
@@ -36,7 +36,7 @@ struct RenewalJob {
       return wanted.issuers.contains { issuers[$0.name] is Renewal.ACMEIssuer }
     }
     guard needsAnswers else {
-      var report = await planner.run(managed, force: force)
+      var report = try await executor(configuration.acme, world, store, warn).0.run(managed, force: force)
       if isServedHere { try await proof.prove(&report, managed, store, configuration) }
       return report
     }
@@ -52,16 +52,18 @@ struct RenewalJob {
   /// Looks so many seconds ahead; asks nobody.
   func forecast(_ world: World, _ store: CertStore, seconds: Int64) async throws(SetupError) -> Forecast {
     do {
-      return try await executor(configuration.acme, world, store, { _ in }).0.forecast(
+      return try await executor(configuration.acme, world, store, { _ in }, isForPlanning: true).0.forecast(
         managed, seconds: seconds)
     } catch { throw .other("\(error)") }
   }
 
   private func executor(
-    _ acme: ACMESettings, _ world: World, _ store: CertStore, _ warn: @escaping @Sendable (String) -> Void
+    _ acme: ACMESettings, _ world: World, _ store: CertStore, _ warn: @escaping @Sendable (String) -> Void,
+    isForPlanning: Bool = false
   ) throws(SetupError) -> (Executor, [String: any Renewal.Issuer]) {
-    let issuers = try IssuerFactory(world: world, store: store, warn: warn, configuration: configuration)
-      .issuers(acme)
+    let issuers = try IssuerFactory(
+      world: world, store: store, warn: warn, configuration: configuration, isForPlanning: isForPlanning
+    ).issuers(acme)
     var environment = Executor.Environment(
       now: { World.now() }, random: { World.random() }, hookEnvironment: Subprocess.inheritedEnvironment())
     let proof = ProofOfService(world: world)
