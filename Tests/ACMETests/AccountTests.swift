@@ -149,17 +149,19 @@ import Testing
   @Test("renewal information is read, and is nil where there is none")
   func renewalInfo() async throws {
     let harness = try Harness()
-    let info = try #require(try await harness.client.renewalInfo(for: "abc.def"))
+    let info = try #require(try await harness.client.renewalInfo(for: "aYhba4dGQEHhs3uEe6CuLN4ByNQ.AIdlQyE"))
     #expect(info.start.description == "2027-01-20T00:00:00Z")
     #expect(info.end.description == "2027-01-21T00:00:00Z")
     #expect(info.askAgainAt == TestClock.start + 21_600)
-    #expect(harness.wire.requests.last == "GET /renewal/abc.def")
-    #expect(try await Harness(Dialect(hasRenewalInfo: false)).client.renewalInfo(for: "abc.def") == nil)
+    #expect(harness.wire.requests.last == "GET /renewal/aYhba4dGQEHhs3uEe6CuLN4ByNQ.AIdlQyE")
+    #expect(
+      try await Harness(Dialect(hasRenewalInfo: false)).client.renewalInfo(
+        for: "aYhba4dGQEHhs3uEe6CuLN4ByNQ.AIdlQyE") == nil)
   }
 
   @Test("renewal information survives being broken", arguments: Fault.passing)
   func brokenRenewalInfo(_ fault: Fault) async throws {
     let harness = try Harness(faults: [1: fault])
-    #expect(try await harness.client.renewalInfo(for: "abc.def") != nil)
+    #expect(try await harness.client.renewalInfo(for: "aYhba4dGQEHhs3uEe6CuLN4ByNQ.AIdlQyE") != nil)
   }
 }

@@ -31,6 +31,10 @@ struct Dialect: Sendable, CustomTestStringConvertible {
   var profiles: [String]? = ["short"]
   /// Whether a profile that is on offer is refused nevertheless.
   var refusesProfiles = false
+  /// The directory offers a change of accounts' keys.
+  var hasKeyChange = true
+  /// It answers 501 there.
+  var lacksKeyChange = false
   /// New accounts need an external account binding with this key, good for one use.
   var externalKey: [UInt8]?
   /// Names that the CA cannot validate.

@@ -72,6 +72,13 @@ actor FakeCA {
     case ("GET", "directory"): return Self.json(200, directoryText)
     case ("HEAD", "nonce"): return Response(status: 200)
     case ("GET", "renewal"):
+      // Two parts of base64url (RFC 9773 §4.1).
+      let parts = path.last?.split(separator: ".", omittingEmptySubsequences: false).map(String.init) ?? []
+      guard path.count == 2, parts.count == 2,
+        parts.allSatisfy({ !$0.isEmpty && Base64URL.decode($0) != nil })
+      else {
+        throw Refusal(status: 404, kind: "malformed")
+      }
       return Self.json(
         200, #"{"suggestedWindow":{"start":"2027-01-20T00:00:00Z","end":"2027-01-21T00:00:00Z"}}"#,
         [.init("Retry-After", "21600")])
@@ -91,6 +98,7 @@ actor FakeCA {
     switch path.first {
     case "new-account": return try newAccount(jws)
     case "account": return try updateAccount(jws, id, account)
+    case "key-change": return try changeKey(jws, account)
     case "new-order": return try newOrder(jws, account)
     case "order": return try readOrder(jws, id, account)
     case "authz": return try readAuthorization(jws, id, account)

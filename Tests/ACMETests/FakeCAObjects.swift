@@ -4,7 +4,7 @@ import PKI
 /// What a CA remembers.
 struct CAState {
   struct Account {
-    let key: JWS.Key
+    var key: JWS.Key
     var contact: [String]
     var isDeactivated = false
   }
@@ -88,10 +88,11 @@ extension FakeCA {
 
   var directoryText: String {
     let info = dialect.hasRenewalInfo ? #","renewalInfo":"\#(Self.base)/renewal""# : ""
+    let change = dialect.hasKeyChange ? #""keyChange":"\#(Self.base)/key-change","# : ""
     let external = dialect.externalKey == nil ? "" : #","externalAccountRequired":true"#
     return #"{"newNonce":"\#(Self.base)/nonce","newAccount":"\#(Self.base)/new-account","#
       + #""newOrder":"\#(Self.base)/new-order","revokeCert":"\#(Self.base)/revoke"\#(info),"#
-      + #""unknown":{"a":1},"meta":{"termsOfService":"https://ca.example/terms","#
+      + change + #""unknown":{"a":1},"meta":{"termsOfService":"https://ca.example/terms","#
       + #""x":1\#(profilesText)\#(external)}}"#
   }
 

@@ -54,10 +54,10 @@ import Testing
 
   @Test("what a certificate replaces is told only to a CA with renewal information")
   func replaces() async throws {
-    let taken = try Harness(replaces: "abc.def")
+    let taken = try Harness(replaces: "aYhba4dGQEHhs3uEe6CuLN4ByNQ.AIdlQyE")
     try await taken.issue()
-    #expect(await taken.ca.state.replaced == ["abc.def"])
-    let unknown = try Harness(Dialect(hasRenewalInfo: false), replaces: "abc.def")
+    #expect(await taken.ca.state.replaced == ["aYhba4dGQEHhs3uEe6CuLN4ByNQ.AIdlQyE"])
+    let unknown = try Harness(Dialect(hasRenewalInfo: false), replaces: "aYhba4dGQEHhs3uEe6CuLN4ByNQ.AIdlQyE")
     try await unknown.issue()
     #expect(await unknown.ca.state.replaced.isEmpty)
   }
@@ -70,7 +70,8 @@ import Testing
       (400, "rejectedIdentifier"),
     ] as [(Int, String?)])
   func refusedReplaces(_ status: Int, _ kind: String?) async throws {
-    let harness = try Harness(Dialect(refusesReplaces: (status, kind)), replaces: "abc.def")
+    let harness = try Harness(
+      Dialect(refusesReplaces: (status, kind)), replaces: "aYhba4dGQEHhs3uEe6CuLN4ByNQ.AIdlQyE")
     try await harness.issue()
     #expect(await harness.ca.state.replaced.isEmpty)
     #expect(await harness.ca.state.orders.count == 1)
@@ -81,7 +82,8 @@ import Testing
     "a limit that is reached is no reason to order again",
     arguments: [(429, "rateLimited"), (400, "rateLimited"), (429, nil)] as [(Int, String?)])
   func limitedReplaces(_ status: Int, _ kind: String?) async throws {
-    let harness = try Harness(Dialect(refusesReplaces: (status, kind)), replaces: "abc.def")
+    let harness = try Harness(
+      Dialect(refusesReplaces: (status, kind)), replaces: "aYhba4dGQEHhs3uEe6CuLN4ByNQ.AIdlQyE")
     #expect(await harness.failure() != nil)
     #expect(await harness.ca.state.orders.isEmpty)
   }

@@ -81,7 +81,7 @@ import Testing
     let pebble = try await Pebble(place)
     let certd = try Certd(place)
     let proxy = try await FaultProxy(place, pebble, called: "counting")
-    for n in [2, 4, 6, 8, 10] {
+    for n in [2, 4, 6, 8] {
       let flags = [
         "--domain", "a.example.com", "--backend", "127.0.0.1:1", "--https-address", "127.0.0.1:0", "--store",
         place("store-\(n)"), "--issuer", proxy.directoryURL, "--acme-root", proxy.rootPath, "--agree-tos",
