@@ -9,7 +9,7 @@ internal import Upstream
 // Passive health: what answers to real requests say of the backends, and who is chosen for the next one.
 extension Worker {
   /// The backend for the next attempt: ejected ones only when there is no other.
-  func pickBackend(_ service: UnsafeMutablePointer<ServiceEntry>, tried: UInt64) -> Int? {
+  func pickBackend(_ service: UnsafeMutablePointer<ServiceEntry>, tried: BackendSet) -> Int? {
     if service.pointee.outliers.consecutiveFailures > 0,
       let chosen = pick(service, tried: tried, sparing: nowMilliseconds)
     {
@@ -20,7 +20,7 @@ extension Worker {
 
   /// A backend that was not ejected at a time.
   private func pick(
-    _ service: UnsafeMutablePointer<ServiceEntry>, tried: UInt64, sparing time: UInt64
+    _ service: UnsafeMutablePointer<ServiceEntry>, tried: BackendSet, sparing time: UInt64
   ) -> Int? {
     let pools = service.pointee.pools
     let maximum = service.pointee.maximumConnections

@@ -8,8 +8,11 @@ public struct HealthTracker: Sendable, Equatable {
   public private(set) var health = BackendStatus.Health.unknown
   private var streak = 0
 
-  /// A tracker that has seen nothing; thresholds are at least 1.
-  public init(unhealthyThreshold: Int, healthyThreshold: Int) {
+  /// A tracker that goes on from what is known of a backend, by default nothing; thresholds are at least 1.
+  public init(
+    unhealthyThreshold: Int, healthyThreshold: Int, health: BackendStatus.Health = .unknown
+  ) {
+    self.health = health
     self.unhealthyThreshold = max(1, unhealthyThreshold)
     self.healthyThreshold = max(1, healthyThreshold)
   }

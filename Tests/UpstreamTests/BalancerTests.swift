@@ -19,7 +19,7 @@ private final class Backends {
     loads = [Int](repeating: 0, count: weights.count)
   }
 
-  func pick(_ policy: Balancer.Policy = .roundRobin, tried: UInt64 = 0) -> Int? {
+  func pick(_ policy: Balancer.Policy = .roundRobin, tried: BackendSet = BackendSet()) -> Int? {
     let (weights, loads, unusable) = (weights, loads, unusable)
     return Balancer.pick(
       policy, count: weights.count, cursor: &cursor, tried: tried, isUsable: { !unusable.contains($0) },
@@ -46,7 +46,7 @@ struct BalancerTests {
     down.unusable = [0, 1, 2]
     #expect(down.pick(policy) == nil)
     let tried = Backends(3)
-    #expect(tried.pick(policy, tried: 0b111) == nil)
+    #expect(tried.pick(policy, tried: BackendSet(0..<3)) == nil)
   }
 
   @Test("unhealthy and tried backends are passed over", arguments: Balancer.Policy.allCases)
@@ -54,11 +54,11 @@ struct BalancerTests {
     let backends = Backends(4)
     backends.unusable = [1]
     #expect(backends.picks(4, policy) == [0, 2, 3, 0])
-    let rest = (0..<4).map { _ in backends.pick(policy, tried: 0b0101) }
+    let rest = (0..<4).map { _ in backends.pick(policy, tried: BackendSet([0, 2])) }
     #expect(rest == [3, 3, 3, 3])
   }
 
-  @Test("the cursor may stand anywhere", arguments: [Int.min, -1, 0, 3, 64, Int.max])
+  @Test("the cursor may stand anywhere", arguments: [Int.min, -1, 0, 3, 64, 1024, Int.max])
   func anyCursor(_ cursor: Int) {
     for weights in [[1, 1, 1], [1, 2, 3]] {
       for policy in Balancer.Policy.allCases {
@@ -72,16 +72,20 @@ struct BalancerTests {
   @Test("as many backends as there may be are all chosen")
   func most() {
     let backends = Backends(Balancer.maximumBackends)
-    #expect(backends.picks(64) == Array(0..<64))
-    backends.unusable = Set(0..<63)
-    #expect(backends.pick() == 63)
-    #expect(backends.pick(tried: 1 << 63) == nil)
+    let count = Balancer.maximumBackends
+    #expect(count >= 1024)
+    #expect(backends.picks(count) == Array(0..<count))
+    for last in [63, 64, 65, 127, 128, count - 1] {
+      backends.unusable = Set(0..<count).subtracting([last])
+      for policy in Balancer.Policy.allCases { #expect(backends.pick(policy) == last) }
+      #expect(backends.pick(tried: BackendSet([last])) == nil)
+    }
   }
 
   @Test("more backends than there may be are not looked at")
   func tooMany() {
-    let backends = Backends(100)
-    #expect(backends.picks(65).last == 0)
+    let backends = Backends(Balancer.maximumBackends + 36)
+    #expect(backends.picks(Balancer.maximumBackends + 1).last == 0)
   }
 
   @Test("the fewest exchanges under way win, equals in turn")

@@ -9,7 +9,7 @@ extension KeyTable {
       "services.*.kind", .choice(ServiceKind.allCases.map(\.rawValue), reserved: []), .value("http"),
       "What the backends are; decides the health check (see the table of kinds)."),
     Key(
-      "services.*.backends", .list(of: .textOrSection(.backend), maximumCount: 1000), .required,
+      "services.*.backends", .list(of: .textOrSection(.backend), maximumCount: 1024), .required,
       "Servers: `10.0.0.11:8000`, `http://vllm:8000`, `https://10.0.0.11`, `unix:/run/vllm.sock`, "
         + "or a section as "
         + "below. All of one service speak the same protocol."),

@@ -1,0 +1,52 @@
+/// Some of a service's backends, by their places: a fixed set of bits, without allocation.
+///
+/// Places outside `0..<BackendSet.capacity` are in no set and cannot be put into one.
+public struct BackendSet: BitwiseCopyable, Sendable {
+  /// How many places there are.
+  public static let capacity = 1024
+  static let wordCount = capacity / 64
+
+  private var words = InlineArray<16, UInt64>(repeating: 0)
+
+  /// No backend.
+  public init() {}
+
+  /// Some backends.
+  public init(_ places: some Sequence<Int>) { for place in places { insert(place) } }
+
+  /// Whether a backend is in the set.
+  @inline(__always)
+  public func contains(_ place: Int) -> Bool {
+    guard place >= 0, place < Self.capacity else { return false }
+    return words[place >> 6] >> UInt64(place & 63) & 1 == 1
+  }
+
+  /// Puts a backend into the set.
+  @inline(__always)
+  public mutating func insert(_ place: Int) {
+    guard place >= 0, place < Self.capacity else { return }
+    words[place >> 6] |= 1 << UInt64(place & 63)
+  }
+
+  /// How many there are.
+  public var count: Int {
+    var sum = 0
+    for word in words.indices { sum += words[word].nonzeroBitCount }
+    return sum
+  }
+
+  /// The first place at or after one, or nil.
+  @inline(__always)
+  func first(from place: Int) -> Int? {
+    guard place < Self.capacity else { return nil }
+    let start = max(0, place)
+    var word = start >> 6
+    var bits = words[word] & (~0 << UInt64(start & 63))
+    while bits == 0 {
+      word += 1
+      guard word < Self.wordCount else { return nil }
+      bits = words[word]
+    }
+    return word << 6 + bits.trailingZeroBitCount
+  }
+}
