@@ -152,17 +152,22 @@ public struct ChunkedFraming: BitwiseCopyable, Sendable {
   private static let hashStart: UInt64 = 0xCBF2_9CE4_8422_2325
 
   private static func hash(_ h: UInt64, _ c: UInt8) -> UInt64 {
-    let folded = c >= 0x41 && c <= 0x5A ? c | 0x20 : c
+    // `_` stands for `-` where servers make variables of names.
+    let folded = c == 0x5F ? 0x2D : c >= 0x41 && c <= 0x5A ? c | 0x20 : c
     return (h ^ UInt64(folded)) &* 0x100_0000_01B3
   }
 
-  /// Fields that steer framing, routing, authentication or the handling of the content (RFC 9110 §6.5.1).
+  /// Fields that steer framing, routing, authentication or the handling of the content (RFC 9110 §6.5.1), and those by
+  /// which a proxy tells who the client is.
   private static let forbiddenHashes: Set<UInt64> = Set(
     [
       "content-length", "transfer-encoding", "host", "connection", "te", "upgrade", "trailer", "keep-alive",
       "proxy-connection", "authorization", "proxy-authorization", "cookie", "set-cookie", "forwarded",
       "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "via", "expect", "content-type",
       "content-encoding", "content-range", "range", "max-forwards", "cache-control", "location",
+      "x-forwarded-port", "x-forwarded-prefix", "x-forwarded-server", "x-forwarded-scheme", "x-forwarded-ssl",
+      "x-real-ip", "early-data", "client-cert", "client-cert-chain", "x-client-cert-san",
+      "x-client-cert-subject",
     ].map { $0.utf8.reduce(hashStart, hash) })
 
   /// Whether a field has no place among trailers; its name's case does not matter.

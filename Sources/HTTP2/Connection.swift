@@ -182,7 +182,7 @@ public struct Connection: BitwiseCopyable {
   /// Both sides are done with a stream: it leaves the table.
   mutating func forget(_ stream: UnsafeMutablePointer<StreamState>, resetByUs: Bool) {
     table.remove(stream.pointee.id)
-    closed.remember(stream.pointee.id, resetByUs: resetByUs)
+    closed.remember(stream.pointee.id, resetByUs: resetByUs, window: limits.streamWindow)
   }
 
   /// Whether no frame but PRIORITY may have come for a stream yet.

@@ -42,7 +42,9 @@ extension Connection {
       known?.pointee.headReceived == true ? .trailers : isServer ? .request : .response
     block.fate = fate(of: frame, known)
     if case .connectionError(let code) = block.fate { return fail(code) }
-    if case .ignore = block.fate, isServer, !floods.allows(.control, now: now) { return calm(.control) }
+    if case .ignore = block.fate, isServer ? !floods.allows(.control, now: now) : !closed.takesLateHead() {
+      return calm(.control)
+    }
     if dependsOnItself, case .deliver = block.fate { block.fate = .streamError(.protocolError) }
     block.stream = frame.stream
     block.builder = HeadBuilder(
@@ -68,7 +70,10 @@ extension Connection {
     guard frame.stream & 1 == 1 else { return .connectionError(.protocolError) }
     if frame.stream > lastPeerStream {
       lastPeerStream = frame.stream
-      if frame.stream > goAwaySent { return .ignore }
+      if frame.stream > goAwaySent {
+        closed.allowLate(window: limits.streamWindow)
+        return .ignore
+      }
       return table.count < Int(limits.concurrentStreams) ? .deliver : .streamError(.refusedStream)
     }
     switch closed.ending(of: frame.stream) {
@@ -115,7 +120,7 @@ extension Connection {
     if let stream = table.find(id) { return fail(stream, code, now) }
     if !floods.allows(.rapidReset, now: now) { return calm(.rapidReset) }
     writeReset(id, code)
-    closed.remember(id, resetByUs: true)
+    closed.remember(id, resetByUs: true, window: limits.streamWindow)
     return .refused(code)
   }
 

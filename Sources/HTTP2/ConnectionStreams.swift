@@ -44,7 +44,8 @@ extension Connection {
     if isIdle(frame.stream) { return fail(.protocolError) }
     if frame.length == 0, !floods.allows(.emptyFrame, now: now) { return calm(.emptyFrame) }
     // What was under way when we reset the stream is thrown away; anything else is an error.
-    return closed.ending(of: frame.stream) == .ended ? fail(.streamClosed) : nil
+    if closed.ending(of: frame.stream) == .ended { return fail(.streamClosed) }
+    return closed.takesLateBytes(frame.length) ? nil : calm(.control)
   }
 
   // MARK: RST_STREAM (RFC 9113 §6.4)

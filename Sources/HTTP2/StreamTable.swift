@@ -83,10 +83,34 @@ struct ClosedStreams: BitwiseCopyable {
 
   /// How many are remembered.
   private static let capacity = 64
+  /// Header sections that may still come on a stream that we have reset: a few of 1xx, the head and trailers.
+  static let lateHeadsPerStream = 4
   private var numbers: UnsafeMutablePointer<UInt32>?
   private var next = 0
+  private var lateHeads = 0
+  private var lateBytes: Int64 = 0
 
-  mutating func remember(_ id: UInt32, resetByUs: Bool) {
+  /// Whether a header section may still come for streams that are no more; each is allowed once.
+  mutating func takesLateHead() -> Bool {
+    lateHeads -= 1
+    return lateHeads >= 0
+  }
+
+  /// Whether so much content may still come for streams that are no more: not more than was under way.
+  mutating func takesLateBytes(_ count: Int) -> Bool {
+    lateBytes -= Int64(count)
+    return lateBytes >= 0
+  }
+
+  /// A stream is not, or no more, taken care of: what its peer may have sent before it hears of that, `window` bytes of
+  /// content, is allowed.
+  mutating func allowLate(window: UInt32) {
+    lateHeads = min(max(0, lateHeads) + Self.lateHeadsPerStream, 1 << 20)
+    lateBytes = min(max(0, lateBytes) + Int64(window), 1 << 40)
+  }
+
+  mutating func remember(_ id: UInt32, resetByUs: Bool, window: UInt32) {
+    if resetByUs { allowLate(window: window) }
     let memory: UnsafeMutablePointer<UInt32>
     if let numbers {
       memory = numbers

@@ -59,10 +59,10 @@ enum ASCII {
   /// Whether bytes are a lower-case literal in any letter case.
   static func same(_ p: UnsafePointer<UInt8>, _ count: Int, _ literal: StaticString) -> Bool {
     guard count == literal.utf8CodeUnitCount else { return false }
-    for i in 0..<count {
-      let c = p[i] >= 0x41 && p[i] <= 0x5A ? p[i] | 0x20 : p[i]
-      if c != literal.utf8Start[i] { return false }
-    }
+    for i in 0..<count where lowered(p[i]) != literal.utf8Start[i] { return false }
     return true
   }
+
+  @inline(__always)
+  static func lowered(_ c: UInt8) -> UInt8 { c >= 0x41 && c <= 0x5A ? c | 0x20 : c }
 }

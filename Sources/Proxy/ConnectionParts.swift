@@ -49,8 +49,9 @@ struct ParkedOutput: BitwiseCopyable {
     capacity = 0
   }
 
+  /// Grows by doubling, so that many small pieces are copied a few times only.
   private mutating func grow(for n: Int) {
-    let needed = max(4096, count + n)
+    let needed = max(4096, count + n, count > capacity / 2 ? capacity * 2 : capacity)
     let bigger = UnsafeMutablePointer<UInt8>.allocate(capacity: needed)
     if let memory {
       bigger.update(from: memory + start, count: count)

@@ -24,7 +24,7 @@ struct Exchange: Slotted {
   var service: UnsafeMutablePointer<ServiceEntry>?
   /// The backend whose load counts this exchange.
   var counted: Unmanaged<BackendStatus>?
-  var tried: UInt64 = 0
+  var tried = BackendSet()
   var attempts = 0
   /// How often a backend has had it again that had refused it untouched.
   var refusals: UInt8 = 0
@@ -60,8 +60,10 @@ struct Exchange: Slotted {
   /// All bytes of the request so far stand in the buffer: it can be sent once more.
   var replayable = true
 
-  /// A 1xx has come: the backend has begun to work on the request.
-  var gotInterim = false
+  /// 1xx that have come: the backend has begun to work on the request.
+  var interimHeads: UInt16 = 0
+  var interimBytes = 0
+  var gotInterim: Bool { interimHeads > 0 }
   var responseStarted = false
   var headDone = false
   var gotBody = false
@@ -99,4 +101,8 @@ struct Exchange: Slotted {
 
   /// How often one request goes back to a backend that has refused it untouched.
   static let maximumRefusals: UInt8 = 2
+  /// 1xx heads that one response may begin with, and their bytes together: an HTTP/2 backend's heads are not held up by
+  /// a window, and all of them may have to wait for a client that does not read.
+  static let maximumInterimHeads: UInt16 = 100
+  static let maximumInterimBytes = 64 * 1024
 }

@@ -7,7 +7,7 @@ internal import OS
 /// What the proxy answers by itself when a request cannot be forwarded.
 enum LocalAnswer {
   case badRequest, headTooLarge, requestTimeout, noRoute, noBackend, badGateway, backendTimeout
-  case noTunnel
+  case noTunnel, misdirected, certificateNeeded
   case refused(ParseError)
 
   var status: Int {
@@ -16,6 +16,8 @@ enum LocalAnswer {
     case .headTooLarge: 431
     case .requestTimeout: 408
     case .noRoute: 404
+    case .misdirected: 421
+    case .certificateNeeded: 403
     case .noBackend: 503
     case .badGateway: 502
     case .backendTimeout: 504
@@ -27,7 +29,9 @@ enum LocalAnswer {
   /// OpenAI's `error.type`.
   var type: String {
     switch self {
-    case .badRequest, .headTooLarge, .requestTimeout, .noRoute, .refused: "invalid_request_error"
+    case .badRequest, .headTooLarge, .requestTimeout, .noRoute, .misdirected, .refused:
+      "invalid_request_error"
+    case .certificateNeeded: "permission_error"
     case .noBackend, .badGateway, .backendTimeout, .noTunnel: "server_error"
     }
   }
@@ -39,6 +43,8 @@ enum LocalAnswer {
     case .headTooLarge: "head_too_large"
     case .requestTimeout: "request_timeout"
     case .noRoute: "no_route"
+    case .misdirected: "misdirected_request"
+    case .certificateNeeded: "client_certificate_required"
     case .noBackend: "no_backend"
     case .badGateway: "bad_gateway"
     case .backendTimeout: "backend_timeout"
@@ -53,6 +59,9 @@ enum LocalAnswer {
     case .headTooLarge: return "header section too large"
     case .requestTimeout: return "the request did not arrive within the time limit"
     case .noRoute: return "no route for this host and path"
+    case .misdirected:
+      return "this connection's handshake was not for this host, or did not ask for a client certificate"
+    case .certificateNeeded: return "a client certificate is required"
     case .noBackend: return "no backend\(service) is available"
     case .badGateway: return "the backend\(service) broke off or answered with something that is not HTTP"
     case .backendTimeout: return "the backend\(service) did not answer within the time limit"
@@ -64,7 +73,7 @@ enum LocalAnswer {
   /// Whether the next request on the same connection can still be told from the rest of this one.
   var keepsConnection: Bool {
     switch self {
-    case .noRoute, .noBackend, .badGateway, .backendTimeout, .noTunnel: true
+    case .noRoute, .noBackend, .badGateway, .backendTimeout, .noTunnel, .misdirected, .certificateNeeded: true
     case .badRequest, .headTooLarge, .requestTimeout, .refused: false
     }
   }
@@ -73,7 +82,8 @@ enum LocalAnswer {
   var callStatus: UInt64 {
     switch self {
     case .badRequest, .headTooLarge, .refused: 13
-    case .noRoute, .noTunnel: 12
+    case .noRoute, .noTunnel, .misdirected: 12
+    case .certificateNeeded: 16
     case .noBackend, .badGateway: 14
     case .requestTimeout: 1
     case .backendTimeout: 4
@@ -85,11 +95,13 @@ enum LocalAnswer {
     case 200: "OK"
     case 308: "Permanent Redirect"
     case 400: "Bad Request"
+    case 403: "Forbidden"
     case 404: "Not Found"
     case 405: "Method Not Allowed"
     case 408: "Request Timeout"
     case 414: "URI Too Long"
     case 417: "Expectation Failed"
+    case 421: "Misdirected Request"
     case 431: "Request Header Fields Too Large"
     case 501: "Not Implemented"
     case 502: "Bad Gateway"

@@ -21,7 +21,8 @@ extension Worker {
       if line.name == .contentLength, responseHead.status < 200 || responseHead.status == 204 { continue }
       let name = base + Int(line.nameStart)
       let length = Int(line.nameLength)
-      if nominates, isNominated(name, length, base) { continue }
+      // What says where the content ends is not Connection's to drop.
+      if nominates, line.name != .contentLength, isNominated(name, length, base) { continue }
       if route.pointee.dropResponse.contains(name, length) { continue }
       if x.pointee.isCoded, isReplaced(line, base) { continue }
       out.append(line, of: base)

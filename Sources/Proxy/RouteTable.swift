@@ -162,5 +162,7 @@ extension Snapshot {
 
 extension Settings.Route {
   /// The same whatever the path: a server name has none.
-  var forEveryPath: Settings.Route { .init(hosts: hosts, paths: [], service: service) }
+  var forEveryPath: Settings.Route {
+    .init(hosts: hosts, paths: [], service: service, needsIdentity: needsIdentity)
+  }
 }

@@ -72,8 +72,14 @@ public struct Settings: Sendable {
     public var service: Int
     /// Changes to fields on the way in and out.
     public var edits: FieldEdits
+    /// Only clients that have proven who they are by a certificate are answered.
+    public var needsIdentity = false
     /// A route.
-    public init(hosts: [String], paths: [PathMatch], service: Int, edits: FieldEdits = FieldEdits()) {
+    public init(
+      hosts: [String], paths: [PathMatch], service: Int, edits: FieldEdits = FieldEdits(),
+      needsIdentity: Bool = false
+    ) {
+      self.needsIdentity = needsIdentity
       self.hosts = hosts
       self.paths = paths
       self.service = service

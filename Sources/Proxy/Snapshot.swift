@@ -54,7 +54,7 @@ final class Snapshot {
     let compiled = arena.array(of: CompiledRoute.self, count: settings.routes.count)
     for (index, route) in settings.routes.enumerated() {
       (compiled + index).initialize(
-        to: CompiledRoute(index: index, service: services + route.service, edits: route.edits, arena))
+        to: CompiledRoute(index: index, service: services + route.service, route, arena))
     }
     self.settings = settings
     verifiesClients = settings.listeners.contains { $0.clients != nil }
@@ -93,14 +93,17 @@ struct ServiceEntry: BitwiseCopyable {
 struct CompiledRoute: BitwiseCopyable {
   let index: Int
   let service: UnsafeMutablePointer<ServiceEntry>
+  let needsIdentity: Bool
   let setRequest: RawBytes
   let setResponse: RawBytes
   let dropRequest: NameList
   let dropResponse: NameList
 
-  init(index: Int, service: UnsafeMutablePointer<ServiceEntry>, edits: Settings.FieldEdits, _ arena: Arena) {
+  init(index: Int, service: UnsafeMutablePointer<ServiceEntry>, _ route: Settings.Route, _ arena: Arena) {
+    let edits = route.edits
     self.index = index
     self.service = service
+    needsIdentity = route.needsIdentity
     let setsRequest = edits.setRequest.filter { !Self.framesContent($0.name) }
     let setsResponse = edits.setResponse.filter { !Self.framesContent($0.name) }
     setRequest = arena.bytes(Self.lines(setsRequest))

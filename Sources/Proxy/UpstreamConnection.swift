@@ -38,8 +38,10 @@ struct UpstreamConnection: Slotted {
   var searched = 0
   var parkedInput = ParkedInput()
   var output = ParkedOutput()
-  var nextIdle: UnsafeMutablePointer<UpstreamConnection>?
-  var previousIdle: UnsafeMutablePointer<UpstreamConnection>?
+  /// Hangs in its pool's list of idle connections; written by the pool.
+  fileprivate(set) var isInIdleList = false
+  fileprivate var nextIdle: UnsafeMutablePointer<UpstreamConnection>?
+  fileprivate var previousIdle: UnsafeMutablePointer<UpstreamConnection>?
 
   init() {}
 }
@@ -52,8 +54,8 @@ final class BackendPool {
   let hasAddress: Bool
   let clientContext: ClientContext?
   /// The connections that wait for a request, the last used first.
-  var firstIdle: UnsafeMutablePointer<UpstreamConnection>?
-  var idleCount = 0
+  private var firstIdle: UnsafeMutablePointer<UpstreamConnection>?
+  private(set) var idleCount = 0
   /// HTTP/2 connections, those at work and those being made.
   var firstMux: UnsafeMutablePointer<Mux>?
   /// No configuration uses it any more.
@@ -83,17 +85,37 @@ final class BackendPool {
 
   deinit { status.release() }
 
-  /// Puts a connection to the front of the idle ones.
-  func push(_ u: UnsafeMutablePointer<UpstreamConnection>) {
+  /// Whether a connection waits here for a request.
+  var hasIdle: Bool { firstIdle != nil }
+
+  /// Keeps a connection for the next request. False when there is no room, or when it is no connection by itself:
+  /// a stream is over with its exchange, and what carries streams is never idle in this sense.
+  func keepIdle(_ u: UnsafeMutablePointer<UpstreamConnection>) -> Bool {
+    guard u.pointee.stream == nil, u.pointee.mux == nil, u.pointee.slot.isLive, !u.pointee.isInIdleList,
+      idleCount < Self.maximumIdle, !isRetired, settings.sendProxy == nil
+    else { return false }
+    u.pointee.state = .idle
+    u.pointee.isInIdleList = true
     u.pointee.previousIdle = nil
     u.pointee.nextIdle = firstIdle
     firstIdle?.pointee.previousIdle = u
     firstIdle = u
     idleCount += 1
+    return true
   }
 
-  /// Takes a connection out of the idle ones.
-  func remove(_ u: UnsafeMutablePointer<UpstreamConnection>) {
+  /// The idle connection that was used last, for a request; nil when there is none.
+  func takeIdle() -> UnsafeMutablePointer<UpstreamConnection>? {
+    guard let u = firstIdle else { return nil }
+    forgetIdle(u)
+    u.pointee.state = .active
+    return u
+  }
+
+  /// Takes a connection out of the idle ones, if it is one of them: whatever is freed goes through here.
+  func forgetIdle(_ u: UnsafeMutablePointer<UpstreamConnection>) {
+    guard u.pointee.isInIdleList else { return }
+    u.pointee.isInIdleList = false
     if let previous = u.pointee.previousIdle {
       previous.pointee.nextIdle = u.pointee.nextIdle
     } else {

@@ -117,7 +117,13 @@ extension Worker {
   func badGateway(
     _ u: UnsafeMutablePointer<UpstreamConnection>, _ x: UnsafeMutablePointer<Exchange>, _ error: ParseError
   ) {
-    reportBroken(u, "malformed response: \(error.reason)")
+    badGateway(u, x, error.reason.description)
+  }
+
+  func badGateway(
+    _ u: UnsafeMutablePointer<UpstreamConnection>, _ x: UnsafeMutablePointer<Exchange>, _ reason: String
+  ) {
+    reportBroken(u, "malformed response: \(reason)")
     if x.pointee.responseStarted { breakOff(x) } else { failExchange(x, .badGateway) }
   }
 
@@ -165,7 +171,12 @@ extension Worker {
     if let u = x.pointee.upstream {
       u.pointee.exchange = nil
       x.pointee.upstream = nil
-      if reusable, u.pointee.state == .active { keepIdle(u) } else { closeUpstream(u) }
+      // A stream ends with its exchange; what carries it is kept by itself.
+      if reusable, u.pointee.state == .active, u.pointee.stream == nil {
+        keepIdle(u)
+      } else {
+        closeUpstream(u)
+      }
     }
     releaseCompressor(x)
     counters.add(.bytesReceived, x.pointee.bytesIn)

@@ -14,7 +14,7 @@ extension Worker {
     while x.pointee.attempts < service.pointee.attempts {
       let pools = service.pointee.pools
       guard let chosen = pickBackend(service, tried: x.pointee.tried) else { break }
-      x.pointee.tried |= 1 << UInt64(chosen)
+      x.pointee.tried.insert(chosen)
       x.pointee.attempts += 1
       let pool = pools[chosen]
       count(x, on: pool)
@@ -22,13 +22,11 @@ extension Worker {
         if openUpstreamStream(x, pool) { return }
         continue
       }
-      if let u = pool._withUnsafeGuaranteedRef({ $0.firstIdle }) {
-        pool._withUnsafeGuaranteedRef { $0.remove(u) }
-        u.pointee.state = .active
+      if let u = pool._withUnsafeGuaranteedRef({ $0.takeIdle() }) {
         u.pointee.isReused = true
         counters.add(.upstreamConnectionsReused)
         attach(u, x)
-        return forwardRequest(x, u)
+        return sendRequest(x, u)
       }
       if connect(x, pool) { return }
     }
@@ -45,7 +43,7 @@ extension Worker {
   /// Whether there is another backend to try, and budget for it, which is spent by asking.
   func mayRetryElsewhere(_ x: UnsafeMutablePointer<Exchange>) -> Bool {
     guard let service = x.pointee.service, x.pointee.attempts < service.pointee.attempts,
-      x.pointee.tried.nonzeroBitCount < service.pointee.count
+      x.pointee.tried.count < service.pointee.count
     else { return false }
     return service.pointee.budget.tryRetry(nowMilliseconds: nowMilliseconds)
   }
@@ -161,6 +159,12 @@ extension Worker {
     counters.add(.upstreamConnectionsOpened)
     if x.pointee.isPassage { return joinPassage(u, x) }
     if let timeouts = x.pointee.service?.pointee.timeouts { arm(u, timeouts.responseHeadMilliseconds) }
+    sendRequest(x, u)
+  }
+
+  /// The one way in which a request begins on a connection, be it new, kept or a stream: what the buffer holds goes
+  /// out, and what has waited behind a full buffer is read, for which there will be no event.
+  func sendRequest(_ x: UnsafeMutablePointer<Exchange>, _ u: UnsafeMutablePointer<UpstreamConnection>) {
     forwardRequest(x, u)
     guard x.pointee.slot.isLive, !x.pointee.requestComplete, let d = x.pointee.downstream, hasMore(d) else {
       return
@@ -266,7 +270,7 @@ extension BackendPool {
   /// Whether requests may be sent to it.
   func isUsable(_ maximumConnections: Int) -> Bool {
     guard hasAddress, status._withUnsafeGuaranteedRef({ $0.health }) != .unhealthy else { return false }
-    return maximumConnections == 0 || firstIdle != nil || firstMux != nil
+    return maximumConnections == 0 || hasIdle || firstMux != nil
       || status._withUnsafeGuaranteedRef { $0.connections < maximumConnections }
   }
 }

@@ -27,6 +27,35 @@ extension Worker {
     return true
   }
 
+  /// Why a request must not be answered by a route, as far as it depends on who has proven what: a route that needs an
+  /// identity gets none on a listener that does not ask, and where clients are asked, what they have proven they have
+  /// proven to the server name that they asked for, which must be the request's host (RFC 9110 §7.4, §15.5.20).
+  func refusalByIdentity(
+    _ d: UnsafeMutablePointer<Downstream>, _ base: UnsafePointer<UInt8>,
+    _ route: UnsafeMutablePointer<CompiledRoute>
+  ) -> LocalAnswer? {
+    let isAsked = listeners[Int(d.pointee.listener)].settings.clients != nil
+    if isAsked, !isForServerName(d, base) { return .misdirected }
+    guard route.pointee.needsIdentity, d.pointee.identity == nil else { return nil }
+    return isAsked ? .certificateNeeded : .misdirected
+  }
+
+  /// Whether the request's host is the server name of the handshake (RFC 6066 §3), where there was one.
+  private func isForServerName(_ d: UnsafeMutablePointer<Downstream>, _ base: UnsafePointer<UInt8>) -> Bool {
+    guard let session = d.pointee.session else { return true }
+    return session.withServerName { name, count in
+      guard count > 0 else { return true }
+      func withoutLastDot(_ text: UnsafePointer<UInt8>, _ length: Int) -> Int {
+        length > 0 && text[length - 1] == 0x2E ? length - 1 : length
+      }
+      let host = base + requestHead.hostStart
+      let length = withoutLastDot(host, requestHead.hostLength)
+      guard length == withoutLastDot(name, count) else { return false }
+      for i in 0..<length where ASCII.lowered(host[i]) != ASCII.lowered(name[i]) { return false }
+      return true
+    }
+  }
+
   /// Tells the backend who the client is (RFC 9440 §2). A route that sets or removes a field has its way.
   func writeIdentity(
     _ out: inout HeadWriter, _ d: UnsafeMutablePointer<Downstream>,

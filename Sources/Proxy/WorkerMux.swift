@@ -290,7 +290,7 @@ extension Worker {
     m.pointee.connection.give(back: count)
   }
 
-  private func becameQuiet(_ m: MuxPointer) {
+  func becameQuiet(_ m: MuxPointer) {
     if let d = m.pointee.downstream {
       if m.pointee.endAnnounced && m.pointee.connection.hasEnded { m.pointee.isClosing = true }
       if d.pointee.output.isEmpty { armQuiet(d, m) }

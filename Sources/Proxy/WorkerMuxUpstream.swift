@@ -82,6 +82,8 @@ extension Worker {
       guard let waiting = s.pointee.upstream else { continue }
       activate(waiting, s, m)
     }
+    // Those that it was made for may have left meanwhile.
+    if m.pointee.slot.isLive, m.pointee.streamCount == 0 { becameQuiet(m) }
     if hasUnread(u) { putOff(u) }
   }
 
@@ -91,11 +93,7 @@ extension Worker {
     if let carrier = m.pointee.upstream { disarm(carrier) }
     m.pointee.connection.open(&s.pointee.state)
     if let timeouts = x.pointee.service?.pointee.timeouts { arm(u, timeouts.responseHeadMilliseconds) }
-    forwardRequest(x, u)
-    guard x.pointee.slot.isLive, !x.pointee.requestComplete, let d = x.pointee.downstream, hasMore(d) else {
-      return
-    }
-    putOff(d)
+    sendRequest(x, u)
   }
 
   /// No connection came about: every exchange that waited for it looks elsewhere.
@@ -250,6 +248,12 @@ extension Worker {
       }
       u.pointee.end -= used
       guard u.pointee.slot.isLive, !m.pointee.isBroken, !m.pointee.isClosing else { return }
+      // The end may have come with the last bytes: there is no further event for it.
+      guard !u.pointee.sawEnd else {
+        ready(m)
+        m.pointee.isBroken = true
+        return
+      }
       if u.pointee.end == Downstream.headroom, !hasUnread(u) { return dropUpstreamBuffer(u) }
       if !hasUnread(u) { return }
     }

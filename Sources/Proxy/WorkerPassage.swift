@@ -11,6 +11,10 @@ extension Worker {
     guard snapshot.serverNames != nil, let session = d.pointee.session else { return false }
     return session.withServerName { name, count in
       guard let route = snapshot.passage(name, count) else { return false }
+      guard !route.pointee.needsIdentity || d.pointee.identity != nil else {
+        beginClose(d)
+        return true
+      }
       let x = exchanges.acquire()
       x.pointee.downstream = d
       x.pointee.snapshot = Unmanaged.passRetained(snapshot)

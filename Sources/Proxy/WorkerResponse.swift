@@ -97,7 +97,14 @@ extension Worker {
           return false
         }
         if responseHead.isInterim {
-          x.pointee.gotInterim = true
+          x.pointee.interimHeads += 1
+          x.pointee.interimBytes += length
+          guard x.pointee.interimHeads <= Exchange.maximumInterimHeads,
+            x.pointee.interimBytes <= Exchange.maximumInterimBytes
+          else {
+            badGateway(u, x, "too many interim responses")
+            return false
+          }
           counters.add(.responses1xx)
           guard passInterim(x, d, base) else { return false }
           start += length

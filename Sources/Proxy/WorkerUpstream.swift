@@ -19,7 +19,7 @@ extension Worker {
       if u.pointee.readable { stepUpstreamHandshake(u) }
     case .idle:
       // Nothing is due on it: it is being closed, or its peer is confused.
-      if u.pointee.readable { closeIdleConnection(u) }
+      if u.pointee.readable { closeUpstream(u) }
     case .active:
       if readiness.contains(.writable) {
         upstreamWritable(u)
@@ -132,16 +132,13 @@ extension Worker {
   /// Keeps a connection for the next request.
   func keepIdle(_ u: UnsafeMutablePointer<UpstreamConnection>) {
     guard let pool = u.pointee.pool else { return closeUpstream(u) }
-    // A connection that was announced as one client's is no other one's.
-    let room = pool._withUnsafeGuaranteedRef {
-      $0.idleCount < BackendPool.maximumIdle && !$0.isRetired && $0.settings.sendProxy == nil
-    }
     // Bytes behind the response, or a close that has come with it, would be taken for the next answer.
     let isClean =
       !u.pointee.sawEnd && !u.pointee.peerClosed && !u.pointee.readable && u.pointee.parkedInput.isEmpty
-      && u.pointee.session?.hasPending != true
-    guard room, !isDraining, isClean else { return closeUpstream(u) }
-    u.pointee.state = .idle
+      && u.pointee.session?.hasPending != true && u.pointee.output.isEmpty
+    guard !isDraining, isClean, pool._withUnsafeGuaranteedRef({ $0.keepIdle(u) }) else {
+      return closeUpstream(u)
+    }
     u.pointee.exchange = nil
     if let buffer = u.pointee.buffer {
       buffers.release(buffer)
@@ -149,19 +146,13 @@ extension Worker {
     }
     u.pointee.end = 0
     u.pointee.searched = 0
-    pool._withUnsafeGuaranteedRef { $0.push(u) }
     arm(u, pool._withUnsafeGuaranteedRef { $0.keepAliveMilliseconds })
-  }
-
-  func closeIdleConnection(_ u: UnsafeMutablePointer<UpstreamConnection>) {
-    u.pointee.pool?._withUnsafeGuaranteedRef { $0.remove(u) }
-    closeUpstream(u)
   }
 
   /// Closes the connections that wait on a backend that is no longer used; those at work close when they are done.
   func closeIdle(of pool: BackendPool) {
     pool.isRetired = true
-    while let u = pool.firstIdle { closeIdleConnection(u) }
+    while let u = pool.takeIdle() { closeUpstream(u) }
     var next = pool.firstMux
     while let m = next {
       next = m.pointee.next
@@ -171,9 +162,14 @@ extension Worker {
     }
   }
 
-  /// Frees everything that belongs to a connection which is in no list.
+  /// Frees everything that belongs to a connection, and takes it out of every list.
   func closeUpstream(_ u: UnsafeMutablePointer<UpstreamConnection>) {
     guard u.pointee.slot.isLive else { return }
+    u.pointee.pool?._withUnsafeGuaranteedRef { $0.forgetIdle(u) }
+    if let x = u.pointee.exchange {
+      x.pointee.upstream = nil
+      u.pointee.exchange = nil
+    }
     if let s = u.pointee.stream {
       u.pointee.stream = nil
       release(s)
@@ -201,7 +197,7 @@ extension Worker {
 
   func upstreamTimeout(_ u: UnsafeMutablePointer<UpstreamConnection>) {
     switch u.pointee.state {
-    case .idle: closeIdleConnection(u)
+    case .idle: closeUpstream(u)
     case .connecting, .handshaking: connectFailed(u, "connect timed out")
     case .active:
       if let m = u.pointee.mux {

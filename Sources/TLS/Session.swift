@@ -1,4 +1,7 @@
 internal import COpenSSL
+#if canImport(Glibc)
+  internal import Glibc
+#endif
 
 /// One TLS connection. It knows no socket and no event loop: it consumes the pipe's input and appends to its output.
 ///
@@ -115,7 +118,8 @@ public struct Session: BitwiseCopyable, @unchecked Sendable {
       let none: StaticString = ""
       return body(none.utf8Start, 0)
     }
-    let count = String(cString: name).utf8.count
+    // As many as the client sent, which need not be UTF-8.
+    let count = strlen(name)
     return name.withMemoryRebound(to: UInt8.self, capacity: count) { body($0, count) }
   }
 

@@ -1,5 +1,6 @@
 import Bytes
 import HTTP
+import HTTP2Client
 import OS
 import PKI
 import Proxy
@@ -172,6 +173,9 @@ import Testing
     #expect(backend.finish().joined().isEmpty)
   }
 
+  /// For the host that the clients have shaken hands for.
+  private static let probe = "GET /probe HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
   @Test("A new revocation list is in force for new connections, and those that stand go on")
   func reload() async throws {
     let clients = try ClientAuthority()
@@ -181,17 +185,17 @@ import Testing
     let after = settings(backend, .require, clients, lists: [try clients.revoking([alice])])
     try await serve(before) { edge in
       let client = try connect(edge, as: alice)
-      client.write(FramingCase.probe)
+      client.write(Self.probe)
       #expect(client.readAnswer().status == 200)
       try await edge.proxy.apply(after)
-      client.write(FramingCase.probe)
+      client.write(Self.probe)
       #expect(client.readAnswer().status == 200)
       let again = try connect(edge, as: alice)
-      again.write(FramingCase.probe)
+      again.write(Self.probe)
       #expect(again.readAnswer().status == 0)
       let broken = settings(backend, .require, clients, lists: [latin1("no list")])
       await #expect(throws: ProxyError.self) { try await edge.proxy.apply(broken) }
-      client.write(FramingCase.probe)
+      client.write(Self.probe)
       #expect(client.readAnswer().status == 200)
     }
     _ = backend.finish()
@@ -211,6 +215,50 @@ import Testing
         let client = try edge.connect()
         client.write(FramingCase.probe)
         #expect(client.readAnswer().status == status)
+      }
+    }
+    _ = backend.finish()
+  }
+
+  @Test("A route that needs a certificate is not answered on a listener that asks for none, by any version")
+  func otherListener() async throws {
+    let clients = try ClientAuthority()
+    let alice = try clients.client("CN=alice")
+    let backend = try Backend { answerProbe($0) }
+    let settings = settings(backend, .request, clients) { settings in
+      settings.listeners[0].h2c = true
+      settings.routes[0].needsIdentity = true
+    }
+    try await serve(settings) { edge in
+      let stranger = try edge.connect()
+      stranger.write(FramingCase.probe)
+      #expect(stranger.readAnswer().status == 421)
+      let streams = try edge.http2()
+      #expect(streams.start())
+      streams.send(
+        .headers(
+          1, HPACK.block([":method=GET", ":scheme=http", ":path=/", ":authority=localhost"]), end: true))
+      #expect(streams.response(1).status == 421)
+      let nobody = try connect(edge, as: nil)
+      nobody.write(Self.probe)
+      #expect(nobody.readAnswer().status == 403)
+      let known = try connect(edge, as: alice)
+      known.write(Self.probe)
+      #expect(known.readAnswer().status == 200)
+    }
+    #expect(backend.finish().count == 1)
+  }
+
+  @Test("Where clients are asked, a request for another host than the handshake's is misdirected")
+  func otherHost() async throws {
+    let clients = try ClientAuthority()
+    let alice = try clients.client("CN=alice")
+    let backend = try Backend { answerProbe($0) }
+    try await serve(settings(backend, .require, clients)) { edge in
+      let client = try connect(edge, as: alice)
+      for (host, status) in [("other.test", 421), ("LOCALHOST.:8443", 200), ("localhost", 200)] {
+        client.write("GET /probe HTTP/1.1\r\nHost: \(host)\r\n\r\n")
+        #expect(client.readAnswer().status == status, "\(host)")
       }
     }
     _ = backend.finish()

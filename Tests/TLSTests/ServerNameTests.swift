@@ -101,4 +101,20 @@ struct ServerNameTests {
     let client = try #require(RawClient())
     #expect(client.meet(try #require(Peer(server: server([good])))))
   }
+
+  @Test("a server name that is no UTF-8 is as long as the client sent it")
+  func notText() throws {
+    let authority = try TestAuthority()
+    let context = try server([try authority.credential("localhost")])
+    let name = String(repeating: "a", count: 20)
+    let client = try #require(Peer(client: try ClientContext(trust: authority.trust), host: name))
+    client.handshake()
+    var hello = client.take()
+    let at = try #require(hello.indices.first { hello[$0...].starts(with: Array(name.utf8)) })
+    hello.replaceSubrange(at..<at + 20, with: repeatElement(0xFF, count: 20))
+    let peer = try #require(Peer(server: context))
+    peer.handshake(hello)
+    let seen = peer.session.withServerName { Array(UnsafeBufferPointer(start: $0, count: $1)) }
+    #expect(seen == [UInt8](repeating: 0xFF, count: 20))
+  }
 }

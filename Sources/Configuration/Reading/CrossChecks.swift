@@ -95,6 +95,29 @@ extension Configuration {
     for listener in listeners where listener.redirectsToHTTPS && !speaksTLS {
       report.error(listener.origin, "there is no TLS listener to redirect to", "add one, or remove redirect")
     }
+    checkClientCertificates(report)
+  }
+
+  /// Every route is served on every listener: what one listener asks of clients, another one does not.
+  private func checkClientCertificates(_ report: Report) {
+    let asking = listeners.filter { $0.clientCertificates != nil }
+    guard let strict = listeners.first(where: { $0.clientCertificates?.mode == .require }) else {
+      if asking.isEmpty, let route = routes.first(where: \.needsClientCertificate) {
+        report.error(
+          route.origin, "it needs a client certificate, and no listener asks for one",
+          "add client_certificates to a listener")
+      }
+      return
+    }
+    guard let open = listeners.first(where: { $0.clientCertificates == nil && !$0.redirectsToHTTPS }) else {
+      return
+    }
+    for route in routes where !route.needsClientCertificate {
+      report.warning(
+        route.origin,
+        "it is served on \(open.address) without the client certificate that \(strict.address) requires; "
+          + "client_certificate: required keeps it to clients that have one")
+    }
   }
 
   private func checkCertificates(_ report: Report) {

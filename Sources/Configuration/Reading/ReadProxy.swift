@@ -43,6 +43,7 @@ extension Configuration {
     return listeners
   }
 
+  private enum ClientCertificateRule: String, CaseIterable { case required }
   private enum RedirectTarget: String, CaseIterable { case https }
 
   static func readHeaders(_ section: Section) -> HeaderEdits {
@@ -83,11 +84,12 @@ extension Configuration {
         : [Located(PathPattern.prefix("/"), origin: section.origin)]
       let service = section.text("service", Word.name)
       let headers = readHeaders(section.section("headers"))
+      let certificate: ClientCertificateRule? = section.choice("client_certificate")
       guard let hosts, let paths, let service else { return nil }
       return Route(
         hosts: hosts, paths: paths,
         service: Located(service, origin: section.origin(of: "service")), headers: headers,
-        origin: section.origin)
+        needsClientCertificate: certificate == .required, origin: section.origin)
     }
   }
 }

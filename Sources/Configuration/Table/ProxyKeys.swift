@@ -46,6 +46,11 @@ extension KeyTable {
         .described("`[/*]`, every path"),
         "Exact paths, or prefixes such as `/v1/*`, which covers all below `/v1/` but not `/v1`."),
       Key("routes[].service", .text(.name), .required, "Name of the service."),
+      Key(
+        "routes[].client_certificate", .choice(["required"], reserved: []), .described("none is needed"),
+        "`required` answers only clients that have proven who they are by a certificate (see "
+          + "`listeners[].client_certificates`): every route is served on every listener, and on one that does not "
+          + "ask this one is answered with 421."),
     ] + headers(at: "routes[].headers", "Field changes for this route, after those for every route.")
 
   private static func headers(at path: String, _ summary: String) -> [Key] {

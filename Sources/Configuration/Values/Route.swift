@@ -8,6 +8,8 @@ public struct Route: Sendable, Equatable {
   public var service: Located<String>
   /// Field changes, after those for every route.
   public var headers: HeaderEdits
+  /// Only clients that have proven who they are by a certificate are answered.
+  public var needsClientCertificate = false
   /// Where it stands.
   public var origin: Origin
 }

@@ -40,8 +40,10 @@ struct HealthChecks {
     _ service: ConfiguredService, _ check: HealthCheck, _ address: BackendAddress, _ identity: Credential?,
     _ backends: BackendRegistry, _ world: World, _ log: Log
   ) async {
+    // A reload begins new checks of backends that are known already.
+    let before = await backends.backend(service: service.name, address).status.health
     var tracker = HealthTracker(
-      unhealthyThreshold: check.unhealthyThreshold, healthyThreshold: check.healthyThreshold)
+      unhealthyThreshold: check.unhealthyThreshold, healthyThreshold: check.healthyThreshold, health: before)
     let trust = try? ProxySettings.trust(service)
     let context =
       service.protocol.isSecure

@@ -28,8 +28,10 @@ struct ProxySettings {
         continue
       }
       let hosts = route.hosts.contains { $0.value == .any } ? [] : route.hosts.map(\.value.description)
-      settings.routes.append(
-        .init(hosts: hosts, paths: route.paths.map { path($0.value) }, service: index, edits: edits(route)))
+      var one = Proxy.Settings.Route(
+        hosts: hosts, paths: route.paths.map { path($0.value) }, service: index, edits: edits(route))
+      one.needsIdentity = route.needsClientCertificate
+      settings.routes.append(one)
     }
     return settings
   }

@@ -14,26 +14,29 @@ final class Backend: Sendable {
   let address: SocketAddress
   private let listener: Int32
   private let preamble: Int
+  private let proceed: Event?
   private let stop: Event
   private let state = Mutex<(wires: [Wire], running: Int)>(([], 0))
   /// Signalled by each script's end.
   private let ended: Event
   private let acceptor = Mutex<Thread?>(nil)
 
-  convenience init(tls: Credential? = nil, preamble: Int = 0, _ scripts: Script...) throws {
-    try self.init(tls: tls, preamble: preamble, scripts: scripts)
+  convenience init(
+    tls: Credential? = nil, preamble: Int = 0, after proceed: Event? = nil, _ scripts: Script...
+  ) throws {
+    try self.init(tls: tls, preamble: preamble, after: proceed, scripts: scripts)
   }
 
-  /// `preamble` bytes are read before TLS begins.
+  /// `preamble` bytes are read before TLS begins, which also waits for `after`.
   init(
     tls: Credential? = nil, clients: ClientVerification? = nil, preamble: Int = 0,
-    at wanted: SocketAddress? = nil,
-    scripts: [Script]
+    at wanted: SocketAddress? = nil, after proceed: Event? = nil, scripts: [Script]
   ) throws {
     guard let any = wanted ?? SocketAddress(host: "127.0.0.1", port: 0) else {
       throw SystemError(call: "bind", code: EINVAL)
     }
     self.preamble = preamble
+    self.proceed = proceed
     let socket = try ListeningSocket.open(any, sharesPort: false)
     address = try ListeningSocket.address(of: socket.number)
     listener = socket.release()
@@ -92,6 +95,7 @@ final class Backend: Sendable {
 
   private func run(_ script: Script, _ wire: Wire, _ context: SecureServer?) {
     wire.readRaw(exactly: preamble)
+    proceed?.wait()
     if let context, !context.accept(wire) { return wire.close() }
     script(wire)
     _ = wire.readToEnd()

@@ -96,6 +96,13 @@ final class Wire: @unchecked Sendable {
     }
   }
 
+  /// Writes all and TLS's close notification in one piece, and leaves the connection open below it.
+  func writeWithClose(_ bytes: [UInt8]) {
+    guard let layer, layer.write(bytes[...]) else { return }
+    layer.session.shutdown()
+    sendAll(layer.takeOutput())
+  }
+
   /// Writes bytes below TLS.
   func writeRaw(_ bytes: [UInt8]) { sendAll(bytes) }
 
