@@ -6,7 +6,12 @@ import Synchronization
 ///
 /// The owner registers `descriptor`, level-triggered, and calls `take` when it is readable.
 public final class Mailbox<Message: Sendable>: Sendable {
-  private let queue = Mutex<[Message]>([])
+  private struct Queue {
+    var messages: [Message] = []
+    var isClosed = false
+  }
+
+  private let queue = Mutex(Queue())
   /// An eventfd, readable while messages wait.
   public let descriptor: Int32
 
@@ -18,25 +23,37 @@ public final class Mailbox<Message: Sendable>: Sendable {
 
   deinit { Sys.close(descriptor) }
 
-  /// Leaves a message and wakes the owner.
-  public func post(_ message: Message) {
-    let wasEmpty = queue.withLock {
-      $0.append(message)
-      return $0.count == 1
+  /// Leaves a message and wakes the owner. False when the owner takes no more: nobody will read it.
+  @discardableResult
+  public func post(_ message: Message) -> Bool {
+    let waiting = queue.withLock { queue -> Int? in
+      guard !queue.isClosed else { return nil }
+      queue.messages.append(message)
+      return queue.messages.count
     }
-    guard wasEmpty else { return }
+    guard let waiting else { return false }
+    guard waiting == 1 else { return true }
     var one: UInt64 = 1
     _ = Sys.write(descriptor, &one, 8)
+    return true
   }
 
   /// All messages, in order of arrival.
   public func take() -> [Message] {
     var count: UInt64 = 0
     _ = Sys.read(descriptor, &count, 8)
-    return queue.withLock {
-      let all = $0
-      $0.removeAll()
-      return all
+    return queue.withLock { queue in
+      defer { queue.messages.removeAll() }
+      return queue.messages
+    }
+  }
+
+  /// Takes no further messages; those that were left are returned, to be dealt with as their senders expect.
+  public func close() -> [Message] {
+    queue.withLock { queue in
+      queue.isClosed = true
+      defer { queue.messages.removeAll() }
+      return queue.messages
     }
   }
 }

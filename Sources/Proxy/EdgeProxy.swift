@@ -22,8 +22,26 @@ public final class EdgeProxy: Sendable {
   private let mailboxes: [Mailbox<Order>]
   private let shared: SharedState
   private let blocks: [CounterBlock]
-  private let tickets: TicketKeys
   private let state: Mutex<State>
+  /// What the workers are to serve by. Held while a change is made and until it is in force: changes come one by one.
+  private let desired: Mutex<Desired>
+
+  private struct Desired {
+    var settings: Settings
+    var credentials: [Credential]
+    var compilers: [PlanCompiler]
+
+    /// A plan for each worker.
+    mutating func plans() throws(ProxyError) -> [WorkerPlan] {
+      var plans: [WorkerPlan] = []
+      for worker in compilers.indices {
+        do throws(ContextError) { plans.append(try compilers[worker].plan(settings, credentials)) } catch {
+          throw .tls(error)
+        }
+      }
+      return plans
+    }
+  }
 
   /// Binds every listener and starts the workers. Throws `ProxyError` when an address cannot be bound or a
   /// certificate cannot be used; nothing is left open then. `challenge` answers HTTP-01 by token, `validation` TLS-ALPN-01
@@ -35,46 +53,50 @@ public final class EdgeProxy: Sendable {
     report: @escaping @Sendable (ProxyEvent) -> Void
   ) throws(ProxyError) {
     let count = max(1, min(workers, Self.maximumWorkers))
-    self.tickets = tickets
     blocks = (0..<count).map { _ in CounterBlock() }
     shared = SharedState(
-      tickMilliseconds: accessLog == nil ? .max : 1000, challenge: challenge,
-      validation: validation, report: report)
+      tickMilliseconds: accessLog == nil ? .max : 1000, challenge: challenge, report: report)
     state = Mutex(State(settings: settings))
     var mailboxes: [Mailbox<Order>] = []
     do throws(SystemError) {
       for _ in 0..<count { mailboxes.append(try Mailbox()) }
     } catch { throw .system(error) }
     self.mailboxes = mailboxes
+    var desired = Desired(
+      settings: settings, credentials: credentials,
+      compilers: (0..<count).map { _ in PlanCompiler(tickets: tickets, validation: validation) })
+    let plans = try desired.plans()
+    let unread = desired.compilers.map(\.unread)
+    self.desired = Mutex(desired)
     let sockets = try bind(settings.listeners)
-    for i in 0..<count { try launch(i, settings, credentials, sockets[i], accessLog) }
+    for i in 0..<count { try launch(i, plans[i], unread[i], sockets[i], accessLog) }
   }
 
   /// The most worker threads.
   public static let maximumWorkers = 256
 
   private func launch(
-    _ index: Int, _ settings: Settings, _ credentials: [Credential], _ sockets: [Order.NewSocket],
+    _ index: Int, _ plan: WorkerPlan, _ unread: UnreadNames, _ sockets: [Order.NewSocket],
     _ accessLog: AccessLog.Destination?
   ) throws(ProxyError) {
     // An empty snapshot first: everything real is adopted as at any later reload.
     var empty = Settings()
-    empty.limits = settings.limits
-    let snapshot: Snapshot
-    do throws(ContextError) { snapshot = try Snapshot(empty, previous: nil) } catch { throw .tls(error) }
+    empty.limits = plan.settings.limits
+    let nothing = WorkerPlan(
+      settings: empty, contexts: [], routes: RouteTable([]) { _ in true }, serverNames: nil,
+      clientContexts: [:])
     let worker: Worker
     do throws(SystemError) {
       worker = try Worker(
         index: index, mailbox: mailboxes[index], shared: shared, counters: blocks[index],
-        snapshot: snapshot, tickets: tickets)
+        snapshot: Snapshot(nothing, previous: nil), unread: unread)
     } catch { throw .system(error) }
     if let accessLog {
       do throws(SystemError) { worker.accessLog = try AccessLog(to: accessLog) } catch {
         throw .system(error)
       }
     }
-    worker.credentials = credentials
-    if let error = worker.adopt(settings, sockets) { throw .tls(error) }
+    worker.adopt(plan, sockets)
     let box = WorkerBox(worker: worker)
     do throws(SystemError) {
       let thread = try Thread.start("certd-worker-\(index)") { box.worker.run() }
@@ -100,28 +122,51 @@ public final class EdgeProxy: Sendable {
 
   /// Serves by new settings. Connections and exchanges under way go on by those that they began with.
   public func apply(_ settings: Settings) async throws(ProxyError) {
-    let known = state.withLock { Set($0.bound.keys) }
-    let fresh = settings.listeners.filter { !known.contains($0.address.description) }
-    let sockets = try bind(fresh)
-    do throws(ProxyError) {
-      try await tellAll { index, answer in .settings(settings, newSockets: sockets[index], answer) }
-    } catch {
-      // The workers have closed the new sockets.
-      state.withLock { state in
-        for listener in fresh { state.bound[listener.address.description] = nil }
+    try await change { $0.settings = settings }
+  }
+
+  /// Presents new certificates in every handshake from now on.
+  public func install(_ credentials: [Credential]) async throws(ProxyError) {
+    try await change { $0.credentials = credentials }
+  }
+
+  /// Makes a change on a thread of its own: loading certificates takes its time, and workers are only told what is
+  /// ready. One that cannot be made changes nothing on any worker.
+  private func change(_ edit: @escaping @Sendable (inout Desired) -> Void) async throws(ProxyError) {
+    let result: Result<Void, ProxyError>
+    do throws(SystemError) {
+      result = try await OwnThread.run {
+        self.desired.withLock { desired in
+          var next = desired
+          edit(&next)
+          do throws(ProxyError) { try self.adopt(&next) } catch { return .failure(error) }
+          desired = next
+          return .success(())
+        }
       }
-      throw error
+    } catch { throw .system(error) }
+    try result.get()
+  }
+
+  private func adopt(_ next: inout Desired) throws(ProxyError) {
+    let plans = try next.plans()
+    let pending: Pending
+    do throws(SystemError) { pending = try Pending(count: mailboxes.count) } catch { throw .system(error) }
+    let settings = next.settings
+    let known = state.withLock { Set($0.bound.keys) }
+    let sockets = try bind(settings.listeners.filter { !known.contains($0.address.description) })
+    for (index, mailbox) in mailboxes.enumerated() {
+      if !mailbox.post(.adopt(plans[index], newSockets: sockets[index], { pending.answer() })) {
+        for socket in sockets[index] { Sys.close(socket.fd) }
+        pending.answer()
+      }
     }
+    pending.wait()
     state.withLock { state in
       state.settings = settings
       let wanted = Set(settings.listeners.map(\.address.description))
       state.bound = state.bound.filter { wanted.contains($0.key) }
     }
-  }
-
-  /// Presents new certificates in every handshake from now on.
-  public func install(_ credentials: [Credential]) async throws(ProxyError) {
-    try await tellAll { _, answer in .credentials(credentials, answer) }
   }
 
   /// Writes out what is buffered of the access log and opens its file again, after a rotation.
@@ -160,24 +205,16 @@ public final class EdgeProxy: Sendable {
     for drainer in waiting { drainer.resume() }
   }
 
-  private func tellAll(_ order: (Int, @escaping Order.Answer) -> Order) async throws(ProxyError) {
-    let failure = await withCheckedContinuation { (done: CheckedContinuation<ContextError?, Never>) in
-      let pending = Pending(count: mailboxes.count) { done.resume(returning: $0) }
-      for (index, mailbox) in mailboxes.enumerated() {
-        mailbox.post(order(index) { pending.answer($0) })
-      }
-    }
-    if let failure { throw .tls(failure) }
-  }
-
   /// A socket for every worker and listener; all or none.
   private func bind(_ listeners: [Settings.Listener]) throws(ProxyError) -> [[Order.NewSocket]] {
     var sockets: [[Order.NewSocket]] = Array(repeating: [], count: mailboxes.count)
     do throws(SystemError) {
       for listener in listeners {
         var address = listener.address
-        // Sharing a port is for our own workers: another process that holds it must be noticed.
-        if address.port != 0 { _ = try ListeningSocket.open(address, sharesPort: false) }
+        // Sharing a port is for our own workers: another process that holds it must be noticed. Where we hold it
+        // ourselves, by another address that this one may include, there is nothing to notice.
+        let isOurs = state.withLock { $0.bound.values.contains { $0.port == address.port } }
+        if address.port != 0, !isOurs { _ = try ListeningSocket.open(address, sharesPort: false) }
         for worker in mailboxes.indices {
           let socket = try ListeningSocket.open(address)
           // The first one finds the port behind port 0; the others share it.
@@ -213,24 +250,21 @@ public enum ProxyError: Error, CustomStringConvertible, Sendable {
   }
 }
 
-/// Collects the workers' answers.
+/// Waits for the answers of all workers.
 private final class Pending: Sendable {
-  private let state: Mutex<(left: Int, failure: ContextError?)>
-  private let done: @Sendable (ContextError?) -> Void
+  private let left: Atomic<Int>
+  private let gate: Gate
 
-  init(count: Int, _ done: @escaping @Sendable (ContextError?) -> Void) {
-    state = Mutex((count, nil))
-    self.done = done
+  init(count: Int) throws(SystemError) {
+    left = Atomic(count)
+    gate = try Gate()
   }
 
-  func answer(_ failure: ContextError?) {
-    let finished = state.withLock { state in
-      state.left -= 1
-      if let failure { state.failure = failure }
-      return state.left == 0 ? Optional(state.failure) : nil
-    }
-    if let finished { done(finished) }
+  func answer() {
+    if left.wrappingSubtract(1, ordering: .acquiringAndReleasing).newValue == 0 { gate.open() }
   }
+
+  func wait() { gate.wait() }
 }
 
 /// Carries a worker to its thread; nobody else keeps a reference.

@@ -5,7 +5,9 @@ internal import Upstream
 ///
 /// The most specific host wins, then the longest path; a request that no path of an exact host takes is looked
 /// up among the wildcards, then among the routes for every host.
-final class RouteTable {
+///
+/// Made on any thread, used by one.
+final class RouteTable: @unchecked Sendable {
   private struct HostEntry {
     let name: [UInt8]
     let rules: [Rule]

@@ -12,20 +12,16 @@ final class SharedState: Sendable {
   let tickMilliseconds: UInt64
   /// The answer to an HTTP-01 challenge by its token (RFC 8555 §8.3), or nil.
   let challenge: @Sendable (String) -> [UInt8]?
-  /// The certificate that answers TLS-ALPN-01 for a server name (RFC 8737), or nil.
-  let validation: @Sendable (String) -> Credential?
   /// Takes messages about single connections.
   let report: @Sendable (ProxyEvent) -> Void
 
   init(
     tickMilliseconds: UInt64,
     challenge: @escaping @Sendable (String) -> [UInt8]?,
-    validation: @escaping @Sendable (String) -> Credential?,
     report: @escaping @Sendable (ProxyEvent) -> Void
   ) {
     self.tickMilliseconds = tickMilliseconds
     self.challenge = challenge
-    self.validation = validation
     self.report = report
   }
 }

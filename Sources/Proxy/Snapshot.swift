@@ -17,8 +17,9 @@ final class Snapshot {
   let verifiesClients: Bool
   private let memory: Arena
 
-  /// Compiles settings; pools of backends that stay are taken over from `previous`.
-  init(_ settings: Settings, previous: Snapshot?) throws(ContextError) {
+  /// Compiles a plan; pools of backends that stay are taken over from `previous`.
+  init(_ plan: WorkerPlan, previous: Snapshot?) {
+    let settings = plan.settings
     let arena = Arena()
     var pools: [String: BackendPool] = [:]
     let services = arena.array(of: ServiceEntry.self, count: settings.services.count)
@@ -34,8 +35,9 @@ final class Snapshot {
           pool.keepAliveMilliseconds = service.timeouts.keepAliveMilliseconds
           pool.weight = backend.weight
         } else {
-          pool = try BackendPool(
-            backend, keepAliveMilliseconds: service.timeouts.keepAliveMilliseconds)
+          pool = BackendPool(
+            backend, keepAliveMilliseconds: service.timeouts.keepAliveMilliseconds,
+            BackendTLS(backend).flatMap { plan.clientContexts[$0] })
         }
         pools[key] = pool
         (members + position).initialize(to: Unmanaged.passUnretained(pool))
@@ -61,10 +63,8 @@ final class Snapshot {
     self.pools = pools
     self.services = services
     compiledRoutes = compiled
-    let isPassage = settings.services.map(\.isPassage)
-    routes = RouteTable(settings.routes) { !isPassage[$0.service] }
-    serverNames =
-      isPassage.contains(true) ? RouteTable(settings.routes.map(\.forEveryPath)) { _ in true } : nil
+    routes = plan.routes
+    serverNames = plan.serverNames
     memory = arena
   }
 }

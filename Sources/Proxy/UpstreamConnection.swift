@@ -67,20 +67,14 @@ final class BackendPool {
   /// Idle connections kept for one backend by one worker.
   static let maximumIdle = 1024
 
-  init(_ backend: Settings.Backend, keepAliveMilliseconds: UInt64) throws(ContextError) {
+  init(_ backend: Settings.Backend, keepAliveMilliseconds: UInt64, _ clientContext: ClientContext?) {
     settings = backend
     status = Unmanaged.passRetained(backend.status)
     address = backend.address ?? SocketAddress()
     hasAddress = backend.address != nil
     self.keepAliveMilliseconds = keepAliveMilliseconds
     weight = backend.weight
-    clientContext =
-      backend.tlsHost == nil
-      ? nil
-      : try ClientContext(
-        trust: backend.trust, serverName: backend.tlsServerName,
-        applicationProtocols: backend.isOpaque ? [] : [backend.http2 ? "h2" : "http/1.1"],
-        identity: backend.tlsIdentity)
+    self.clientContext = clientContext
   }
 
   deinit { status.release() }

@@ -43,8 +43,8 @@ final class Worker {
 
   var snapshot: Snapshot
   var listeners: [ListenerState] = []
-  var credentials: [Credential] = []
-  let tickets: TicketKeys
+  /// The server names that TLS learns of with each snapshot.
+  let unread: UnreadNames
 
   /// First handshake steps that wait for their turn.
   var handshakes: [Token] = []
@@ -68,14 +68,14 @@ final class Worker {
 
   init(
     index: Int, mailbox: Mailbox<Order>, shared: SharedState, counters: CounterBlock, snapshot: Snapshot,
-    tickets: TicketKeys
+    unread: UnreadNames
   ) throws(SystemError) {
     self.index = index
     self.mailbox = mailbox
     self.shared = shared
     self.counters = counters
     self.snapshot = snapshot
-    self.tickets = tickets
+    self.unread = unread
     poller = try Poller()
     nowNanoseconds = Clock.monotonicNanoseconds()
     nowMilliseconds = nowNanoseconds / 1_000_000
@@ -91,6 +91,11 @@ final class Worker {
   func run() {
     while !isStopped {
       turn()
+    }
+    // Whoever still waits for an order to be in force must not wait for ever.
+    for case .adopt(_, let sockets, let answer) in mailbox.close() {
+      for socket in sockets { Sys.close(socket.fd) }
+      answer()
     }
     // Nobody is left to be served: backends must see the end at once.
     for u in upstreams.live { closeUpstream(u) }

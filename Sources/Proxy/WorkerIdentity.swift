@@ -3,16 +3,6 @@ internal import TLS
 
 // Clients that prove who they are: from the handshake to the backend and the log.
 extension Worker {
-  /// Makes what new handshakes of a listener need; nil for plain HTTP.
-  func makeContext(
-    _ listener: Settings.Listener, _ credentials: [Credential], passesUnread: ((String) -> Bool)?
-  ) throws(ContextError) -> ServerContext? {
-    guard let profile = listener.profile else { return nil }
-    return try ServerContext(
-      credentials: credentials, profile: profile, tickets: tickets, clients: listener.clients?.verification,
-      passesUnread: passesUnread, earlyData: listener.acceptsEarlyData, validation: shared.validation)
-  }
-
   /// Remembers who the client is, after its handshake. False when it must not go on.
   func learnIdentity(_ d: UnsafeMutablePointer<Downstream>, _ session: Session) -> Bool {
     guard let check = listeners[Int(d.pointee.listener)].settings.clients, let peer = session.verifiedPeer

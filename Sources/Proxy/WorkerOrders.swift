@@ -4,12 +4,10 @@ internal import OS
 internal import Synchronization
 internal import TLS
 
-/// What a worker is told from outside. Each order is answered, so that whoever gave it knows when it is in force.
+/// What a worker is told from outside.
 enum Order: Sendable {
-  /// Serve by these settings from now on; sockets for listeners that are new come with them.
-  case settings(Settings, newSockets: [NewSocket], Answer)
-  /// Present these certificates in new handshakes.
-  case credentials([Credential], Answer)
+  /// Serve by this plan from now on; sockets for listeners that are new come with it. Answered when it is in force.
+  case adopt(WorkerPlan, newSockets: [NewSocket], Answer)
   /// Accept nothing more, let exchanges finish, stop at the deadline (milliseconds from now).
   case drain(milliseconds: UInt64)
   /// Open the access log's file again.
@@ -21,46 +19,41 @@ enum Order: Sendable {
     let listener: Settings.Listener
   }
 
-  /// Called once with nil when done, or with the reason why not.
-  typealias Answer = @Sendable (ContextError?) -> Void
+  /// Called once when done.
+  typealias Answer = @Sendable () -> Void
 }
 
 extension Worker {
   func obey(_ order: Order) {
     switch order {
-    case .settings(let settings, let sockets, let answer): answer(adopt(settings, sockets))
-    case .credentials(let fresh, let answer): answer(present(fresh))
+    case .adopt(let plan, let sockets, let answer):
+      adopt(plan, sockets)
+      answer()
     case .drain(let milliseconds): drain(milliseconds)
     case .reopenLogs: reopenLogs()
     }
   }
 
-  /// Builds everything first and changes over only when all of it could be built.
-  func adopt(_ settings: Settings, _ sockets: [Order.NewSocket]) -> ContextError? {
-    do throws(ContextError) {
-      let next = try Snapshot(settings, previous: snapshot)
-      var states: [ListenerState] = []
-      for listener in settings.listeners {
-        let context = try makeContext(listener, credentials, passesUnread: next.passesUnread)
-        let known = listeners.first {
-          $0.isOpen && $0.settings.address.description == listener.address.description
-        }
-        let fresh = sockets.first { $0.listener.address.description == listener.address.description }
-        guard let fd = known?.fd ?? fresh?.fd else { continue }
-        let port = (try? ListeningSocket.address(of: fd))?.port ?? listener.address.port
-        states.append(ListenerState(fd: fd, settings: listener, port: port, context: context))
+  /// Nothing of it can fail: what could was made with the plan.
+  func adopt(_ plan: WorkerPlan, _ sockets: [Order.NewSocket]) {
+    var states: [ListenerState] = []
+    for (listener, context) in zip(plan.settings.listeners, plan.contexts) {
+      let known = listeners.first {
+        $0.isOpen && $0.settings.address.description == listener.address.description
       }
-      change(to: next, states)
-      return nil
-    } catch {
-      for socket in sockets { Sys.close(socket.fd) }
-      return error
+      let fresh = sockets.first { $0.listener.address.description == listener.address.description }
+      guard let fd = known?.fd ?? fresh?.fd else { continue }
+      let port = (try? ListeningSocket.address(of: fd))?.port ?? listener.address.port
+      states.append(ListenerState(fd: fd, settings: listener, port: port, context: context))
     }
+    change(to: Snapshot(plan, previous: snapshot), states)
   }
 
   private func change(to next: Snapshot, _ states: [ListenerState]) {
     let kept = Set(states.map(\.fd))
     for i in listeners.indices where listeners[i].isOpen && !kept.contains(listeners[i].fd) {
+      // What the kernel has accepted for us already would be reset by closing the socket.
+      accept(i)
       closeListener(i)
     }
     let before = Set(listeners.filter(\.isOpen).map(\.fd))
@@ -82,22 +75,7 @@ extension Worker {
       fields = .init(capacity: next.settings.limits.headFields)
     }
     snapshot = next
-  }
-
-  private func present(_ fresh: [Credential]) -> ContextError? {
-    do throws(ContextError) {
-      var contexts: [ServerContext?] = []
-      for listener in listeners {
-        contexts.append(
-          listener.isOpen
-            ? try makeContext(listener.settings, fresh, passesUnread: snapshot.passesUnread) : nil)
-      }
-      for i in listeners.indices { listeners[i].context = contexts[i] }
-      credentials = fresh
-      return nil
-    } catch {
-      return error
-    }
+    unread.contains = next.passesUnread
   }
 
   private func drain(_ milliseconds: UInt64) {

@@ -5,7 +5,7 @@ internal import COpenSSL
 /// Belongs to one thread.
 public final class ClientContext: @unchecked Sendable {
   /// Which certificates are trusted.
-  public struct Trust: Sendable, Equatable {
+  public struct Trust: Sendable, Hashable {
     /// The system's roots.
     public var system: Bool
     /// Further roots as PEM, one or more each.

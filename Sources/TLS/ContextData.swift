@@ -7,11 +7,11 @@ final class ContextData {
   let clients: ClientTrust?
   let validation: ((String) -> Credential?)?
   private let protocols: [UInt8]
-  private let unreadNames: ((String) -> Bool)?
+  private let unreadNames: UnreadNames?
 
   init(
     profile: Profile, tickets: TicketKeys, names: SNITable?, clients: ClientTrust?,
-    passesUnread: ((String) -> Bool)?, validation: ((String) -> Credential?)? = nil
+    passesUnread: UnreadNames?, validation: ((String) -> Credential?)? = nil
   ) {
     self.validation = validation
     unreadNames = passesUnread
@@ -43,8 +43,8 @@ final class ContextData {
 
   /// Whether what a client says after the handshake is somebody else's, by the server name that it asks for.
   func passesUnread(_ ssl: OpaquePointer) -> Bool {
-    guard let unreadNames else { return false }
-    return unreadNames(SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name).map { String(cString: $0) } ?? "")
+    guard let contains = unreadNames?.contains else { return false }
+    return contains(SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name).map { String(cString: $0) } ?? "")
   }
 
   /// Decides about the session of a ticket that could be opened, which OpenSSL itself would simply take.
@@ -73,6 +73,16 @@ final class ContextData {
     // With no overlap SSL_select_next_proto points at our own list, which must not be answered with.
     return chosen == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_ALERT_FATAL
   }
+}
+
+/// The server names (empty for none) whose connections are somebody else's to read. Contexts keep it when they are made
+/// again, so that names may change without touching them. Belongs to the thread of its contexts.
+public final class UnreadNames: @unchecked Sendable {
+  /// Tells whether a name is one of them; nil when there are none.
+  public var contains: ((String) -> Bool)?
+
+  /// No names.
+  public init() {}
 }
 
 /// Contexts by server name: exact names first, then a wildcard for the first label.

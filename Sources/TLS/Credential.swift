@@ -1,7 +1,7 @@
 internal import COpenSSL
 
 /// A certificate chain with its private key, as a server presents it, and the names that it answers to.
-public struct Credential: Sendable, Equatable {
+public struct Credential: Sendable, Hashable {
   /// What people call it: the lineage's name or the file's path. For messages only.
   public let label: String
   /// The chain as DER, leaf first.

@@ -6,11 +6,27 @@ internal import COpenSSL
 /// A session is resumed only where it could have begun: under the same profile, and with the same demands on the
 /// client's certificate, which is verified again at each resumption.
 ///
-/// A context belongs to one worker thread. Sessions keep what they need of it alive: it may be replaced and
-/// dropped while they live on, which is how a renewed certificate is swapped in without touching a connection.
+/// A context is made on any thread and belongs to one worker thread from then on. Sessions keep what they need of it
+/// alive: it may be replaced and dropped while they live on, which is how a renewed certificate is swapped in without
+/// touching a connection.
 public final class ServerContext: @unchecked Sendable {
   let handle: OpaquePointer
   let acceptsEarlyData: Bool
+  private let demands: Demands
+  private let trust: ClientTrust?
+  /// The contexts of certificates that stand in for each other, kept alive by the table of names.
+  private let groups: [[Credential]: OpaquePointer]
+  /// How many of them were loaded for this context, the others being taken over; for tests.
+  package let loadedGroups: Int
+
+  /// What all parts of a context have in common beside its certificates.
+  private struct Demands: Equatable {
+    let profile: Profile
+    let tickets: ObjectIdentifier
+    let clients: ClientVerification?
+    let unread: ObjectIdentifier?
+    let earlyData: Bool
+  }
 
   /// The most early data of one client, in bytes.
   public static let maximumEarlyDataBytes = 16 * 1024
@@ -19,17 +35,25 @@ public final class ServerContext: @unchecked Sendable {
   /// unless another one speaks for an IP address: whoever connects to an address names no server (RFC 6066 §3). With
   /// none at all every handshake is refused. Of the credentials for a name the first one of each kind of key is
   /// presented, as the client's signature algorithms allow, ECDSA before RSA. Without `clients` no certificate is asked of clients. Where `passesUnread` says
-  /// so of a server name (empty for none) no application protocol is agreed on, whatever the client offers.
+  /// so of a server name no application protocol is agreed on, whatever the client offers.
   /// With `earlyData` sessions are stepped as `Session.awaitsEarlyData` says; it is never taken twice, nor for a name
   /// that passes unread. `validation` gives the certificate that answers a CA's TLS-ALPN-01 (RFC 8737) for a server name,
-  /// or nil; such connections must be closed when their handshake is over. Throws `ContextError` naming what does not load.
+  /// or nil; such connections must be closed when their handshake is over. What `previous` has of the same certificates
+  /// under the same demands is taken from it instead of being loaded again. Throws `ContextError` naming what does not
+  /// load.
   public init(
     credentials: [Credential], profile: Profile, tickets: TicketKeys, clients: ClientVerification? = nil,
-    passesUnread: ((String) -> Bool)? = nil, earlyData: Bool = false,
-    validation: ((String) -> Credential?)? = nil
+    passesUnread: UnreadNames? = nil, earlyData: Bool = false,
+    validation: ((String) -> Credential?)? = nil, reusing previous: ServerContext? = nil
   ) throws(ContextError) {
     acceptsEarlyData = earlyData
-    let trust = try clients.map { (verification) throws(ContextError) in try ClientTrust(verification) }
+    let demands = Demands(
+      profile: profile, tickets: ObjectIdentifier(tickets), clients: clients,
+      unread: passesUnread.map { ObjectIdentifier($0) }, earlyData: earlyData)
+    self.demands = demands
+    let kept = previous?.demands == demands ? previous : nil
+    var trust = kept?.trust
+    if trust == nil, let clients { trust = try ClientTrust(clients) }
     let scope = Self.scope(profile, clients)
     func make(_ names: SNITable?) throws(ContextError) -> OpaquePointer {
       let data = ContextData(
@@ -42,12 +66,23 @@ public final class ServerContext: @unchecked Sendable {
     let pairing = Pairing(credentials)
     var contexts: [[Int]: OpaquePointer] = [:]
     var owned: [OpaquePointer] = []
+    var byCredentials: [[Credential]: OpaquePointer] = [:]
+    var loaded = 0
     do throws(ContextError) {
       for group in pairing.groups {
-        let context = try make(nil)
-        owned.append(context)
+        let members = group.map { credentials[$0] }
+        let context: OpaquePointer
+        if let known = kept?.groups[members], SSL_CTX_up_ref(known) == 1 {
+          context = known
+          owned.append(context)
+        } else {
+          context = try make(nil)
+          owned.append(context)
+          for credential in members { try credential.load(into: context) }
+          loaded += 1
+        }
         contexts[group] = context
-        for index in group { try credentials[index].load(into: context) }
+        byCredentials[members] = context
       }
       let names = SNITable(
         contexts: owned, byName: pairing.byName.compactMapValues { contexts[$0] },
@@ -59,7 +94,16 @@ public final class ServerContext: @unchecked Sendable {
       for context in owned { SSL_CTX_free(context) }
       throw error
     }
+    groups = byCredentials
+    loadedGroups = loaded
+    self.trust = trust
     if validation != nil { ValidationResponder.install(in: handle) }
+    Self.chooseByServerName(handle)
+  }
+
+  deinit { SSL_CTX_free(handle) }
+
+  private static func chooseByServerName(_ handle: OpaquePointer) {
     certd_SSL_CTX_set_servername_callback(handle) { ssl, _, _ in
       guard let ssl, !ValidationResponder.isValidation(ssl),
         let names = ContextData.of(SSL_get_SSL_CTX(ssl))?.names
@@ -73,8 +117,6 @@ public final class ServerContext: @unchecked Sendable {
       return SSL_TLSEXT_ERR_OK
     }
   }
-
-  deinit { SSL_CTX_free(handle) }
 
   /// Tickets are good within one scope only (RFC 8446 §4.6.1: what was decided about the client must still hold).
   private static func scope(_ profile: Profile, _ clients: ClientVerification?) -> [UInt8] {

@@ -203,4 +203,22 @@ import Testing
     }
     _ = backend.finish()
   }
+
+  @Test("A listener moves to an address that includes its own, on the same port, and back")
+  func samePort() async throws {
+    let backend = try Backend { answerProbe($0) }
+    var settings = Settings.bare(backend.target)
+    try await Edge.serve(settings) { edge in
+      let narrow = edge.proxy.addresses[0]
+      let wide = try #require(SocketAddress(host: "0.0.0.0", port: narrow.port))
+      for address in [wide, narrow, wide] {
+        settings.listeners[0].address = address
+        try await edge.proxy.apply(settings)
+        let client = try Wire.connect(narrow)
+        client.write(FramingCase.probe)
+        #expect(client.readAnswer().body == "probe")
+      }
+    }
+    _ = backend.finish()
+  }
 }

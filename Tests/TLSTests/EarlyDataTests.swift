@@ -93,9 +93,11 @@ struct EarlyDataTests {
   @Test("a server name whose bytes are passed on unread gets no early data")
   func unread() throws {
     for (name, isTaken) in [("localhost", false), ("other.test", true)] {
+      let unread = UnreadNames()
+      unread.contains = { $0 == name }
       let context = try ServerContext(
         credentials: [TestAuthority().credential("localhost")], profile: .modern, tickets: ticketKeys(),
-        passesUnread: { $0 == name }, earlyData: true)
+        passesUnread: unread, earlyData: true)
       let client = try #require(EarlyClient(try ticket(context)))
       let peer = try #require(Peer(server: context))
       #expect(peer.early(client.begin(early: "early")).text.isEmpty != isTaken)

@@ -102,6 +102,31 @@ struct ServerNameTests {
     #expect(client.meet(try #require(Peer(server: server([good])))))
   }
 
+  @Test("what has not changed is taken over from the context before, and only for the same demands")
+  func takenOver() throws {
+    let authority = try TestAuthority()
+    let tickets = ticketKeys()
+    var all = try (0..<5).map { try authority.credential("h\($0).test") }
+    func make(_ profile: Profile = .modern, reusing previous: ServerContext?) throws -> ServerContext {
+      try ServerContext(credentials: all, profile: profile, tickets: tickets, reusing: previous)
+    }
+    let first = try make(reusing: nil)
+    #expect(first.loadedGroups == 5)
+    #expect(try make(reusing: first).loadedGroups == 0)
+    all[2] = try authority.credential("h2.test")
+    all.removeLast()
+    var second: ServerContext? = try make(reusing: first)
+    #expect(second?.loadedGroups == 1)
+    let third = try make(reusing: second)
+    second = nil
+    for (number, credential) in all.enumerated() {
+      let client = try #require(RawClient(.init(host: "h\(number).test")))
+      #expect(client.meet(try #require(Peer(server: third))))
+      #expect(client.leaf == credential.chain.first)
+    }
+    #expect(try make(.restricted, reusing: third).loadedGroups == 4)
+  }
+
   @Test("a server name that is no UTF-8 is as long as the client sent it")
   func notText() throws {
     let authority = try TestAuthority()

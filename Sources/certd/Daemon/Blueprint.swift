@@ -11,7 +11,7 @@ import Telemetry
 /// Everything that follows from one reading of the configuration, made and checked before any of it is put to use.
 struct Blueprint: Sendable {
   let configuration: Configuration
-  let settings: Proxy.Settings
+  var settings: Proxy.Settings
   let files: [ConfiguredFiles]
   var fileCredentials: [Credential]
   let managed: [Renewal.ManagedCertificate]

@@ -87,10 +87,17 @@ extension Daemon {
         }
       }
     }
-    guard named,
-      let settings = try? await ProxySettings(configuration: plan.configuration, backends: backends).make()
+    guard named else { return }
+    let configuration = plan.configuration
+    guard let settings = try? await ProxySettings(configuration: configuration, backends: backends).make(),
+      settings.addresses != plan.settings.addresses, configuration == plan.configuration
     else { return }
-    try? await proxy.apply(settings)
+    do throws(ProxyError) {
+      try await proxy.apply(settings)
+      plan.settings = settings
+    } catch {
+      log.warn("new addresses of backends could not be put to use", ["reason": .describing(error)])
+    }
   }
 }
 
@@ -103,5 +110,12 @@ extension LogSettings.Level {
     case .warn: .warn
     case .error: .error
     }
+  }
+}
+
+extension Proxy.Settings {
+  /// Where the backends' names lead, in their order.
+  fileprivate var addresses: [[String?]] {
+    services.map { $0.backends.map { $0.address.map { "\($0)" } } }
   }
 }
