@@ -55,7 +55,7 @@ public final class EdgeProxy: Sendable {
     let count = max(1, min(workers, Self.maximumWorkers))
     blocks = (0..<count).map { _ in CounterBlock() }
     shared = SharedState(
-      tickMilliseconds: accessLog == nil ? .max : 1000, challenge: challenge, report: report)
+      workers: count, tickMilliseconds: accessLog == nil ? .max : 1000, challenge: challenge, report: report)
     state = Mutex(State(settings: settings))
     var mailboxes: [Mailbox<Order>] = []
     do throws(SystemError) {

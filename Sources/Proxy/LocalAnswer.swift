@@ -7,7 +7,7 @@ internal import OS
 /// What the proxy answers by itself when a request cannot be forwarded.
 enum LocalAnswer {
   case badRequest, headTooLarge, requestTimeout, noRoute, noBackend, badGateway, backendTimeout
-  case noTunnel, misdirected, certificateNeeded
+  case noTunnel, overloaded, misdirected, certificateNeeded
   case refused(ParseError)
 
   var status: Int {
@@ -18,7 +18,7 @@ enum LocalAnswer {
     case .noRoute: 404
     case .misdirected: 421
     case .certificateNeeded: 403
-    case .noBackend: 503
+    case .noBackend, .overloaded: 503
     case .badGateway: 502
     case .backendTimeout: 504
     case .noTunnel: 501
@@ -32,7 +32,7 @@ enum LocalAnswer {
     case .badRequest, .headTooLarge, .requestTimeout, .noRoute, .misdirected, .refused:
       "invalid_request_error"
     case .certificateNeeded: "permission_error"
-    case .noBackend, .badGateway, .backendTimeout, .noTunnel: "server_error"
+    case .noBackend, .badGateway, .backendTimeout, .noTunnel, .overloaded: "server_error"
     }
   }
 
@@ -46,6 +46,7 @@ enum LocalAnswer {
     case .misdirected: "misdirected_request"
     case .certificateNeeded: "client_certificate_required"
     case .noBackend: "no_backend"
+    case .overloaded: "overloaded"
     case .badGateway: "bad_gateway"
     case .backendTimeout: "backend_timeout"
     case .noTunnel: "upgrade_not_supported"
@@ -62,6 +63,7 @@ enum LocalAnswer {
     case .misdirected:
       return "this connection's handshake was not for this host, or did not ask for a client certificate"
     case .certificateNeeded: return "a client certificate is required"
+    case .overloaded: return "too much is under way; try again in a moment"
     case .noBackend: return "no backend\(service) is available"
     case .badGateway: return "the backend\(service) broke off or answered with something that is not HTTP"
     case .backendTimeout: return "the backend\(service) did not answer within the time limit"
@@ -74,7 +76,7 @@ enum LocalAnswer {
   var keepsConnection: Bool {
     switch self {
     case .noRoute, .noBackend, .badGateway, .backendTimeout, .noTunnel, .misdirected, .certificateNeeded: true
-    case .badRequest, .headTooLarge, .requestTimeout, .refused: false
+    case .badRequest, .headTooLarge, .requestTimeout, .refused, .overloaded: false
     }
   }
 
@@ -84,7 +86,7 @@ enum LocalAnswer {
     case .badRequest, .headTooLarge, .refused: 13
     case .noRoute, .noTunnel, .misdirected: 12
     case .certificateNeeded: 16
-    case .noBackend, .badGateway: 14
+    case .noBackend, .badGateway, .overloaded: 14
     case .requestTimeout: 1
     case .backendTimeout: 4
     }

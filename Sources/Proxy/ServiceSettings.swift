@@ -113,6 +113,8 @@ public struct Limits: Sendable, Equatable, BitwiseCopyable {
   public var targetBytes = 16 * 1024
   /// The most client connections of all workers together.
   public var connections = 100_000
+  /// The most memory of all workers' buffers together, in bytes.
+  public var bufferBytes = Int.max
   /// For a TLS handshake, from accept.
   public var handshakeMilliseconds: UInt64 = 10_000
   /// For a request head, from its first byte.
@@ -127,6 +129,14 @@ public struct Limits: Sendable, Equatable, BitwiseCopyable {
   public var tunnelIdleMilliseconds: UInt64 = 1 << 50
   /// For the last bytes of a client that we have answered and closed.
   public var lingerMilliseconds: UInt64 = 2_000
+  /// The least number of buffers of one worker, whatever `bufferBytes` says.
+  public static let minimumBuffers = 8
+
+  /// How many buffers one worker may have out.
+  func buffers(workers: Int) -> Int {
+    max(Self.minimumBuffers, bufferBytes / max(1, workers) / Downstream.bufferSize)
+  }
+
   /// What `headBytes` can be at most.
   public static let maximumHeadBytes = 64 * 1024 - 1
   /// The defaults.

@@ -8,6 +8,8 @@ final class SharedState: Sendable {
   let connections = Atomic<Int>(0)
   /// When draining workers give up, in milliseconds of the monotonic clock.
   let drainDeadline = Atomic<UInt64>(.max)
+  /// How many workers share what is limited.
+  let workers: Int
   /// The longest that a worker waits without looking around, in milliseconds.
   let tickMilliseconds: UInt64
   /// The answer to an HTTP-01 challenge by its token (RFC 8555 §8.3), or nil.
@@ -16,10 +18,11 @@ final class SharedState: Sendable {
   let report: @Sendable (ProxyEvent) -> Void
 
   init(
-    tickMilliseconds: UInt64,
+    workers: Int, tickMilliseconds: UInt64,
     challenge: @escaping @Sendable (String) -> [UInt8]?,
     report: @escaping @Sendable (ProxyEvent) -> Void
   ) {
+    self.workers = workers
     self.tickMilliseconds = tickMilliseconds
     self.challenge = challenge
     self.report = report
@@ -42,4 +45,6 @@ public enum ProxyEvent: Sendable {
   case accessLogFailed(reason: String)
   /// The process is out of descriptors and does not accept for a moment.
   case outOfDescriptors
+  /// No buffer is left for a request: `limits.buffer_memory`, or the system's memory.
+  case outOfBuffers
 }

@@ -33,6 +33,16 @@ extension Worker {
     close(d)
   }
 
+  /// There is no buffer for what a client's connection has to do next.
+  func outOfBuffers(_ d: UnsafeMutablePointer<Downstream>) {
+    counters.add(.requestsWithoutBuffer)
+    shared.report(.outOfBuffers)
+    if let x = d.pointee.exchange, d.pointee.state == .exchange { return failExchange(x, .overloaded) }
+    guard d.pointee.state == .reading else { return reset(d) }
+    requestHead = RequestHead()
+    answer(d, .overloaded, closing: true)
+  }
+
   /// Ends everything without another word.
   func abort(_ d: UnsafeMutablePointer<Downstream>) {
     if let x = d.pointee.exchange { endExchange(x, reusable: false) }

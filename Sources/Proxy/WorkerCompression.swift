@@ -146,7 +146,7 @@ extension Worker {
     _ x: UnsafeMutablePointer<Exchange>, _ d: UnsafeMutablePointer<Downstream>,
     head: UnsafeBufferPointer<UInt8>, _ bytes: UnsafePointer<UInt8>, _ count: Int, _ ending: GzipStream.Ending
   ) -> Bool {
-    let out = buffers.acquire()
+    let out = buffers.acquireUnbounded()
     defer { buffers.release(out) }
     if let from = head.baseAddress { out.update(from: from, count: head.count) }
     var waiting = head.count

@@ -7,7 +7,7 @@ internal import TLS
 
 // The client's side of a connection: events, reading, writing, closing.
 extension Worker {
-  enum Fill { case some, wait, closed }
+  enum Fill { case some, wait, closed, noBuffer }
 
   func downstreamEvent(_ d: UnsafeMutablePointer<Downstream>, _ readiness: Readiness) {
     if !readiness.isDisjoint(with: [.peerClosed, .hangup, .error]) { d.pointee.peerClosed = true }
@@ -106,6 +106,7 @@ extension Worker {
         }
       case .wait: return
       case .closed: return clientClosed(d)
+      case .noBuffer: return outOfBuffers(d)
       }
     }
   }
@@ -120,7 +121,7 @@ extension Worker {
       }
       takeBuffer(d)
     }
-    guard let buffer = d.pointee.buffer else { return .wait }
+    guard let buffer = d.pointee.buffer else { return .noBuffer }
     let capacity = Downstream.headroom + Downstream.bodyRoom
     let before = d.pointee.end
     var result = Fill.wait
@@ -182,7 +183,9 @@ extension Worker {
 
   func takeBuffer(_ d: UnsafeMutablePointer<Downstream>) {
     guard d.pointee.buffer == nil else { return }
-    d.pointee.buffer = buffers.acquire()
+    let isNew = d.pointee.exchange == nil && d.pointee.mux == nil
+    d.pointee.buffer = buffers.acquire(isNew ? .beginning : .goingOn)
+    guard d.pointee.buffer != nil else { return }
     d.pointee.start = Downstream.headroom
     d.pointee.sent = Downstream.headroom
     d.pointee.requestEnd = Downstream.headroom

@@ -14,7 +14,7 @@ extension Worker {
   /// Makes room for frames: to be called before anything is written to the connection.
   func ready(_ m: MuxPointer) {
     if m.pointee.connection.output.base == nil {
-      m.pointee.connection.output.lend(buffers.acquire(), capacity: Downstream.bufferSize)
+      m.pointee.connection.output.lend(buffers.acquireUnbounded(), capacity: Downstream.bufferSize)
     } else if m.pointee.connection.output.room < 1024 {
       flush(m)
     }
@@ -72,7 +72,7 @@ extension Worker {
     while !m.pointee.isBroken, !m.pointee.isClosing {
       ready(m)
       if m.pointee.connection.headBuffer == nil {
-        m.pointee.connection.headBuffer = buffers.acquire() + Downstream.headroom
+        m.pointee.connection.headBuffer = buffers.acquireUnbounded() + Downstream.headroom
       }
       let event = m.pointee.connection.next(base, count, consumed: &consumed, now: nowMilliseconds)
       if case .needMore = event { return consumed }

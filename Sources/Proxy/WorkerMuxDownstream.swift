@@ -127,6 +127,8 @@ extension Worker {
   ) {
     counters.add(.requests)
     counters.add(.http2Requests)
+    // The head's own buffer is counted already.
+    guard buffers.hasRoom(.beginning) else { return outOfBuffers(d) }
     guard !head.isTooLarge else {
       requestHead = RequestHead()
       return refuse(d, .headTooLarge)
@@ -146,7 +148,8 @@ extension Worker {
       return .closed
     }
     takeBuffer(d)
-    guard let buffer = d.pointee.buffer, let x = d.pointee.exchange else { return .wait }
+    guard let x = d.pointee.exchange else { return .wait }
+    guard let buffer = d.pointee.buffer else { return .noBuffer }
     let room = Downstream.headroom + Downstream.bodyRoom - d.pointee.end
     let isChunked =
       !isTunnel && x.pointee.requestFraming == .chunked && x.pointee.service?.pointee.isHTTP2 != true

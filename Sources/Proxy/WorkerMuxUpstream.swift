@@ -225,7 +225,7 @@ extension Worker {
   func pumpMux(_ u: UnsafeMutablePointer<UpstreamConnection>, _ m: MuxPointer) {
     for _ in 0..<4 {
       if u.pointee.buffer == nil {
-        u.pointee.buffer = buffers.acquire()
+        u.pointee.buffer = buffers.acquireUnbounded()
         u.pointee.end = Downstream.headroom
       }
       guard let buffer = u.pointee.buffer else { return }

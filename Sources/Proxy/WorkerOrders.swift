@@ -1,3 +1,4 @@
+internal import Bytes
 internal import HTTP
 internal import EventLoop
 internal import OS
@@ -74,6 +75,7 @@ extension Worker {
     if next.settings.limits.headFields != fields.capacity {
       fields = .init(capacity: next.settings.limits.headFields)
     }
+    buffers.maximum = next.settings.limits.buffers(workers: shared.workers)
     snapshot = next
     unread.contains = next.passesUnread
   }

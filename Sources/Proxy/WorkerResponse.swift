@@ -24,7 +24,8 @@ extension Worker {
         return
       }
       if u.pointee.buffer == nil {
-        u.pointee.buffer = buffers.acquire()
+        u.pointee.buffer = buffers.acquire(.goingOn)
+        guard u.pointee.buffer != nil else { return outOfBuffers(d) }
         u.pointee.end = Downstream.headroom
         u.pointee.searched = 0
       }

@@ -4,7 +4,8 @@ public import Synchronization
 public enum Counter: Int, CaseIterable, Sendable {
   case connectionsAccepted, connectionsClosed, connectionsRefused
   case handshakesFull, handshakesResumed, handshakesFailed
-  case requests, requestsRejected, requestsWithoutBackend, requestsAborted, requestTimeouts
+  case requests, requestsRejected, requestsWithoutBackend, requestsWithoutBuffer, requestsAborted,
+    requestTimeouts
   case responses1xx, responses2xx, responses3xx, responses4xx, responses5xx
   case bytesReceived, bytesSent
   case upstreamConnectionsOpened, upstreamConnectionsReused, upstreamConnectionsFailed
@@ -26,6 +27,7 @@ public enum Counter: Int, CaseIterable, Sendable {
     case .requests: "certd_requests_total"
     case .requestsRejected: "certd_requests_rejected_total"
     case .requestsWithoutBackend: "certd_requests_without_backend_total"
+    case .requestsWithoutBuffer: "certd_requests_without_buffer_total"
     case .requestsAborted: "certd_requests_aborted_total"
     case .requestTimeouts: "certd_request_timeouts_total"
     case .responses1xx, .responses2xx, .responses3xx, .responses4xx, .responses5xx: "certd_responses_total"
@@ -88,6 +90,7 @@ public enum Counter: Int, CaseIterable, Sendable {
     case .requests: "Requests whose head was read."
     case .requestsRejected: "Requests that broke the rules of HTTP."
     case .requestsWithoutBackend: "Requests for which no backend was ready."
+    case .requestsWithoutBuffer: "Requests that were refused or given up because no buffer was left."
     case .requestsAborted: "Requests whose client left before the answer was complete."
     case .requestTimeouts: "Requests that did not arrive in time."
     case .responses1xx, .responses2xx, .responses3xx, .responses4xx, .responses5xx:

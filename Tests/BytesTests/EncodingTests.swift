@@ -59,18 +59,31 @@ struct EncodingTests {
   @Test("a buffer given back is the next one taken, and only so many idle ones are kept")
   func bufferPool() {
     var pool = BufferPool(bufferSize: 64, maximumIdle: 2)
-    let a = pool.acquire()
-    let b = pool.acquire()
-    let c = pool.acquire()
+    let a = pool.acquireUnbounded()
+    let b = pool.acquireUnbounded()
+    let c = pool.acquireUnbounded()
     #expect(Set([a, b, c]).count == 3)
     #expect(pool.inUse == 3)
     pool.release(a)
     pool.release(b)
     pool.release(c)
     #expect(pool.inUse == 0)
-    #expect(pool.acquire() == b)
-    #expect(pool.acquire() == a)
+    #expect(pool.acquire(.goingOn) == b)
+    #expect(pool.acquire(.goingOn) == a)
     pool.release(a)
     pool.release(b)
+  }
+
+  @Test("what begins gets half of a pool's buffers, what goes on the rest, and all of them come back")
+  func bufferLimit() {
+    var pool = BufferPool(bufferSize: 64, maximumIdle: 2, maximum: 5)
+    var taken: [UnsafeMutablePointer<UInt8>] = []
+    while let buffer = pool.acquire(.beginning) { taken.append(buffer) }
+    #expect(taken.count == 3 && !pool.hasRoom(.beginning) && pool.hasRoom(.goingOn))
+    while let buffer = pool.acquire(.goingOn) { taken.append(buffer) }
+    #expect(taken.count == 5 && !pool.hasRoom(.goingOn))
+    taken.append(pool.acquireUnbounded())
+    for buffer in taken { pool.release(buffer) }
+    #expect(pool.inUse == 0 && pool.hasRoom(.beginning))
   }
 }

@@ -90,6 +90,7 @@ extension Configuration {
       requestHeadBytes: section.size("request_head"),
       requestHeadFields: section.integer("request_head_fields") ?? 0,
       connections: section.integer("connections") ?? 0,
+      bufferMemory: section.has("buffer_memory") ? section.size("buffer_memory") : nil,
       headerTimeout: section.duration("header_timeout"),
       keepaliveTimeout: section.duration("keepalive_timeout"),
       handshakeTimeout: section.duration("handshake_timeout"),

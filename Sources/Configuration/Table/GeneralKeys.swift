@@ -30,6 +30,11 @@ extension KeyTable {
       "limits.connections", .integer(1...4_194_304), .value("65536"),
       "Most client connections at once, over all workers."),
     Key(
+      "limits.buffer_memory", .size(4 << 20...1 << 42),
+      .described("half of the memory that the process may use"),
+      "Most memory of buffers for requests and responses under way. Half of it is for new requests, which get 503 "
+        + "beyond it; the rest lets those go on that have begun."),
+    Key(
       "limits.header_timeout", .duration(100...3_600_000, off: false), .value("10s"),
       "From the first byte of a request to the end of its head; 408 beyond it."),
     Key(

@@ -19,6 +19,8 @@ enum ProxyMessages {
         ["backend": .text(backend), "seconds": .integer(Int64(seconds))])
     case .accessLogFailed(let reason):
       log.error("access log could not be opened again; the old file is written on", ["reason": .text(reason)])
+    case .outOfBuffers:
+      log.error("out of buffers; requests are refused (limits.buffer_memory)")
     case .outOfDescriptors: log.error("out of file descriptors; raise the limit (ulimit -n)")
     }
   }

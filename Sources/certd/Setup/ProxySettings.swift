@@ -72,6 +72,7 @@ struct ProxySettings {
     limits.headBytes = min(from.requestHeadBytes, Proxy.Limits.maximumHeadBytes)
     limits.headFields = from.requestHeadFields
     limits.connections = from.connections
+    limits.bufferBytes = from.bufferMemory ?? Int(clamping: MemoryLimit.bytes() / 2)
     limits.handshakeMilliseconds = milliseconds(from.handshakeTimeout)
     limits.headMilliseconds = milliseconds(from.headerTimeout)
     limits.keepAliveMilliseconds = milliseconds(from.keepaliveTimeout)
