@@ -4,8 +4,6 @@
 public struct BackendSet: BitwiseCopyable, Sendable {
   /// How many places there are.
   public static let capacity = 1024
-  static let wordCount = capacity / 64
-
   private var words = InlineArray<16, UInt64>(repeating: 0)
 
   /// No backend.
@@ -35,18 +33,18 @@ public struct BackendSet: BitwiseCopyable, Sendable {
     return sum
   }
 
-  /// The first place at or after one, or nil.
+  /// The first place at or after one and below another, or nil.
   @inline(__always)
-  func first(from place: Int) -> Int? {
-    guard place < Self.capacity else { return nil }
-    let start = max(0, place)
-    var word = start >> 6
-    var bits = words[word] & (~0 << UInt64(start & 63))
+  func first(from place: Int, below end: Int) -> Int? {
+    guard place < end, end <= Self.capacity else { return nil }
+    var word = place >> 6
+    var bits = words[word] & (~0 << UInt64(place & 63))
     while bits == 0 {
       word += 1
-      guard word < Self.wordCount else { return nil }
+      guard word << 6 < end else { return nil }
       bits = words[word]
     }
-    return word << 6 + bits.trailingZeroBitCount
+    let found = word << 6 + bits.trailingZeroBitCount
+    return found < end ? found : nil
   }
 }

@@ -22,11 +22,12 @@ public enum Balancer {
     _ policy: Policy, count: Int, cursor: inout Int, tried: BackendSet,
     isUsable: (Int) -> Bool, load: (Int) -> Int, weight: (Int) -> Int
   ) -> Int? {
+    let count = max(0, min(count, maximumBackends))
     var usable = BackendSet()
     var total: UInt64 = 0
     var lightest = UInt64.max
     var heaviest: UInt64 = 0
-    for index in 0..<max(0, min(count, maximumBackends)) where !tried.contains(index) && isUsable(index) {
+    for index in 0..<count where !tried.contains(index) && isUsable(index) {
       usable.insert(index)
       let own = clamped(weight(index))
       total += own
@@ -34,9 +35,10 @@ public enum Balancer {
       heaviest = max(heaviest, own)
     }
     let isEven = lightest == heaviest
-    let begin = isEven ? next(in: usable, from: cursor, count) : share(of: total, usable, cursor, weight)
+    let begin =
+      isEven ? next(in: usable, from: cursor, count) : share(of: total, usable, count, cursor, weight)
     guard let begin else { return nil }
-    let best = policy == .roundRobin ? begin : least(usable, begin, load, weight)
+    let best = policy == .roundRobin ? begin : least(usable, begin, count, load, weight)
     cursor = isEven ? best + 1 : cursor &+ 1
     return best
   }
@@ -45,18 +47,18 @@ public enum Balancer {
   @inline(__always)
   private static func next(in usable: BackendSet, from cursor: Int, _ count: Int) -> Int? {
     let start = cursor >= count || cursor < 0 ? 0 : cursor
-    return usable.first(from: start) ?? usable.first(from: 0)
+    return usable.first(from: start, below: count) ?? usable.first(from: 0, below: start)
   }
 
   /// The one on whose share of the circle the cursor falls. Steps of the golden ratio spread any run of
   /// numbers evenly, so that no state beside the cursor is needed and changes of health cost nothing.
   private static func share(
-    of total: UInt64, _ usable: BackendSet, _ cursor: Int, _ weight: (Int) -> Int
+    of total: UInt64, _ usable: BackendSet, _ count: Int, _ cursor: Int, _ weight: (Int) -> Int
   ) -> Int? {
     let turn = UInt64(bitPattern: Int64(cursor)) &* 0x9E37_79B9_7F4A_7C15
     var place = turn.multipliedFullWidth(by: total).high
     var last: Int?
-    while let index = usable.first(from: (last ?? -1) + 1) {
+    while let index = usable.first(from: (last ?? -1) + 1, below: count) {
       let own = clamped(weight(index))
       if place < own { return index }
       place -= own
@@ -66,28 +68,25 @@ public enum Balancer {
   }
 
   /// The usable one with the least load for its weight, the first one met from `first` on among equals.
+  @inline(__always)
   private static func least(
-    _ usable: BackendSet, _ first: Int, _ load: (Int) -> Int, _ weight: (Int) -> Int
+    _ usable: BackendSet, _ first: Int, _ count: Int, _ load: (Int) -> Int, _ weight: (Int) -> Int
   ) -> Int {
     var best = first
     var bestLoad = clampedLoad(load(first))
     var bestWeight = clamped(weight(first))
-    func consider(_ index: Int) {
-      let (ownLoad, ownWeight) = (clampedLoad(load(index)), clamped(weight(index)))
-      // ownLoad / ownWeight < bestLoad / bestWeight, without a division.
-      if ownLoad * bestWeight < bestLoad * ownWeight {
-        (best, bestLoad, bestWeight) = (index, ownLoad, ownWeight)
+    var (from, end) = (first + 1, count)
+    for _ in 0..<2 {
+      while let index = usable.first(from: from, below: end) {
+        from = index + 1
+        let (ownLoad, ownWeight) = (clampedLoad(load(index)), clamped(weight(index)))
+        // ownLoad / ownWeight < bestLoad / bestWeight, without a division.
+        if ownLoad * bestWeight < bestLoad * ownWeight {
+          (best, bestLoad, bestWeight) = (index, ownLoad, ownWeight)
+        }
       }
-    }
-    var place = first
-    while let index = usable.first(from: place + 1) {
-      consider(index)
-      place = index
-    }
-    place = -1
-    while let index = usable.first(from: place + 1), index < first {
-      consider(index)
-      place = index
+      // Round the end.
+      (from, end) = (0, first)
     }
     return best
   }
