@@ -115,7 +115,7 @@ let package = Package(
     tests("PKI", "PKI", "Bytes", "COpenSSL"),
     tests("TLS", "TLS", "PKI", "Bytes", "COpenSSL", "TestSupport"),
     tests("EventLoop", "EventLoop", "OS", "TestSupport"),
-    tests("Telemetry", "Telemetry", "Bytes", "OS"),
+    tests("Telemetry", "Telemetry", "Bytes", "OS", "TestSupport"),
     tests("HTTPClient", "HTTPClient", "HTTP", "TLS", "PKI", "Bytes", "OS", "TestSupport"),
     tests("ACME", "ACME", "PKI", "HTTP", "Bytes", "COpenSSL"),
     tests(

@@ -41,3 +41,11 @@ int certd_pipe2(int ends[2], int flags) { return pipe2(ends, flags); }
 int certd_spawn_closefrom(posix_spawn_file_actions_t *actions, int first) {
     return posix_spawn_file_actions_addclosefrom_np(actions, first);
 }
+
+int certd_get_descriptor_limit(struct rlimit *limit) { return getrlimit(RLIMIT_NOFILE, limit); }
+
+int certd_set_descriptor_limit(const struct rlimit *limit) { return setrlimit(RLIMIT_NOFILE, limit); }
+
+int certd_set_descriptor_limit_of(pid_t process, const struct rlimit *limit) {
+  return prlimit(process, RLIMIT_NOFILE, limit, NULL);
+}

@@ -11,10 +11,12 @@ public enum Signals {
   /// Asks to open log files again.
   public static let reopen = SIGUSR1
 
-  /// Blocks the given signals in this thread and all threads it starts later, and ignores SIGPIPE.
+  /// Blocks the given signals in this thread and all threads it starts later, and ignores SIGPIPE and SIGXFSZ.
   /// To be called first thing in the main thread.
   public static func block(_ signals: [Int32]) {
     certd_ignore_signal(SIGPIPE)
+    // A file that may not grow is an error of the write, like a full disk.
+    certd_ignore_signal(SIGXFSZ)
     var set = Self.set(signals)
     pthread_sigmask(SIG_BLOCK, &set, nil)
   }

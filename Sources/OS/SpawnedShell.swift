@@ -47,6 +47,7 @@ struct SpawnedShell: ~Copyable {
       withStrings(entries) { posix_spawn(&child, "/bin/sh", &actions, &attributes, arguments, $0) }
     }
     guard code == 0 else { throw SystemError(call: "posix_spawn", code: code, subject: "/bin/sh") }
+    DescriptorBudget.restore(in: child)
     // Not closed before the child has it.
     extendLifetime(stdin)
     process = child

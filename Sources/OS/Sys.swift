@@ -43,7 +43,7 @@ public enum Sys {
       peer.length = socklen_t(MemoryLayout<sockaddr_storage>.size)
       let flags = Int32(SOCK_NONBLOCK.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
       let n = result(Int(certd_accept4(fd, &peer.storage, &peer.length, flags)))
-      if n != -Int(EINTR) { return n }
+      if n != -Int(EINTR) { return within(.dataPlane, n) }
     }
   }
 
@@ -58,10 +58,18 @@ public enum Sys {
 
   /// A new non-blocking, close-on-exec stream socket of a family.
   @inlinable
-  public static func socket(family: Int32) -> Int {
+  public static func socket(family: Int32, for share: DescriptorBudget.Share = .controlPlane) -> Int {
     let type =
       Int32(SOCK_STREAM.rawValue) | Int32(SOCK_NONBLOCK.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
-    return result(Int(CLinux.socket(family, type, 0)))
+    return within(share, result(Int(CLinux.socket(family, type, 0))))
+  }
+
+  /// A descriptor that is in its share, or EMFILE in its place.
+  @inlinable @inline(__always)
+  static func within(_ share: DescriptorBudget.Share, _ answer: Int) -> Int {
+    guard answer >= Int(DescriptorBudget.end(share)) else { return answer }
+    close(Int32(truncatingIfNeeded: answer))
+    return -Int(EMFILE)
   }
 
   /// Closes a descriptor. It is gone whatever the answer, also after EINTR.

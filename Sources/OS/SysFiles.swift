@@ -2,11 +2,15 @@ import CLinux
 
 /// What log files and standard streams need of the kernel.
 extension Sys {
-  /// Opens a file for appending, made with mode 0640 when it is missing; close-on-exec.
+  /// Opens a file for appending, made with mode 0640 when it is missing; close-on-exec, and never waiting: neither here for
+  /// a FIFO's reader, which may come later, nor in a write to one that is full.
   public static func openForAppending(_ path: String) -> Int {
+    let flags = O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK
+    var access = O_WRONLY
     while true {
-      let n = result(Int(certd_open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0o640)))
-      if n != -Int(EINTR) { return n }
+      let n = result(Int(certd_open(path, access | flags, 0o640)))
+      // A FIFO that nobody reads yet: holding its other end as well keeps it open (fifo(7)).
+      if n == -Int(ENXIO), access == O_WRONLY { access = O_RDWR } else if n != -Int(EINTR) { return n }
     }
   }
 

@@ -48,14 +48,14 @@ public final class EdgeProxy: Sendable {
   /// by server name, for CAs that validate names here.
   public init(
     workers: Int, settings: Settings, credentials: [Credential], tickets: TicketKeys,
-    accessLog: AccessLog.Destination? = nil, challenge: @escaping @Sendable (String) -> [UInt8]?,
+    challenge: @escaping @Sendable (String) -> [UInt8]?,
     validation: @escaping @Sendable (String) -> Credential? = { _ in nil },
     report: @escaping @Sendable (ProxyEvent) -> Void
   ) throws(ProxyError) {
     let count = max(1, min(workers, Self.maximumWorkers))
     blocks = (0..<count).map { _ in CounterBlock() }
     shared = SharedState(
-      workers: count, tickMilliseconds: accessLog == nil ? .max : 1000, challenge: challenge, report: report)
+      workers: count, challenge: challenge, report: report)
     state = Mutex(State(settings: settings))
     var mailboxes: [Mailbox<Order>] = []
     do throws(SystemError) {
@@ -68,8 +68,9 @@ public final class EdgeProxy: Sendable {
     let plans = try desired.plans()
     let unread = desired.compilers.map(\.unread)
     self.desired = Mutex(desired)
+    let logs = try openLogs(settings.accessLog)
     let sockets = try bind(settings.listeners)
-    for i in 0..<count { try launch(i, plans[i], unread[i], sockets[i], accessLog) }
+    for i in 0..<count { try launch(i, plans[i], unread[i], sockets[i], logs[i]) }
   }
 
   /// The most worker threads.
@@ -77,7 +78,7 @@ public final class EdgeProxy: Sendable {
 
   private func launch(
     _ index: Int, _ plan: WorkerPlan, _ unread: UnreadNames, _ sockets: [Order.NewSocket],
-    _ accessLog: AccessLog.Destination?
+    _ accessLog: NewAccessLog
   ) throws(ProxyError) {
     // An empty snapshot first: everything real is adopted as at any later reload.
     var empty = Settings()
@@ -91,11 +92,7 @@ public final class EdgeProxy: Sendable {
         index: index, mailbox: mailboxes[index], shared: shared, counters: blocks[index],
         snapshot: Snapshot(nothing, previous: nil), unread: unread)
     } catch { throw .system(error) }
-    if let accessLog {
-      do throws(SystemError) { worker.accessLog = try AccessLog(to: accessLog) } catch {
-        throw .system(error)
-      }
-    }
+    worker.accessLog = accessLog.log
     worker.adopt(plan, sockets)
     let box = WorkerBox(worker: worker)
     do throws(SystemError) {
@@ -153,10 +150,14 @@ public final class EdgeProxy: Sendable {
     let pending: Pending
     do throws(SystemError) { pending = try Pending(count: mailboxes.count) } catch { throw .system(error) }
     let settings = next.settings
+    let isLogNew = state.withLock { $0.settings.accessLog != settings.accessLog }
+    let logs = isLogNew ? try openLogs(settings.accessLog) : nil
     let known = state.withLock { Set($0.bound.keys) }
     let sockets = try bind(settings.listeners.filter { !known.contains($0.address.description) })
     for (index, mailbox) in mailboxes.enumerated() {
-      if !mailbox.post(.adopt(plans[index], newSockets: sockets[index], { pending.answer() })) {
+      if !mailbox.post(
+        .adopt(plans[index], newSockets: sockets[index], accessLog: logs?[index], { pending.answer() }))
+      {
         for socket in sockets[index] { Sys.close(socket.fd) }
         pending.answer()
       }
@@ -203,6 +204,16 @@ public final class EdgeProxy: Sendable {
       return state.drainers
     }
     for drainer in waiting { drainer.resume() }
+  }
+
+  /// The access log of each worker; all or none.
+  private func openLogs(_ destination: AccessLog.Destination?) throws(ProxyError) -> [NewAccessLog] {
+    guard let destination else { return mailboxes.map { _ in NewAccessLog(log: nil) } }
+    var logs: [NewAccessLog] = []
+    do throws(SystemError) {
+      for _ in mailboxes { logs.append(NewAccessLog(log: try AccessLog(to: destination))) }
+    } catch { throw .system(error) }
+    return logs
   }
 
   /// A socket for every worker and listener; all or none.

@@ -1,6 +1,7 @@
 public import HTTP
 public import OS
 public import TLS
+public import Telemetry
 
 /// Everything that the proxy is told, as plain values. A new one replaces the old one as a whole.
 public struct Settings: Sendable {
@@ -16,6 +17,8 @@ public struct Settings: Sendable {
   public var trustedProxies: [AddressRange] = []
   /// Which fields tell upstreams about the client.
   public var forwarding = Forwarding()
+  /// Where a line for each exchange goes; nil for nowhere.
+  public var accessLog: AccessLog.Destination?
 
   /// No listeners, no routes.
   public init() {}

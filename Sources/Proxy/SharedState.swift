@@ -10,20 +10,17 @@ final class SharedState: Sendable {
   let drainDeadline = Atomic<UInt64>(.max)
   /// How many workers share what is limited.
   let workers: Int
-  /// The longest that a worker waits without looking around, in milliseconds.
-  let tickMilliseconds: UInt64
   /// The answer to an HTTP-01 challenge by its token (RFC 8555 §8.3), or nil.
   let challenge: @Sendable (String) -> [UInt8]?
   /// Takes messages about single connections.
   let report: @Sendable (ProxyEvent) -> Void
 
   init(
-    workers: Int, tickMilliseconds: UInt64,
+    workers: Int,
     challenge: @escaping @Sendable (String) -> [UInt8]?,
     report: @escaping @Sendable (ProxyEvent) -> Void
   ) {
     self.workers = workers
-    self.tickMilliseconds = tickMilliseconds
     self.challenge = challenge
     self.report = report
   }
@@ -45,6 +42,8 @@ public enum ProxyEvent: Sendable {
   case accessLogFailed(reason: String)
   /// The process is out of descriptors and does not accept for a moment.
   case outOfDescriptors
+  /// As many clients are connected as `limits.connections` allows: others wait in the kernel's queue.
+  case tooManyConnections
   /// No buffer is left for a request: `limits.buffer_memory`, or the system's memory.
   case outOfBuffers
 }

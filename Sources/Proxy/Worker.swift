@@ -93,7 +93,7 @@ final class Worker {
       turn()
     }
     // Whoever still waits for an order to be in force must not wait for ever.
-    for case .adopt(_, let sockets, let answer) in mailbox.close() {
+    for case .adopt(_, let sockets, _, let answer) in mailbox.close() {
       for socket in sockets { Sys.close(socket.fd) }
       answer()
     }
@@ -137,7 +137,7 @@ final class Worker {
       let deadline = shared.drainDeadline.load(ordering: .relaxed)
       wait = min(wait, deadline > nowMilliseconds ? deadline - nowMilliseconds : 0)
     }
-    wait = min(wait, shared.tickMilliseconds)
+    if accessLog != nil { wait = min(wait, Self.flushMilliseconds) }
     return wait == .max ? -1 : Int32(truncatingIfNeeded: min(wait, 60_000))
   }
 

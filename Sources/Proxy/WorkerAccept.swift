@@ -16,6 +16,7 @@ extension Worker {
     var peer = SocketAddress()
     for _ in 0..<(exchanges.count > 0 ? Self.acceptBatchBesideTraffic : Self.acceptBatch) {
       if shared.connections.load(ordering: .relaxed) >= snapshot.settings.limits.connections {
+        shared.report(.tooManyConnections)
         return pauseAccepting()
       }
       let fd = Sys.accept(listeners[index].fd, &peer)

@@ -8,7 +8,7 @@ internal import Upstream
 // One line for each exchange, when the log is on.
 extension Worker {
   /// How often buffered lines are written, in milliseconds.
-  private static let flushMilliseconds: UInt64 = 1000
+  static let flushMilliseconds: UInt64 = 1000
   /// The longest path that is remembered, in bytes.
   private static let maximumPathBytes = 1024
 

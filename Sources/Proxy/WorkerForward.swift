@@ -95,7 +95,7 @@ extension Worker {
     let status = pool._withUnsafeGuaranteedRef { $0.status }
     guard status._withUnsafeGuaranteedRef({ $0.openConnection(maximum: maximum) }) else { return nil }
     let family = pool._withUnsafeGuaranteedRef { $0.address.family }
-    let fd = Sys.socket(family: family)
+    let fd = Sys.socket(family: family, for: .dataPlane)
     guard fd >= 0 else {
       if Sys.isOutOfDescriptors(fd) { shared.report(.outOfDescriptors) }
       status._withUnsafeGuaranteedRef { $0.closeConnection() }
@@ -109,6 +109,9 @@ extension Worker {
     var address = pool._withUnsafeGuaranteedRef { $0.address }
     let result = Sys.connect(u.pointee.fd, &address)
     guard result == 0 || result == Sys.inProgress, poller.add(u.pointee.fd, token(u)) == 0 else {
+      // At once: nobody listens on this machine, or no port of ours is left.
+      counters.add(.upstreamConnectionsFailed)
+      reportBroken(u, SystemError(call: "connect", code: Int32(clamping: -result)).description)
       closeUpstream(u)
       return nil
     }

@@ -4,11 +4,13 @@ internal import EventLoop
 internal import OS
 internal import Synchronization
 internal import TLS
+internal import Telemetry
 
 /// What a worker is told from outside.
 enum Order: Sendable {
-  /// Serve by this plan from now on; sockets for listeners that are new come with it. Answered when it is in force.
-  case adopt(WorkerPlan, newSockets: [NewSocket], Answer)
+  /// Serve by this plan from now on; sockets for listeners that are new come with it, and the access log if it is another
+  /// one. Answered when it is in force.
+  case adopt(WorkerPlan, newSockets: [NewSocket], accessLog: NewAccessLog?, Answer)
   /// Accept nothing more, let exchanges finish, stop at the deadline (milliseconds from now).
   case drain(milliseconds: UInt64)
   /// Open the access log's file again.
@@ -24,10 +26,20 @@ enum Order: Sendable {
   typealias Answer = @Sendable () -> Void
 }
 
+/// Carries a worker's access log to its thread; nobody else keeps a reference.
+struct NewAccessLog: @unchecked Sendable {
+  /// Nil when nothing is to be logged.
+  let log: AccessLog?
+}
+
 extension Worker {
   func obey(_ order: Order) {
     switch order {
-    case .adopt(let plan, let sockets, let answer):
+    case .adopt(let plan, let sockets, let log, let answer):
+      if let log {
+        accessLog?.flush()
+        accessLog = log.log
+      }
       adopt(plan, sockets)
       answer()
     case .drain(let milliseconds): drain(milliseconds)

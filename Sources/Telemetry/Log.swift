@@ -29,19 +29,46 @@ public final class Log: Sendable {
   }
 
   private let sink: any LogSink
-  private let format: Format
+  private let shape: Shape
   private let wallNanoseconds: @Sendable () -> Int64
   private let threshold: Atomic<Int>
 
   /// A log into a sink; `wallNanoseconds` is the time since the epoch.
-  public init(
+  public convenience init(
     to sink: any LogSink, format: Format, level: Level = .info,
     wallNanoseconds: @escaping @Sendable () -> Int64 = { Clock.wallNanoseconds() }
   ) {
+    self.init(to: sink, Shape(format), level, wallNanoseconds)
+  }
+
+  /// A log by a queue and a thread of its own: whoever writes a line never waits for the descriptor's reader. Lines that are
+  /// lost meanwhile are told of by one line. Throws `SystemError` when the system has no thread for it.
+  public static func queued(
+    descriptor: Int32, format: Format, level: Level = .info
+  ) throws(SystemError) -> Log {
+    let shape = Shape(format)
+    let sink = try QueuedSink(descriptor: descriptor) { lost in
+      let line = LogLine(
+        wallNanoseconds: Clock.wallNanoseconds(), level: .warn,
+        message: "log lines were lost: nobody read them",
+        values: [("lines", .number(lost))])
+      return line.bytes(shape.format.withLock { $0 })
+    }
+    return Log(to: sink, shape, level, { Clock.wallNanoseconds() })
+  }
+
+  private init(
+    to sink: any LogSink, _ shape: Shape, _ level: Level, _ wallNanoseconds: @escaping @Sendable () -> Int64
+  ) {
     self.sink = sink
-    self.format = format
+    self.shape = shape
     self.wallNanoseconds = wallNanoseconds
     threshold = Atomic(level.rawValue)
+  }
+
+  private final class Shape: Sendable {
+    let format: Mutex<Format>
+    init(_ format: Format) { self.format = Mutex(format) }
   }
 
   /// The least important level that is written; may be set at any time, from any thread.
@@ -50,15 +77,28 @@ public final class Log: Sendable {
     set { threshold.store(newValue.rawValue, ordering: .relaxed) }
   }
 
+  /// The shape of lines; may be set at any time, from any thread.
+  public var format: Format {
+    get { shape.format.withLock { $0 } }
+    set { shape.format.withLock { $0 = newValue } }
+  }
+
+  /// Waits until what was written has left, at most so many milliseconds.
+  public func flush(milliseconds: Int) { sink.flush(milliseconds: milliseconds) }
+
   /// Whether a line of that level would be written, for callers whose values cost something.
   public func isEnabled(_ level: Level) -> Bool { level >= self.level }
 
   /// Writes a line, unless its level is below the log's.
   public func write(_ level: Level, _ message: String, _ values: KeyValuePairs<String, LogValue> = [:]) {
     guard isEnabled(level) else { return }
-    let line = LogLine(
-      wallNanoseconds: wallNanoseconds(), level: level, message: message,
-      values: values.map { ($0.key, $0.value) })
+    write(level, message, values.map { ($0.key, $0.value) })
+  }
+
+  /// The same with values that are put together one by one.
+  public func write(_ level: Level, _ message: String, _ values: [(String, LogValue)]) {
+    guard isEnabled(level) else { return }
+    let line = LogLine(wallNanoseconds: wallNanoseconds(), level: level, message: message, values: values)
     sink.write(line.bytes(format))
   }
 

@@ -9,6 +9,7 @@ enum Main {
   // Not an asynchronous main: its run loop lets the main thread take signals again.
   static func main() {
     CryptoLibrary.keepUntilTheEnd()
+    DescriptorBudget.claim()
     // Before any other thread exists, so that none of them takes a signal meant for the daemon.
     let isDaemon = CommandLine.arguments.dropFirst().first == "run"
     Signals.block(isDaemon ? Daemon.signals : [])

@@ -24,6 +24,18 @@ final class Pipe: @unchecked Sendable {
     writing = -1
   }
 
+  /// All up to and with a text, or until the writing end is closed.
+  func read(through text: String) -> [UInt8] {
+    var out: [UInt8] = []
+    var buffer = [UInt8](repeating: 0, count: 65_536)
+    while String(decoding: out.suffix(70_000), as: UTF8.self).contains(text) == false {
+      let count = Sys.read(reading, &buffer, buffer.count)
+      guard count > 0 else { break }
+      out += buffer[..<count]
+    }
+    return out
+  }
+
   /// At most so many bytes, or all until the writing end is closed.
   func readAll(atMost limit: Int = .max) -> String {
     var out: [UInt8] = []

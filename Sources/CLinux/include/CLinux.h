@@ -67,6 +67,11 @@ char **certd_environment(void);
 int certd_pipe2(int ends[2], int flags);
 /// posix_spawn_file_actions_addclosefrom_np, which the module does not show.
 int certd_spawn_closefrom(posix_spawn_file_actions_t *actions, int first);
+/// RLIMIT_NOFILE of this process, whose constant Swift sees as an enumeration.
+int certd_get_descriptor_limit(struct rlimit *limit);
+int certd_set_descriptor_limit(const struct rlimit *limit);
+/// The same of another process.
+int certd_set_descriptor_limit_of(pid_t process, const struct rlimit *limit);
 /// The calling thread's errno.
 static inline int certd_errno(void) { return errno; }
 

@@ -22,7 +22,8 @@ struct RunCommand: AsyncParsableCommand {
     let source = options.source()
     do throws(SetupError) {
       let reading = try source.read()
-      let log = Logging.make(reading.configuration.log)
+      let log = try Logging.make(reading.configuration.log)
+      defer { log.flush(milliseconds: Logging.lastWordsMilliseconds) }
       let daemon = try await Daemon(source: source, reading: reading, log: log)
       await daemon.run()
     } catch { throw Failure.exit(error) }
@@ -41,17 +42,25 @@ enum Failure {
   }
 }
 
-/// The log of a command.
+/// The daemon's log.
 enum Logging {
-  /// To standard error: text on a terminal and JSON elsewhere, unless the configuration says otherwise.
-  static func make(_ settings: LogSettings) -> Log {
+  /// How long the end waits for a log whose reader stands still, in milliseconds.
+  static let lastWordsMilliseconds = 1000
+
+  /// To standard error, by a queue: a reader that stands still stops nobody.
+  static func make(_ settings: LogSettings) throws(SetupError) -> Log {
+    do throws(SystemError) {
+      return try Log.queued(descriptor: 2, format: format(settings), level: settings.level.telemetry)
+    } catch { throw .other("the log could not be started: \(error)") }
+  }
+
+  /// Text on a terminal and JSON elsewhere, unless the configuration says otherwise.
+  static func format(_ settings: LogSettings) -> Log.Format {
     let noColour = !(Subprocess.inheritedEnvironment()["NO_COLOR"] ?? "").isEmpty
-    let format: Log.Format =
-      switch settings.format {
-      case .auto: Log.automaticFormat(descriptor: 2, noColour: noColour)
-      case .text: .text(colour: false)
-      case .json: .json
-      }
-    return Log(to: DescriptorSink(descriptor: 2), format: format, level: settings.level.telemetry)
+    return switch settings.format {
+    case .auto: Log.automaticFormat(descriptor: 2, noColour: noColour)
+    case .text: .text(colour: false)
+    case .json: .json
+    }
   }
 }

@@ -16,7 +16,6 @@ struct Blueprint: Sendable {
   var fileCredentials: [Credential]
   let managed: [Renewal.ManagedCertificate]
   let executor: Executor
-  let accessLog: AccessLog.Destination?
 
   init(
     _ reading: Configuration.Reading, world: World, store: CertStore, backends: BackendRegistry, log: Log,
@@ -25,16 +24,11 @@ struct Blueprint: Sendable {
     configuration = reading.configuration
     for warning in reading.warnings { log.warn("configuration", ["warning": .describing(warning)]) }
     files = configuration.certificates.compactMap { if case .files(let files) = $0 { files } else { nil } }
-    let credentials = try Credentials.load(configuration)
+    let configuration = configuration
+    let credentials = try await apart { () throws(SetupError) in try Credentials.load(configuration) }
     fileCredentials = credentials
     managed = try ManagedCertificates.list(configuration) { Credentials.cover(credentials, $0) }
     settings = try await ProxySettings(configuration: configuration, backends: backends).make()
-    accessLog =
-      switch configuration.log.access {
-      case .off: nil
-      case .standardOutput: .descriptor(1)
-      case .file(let path): .file(path)
-      }
     let factory = IssuerFactory(
       world: world, store: store, warn: { log.warn("certificates", ["reason": .text($0)]) },
       configuration: configuration)

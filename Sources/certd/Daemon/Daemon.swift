@@ -5,6 +5,7 @@ import OS
 import PKI
 import Proxy
 import Renewal
+import Synchronization
 import TLS
 import Telemetry
 
@@ -20,7 +21,8 @@ actor Daemon {
   static let resolveEveryWatches = 15
 
   enum Event: Sendable {
-    case signal(Int32)
+    case reload
+    case reopenLogs
     case watch
     case wake
     case decided(Report.Entry)
@@ -33,6 +35,9 @@ actor Daemon {
   let store: CertStore
   let backends: BackendRegistry
   let tickets: TicketKeys
+  let messages: ProxyMessages
+  /// What signals have asked for; the thread that takes them writes it.
+  let signals = Mutex(SignalIntake())
   let events: AsyncStream<Event>
   let post: AsyncStream<Event>.Continuation
 
@@ -56,6 +61,8 @@ actor Daemon {
     self.source = source
     self.log = log
     world = try World()
+    let messages = ProxyMessages(log: log)
+    self.messages = messages
     store = try StoreLocation.open(reading.configuration.store) { problem in
       log.warn("store: damage found", ["what": .describing(problem)])
     }
@@ -68,16 +75,16 @@ actor Daemon {
     fingerprint = store.fingerprint()
     files = FileWatch(plan.files)
     trust = FileWatch(paths: ListenerSecurity(configuration: plan.configuration).files())
-    presented = Self.gather(plan, store)
+    presented = try await Self.gather(plan, store)
     ticketsRotatedAt = World.now()
     let store = store
     do throws(ProxyError) {
       proxy = try EdgeProxy(
         workers: plan.configuration.workers ?? Processors.count, settings: plan.settings,
-        credentials: presented, tickets: tickets, accessLog: plan.accessLog,
+        credentials: presented, tickets: tickets,
         challenge: { store.challenges.answer(token: $0) },
         validation: { store.challenges.validationCredential(serverName: $0) },
-        report: { ProxyMessages.write($0, to: log) })
+        report: { messages.write($0) })
     } catch {
       if case .system(let reason) = error, reason.isPermission {
         throw .other("\(error); ports below 1024 need root, or the capability CAP_NET_BIND_SERVICE")
@@ -86,11 +93,13 @@ actor Daemon {
     }
   }
 
-  /// Serves until a signal ends it.
+  /// Serves until a signal ends it. Events are dealt with one by one; a stop goes before all that wait, and before
+  /// whatever is under way has ended.
   func run() async {
     let post = post
+    let (stops, stop) = AsyncStream.makeStream(of: Stop.self)
     let watcher = try? Signals.watch(Self.signals) { number in
-      post.yield(.signal(number))
+      self.take(number, stop)
       return true
     }
     if watcher == nil { log.error("signals cannot be watched") }
@@ -109,15 +118,56 @@ actor Daemon {
     health.start(plan.configuration, backends, world, log)
     queueGoogleCloud()
     renew()
-    for await event in events {
-      guard await handle(event) else { break }
+    let work = Task { for await event in events { await handle(event) } }
+    var draining: Task<Void, Never>?
+    for await wish in stops {
+      switch wish {
+      case .begin(let number) where draining == nil:
+        work.cancel()
+        ticker.cancel()
+        wake?.cancel()
+        draining = Task {
+          await drain(number)
+          stop.finish()
+        }
+      case .begin: break
+      case .now: Task { await proxy.drain(milliseconds: 0) }
+      }
     }
-    ticker.cancel()
-    wake?.cancel()
     health.stop()
   }
 
+  /// What a signal wants of the end.
+  private enum Stop { case begin(Int32), now }
+
+  /// Called by the thread that waits for signals.
+  private nonisolated func take(_ number: Int32, _ stop: AsyncStream<Stop>.Continuation) {
+    let kind: SignalIntake.Kind =
+      switch number {
+      case Signals.hangup: .hangup
+      case Signals.reopen: .reopen
+      default: .stop
+      }
+    switch signals.withLock({ $0.take(kind) }) {
+    case .nothing: break
+    case .reload: post.yield(.reload)
+    case .reopen: post.yield(.reopenLogs)
+    case .stop: stop.yield(.begin(number))
+    case .stopNow: stop.yield(.now)
+    }
+  }
+
   private func announce() {
+    let wanted = plan.configuration.limits.connections
+    if wanted > DescriptorBudget.clients {
+      log.warn(
+        "fewer connections than limits.connections: each may need a second descriptor, for its backend",
+        [
+          "connections": .number(DescriptorBudget.clients), "wanted": .number(wanted),
+          "descriptors": .number(DescriptorBudget.count),
+          "remedy": "raise the hard limit: ulimit -Hn, or LimitNOFILE of the unit",
+        ])
+    }
     for (listener, address) in zip(plan.settings.listeners, proxy.addresses) {
       let speaks =
         listener.profile != nil ? "https" : listener.redirectPort != nil ? "http, redirected" : "http"
@@ -125,37 +175,40 @@ actor Daemon {
     }
   }
 
-  /// False when the daemon has ended.
-  private func handle(_ event: Event) async -> Bool {
+  private func handle(_ event: Event) async {
+    guard !Task.isCancelled else { return }
     switch event {
-    case .signal(Signals.hangup): await reload()
-    case .signal(Signals.reopen): proxy.reopenLogs()
-    case .signal(let number):
-      await drain(number)
-      return false
-    case .watch: await watch()
+    case .reload:
+      signals.withLock { $0.begins(.hangup) }
+      await reload()
+    case .reopenLogs:
+      signals.withLock { $0.begins(.reopen) }
+      proxy.reopenLogs()
+    case .watch:
+      messages.tellRepeated()
+      await watch()
     case .wake: renew()
     case .decided(let entry): await decided(entry)
     case .renewed(let report): await finished(report)
     }
-    return true
   }
 
   private func drain(_ number: Int32) async {
     let limit = plan.configuration.limits.drainTimeout
     log.info(
       "stopping", ["signal": .number(number), "deadline_milliseconds": .number(limit.wholeMilliseconds)])
-    wake?.cancel()
     await proxy.drain(milliseconds: UInt64(clamping: limit.wholeMilliseconds))
     log.info("stopped")
   }
 
   /// Everything to be presented: files first, as they stand in the configuration, then the store's.
-  static func gather(_ plan: Blueprint, _ store: CertStore) -> [Credential] {
-    let wanted = Set(plan.managed.map(\.name))
-    let stored = store.inventory(now: World.now()).certificates
-    // Those that the configuration names come first: the first one answers clients without a server name.
-    let ordered = stored.filter { wanted.contains($0.name) } + stored.filter { !wanted.contains($0.name) }
-    return plan.fileCredentials + ordered.compactMap { Credentials.credential($0) }
+  static func gather(_ plan: Blueprint, _ store: CertStore) async throws(SetupError) -> [Credential] {
+    let (wanted, files) = (Set(plan.managed.map(\.name)), plan.fileCredentials)
+    return try await apart { () throws(SetupError) in
+      let stored = store.inventory(now: World.now()).certificates
+      // Those that the configuration names come first: the first one answers clients without a server name.
+      let ordered = stored.filter { wanted.contains($0.name) } + stored.filter { !wanted.contains($0.name) }
+      return files + ordered.compactMap { Credentials.credential($0) }
+    }
   }
 }

@@ -30,6 +30,7 @@ extension Daemon {
     do throws(ProxyError) { try await proxy.apply(next.settings) } catch { throw .other("\(error)") }
     plan = next
     log.level = next.configuration.log.level.telemetry
+    log.format = Logging.format(next.configuration.log)
     files = FileWatch(next.files)
     let security = ListenerSecurity(configuration: next.configuration)
     trust = FileWatch(paths: security.files())
@@ -65,7 +66,9 @@ extension Daemon {
     let isNews = now != refusedFiles
     refusedFiles = now
     do throws(SetupError) {
-      plan.fileCredentials = try Credentials.load(plan.configuration)
+      let configuration = plan.configuration
+      let fresh = try await apart { () throws(SetupError) in try Credentials.load(configuration) }
+      plan.fileCredentials = fresh
       files = now
       refusedFiles = nil
       await presentStore()

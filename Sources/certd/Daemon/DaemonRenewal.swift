@@ -113,8 +113,12 @@ extension Daemon {
 
   /// Presents what the store and the files hold now, if that is something new, and proves it.
   func presentStore() async {
-    fingerprint = store.fingerprint()
-    let fresh = Self.gather(plan, store)
+    let seen = store.fingerprint()
+    let fresh: [Credential]
+    do throws(SetupError) { fresh = try await Self.gather(plan, store) } catch {
+      return log.error("certificates could not be read; the old ones go on", ["reason": .describing(error)])
+    }
+    fingerprint = seen
     guard fresh != presented else { return }
     do throws(ProxyError) { try await proxy.install(fresh) } catch {
       return log.error(

@@ -1,27 +1,72 @@
+import OS
 import Proxy
+import Synchronization
 import Telemetry
 
-/// Puts the proxy's messages about single connections into the log.
-enum ProxyMessages {
-  static func write(_ event: ProxyEvent, to log: Log) {
-    switch event {
-    case .handshakeFailed(let peer, let reason):
-      log.debug("handshake failed", ["peer": .text(peer), "reason": .text(reason)])
-    case .proxyHeaderRefused(let peer, let reason):
-      log.warn("PROXY header refused", ["peer": .text(peer), "reason": .text(reason)])
-    case .requestRefused(let peer, let reason):
-      log.debug("request refused", ["peer": .text(peer), "reason": .text(reason)])
-    case .backendFailed(let backend, let reason):
-      log.warn("backend failed", ["backend": .text(backend), "reason": .text(reason)])
-    case .backendEjected(let backend, let seconds):
+/// Puts the proxy's messages about single connections into the log: the first of each kind about one thing at once, those
+/// of the minute behind it in one line. Called by the workers: it never waits for the log's reader.
+final class ProxyMessages: Sendable {
+  private let log: Log
+  private let limit = Mutex(RepeatLimit())
+
+  init(log: Log) { self.log = log }
+
+  func write(_ event: ProxyEvent) {
+    let message = Message(event)
+    guard log.isEnabled(message.level) else { return }
+    let now = OS.Clock.monotonicNanoseconds() / 1_000_000_000
+    let key = message.subject.isEmpty ? message.text : "\(message.text): \(message.subject)"
+    let verdict = limit.withLock { $0.take(key, message.reason, seconds: now) }
+    guard verdict == .write else { return }
+    var values: [(String, LogValue)] = []
+    if !message.subject.isEmpty { values.append((message.subjectName, .text(message.subject))) }
+    if !message.reason.isEmpty { values.append(("reason", .text(message.reason))) }
+    log.write(message.level, message.text, values)
+  }
+
+  /// Tells what has been counted and not written. To be called every few seconds.
+  func tellRepeated() {
+    let now = OS.Clock.monotonicNanoseconds() / 1_000_000_000
+    for repeated in limit.withLock({ $0.due(seconds: now) }) {
       log.warn(
-        "backend ejected after failures in a row",
-        ["backend": .text(backend), "seconds": .integer(Int64(seconds))])
-    case .accessLogFailed(let reason):
-      log.error("access log could not be opened again; the old file is written on", ["reason": .text(reason)])
+        "repeated within a minute",
+        [
+          "message": .text(repeated.key), "times": .number(repeated.count),
+          "last_reason": .text(repeated.last),
+        ])
+    }
+  }
+}
+
+/// An event in words.
+private struct Message {
+  var level = Log.Level.warn
+  let text: String
+  var subjectName = "backend"
+  var subject = ""
+  var reason = ""
+
+  init(_ event: ProxyEvent) {
+    switch event {
+    case .handshakeFailed(let peer, let why):
+      (level, text, reason) = (.debug, "handshake failed", "\(peer): \(why)")
+    case .proxyHeaderRefused(let peer, let why):
+      (text, subjectName, subject, reason) = ("PROXY header refused", "peer", peer, why)
+    case .requestRefused(let peer, let why):
+      (level, text, reason) = (.debug, "request refused", "\(peer): \(why)")
+    case .backendFailed(let backend, let why): (text, subject, reason) = ("backend failed", backend, why)
+    case .backendEjected(let backend, let seconds):
+      (text, subject, reason) = ("backend ejected after failures in a row", backend, "for \(seconds) s")
+    case .accessLogFailed(let why):
+      (level, text, reason) = (
+        .error, "access log could not be opened again; the old file is written on", why
+      )
+    case .tooManyConnections:
+      (level, text) = (.warn, "as many clients as limits.connections allows; others wait")
     case .outOfBuffers:
-      log.error("out of buffers; requests are refused (limits.buffer_memory)")
-    case .outOfDescriptors: log.error("out of file descriptors; raise the limit (ulimit -n)")
+      (level, text) = (.error, "out of buffers; requests are refused (limits.buffer_memory)")
+    case .outOfDescriptors:
+      (level, text) = (.error, "out of file descriptors; raise the limit (ulimit -n)")
     }
   }
 }

@@ -65,3 +65,16 @@ enum SetupError: Error, CustomStringConvertible, Sendable {
     }
   }
 }
+
+/// Does what computes or reads for long on a thread of its own, so that whoever waits for it can attend to others.
+func apart<R: Sendable>(
+  _ body: @escaping @Sendable () throws(SetupError) -> R
+) async throws(SetupError) -> R {
+  let result: Result<R, SetupError>
+  do throws(SystemError) {
+    result = try await OwnThread.run {
+      do throws(SetupError) { return .success(try body()) } catch { return .failure(error) }
+    }
+  } catch { throw .other("\(error)") }
+  return try result.get()
+}

@@ -4,6 +4,7 @@ import HTTP
 import OS
 import Proxy
 import TLS
+import Telemetry
 import Upstream
 
 /// A configuration as the proxy is told it.
@@ -18,6 +19,12 @@ struct ProxySettings {
     var settings = Proxy.Settings()
     settings.listeners = try listeners()
     settings.limits = limits()
+    settings.accessLog =
+      switch configuration.log.access {
+      case .off: nil
+      case .standardOutput: .descriptor(1)
+      case .file(let path): .file(path)
+      }
     settings.trustedProxies = Self.ranges(configuration.trustedProxies)
     settings.forwarding.xForwarded = configuration.forwarding.xForwarded
     settings.forwarding.forwarded = configuration.forwarding.forwarded
@@ -71,7 +78,7 @@ struct ProxySettings {
     var limits = Proxy.Limits()
     limits.headBytes = min(from.requestHeadBytes, Proxy.Limits.maximumHeadBytes)
     limits.headFields = from.requestHeadFields
-    limits.connections = from.connections
+    limits.connections = min(from.connections, DescriptorBudget.clients)
     limits.bufferBytes = from.bufferMemory ?? Int(clamping: MemoryLimit.bytes() / 2)
     limits.handshakeMilliseconds = milliseconds(from.handshakeTimeout)
     limits.headMilliseconds = milliseconds(from.headerTimeout)

@@ -7,10 +7,12 @@ public import PKI
 public struct Certd: Sendable {
   private let place: Place
   private let program: String
+  private let wrapper: [String]
 
-  /// Run in the directory of a test.
-  public init(_ place: Place) throws {
+  /// Run in the directory of a test; `wrapper` are words before its own, of a program that runs another one.
+  public init(_ place: Place, under wrapper: [String] = []) throws {
     self.place = place
+    self.wrapper = wrapper
     program = try Place.certd()
     guard (try? FileSystem().status(program, followingLinks: true)) != nil else {
       throw NeverHappened(what: "\(program): build it with 'swift build', or name one by CERTD_BIN")
@@ -21,12 +23,12 @@ public struct Certd: Sendable {
   public func callAsFunction(
     _ arguments: String..., with more: [String] = []
   ) async throws -> Place.Finished {
-    try await place.run([program] + arguments + more, called: arguments[0])
+    try await place.run(wrapper + [program] + arguments + more, called: arguments[0])
   }
 
   /// Starts a command.
   public func start(_ arguments: [String]) async throws -> Child {
-    try await place.start([program] + arguments, called: arguments[0])
+    try await place.start(wrapper + [program] + arguments, called: arguments[0])
   }
 
   /// Starts `certd run` and waits until it listens.

@@ -74,6 +74,9 @@ public final class Child: Sendable {
     state.withLock { if case .running(let pid) = $0 { kill(toGroup ? -pid : pid, number) } }
   }
 
+  /// Its number; nil when it does not run.
+  public var processID: Int32? { if case .running(let pid) = state.withLock({ $0 }) { pid } else { nil } }
+
   /// The memory that it holds beside what is mapped from files, in bytes; nil when it does not run.
   public var memoryInBytes: Int? { memory("RssAnon:") }
   /// The most memory that it has held at a time, in bytes; nil when it does not run.
