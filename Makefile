@@ -6,7 +6,11 @@ TEST_PACKAGES := $(RUN_PACKAGES) openssl pebble bind9 bind9-dnsutils procps cadd
 FEW_AT_A_TIME := SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=4
 RELEASE_FLAGS := -c release --static-swift-stdlib --product certd
 
-.PHONY: run build test lint install clean
+# For the soak: how long, and which choices.
+SECONDS ?= 600
+SEED ?=
+
+.PHONY: run build test soak instructions lint install clean
 
 run:
 	@scripts/install-packages $(RUN_PACKAGES)
@@ -25,6 +29,19 @@ test:
 	swift build --build-tests
 	$(FEW_AT_A_TIME) swift test --skip-build --skip EndToEndTests
 	$(FEW_AT_A_TIME) swift test --skip-build --filter EndToEndTests
+	.build/clients/bin/python Tests/Soak/soak.py --certd "$$(swift build --show-bin-path)/certd" --seconds 15
+
+# Every byte of every answer derives from its request: make soak SECONDS=600 SEED=1 (docs/testing.md)
+soak: build
+	@scripts/install-packages $(TEST_PACKAGES)
+	@scripts/python-clients
+	.build/clients/bin/python Tests/Soak/soak.py --certd "$$(swift build $(RELEASE_FLAGS) --show-bin-path)/certd" \
+	  --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
+
+# What certd spends on one request of each kind, in instructions (docs/testing.md)
+instructions: build
+	@scripts/install-packages $(RUN_PACKAGES) valgrind binutils openssl
+	CERTD="$$(swift build $(RELEASE_FLAGS) --show-bin-path)/certd" scripts/instructions
 
 lint:
 	swift format lint --strict --recursive Package.swift Sources Tests

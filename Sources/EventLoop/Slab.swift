@@ -60,6 +60,20 @@ public struct Slab<Element: Slotted>: ~Copyable {
     }
   }
 
+  /// The next slot in use for which something holds, from where `cursor` stands, once around at most; the cursor moves
+  /// behind it.
+  public func next(
+    _ cursor: inout UInt32, where holds: (UnsafeMutablePointer<Element>) -> Bool
+  ) -> UnsafeMutablePointer<Element>? {
+    let capacity = UInt32(chunks.count) << Self.chunkBits
+    for _ in 0..<capacity {
+      cursor = cursor &+ 1 < capacity ? cursor &+ 1 : 0
+      let slot = pointer(cursor)
+      if slot.pointee.slot.isLive, holds(slot) { return slot }
+    }
+    return nil
+  }
+
   private func pointer(_ index: UInt32) -> UnsafeMutablePointer<Element> {
     chunks[Int(index >> Self.chunkBits)] + Int(index & (1 << Self.chunkBits - 1))
   }

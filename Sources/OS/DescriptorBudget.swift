@@ -9,8 +9,10 @@ internal import CLinux
 public enum DescriptorBudget {
   /// What a socket is for.
   public enum Share: Sendable {
-    /// Clients and backends.
-    case dataPlane
+    /// Connections of clients.
+    case clients
+    /// Connections to backends.
+    case backends
     /// Health checks, CAs, DNS, listeners.
     case controlPlane
   }
@@ -18,14 +20,21 @@ public enum DescriptorBudget {
   /// Kept for the runtime, and as many again for the control plane.
   public static let reserve: Int32 = 64
   // Written once at the start, before other threads exist; without it everything is allowed.
-  @usableFromInline nonisolated(unsafe) static var dataPlaneEnd = Int32.max
+  @usableFromInline nonisolated(unsafe) static var clientsEnd = Int32.max
+  @usableFromInline nonisolated(unsafe) static var backendsEnd = Int32.max
   @usableFromInline nonisolated(unsafe) static var controlPlaneEnd = Int32.max
   nonisolated(unsafe) private static var inherited = rlimit()
   nonisolated(unsafe) private static var isSet = false
 
   /// The first number that is not in a share.
   @inlinable @inline(__always)
-  static func end(_ share: Share) -> Int32 { share == .dataPlane ? dataPlaneEnd : controlPlaneEnd }
+  static func end(_ share: Share) -> Int32 {
+    switch share {
+    case .clients: clientsEnd
+    case .backends: backendsEnd
+    case .controlPlane: controlPlaneEnd
+    }
+  }
 
   /// Raises the soft limit to the hard one and divides what there is. To be called once, first thing in the main thread.
   public static func claim() {
@@ -41,8 +50,7 @@ public enum DescriptorBudget {
       _ = certd_get_descriptor_limit(&limit)
     }
     let count = Int32(clamping: limit.rlim_cur)
-    let (data, control) = shares(of: count)
-    (dataPlaneEnd, controlPlaneEnd) = (data, control)
+    (clientsEnd, backendsEnd, controlPlaneEnd) = shares(of: count)
     self.count = count
   }
 
@@ -51,16 +59,16 @@ public enum DescriptorBudget {
   /// How many there are; 0 before they are claimed.
   nonisolated(unsafe) public private(set) static var count: Int32 = 0
 
-  /// Where the shares of the data plane and of the control plane end. Small limits are divided in quarters.
-  static func shares(of count: Int32) -> (dataPlane: Int32, controlPlane: Int32) {
+  /// Where the shares end, each including those before it. Small limits are divided in quarters.
+  static func shares(of count: Int32) -> (clients: Int32, backends: Int32, controlPlane: Int32) {
     let kept = min(reserve, count / 4)
-    return (count - 2 * kept, count - kept)
+    let backends = count - 2 * kept
+    return (backends - backends / 8, backends, count - kept)
   }
 
-  /// How many clients may be connected at most, so that each finds a descriptor for its backend.
-  public static var clients: Int { count == 0 ? .max : clients(of: count) }
-
-  static func clients(of count: Int32) -> Int { max(1, Int(shares(of: count).dataPlane) / 2) }
+  /// How many clients may be connected at most: an eighth is kept for their backends, for whom idle clients make room
+  /// beyond that.
+  public static var clients: Int { count == 0 ? .max : Int(shares(of: count).clients) }
 
   /// Gives a child the limit that this process was started with: programs that use select(2) fail beyond 1024.
   static func restore(in child: pid_t) {

@@ -43,7 +43,7 @@ public enum Sys {
       peer.length = socklen_t(MemoryLayout<sockaddr_storage>.size)
       let flags = Int32(SOCK_NONBLOCK.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
       let n = result(Int(certd_accept4(fd, &peer.storage, &peer.length, flags)))
-      if n != -Int(EINTR) { return within(.dataPlane, n) }
+      if n != -Int(EINTR) { return within(.clients, n) }
     }
   }
 

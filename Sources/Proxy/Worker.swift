@@ -55,6 +55,8 @@ final class Worker {
   var turnHadTraffic = false
   /// Connections that had their share of a turn and have more to do.
   var deferred: [Token] = []
+  /// Where the search for idle clients stands.
+  var idleCursor: UInt32 = 0
   var due: [UnsafeMutablePointer<TimerNode>] = []
 
   var nowNanoseconds: UInt64 = 0

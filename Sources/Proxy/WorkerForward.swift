@@ -95,7 +95,8 @@ extension Worker {
     let status = pool._withUnsafeGuaranteedRef { $0.status }
     guard status._withUnsafeGuaranteedRef({ $0.openConnection(maximum: maximum) }) else { return nil }
     let family = pool._withUnsafeGuaranteedRef { $0.address.family }
-    let fd = Sys.socket(family: family, for: .dataPlane)
+    var fd = Sys.socket(family: family, for: .backends)
+    if Sys.isOutOfDescriptors(fd), freeDescriptor() { fd = Sys.socket(family: family, for: .backends) }
     guard fd >= 0 else {
       if Sys.isOutOfDescriptors(fd) { shared.report(.outOfDescriptors) }
       status._withUnsafeGuaranteedRef { $0.closeConnection() }

@@ -2,7 +2,7 @@ public import Synchronization
 
 /// What each worker counts.
 public enum Counter: Int, CaseIterable, Sendable {
-  case connectionsAccepted, connectionsClosed, connectionsRefused
+  case connectionsAccepted, connectionsClosed, connectionsRefused, idleConnectionsClosed
   case handshakesFull, handshakesResumed, handshakesFailed
   case requests, requestsRejected, requestsWithoutBackend, requestsWithoutBuffer, requestsAborted,
     requestTimeouts
@@ -23,6 +23,7 @@ public enum Counter: Int, CaseIterable, Sendable {
     case .connectionsAccepted: "certd_connections_accepted_total"
     case .connectionsClosed: "certd_connections_closed_total"
     case .connectionsRefused: "certd_connections_refused_total"
+    case .idleConnectionsClosed: "certd_idle_connections_closed_total"
     case .handshakesFull, .handshakesResumed, .handshakesFailed: "certd_tls_handshakes_total"
     case .requests: "certd_requests_total"
     case .requestsRejected: "certd_requests_rejected_total"
@@ -86,6 +87,7 @@ public enum Counter: Int, CaseIterable, Sendable {
     case .connectionsAccepted: "Client connections accepted."
     case .connectionsClosed: "Client connections closed."
     case .connectionsRefused: "Client connections closed at once because the limit was reached."
+    case .idleConnectionsClosed: "Idle client connections closed to make room for backends."
     case .handshakesFull, .handshakesResumed, .handshakesFailed: "TLS handshakes by how they ended."
     case .requests: "Requests whose head was read."
     case .requestsRejected: "Requests that broke the rules of HTTP."

@@ -70,19 +70,37 @@ import Testing
     let scene = try await Scene(under: ["prlimit", "--nofile=128:128"])
     #expect(
       scene.daemon.lines(
-        "fewer connections than limits.connections: each may need a second descriptor, for its backend"
+        "fewer connections than limits.connections: descriptors are kept for backends"
       ).count == 1)
     let kept = try scene.connect()
     #expect(Self.ask(kept) == "ok")
     let crowd = try (0..<200).map { _ in try scene.connect() }
-    try await scene.daemon.logged("as many clients as limits.connections allows; others wait")
+    try await scene.daemon.logged("out of file descriptors; raise the limit (ulimit -n)")
     for _ in 0..<20 { #expect(Self.ask(kept) == "ok") }
     let served = crowd.prefix(5).map { Self.ask($0) }
     #expect(served == [String](repeating: "ok", count: 5))
     for client in crowd { client.close() }
     let later = try scene.connect()
     #expect(Self.ask(later) == "ok")
-    #expect(scene.daemon.lines("as many clients as limits.connections allows; others wait").count == 1)
+    #expect(scene.daemon.lines("out of file descriptors; raise the limit (ulimit -n)").count == 1)
+    #expect(try await scene.daemon.stop() == .exited(0))
+  }
+
+  @Test("clients that ask get the descriptors of those that do not")
+  func idleClients() async throws {
+    let scene = try await Scene(under: ["prlimit", "--nofile=128:128"])
+    // As many as there may be, nearly: their backends' connections do not fit beside them.
+    let clients = try (0..<30).map { _ in try scene.connect() }
+    // Each holds a connection to the backend until its request is whole.
+    var asking: [ServerConnection] = []
+    for client in clients.suffix(20).reversed() {
+      client.write("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\n")
+      asking.append(client)
+    }
+    for client in asking {
+      client.write("x")
+      #expect(client.readHead().hasPrefix("HTTP/1.1 200 "))
+    }
     #expect(try await scene.daemon.stop() == .exited(0))
   }
 

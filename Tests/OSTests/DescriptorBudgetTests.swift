@@ -7,12 +7,10 @@ struct DescriptorBudgetTests {
     "clients leave descriptors for backends, the data plane for the control plane, and both for the runtime",
     arguments: [8, 64, 128, 256, 1024, 65_536, 1 << 22] as [Int32])
   func shares(_ count: Int32) {
-    let (data, control) = DescriptorBudget.shares(of: count)
-    #expect(0 < data && data < control && control < count)
+    let (clients, backends, control) = DescriptorBudget.shares(of: count)
+    #expect(0 < clients && clients <= backends && backends < control && control < count)
     #expect(count - control >= min(DescriptorBudget.reserve, count / 4))
-    #expect(
-      1 <= DescriptorBudget.clients(of: count) && 2 * DescriptorBudget.clients(of: count) <= max(2, Int(data))
-    )
+    #expect(count < 64 || clients < backends)
   }
 
   @Test("a bell that has rung is heard later, once, and one that has not is waited for in vain")

@@ -36,6 +36,14 @@ final class Pipe: @unchecked Sendable {
     return out
   }
 
+  /// The next line, without its line feed.
+  func readLine() -> [UInt8] {
+    var out: [UInt8] = []
+    var byte: UInt8 = 0
+    while Sys.read(reading, &byte, 1) == 1, byte != 0x0A { out.append(byte) }
+    return out
+  }
+
   /// At most so many bytes, or all until the writing end is closed.
   func readAll(atMost limit: Int = .max) -> String {
     var out: [UInt8] = []

@@ -161,7 +161,7 @@ actor Daemon {
     let wanted = plan.configuration.limits.connections
     if wanted > DescriptorBudget.clients {
       log.warn(
-        "fewer connections than limits.connections: each may need a second descriptor, for its backend",
+        "fewer connections than limits.connections: descriptors are kept for backends",
         [
           "connections": .number(DescriptorBudget.clients), "wanted": .number(wanted),
           "descriptors": .number(DescriptorBudget.count),
