@@ -6,11 +6,12 @@ TEST_PACKAGES := $(RUN_PACKAGES) openssl pebble bind9 bind9-dnsutils procps cadd
 FEW_AT_A_TIME := SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=4
 RELEASE_FLAGS := -c release --static-swift-stdlib --product certd
 
-# For the soak: how long, and which choices.
-SECONDS ?= 600
+# For the soak and the fuzz targets: how long, in seconds (each target: 60), and which choices or targets.
+SECONDS ?=
 SEED ?=
+TARGETS ?=
 
-.PHONY: run build test soak instructions lint install clean
+.PHONY: run build test soak fuzz test-asan test-tsan instructions lint install clean
 
 run:
 	@scripts/install-packages $(RUN_PACKAGES)
@@ -36,7 +37,22 @@ soak: build
 	@scripts/install-packages $(TEST_PACKAGES)
 	@scripts/python-clients
 	.build/clients/bin/python Tests/Soak/soak.py --certd "$$(swift build $(RELEASE_FLAGS) --show-bin-path)/certd" \
-	  --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
+	  --seconds $(or $(SECONDS),600) $(if $(SEED),--seed $(SEED))
+
+# Every parser under libFuzzer with address sanitizer: make fuzz SECONDS=600 TARGETS="dns json" (docs/fuzzing.md)
+fuzz:
+	@scripts/install-packages $(BUILD_PACKAGES)
+	scripts/fuzz $(or $(SECONDS),60) $(TARGETS)
+
+# The tests that start no programs under a sanitizer (docs/fuzzing.md)
+test-asan:
+	@scripts/install-packages $(TEST_PACKAGES)
+	ASAN_OPTIONS=detect_leaks=0 $(FEW_AT_A_TIME) swift test --scratch-path .build-asan --sanitize=address --skip EndToEndTests
+
+test-tsan:
+	@scripts/install-packages $(TEST_PACKAGES)
+	TSAN_OPTIONS="suppressions=$(CURDIR)/Tests/Sanitizers/thread.suppressions" \
+	  $(FEW_AT_A_TIME) swift test --scratch-path .build-tsan --sanitize=thread --skip EndToEndTests
 
 # What certd spends on one request of each kind, in instructions (docs/testing.md)
 instructions: build

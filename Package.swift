@@ -108,6 +108,16 @@ let package = Package(
       path: "Tests/Support/EndToEnd", exclude: ["fault_proxy.py", "gated_model_server.py", "clients"],
       swiftSettings: rules),
 
+    // Every parser under arbitrary bytes: for libFuzzer, and for the tests that replay what is kept.
+    .target(
+      name: "FuzzTargets",
+      dependencies: [
+        "HTTP", "HTTP2", "Proxy", "Configuration", "DNS", "GCP", "PKI", "ACME", "CertStore", "OS",
+        "TestSupport",
+      ],
+      path: "Tests/Fuzz/Targets", swiftSettings: rules),
+
+    tests("Fuzz", "FuzzTargets", "TestSupport", "OS"),
     tests("OS", "OS", "CLinux", "Scratch"),
     tests("Bytes", "Bytes", "TestSupport"),
     tests("HTTP", "HTTP", "Bytes", "TestSupport"),
@@ -141,3 +151,11 @@ let package = Package(
     tests("Docs", "OS", "FakeGoogle", "certd"),
   ]
 )
+
+// libFuzzer calls a C function and brings its own main: only `make fuzz` builds that.
+if Context.environment["CERTD_FUZZ"] != nil {
+  package.products.append(.library(name: "FuzzEntry", type: .static, targets: ["FuzzEntry"]))
+  package.targets.append(
+    .target(
+      name: "FuzzEntry", dependencies: ["FuzzTargets"], path: "Tests/Fuzz/Entry", swiftSettings: rules))
+}

@@ -199,6 +199,29 @@ struct HealthTrackerTests {
     #expect(seen == expected.health)
   }
 
+  @Test("what was known before a reload is not forgotten by its first result")
+  func goesOn() {
+    var known = HealthTracker(unhealthyThreshold: 2, healthyThreshold: 2, health: .healthy)
+    let first = known.record(success: false)
+    #expect(!first && known.health == .healthy)
+    let second = known.record(success: false)
+    #expect(second && known.health == .unhealthy)
+    var down = HealthTracker(unhealthyThreshold: 2, healthyThreshold: 2, health: .unhealthy)
+    let up = down.record(success: true)
+    #expect(!up && down.health == .unhealthy)
+  }
+
+  @Test("a set of backends holds every place and no other")
+  func set() {
+    var set = BackendSet()
+    for place in [0, 1, 63, 64, 511, 1023] { set.insert(place) }
+    for place in [-1, 1024, Int.max, Int.min] {
+      set.insert(place)
+      #expect(!set.contains(place))
+    }
+    #expect(set.count == 6 && (0..<1024).filter { set.contains($0) } == [0, 1, 63, 64, 511, 1023])
+  }
+
   @Test("a backend's status tells its health and the exchanges under way")
   func status() {
     let status = BackendStatus(name: "chat 10.0.0.1:8000")

@@ -147,6 +147,11 @@ struct ProxySettings {
     timeouts.firstByteMilliseconds = milliseconds(service.timeouts.firstByte)
     timeouts.idleMilliseconds = milliseconds(service.timeouts.idle)
     timeouts.keepAliveMilliseconds = milliseconds(service.timeouts.keepalive)
+    guard service.backends.count <= Balancer.maximumBackends else {
+      throw .configuration(
+        configuration.error(at: service.origin, "at most \(Balancer.maximumBackends) backends are balanced")
+          .description)
+    }
     let trust = try Self.trust(service)
     let identity = try identity(service)
     var members: [Proxy.Settings.Backend] = []
