@@ -15,6 +15,8 @@ extension Settings {
     public var timeouts: Timeouts
     /// Backends tried for one request, connects that fail included.
     public var attempts: Int
+    /// After what a request is sent once more.
+    public var retryRule = RetryRule()
     /// Requests sent once more to another backend, in percent of all. A connect that fails costs nothing of it:
     /// no backend has had any work.
     public var retryBudgetPercent: Int

@@ -50,7 +50,7 @@ final class Snapshot {
           maximumConnections: max(0, service.maximumConnections), isPassage: service.isPassage,
           tunnelIdleMilliseconds: service.tunnelIdleMilliseconds,
           compression: service.compression.map { arena.value(CompiledCompression($0, arena)) },
-          outliers: service.outliers,
+          outliers: service.outliers, retryRule: service.retryRule,
           budget: RetryBudget(percent: service.retryBudgetPercent)))
     }
     let compiled = arena.array(of: CompiledRoute.self, count: settings.routes.count)
@@ -85,6 +85,7 @@ struct ServiceEntry: BitwiseCopyable {
   let tunnelIdleMilliseconds: UInt64
   let compression: UnsafeMutablePointer<CompiledCompression>?
   let outliers: OutlierDetection
+  let retryRule: RetryRule
   var budget: RetryBudget
   var cursor = 0
 }

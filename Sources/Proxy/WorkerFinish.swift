@@ -83,9 +83,11 @@ extension Worker {
     let nothingCame = !x.pointee.headDone && (u.pointee.buffer == nil || u.pointee.end == Downstream.headroom)
     // A kept connection that ends before a byte of the response was most likely closed while idle.
     let sentNothing = x.pointee.downstream.map { $0.pointee.sent == $0.pointee.start } ?? false
+    let rule = x.pointee.service?.pointee.retryRule ?? RetryRule()
     let mayRepeat =
       nothingCame && !x.pointee.gotInterim && x.pointee.replayable
-      && (x.pointee.method.isIdempotent || sentNothing || untouched)
+      && rule.mayRepeat(
+        after: .reset(untouched: sentNothing || untouched), isIdempotent: x.pointee.method.isIdempotent)
     if mayRepeat, u.pointee.isReused, let pool {
       _ = pool.retain()
       x.pointee.upstream = nil
@@ -102,7 +104,7 @@ extension Worker {
       x.pointee.upstream = nil
       u.pointee.exchange = nil
       closeUpstream(u)
-      if retryElsewhere(x) { return }
+      if mayRetryElsewhere(x) { return repeatElsewhere(x) }
       // Only this backend is left, and it has but closed one connection, or taken enough on it (RFC 9113 §8.7).
       if untouched, x.pointee.refusals < Exchange.maximumRefusals {
         x.pointee.refusals += 1

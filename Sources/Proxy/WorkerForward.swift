@@ -33,9 +33,20 @@ extension Worker {
     failExchange(x, .noBackend)
   }
 
-  /// The same request once more on another backend. False when none may be tried.
-  func retryElsewhere(_ x: UnsafeMutablePointer<Exchange>) -> Bool {
-    guard mayRetryElsewhere(x) else { return false }
+  /// The same request once more on another backend, after this one has failed it. False when that may not be, or there is
+  /// none.
+  func retryElsewhere(
+    _ x: UnsafeMutablePointer<Exchange>, _ u: UnsafeMutablePointer<UpstreamConnection>,
+    after failure: RetryRule.Failure
+  ) -> Bool {
+    guard x.pointee.replayable, !x.pointee.responseStarted, !x.pointee.gotInterim, !x.pointee.isPassage,
+      let rule = x.pointee.service?.pointee.retryRule,
+      rule.mayRepeat(after: failure, isIdempotent: x.pointee.method.isIdempotent), mayRetryElsewhere(x)
+    else { return false }
+    x.pointee.upstream = nil
+    u.pointee.exchange = nil
+    x.pointee.endsWithHead = false
+    closeUpstream(u)
     repeatElsewhere(x)
     return true
   }
@@ -45,6 +56,10 @@ extension Worker {
     guard let service = x.pointee.service, x.pointee.attempts < service.pointee.attempts,
       x.pointee.tried.count < service.pointee.count
     else { return false }
+    // An answer that is worth little is worth more than none.
+    let cursor = service.pointee.cursor
+    defer { service.pointee.cursor = cursor }
+    guard pickBackend(service, tried: x.pointee.tried) != nil else { return false }
     return service.pointee.budget.tryRetry(nowMilliseconds: nowMilliseconds)
   }
 
@@ -154,6 +169,9 @@ extension Worker {
     closeUpstream(u)
     guard let x else { return }
     x.pointee.upstream = nil
+    guard x.pointee.service?.pointee.retryRule.onConnectFailure == true else {
+      return failExchange(x, .noBackend)
+    }
     startUpstream(x)
   }
 

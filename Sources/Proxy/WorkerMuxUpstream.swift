@@ -159,7 +159,7 @@ extension Worker {
     x.pointee.upstream = nil
     u.pointee.exchange = nil
     closeUpstream(u)
-    if !retryElsewhere(x) { failExchange(x, .noTunnel) }
+    if mayRetryElsewhere(x) { repeatElsewhere(x) } else { failExchange(x, .noTunnel) }
     return false
   }
 

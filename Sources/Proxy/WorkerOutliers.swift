@@ -32,7 +32,11 @@ extension Worker {
             && !pool.status._withUnsafeGuaranteedRef { $0.isEjected(nowMilliseconds: time) }
         }
       },
-      load: { pools[$0]._withUnsafeGuaranteedRef { $0.status._withUnsafeGuaranteedRef { $0.inFlight } } },
+      load: {
+        pools[$0]._withUnsafeGuaranteedRef { pool in
+          pool.status._withUnsafeGuaranteedRef { $0.load(nowMilliseconds: nowMilliseconds) }
+        }
+      },
       weight: { pools[$0]._withUnsafeGuaranteedRef { $0.weight } })
   }
 
@@ -41,9 +45,15 @@ extension Worker {
     _ u: UnsafeMutablePointer<UpstreamConnection>, _ x: UnsafeMutablePointer<Exchange>,
     _ base: UnsafePointer<UInt8>
   ) {
-    let isGateway = 502...504 ~= responseHead.status
+    let countsErrors = x.pointee.service?.pointee.outliers.countsServerErrors == true
+    let isGateway = 502...504 ~= responseHead.status || countsErrors && responseHead.status == 500
     if isGateway || x.pointee.isGRPC && x.pointee.endsWithHead && isUnavailable(base) {
       recordFailure(u)
+    } else if responseHead.status == 429 {
+      let now = nowMilliseconds
+      u.pointee.pool?._withUnsafeGuaranteedRef {
+        $0.status._withUnsafeGuaranteedRef { $0.refused(nowMilliseconds: now) }
+      }
     } else if !x.pointee.isGRPC || x.pointee.endsWithHead {
       recordSuccess(u)
     }
@@ -78,7 +88,7 @@ extension Worker {
   }
 
   /// A request failed as a gateway would say it: after too many in a row the backend is spared for a while.
-  func recordFailure(_ u: UnsafeMutablePointer<UpstreamConnection>) {
+  func recordFailure(_ u: UnsafeMutablePointer<UpstreamConnection>, isConnection: Bool = false) {
     guard let pool = u.pointee.pool, let service = u.pointee.exchange?.pointee.service,
       service.pointee.outliers.consecutiveFailures > 0
     else { return }
@@ -93,7 +103,8 @@ extension Worker {
     let (rule, count) = (service.pointee.outliers, service.pointee.count)
     let long = pool._withUnsafeGuaranteedRef {
       $0.status._withUnsafeGuaranteedRef {
-        $0.failed(nowMilliseconds: now, rule: rule, ejected: ejected, count: count)
+        $0.failed(
+          nowMilliseconds: now, rule: rule, ejected: ejected, count: count, isConnection: isConnection)
       }
     }
     guard let long else { return }

@@ -164,6 +164,7 @@ extension Worker {
     }
     if x.pointee.endsWithHead, x.pointee.isGRPC, repeatCall(u, x, base) { return false }
     recordHead(u, x, base)
+    if retryElsewhere(x, u, after: .status(responseHead.status)) { return false }
     let isTunnel = responseHead.status == 101 || isAgreedTunnel(u, x)
     // To an extended CONNECT any 2xx says that the tunnel stands (RFC 8441 §5), but this backend has not agreed.
     if x.pointee.isExtendedConnect, !isTunnel, 200..<300 ~= responseHead.status {

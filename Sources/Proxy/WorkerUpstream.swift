@@ -211,15 +211,20 @@ extension Worker {
       if let d = x.pointee.downstream, d.pointee.state == .tunnel { return tunnelTimeout(x, d) }
       counters.add(.upstreamTimeouts)
       reportBroken(
-        u, x.pointee.headDone ? "no byte within the time limit" : "no response within the time limit")
+        u, x.pointee.headDone ? "no byte within the time limit" : "no response within the time limit",
+        isConnection: false)
+      if retryElsewhere(x, u, after: .responseTimeout) { return }
       if x.pointee.responseStarted { return breakOff(x) }
       failExchange(x, .backendTimeout)
     }
   }
 
-  func reportBroken(_ u: UnsafeMutablePointer<UpstreamConnection>, _ reason: String) {
+  /// `isConnection` when it was the connection that failed: then a health check that passes again is proof enough.
+  func reportBroken(
+    _ u: UnsafeMutablePointer<UpstreamConnection>, _ reason: String, isConnection: Bool = true
+  ) {
     guard let pool = u.pointee.pool else { return }
-    recordFailure(u)
+    recordFailure(u, isConnection: isConnection)
     shared.report(.backendFailed(backend: pool._withUnsafeGuaranteedRef { $0.settings.key }, reason: reason))
   }
 }

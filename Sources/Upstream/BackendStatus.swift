@@ -22,6 +22,9 @@ public final class BackendStatus: Sendable {
   private let failuresValue = Atomic<Int>(0)
   private let ejectionsValue = Atomic<Int>(0)
   private let ejectedUntilValue = Atomic<UInt64>(0)
+  private let failedAtValue = Atomic<UInt64>(0)
+  private let refusedUntilValue = Atomic<UInt64>(0)
+  private let ejectedByConnection = Atomic<Bool>(false)
 
   /// A backend that nothing is known of.
   public init(name: String) { self.name = name }
@@ -38,6 +41,31 @@ public final class BackendStatus: Sendable {
 
   @usableFromInline
   var _inFlight: Int { inFlightValue.load(ordering: .relaxed) }
+
+  /// How long a failed request counts as load, in milliseconds, and how many exchanges each one weighs: a backend that fails
+  /// at once is never busy, and would draw all requests to itself.
+  public static let failureMilliseconds: UInt64 = 2000
+  static let failureWeight = 4
+
+  /// What a backend weighs that has said that it is busy, in exchanges.
+  static let refusalWeight = 16
+
+  /// Exchanges under way, and what recent failures and refusals count as.
+  @inline(__always)
+  public func load(nowMilliseconds now: UInt64) -> Int {
+    var load = inFlight
+    let failures = failuresValue.load(ordering: .relaxed)
+    if failures > 0, now &- failedAtValue.load(ordering: .relaxed) < Self.failureMilliseconds {
+      load += min(failures, 1000) * Self.failureWeight
+    }
+    if now < refusedUntilValue.load(ordering: .relaxed) { load += Self.refusalWeight }
+    return load
+  }
+
+  /// It has refused a request because it has too much to do (429): no failure, but others come first for a moment.
+  public func refused(nowMilliseconds: UInt64) {
+    refusedUntilValue.store(nowMilliseconds &+ Self.failureMilliseconds, ordering: .relaxed)
+  }
 
   /// Counts one exchange more.
   public func begin() { inFlightValue.wrappingAdd(1, ordering: .relaxed) }
@@ -80,15 +108,31 @@ public final class BackendStatus: Sendable {
 
   /// A request failed: how long the backend is ejected from now on, in milliseconds, if this was one too many.
   public func failed(
-    nowMilliseconds: UInt64, rule: OutlierDetection, ejected: Int, count: Int
+    nowMilliseconds: UInt64, rule: OutlierDetection, ejected: Int, count: Int, isConnection: Bool = false
   ) -> UInt64? {
+    failedAtValue.store(nowMilliseconds, ordering: .relaxed)
     let failures = failuresValue.wrappingAdd(1, ordering: .relaxed).newValue
     guard !isEjected(nowMilliseconds: nowMilliseconds),
       let long = rule.ejection(failures: failures, before: ejections, ejected: ejected, count: count)
     else { return nil }
+    ejectedByConnection.store(isConnection, ordering: .relaxed)
     ejectedUntilValue.store(nowMilliseconds &+ long, ordering: .relaxed)
     ejectionsValue.wrappingAdd(1, ordering: .relaxed)
     failuresValue.store(0, ordering: .relaxed)
     return long
+  }
+
+  /// Whether it is spared because connections to it failed: only then does a check say more than the requests did.
+  public func awaitsCheck(nowMilliseconds: UInt64) -> Bool {
+    isEjected(nowMilliseconds: nowMilliseconds) && ejectedByConnection.load(ordering: .relaxed)
+  }
+
+  /// A check that began at a time has passed: an ejection for failed connections that began before it is over.
+  public func checkPassed(beganMilliseconds: UInt64, nowMilliseconds: UInt64) {
+    guard awaitsCheck(nowMilliseconds: nowMilliseconds),
+      failedAtValue.load(ordering: .relaxed) <= beganMilliseconds
+    else { return }
+    failuresValue.store(0, ordering: .relaxed)
+    ejectedUntilValue.store(0, ordering: .relaxed)
   }
 }

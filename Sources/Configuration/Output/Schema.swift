@@ -45,7 +45,8 @@ public enum ConfigurationSchema {
     }
     func words(_ all: [String]) -> [(String, JSONText)] { [("enum", .array(all.map(JSONText.string)))] }
     switch type {
-    case .text(.statusRange): return [("type", .array([.string("string"), .string("integer")]))]
+    case .text(.statusRange), .text(.retryCondition):
+      return [("type", .array([.string("string"), .string("integer")]))]
     case .text(.line), .text(.name), .text(.fieldValue):
       return [("type", .array([.string("string"), .string("number"), .string("boolean")]))]
     case .text(.share):

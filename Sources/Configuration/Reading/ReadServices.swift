@@ -46,7 +46,8 @@ extension Configuration {
         keepalive: timeouts.duration("keepalive"), writesIdle: timeouts.has("idle")),
       retries: Retries(
         attempts: retries.integer("attempts") ?? 0,
-        budgetPercent: retries.integer("budget_percent") ?? 0),
+        budgetPercent: retries.integer("budget_percent") ?? 0,
+        conditions: retries.has("on") ? retries.texts("on", RetryCondition.parse)?.map(\.value) : nil),
       outliers: readOutliers(section),
       compression: section.sectionOrSwitch("compression").map(readCompression),
       maxConnections: section.integer("max_connections"), origin: origin)

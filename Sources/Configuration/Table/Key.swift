@@ -49,6 +49,7 @@ public struct Key: Sendable {
     case fieldName = "field name"
     case fieldValue = "field value"
     case statusRange = "status range"
+    case retryCondition = "connect-failure, reset, response-timeout or status"
     case issuer = "preset"
     case mediaType = "media type or type/*"
     case accessLog = "off, stdout or file path"

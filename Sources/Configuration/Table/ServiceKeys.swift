@@ -133,6 +133,14 @@ extension KeyTable {
         + "be repeated."
     ),
     Key(
+      "services.*.retries.on", .list(of: .text(.retryCondition), maximumCount: RetryCondition.maximumCount),
+      .described(
+        "`connect-failure`, `reset`, `response-timeout`, and for model servers `429`, `500`, `502`, `503`, `504`"
+      ),
+      "After what a request is tried again: a connection that does not come about or breaks before the answer, no answer "
+        + "in time, or a status before any content. To model servers POST is repeated like GET, since it changes nothing "
+        + "there; elsewhere only what may be repeated, or what the backend cannot have seen."),
+    Key(
       "services.*.retries.budget_percent", .integer(0...100), .value("20"),
       "Retries may be at most this percentage of a service's requests, so that they cannot "
         + "multiply an overload."
@@ -140,7 +148,8 @@ extension KeyTable {
     Key(
       "services.*.outlier_detection", .booleanOrSection, .described("`true`"),
       "Passive health: a backend whose answers to real requests fail in a row gets none for a while. Failures are: "
-        + "no connection, no response or a broken one, 502, 503, 504, and gRPC's UNAVAILABLE."),
+        + "no connection, no response or a broken one, 502, 503, 504, gRPC's UNAVAILABLE, and of model servers 500. It ends "
+        + "at once when the backend's health check passes again."),
     Key(
       "services.*.outlier_detection.consecutive_failures", .integer(1...1000), .value("5"),
       "Failures in a row that eject a backend."),

@@ -50,6 +50,11 @@ public enum ServiceKind: String, Sendable, CaseIterable {
   case ollama
 }
 
+extension ServiceKind {
+  /// Whether requests cost time and change nothing, so that any of them may be repeated.
+  public var isModelServer: Bool { self != .http }
+}
+
 /// What is spoken to backends.
 public enum ServiceProtocol: String, Sendable, CaseIterable {
   /// HTTP/1.1 in the clear.
@@ -166,4 +171,52 @@ public struct Retries: Sendable, Equatable {
   public var attempts: Int
   /// Retries may be at most this percentage of the service's requests.
   public var budgetPercent: Int
+  /// After what; nil for what the kind of server says.
+  public var conditions: [RetryCondition]?
+
+  /// What holds for a kind where the file says nothing.
+  public static func conditions(of kind: ServiceKind) -> [RetryCondition] {
+    [.connectFailure, .reset, .responseTimeout]
+      + (kind.isModelServer ? [429, 500, 502, 503, 504].map { .status($0) } : [])
+  }
+}
+
+/// Something after which a request is tried again.
+public enum RetryCondition: Sendable, Hashable, CustomStringConvertible {
+  /// No connection came about.
+  case connectFailure
+  /// The connection ended before the answer.
+  case reset
+  /// No answer within its time.
+  case responseTimeout
+  /// An answer with this status.
+  case status(Int)
+
+  /// The most conditions of one service.
+  static let maximumCount = 16
+
+  static func parse(_ text: String) throws(Invalid) -> RetryCondition {
+    switch text {
+    case "connect-failure": return .connectFailure
+    case "reset": return .reset
+    case "response-timeout": return .responseTimeout
+    default:
+      guard let code = decimal(text), (400...599).contains(code) else {
+        throw Invalid(
+          "\(quoted(text)) is nothing after which a request is tried again",
+          "known: connect-failure, reset, response-timeout, or a status from 400 to 599")
+      }
+      return .status(code)
+    }
+  }
+
+  /// As it is written.
+  public var description: String {
+    switch self {
+    case .connectFailure: "connect-failure"
+    case .reset: "reset"
+    case .responseTimeout: "response-timeout"
+    case .status(let code): "\(code)"
+    }
+  }
 }

@@ -52,8 +52,12 @@ struct HealthChecks {
         applicationProtocols: [service.protocol.isHTTP2 ? "h2" : "http/1.1"], identity: identity) : nil
     while !Task.isCancelled {
       let known = await backends.backend(service: service.name, address)
+      let began = monotonicMilliseconds()
       let failure = await probe(service, check, known, context, world)
       guard !Task.isCancelled else { return }
+      if failure == nil {
+        known.status.checkPassed(beganMilliseconds: began, nowMilliseconds: monotonicMilliseconds())
+      }
       if tracker.record(success: failure == nil) {
         known.status.health = tracker.health
         if let failure {
@@ -65,10 +69,20 @@ struct HealthChecks {
         }
       }
       // Spread out, so that many backends are not asked in step.
-      let pause = Double(check.interval.wholeMilliseconds) / 1000 * (0.9 + 0.2 * World.random())
-      guard (try? await World.sleep(seconds: pause)) != nil else { return }
+      var pause = Double(check.interval.wholeMilliseconds) / 1000 * (0.9 + 0.2 * World.random())
+      while pause > 0 {
+        guard (try? await World.sleep(seconds: min(pause, impatienceSeconds))) != nil else { return }
+        pause -= impatienceSeconds
+        // One that requests could not reach is looked at sooner: it may have come back.
+        if known.status.awaitsCheck(nowMilliseconds: monotonicMilliseconds()) { break }
+      }
     }
   }
+
+  /// How often a backend is checked that requests could not reach, in seconds.
+  private static let impatienceSeconds = 0.5
+
+  private static func monotonicMilliseconds() -> UInt64 { OS.Clock.monotonicNanoseconds() / 1_000_000 }
 
   /// The largest health answer that is read, in bytes.
   private static let maximumBodyBytes = 256 << 10

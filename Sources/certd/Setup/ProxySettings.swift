@@ -177,12 +177,24 @@ struct ProxySettings {
     if let rule = service.outliers {
       made.outliers = OutlierDetection(
         consecutiveFailures: rule.consecutiveFailures, ejectionMilliseconds: milliseconds(rule.ejectionTime),
-        maximumEjectionPercent: rule.maximumEjectionPercent)
+        maximumEjectionPercent: rule.maximumEjectionPercent, countsServerErrors: service.kind.isModelServer)
     }
+    made.retryRule = Self.rule(service)
     made.isPassage = service.protocol.isPassage
     made.tunnelIdleMilliseconds = milliseconds(
       service.timeouts.writesIdle ? service.timeouts.idle : configuration.limits.upgradeIdleTimeout)
     return made
+  }
+
+  private static func rule(_ service: ConfiguredService) -> RetryRule {
+    let conditions = service.retries.conditions ?? Retries.conditions(of: service.kind)
+    var rule = RetryRule()
+    rule.repeatsAll = service.kind.isModelServer
+    rule.onConnectFailure = conditions.contains(.connectFailure)
+    rule.onReset = conditions.contains(.reset)
+    rule.onResponseTimeout = conditions.contains(.responseTimeout)
+    for case .status(let code) in conditions { rule.insert(status: code) }
+    return rule
   }
 
   /// Who we are to a service's backends.
