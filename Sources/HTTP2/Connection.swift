@@ -174,7 +174,7 @@ public struct Connection: BitwiseCopyable {
     _ stream: UnsafeMutablePointer<StreamState>, _ code: ErrorCode, _ now: UInt64
   ) -> Event {
     // Making us reset is as cheap for the peer as resetting (CVE-2025-8671).
-    if isServer, !floods.allows(.rapidReset, now: now) { return calm(.rapidReset) }
+    if isServer, !floods.allows(.madeReset, now: now) { return calm(.madeReset) }
     reset(stream, code)
     return .reset(stream, code, byPeer: false)
   }

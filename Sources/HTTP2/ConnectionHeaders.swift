@@ -118,7 +118,9 @@ extension Connection {
   /// A stream error before or on a stream.
   private mutating func refuse(_ id: UInt32, _ code: ErrorCode, _ now: UInt64) -> Event {
     if let stream = table.find(id) { return fail(stream, code, now) }
-    if !floods.allows(.rapidReset, now: now) { return calm(.rapidReset) }
+    // A refusal for want of room is no fault of the peer's.
+    let kind: Flood = code == .refusedStream ? .rapidReset : .madeReset
+    if !floods.allows(kind, now: now) { return calm(kind) }
     writeReset(id, code)
     closed.remember(id, resetByUs: true, window: limits.streamWindow)
     return .refused(code)

@@ -2,6 +2,8 @@
 public enum Flood: UInt8, CaseIterable, Sendable, BitwiseCopyable {
   /// Streams opened and reset before they were answered (CVE-2023-44487).
   case rapidReset
+  /// Streams that we have to reset because the peer breaks a rule on them (CVE-2025-8671).
+  case madeReset
   /// CONTINUATION frames of one header section (CVE-2024-24549 and its kin).
   case continuation
   /// SETTINGS frames.
@@ -17,6 +19,7 @@ public enum Flood: UInt8, CaseIterable, Sendable, BitwiseCopyable {
   public var burst: UInt32 {
     switch self {
     case .rapidReset: 400
+    case .madeReset: 50
     case .continuation: 0
     case .settings: 64
     case .ping: 512
@@ -29,6 +32,7 @@ public enum Flood: UInt8, CaseIterable, Sendable, BitwiseCopyable {
   public var perSecond: UInt32 {
     switch self {
     case .rapidReset: 40
+    case .madeReset: 5
     case .continuation: 0
     case .settings: 1
     case .ping: 64
@@ -58,6 +62,7 @@ struct FloodBucket: BitwiseCopyable {
 /// The buckets of one connection.
 struct FloodGuard: BitwiseCopyable {
   private var rapidReset = FloodBucket()
+  private var madeReset = FloodBucket()
   private var settings = FloodBucket()
   private var ping = FloodBucket()
   private var emptyFrame = FloodBucket()
@@ -66,6 +71,7 @@ struct FloodGuard: BitwiseCopyable {
   mutating func allows(_ flood: Flood, now: UInt64) -> Bool {
     switch flood {
     case .rapidReset: rapidReset.spend(flood, now: now)
+    case .madeReset: madeReset.spend(flood, now: now)
     case .settings: settings.spend(flood, now: now)
     case .ping: ping.spend(flood, now: now)
     case .emptyFrame: emptyFrame.spend(flood, now: now)

@@ -51,6 +51,8 @@ struct Downstream: Slotted {
   var isEarly = false
   /// The peer may set X-Forwarded-*.
   var isTrusted = false
+  /// A stream whose request waits for the end of the read that brought it.
+  var awaitsDispatch = false
   /// Waits in the queue of those that had their share of a turn.
   var isDeferred = false
   var session: Session?

@@ -36,6 +36,8 @@ struct Mux: Slotted {
 
   /// Frames that wait before they are encrypted and sent although the turn goes on, in bytes.
   static let flushBytes = 32 * 1024
+  /// How long a client that asks nothing has to acknowledge that the end is near, in milliseconds.
+  static let goodbyeMilliseconds: UInt64 = 3000
   /// What may wait for a peer that does not read, in bytes, before nothing more is read from it.
   static let parkedBytes = 64 * 1024
   /// What may wait for a peer that does not read, in bytes, before it is given up.
@@ -59,6 +61,8 @@ struct MuxStream: Slotted {
   var trailers = ParkedOutput()
   /// The stream ends behind what waits.
   var endsAfterOutput = false
+  /// The request ended with its head.
+  var hasNoContent = false
   /// The request's head has gone out.
   var headSent = false
   /// Told to the peer if the stream is given up.

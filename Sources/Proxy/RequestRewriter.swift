@@ -54,6 +54,11 @@ extension Worker {
       switch line.name {
       case .other, .date, .server, .proxyAuthenticate, .proxyAuthorization:
         if isForgedIdentity(name, length, d) || isReplacedByEarlyData(name, length, d) { continue }
+        if line.name == .other, let claim = ClaimedField.read(name, length),
+          claim == .framing || !d.pointee.isTrusted
+        {
+          continue
+        }
         if nominates, isNominated(name, length, base) { continue }
       case .contentLength, .expect: break
       // It speaks of what only such content can have behind it (RFC 9110 §6.6.2).

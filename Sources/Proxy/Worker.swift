@@ -29,6 +29,8 @@ final class Worker {
   var exchanges = Slab<Exchange>()
   var muxes = Slab<Mux>()
   var streams = Slab<MuxStream>()
+  /// Streams that the present read has opened.
+  var opened: [Token] = []
   /// Connections whose frames leave at the end of the turn.
   var dirty: [UnsafeMutablePointer<Mux>] = []
   var buffers = BufferPool(bufferSize: Downstream.bufferSize, maximumIdle: 64)

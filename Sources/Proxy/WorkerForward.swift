@@ -197,7 +197,9 @@ extension Worker {
   /// Sends what the buffer holds of the request.
   func forwardRequest(_ x: UnsafeMutablePointer<Exchange>, _ u: UnsafeMutablePointer<UpstreamConnection>) {
     if let s = u.pointee.stream { return forwardStream(x, u, s) }
-    guard let d = x.pointee.downstream, let buffer = d.pointee.buffer, !x.pointee.requestSent else { return }
+    guard let d = x.pointee.downstream, let buffer = d.pointee.buffer, !x.pointee.requestSent,
+      !u.pointee.writeClosed
+    else { return }
     while d.pointee.sent < d.pointee.requestEnd {
       let n = sendUpstream(u, buffer + d.pointee.sent, d.pointee.requestEnd - d.pointee.sent)
       if n == Sys.wouldBlock {
@@ -208,7 +210,7 @@ extension Worker {
         }
         return
       }
-      guard n > 0 else { return upstreamBroke(u, "the backend closed the connection") }
+      guard n > 0 else { return uploadBroke(u) }
       d.pointee.sent += n
     }
     guard x.pointee.requestComplete else {
@@ -221,6 +223,16 @@ extension Worker {
     if !x.pointee.headDone, let timeouts = x.pointee.service?.pointee.timeouts {
       arm(u, timeouts.responseHeadMilliseconds)
     }
+  }
+
+  /// The backend takes no more of a request: it may have answered before it closed, and what it has said by now comes first
+  /// (RFC 9112 §9.5). Without an answer the end of the connection is met right behind.
+  func uploadBroke(_ u: UnsafeMutablePointer<UpstreamConnection>) {
+    u.pointee.writeClosed = true
+    u.pointee.output.free()
+    u.pointee.peerClosed = true
+    u.pointee.readable = true
+    putOff(u)
   }
 
   /// Sends bytes to a backend, encrypted if need be: how many were taken, or a negative error.

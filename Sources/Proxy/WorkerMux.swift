@@ -65,8 +65,14 @@ extension Worker {
 
   // MARK: Frames
 
-  /// Acts on whole frames; how many bytes have been dealt with.
+  /// Acts on whole frames, and on the requests that they made; how many bytes have been dealt with.
   func readFrames(_ m: MuxPointer, _ base: UnsafePointer<UInt8>, _ count: Int) -> Int {
+    let consumed = actOnFrames(m, base, count)
+    dispatchOpened()
+    return consumed
+  }
+
+  private func actOnFrames(_ m: MuxPointer, _ base: UnsafePointer<UInt8>, _ count: Int) -> Int {
     var consumed = 0
     defer { returnHeadBuffer(m) }
     while !m.pointee.isBroken, !m.pointee.isClosing {
@@ -115,6 +121,10 @@ extension Worker {
   }
 
   private func takeData(_ m: MuxPointer, _ s: StreamPointer, _ bytes: UnsafePointer<UInt8>, _ count: Int) {
+    if let d = s.pointee.downstream {
+      dispatch(d)
+      guard s.pointee.slot.isLive, s.pointee.mux == m else { return m.pointee.connection.give(back: count) }
+    }
     s.pointee.incoming = bytes
     s.pointee.incomingCount = count
     if let d = s.pointee.downstream { pump(d) } else if let u = s.pointee.upstream { pumpUpstream(u) }
@@ -371,6 +381,7 @@ extension Flood {
   var counter: Counter {
     switch self {
     case .rapidReset: .h2RapidResets
+    case .madeReset: .h2MadeResets
     case .continuation: .h2ContinuationFloods
     case .settings: .h2SettingsFloods
     case .ping: .h2PingFloods

@@ -58,6 +58,7 @@ extension Worker {
   /// How long a connection without streams is kept: one whose client has said that it will go, for a moment.
   func armQuiet(_ d: UnsafeMutablePointer<Downstream>, _ m: MuxPointer) {
     let limits = snapshot.settings.limits
+    if m.pointee.endAnnounced { return arm(d, min(Mux.goodbyeMilliseconds, limits.keepAliveMilliseconds)) }
     arm(d, m.pointee.peerIsLeaving ? limits.lingerMilliseconds : limits.keepAliveMilliseconds)
   }
 
@@ -83,6 +84,7 @@ extension Worker {
     ready(m)
     m.pointee.connection.announceEnd()
     m.pointee.connection.ping()
+    if let d = m.pointee.downstream, m.pointee.streamCount == 0, d.pointee.output.isEmpty { armQuiet(d, m) }
   }
 
   /// The client has read the announcement: what has come by now is all.
@@ -104,6 +106,7 @@ extension Worker {
     link(s, m)
     s.pointee.downstream = d
     m.pointee.connection.accept(head, as: &s.pointee.state)
+    s.pointee.hasNoContent = s.pointee.state.remoteClosed
     d.pointee.stream = s
     d.pointee.timer = TimerNode(owner: token(d))
     d.pointee.listener = carrier.pointee.listener
@@ -119,12 +122,6 @@ extension Worker {
     d.pointee.requestEnd = Downstream.headroom
     d.pointee.end = Downstream.headroom + head.count
     if !carrier.pointee.headTimed, carrier.pointee.output.isEmpty { disarm(carrier) }
-    handleStreamRequest(d, UnsafePointer(text), head)
-  }
-
-  private func handleStreamRequest(
-    _ d: UnsafeMutablePointer<Downstream>, _ text: UnsafePointer<UInt8>, _ head: DecodedHead
-  ) {
     counters.add(.requests)
     counters.add(.http2Requests)
     // The head's own buffer is counted already.
@@ -133,7 +130,27 @@ extension Worker {
       requestHead = RequestHead()
       return refuse(d, .headTooLarge)
     }
-    if let error = RequestHead.parse(text, count: head.count, fields: &fields, into: &requestHead) {
+    d.pointee.awaitsDispatch = true
+    opened.append(token(d))
+  }
+
+  /// Requests whose streams were opened by what has just been read, and not reset by it again (CVE-2023-44487): only those
+  /// cost a backend anything.
+  func dispatchOpened() {
+    guard !opened.isEmpty else { return }
+    for token in opened {
+      if let d = downstreams.find(index: token.index, generation: token.generation) { dispatch(d) }
+    }
+    opened.removeAll(keepingCapacity: true)
+  }
+
+  /// Handles a stream's request, unless that has been done: what comes behind its head needs it.
+  func dispatch(_ d: UnsafeMutablePointer<Downstream>) {
+    guard d.pointee.awaitsDispatch, let buffer = d.pointee.buffer else { return }
+    d.pointee.awaitsDispatch = false
+    let text = UnsafePointer(buffer + d.pointee.start)
+    let count = d.pointee.end - d.pointee.start
+    if let error = RequestHead.parse(text, count: count, fields: &fields, into: &requestHead) {
       return refuse(d, error)
     }
     route(d, text)
@@ -212,6 +229,8 @@ extension Worker {
   /// Trailers of a request (RFC 9113 §8.1).
   func takeRequestTrailers(_ d: UnsafeMutablePointer<Downstream>, _ text: UnsafePointer<UInt8>, _ count: Int)
   {
+    dispatch(d)
+    guard d.pointee.slot.isLive else { return }
     // The text ends with an empty line.
     if let x = d.pointee.exchange, count > 2, count <= Downstream.headroom {
       x.pointee.requestTrailers.append(text, count - 2)

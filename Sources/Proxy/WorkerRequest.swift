@@ -278,7 +278,7 @@ extension Worker {
     x.pointee.isExtendedConnect = s.pointee.state.isTunnel
     // Trailers may follow even without content, for backends that know such.
     let mayFollow = x.pointee.service?.pointee.isHTTP2 == true && !x.pointee.isExtendedConnect
-    x.pointee.requestComplete = s.pointee.isDrained || (x.pointee.requestFraming == .none && !mayFollow)
+    x.pointee.requestComplete = s.pointee.hasNoContent || (x.pointee.requestFraming == .none && !mayFollow)
   }
 
   /// More of the request's content has arrived.

@@ -37,7 +37,12 @@ extension Worker {
         m.pointee.isBroken = true
         return ready(m)
       }
-      if result < 0 { return upstreamBroke(u, "the backend closed the connection") }
+      if result < 0 {
+        if let d = u.pointee.exchange?.pointee.downstream, d.pointee.state == .tunnel {
+          return upstreamBroke(u, "the backend closed the connection")
+        }
+        return uploadBroke(u)
+      }
       if result == 0 { return }
     }
     if let m = u.pointee.mux { return resumeAll(m) }

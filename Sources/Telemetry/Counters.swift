@@ -11,7 +11,7 @@ public enum Counter: Int, CaseIterable, Sendable {
   case upstreamConnectionsOpened, upstreamConnectionsReused, upstreamConnectionsFailed
   case upstreamRetries, upstreamTimeouts, backendEjections, upgrades, accessLinesDropped, validations
   case http2Connections, http2Requests, http2ConnectionErrors
-  case h2RapidResets, h2ContinuationFloods, h2SettingsFloods, h2PingFloods, h2EmptyFrameFloods,
+  case h2RapidResets, h2MadeResets, h2ContinuationFloods, h2SettingsFloods, h2PingFloods, h2EmptyFrameFloods,
     h2ControlFloods
   case h2ZeroWindowStalls
   case proxyHeadersRefused, passages, tunnelTimeouts
@@ -45,7 +45,8 @@ public enum Counter: Int, CaseIterable, Sendable {
     case .http2Connections: "certd_http2_connections_total"
     case .http2Requests: "certd_http2_requests_total"
     case .http2ConnectionErrors: "certd_http2_connection_errors_total"
-    case .h2RapidResets, .h2ContinuationFloods, .h2SettingsFloods, .h2PingFloods, .h2EmptyFrameFloods,
+    case .h2RapidResets, .h2MadeResets, .h2ContinuationFloods, .h2SettingsFloods, .h2PingFloods,
+      .h2EmptyFrameFloods,
       .h2ControlFloods, .h2ZeroWindowStalls:
       "certd_http2_floods_total"
     case .proxyHeadersRefused: "certd_proxy_headers_refused_total"
@@ -71,6 +72,7 @@ public enum Counter: Int, CaseIterable, Sendable {
     case .upstreamConnectionsReused: "result=\"reused\""
     case .upstreamConnectionsFailed: "result=\"failed\""
     case .h2RapidResets: "kind=\"rapid_reset\""
+    case .h2MadeResets: "kind=\"made_reset\""
     case .h2ContinuationFloods: "kind=\"continuation\""
     case .h2SettingsFloods: "kind=\"settings\""
     case .h2PingFloods: "kind=\"ping\""
@@ -115,7 +117,8 @@ public enum Counter: Int, CaseIterable, Sendable {
     case .http2Connections: "Client connections that speak HTTP/2."
     case .http2Requests: "Requests that came by HTTP/2."
     case .http2ConnectionErrors: "HTTP/2 connections ended because the client broke its rules or a limit."
-    case .h2RapidResets, .h2ContinuationFloods, .h2SettingsFloods, .h2PingFloods, .h2EmptyFrameFloods,
+    case .h2RapidResets, .h2MadeResets, .h2ContinuationFloods, .h2SettingsFloods, .h2PingFloods,
+      .h2EmptyFrameFloods,
       .h2ControlFloods, .h2ZeroWindowStalls:
       "HTTP/2 connections or streams ended because of a flood, by its kind."
     }

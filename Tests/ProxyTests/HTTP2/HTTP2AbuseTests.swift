@@ -14,7 +14,7 @@ import Testing
   }
 
   static let rows: [Row] = [
-    Row(attack: .rapidReset, counter: .h2RapidResets), Row(attack: .madeReset, counter: .h2RapidResets),
+    Row(attack: .rapidReset, counter: .h2RapidResets), Row(attack: .madeReset, counter: .h2MadeResets),
     Row(attack: .continuation, counter: .h2ContinuationFloods),
     Row(attack: .emptyContinuation, counter: .h2ContinuationFloods),
     Row(attack: .settings, counter: .h2SettingsFloods), Row(attack: .ping, counter: .h2PingFloods),
