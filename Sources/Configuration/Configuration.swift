@@ -23,6 +23,8 @@ public struct Configuration: Sendable, Equatable {
   public var certificates: [CertificateEntry]
   /// Listening addresses.
   public var listeners: [Listener]
+  /// Nobody has asked for the listener without TLS: where its port is not to be had, the others are served without it.
+  public var hasDefaultPlainListener = false
   /// Peers whose `X-Forwarded-*` and `Forwarded` fields are believed.
   public var trustedProxies: [AddressRange]
   /// Which forwarding fields are sent to backends.

@@ -9,7 +9,7 @@ public struct ChunkedFraming: BitwiseCopyable, Sendable {
   public static let maximumTrailerBytes: UInt32 = 8 * 1024
 
   private enum State: UInt8, BitwiseCopyable {
-    case size, sizeDigits, ext, sizeLF, data, dataCR, dataLF
+    case size, sizeDigits, sizeSpace, ext, sizeLF, data, dataCR, dataLF
     case trailerStart, trailerName, trailerValue, trailerLF, endLF, done
   }
 
@@ -29,8 +29,11 @@ public struct ChunkedFraming: BitwiseCopyable, Sendable {
   private var digits: UInt8 = 0
   private var nameHash: UInt64 = 0
 
+  /// White space may stand behind a chunk's size, as some backends write it; of a client that is an attack.
+  private let allowsSpace: Bool
+
   /// The beginning of some content.
-  public init() {}
+  public init(allowsSpace: Bool = false) { self.allowsSpace = allowsSpace }
 
   /// Whether the last chunk and the trailers have been seen.
   public var isDone: Bool { state == .done }
@@ -67,7 +70,7 @@ public struct ChunkedFraming: BitwiseCopyable, Sendable {
 
   private mutating func step(_ c: UInt8) -> ParseError? {
     switch state {
-    case .size, .sizeDigits, .ext, .sizeLF: return stepSize(c)
+    case .size, .sizeDigits, .sizeSpace, .ext, .sizeLF: return stepSize(c)
     case .dataCR:
       guard c == 0x0D else { return .malformedChunkEnd }
       state = .dataLF
@@ -95,7 +98,9 @@ public struct ChunkedFraming: BitwiseCopyable, Sendable {
         return nil
       }
       guard digits > 0 else { return .malformedChunkSize }
-      if c == 0x3B { state = .ext } else if c == 0x0D { state = .sizeLF } else { return .malformedChunkSize }
+      if c == 0x3B { state = .ext } else if c == 0x0D { state = .sizeLF } else { return takeSpace(c) }
+    case .sizeSpace:
+      if c == 0x3B { state = .ext } else if c == 0x0D { state = .sizeLF } else { return takeSpace(c) }
     case .ext:
       if c == 0x0D { state = .sizeLF } else if !Characters.isValue(c) { return .malformedChunkSize }
     default:
@@ -104,6 +109,12 @@ public struct ChunkedFraming: BitwiseCopyable, Sendable {
       lineBytes = 0
       digits = 0
     }
+    return nil
+  }
+
+  private mutating func takeSpace(_ c: UInt8) -> ParseError? {
+    guard allowsSpace, c == 0x20 || c == 0x09 else { return .malformedChunkSize }
+    state = .sizeSpace
     return nil
   }
 

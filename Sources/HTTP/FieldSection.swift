@@ -22,12 +22,15 @@ public struct FieldSection: ~Copyable {
   public let lines: UnsafeMutablePointer<FieldLine>
   /// How many there are.
   public internal(set) var count = 0
-  /// How many there may be.
+  /// How many there may be in any head.
   public let capacity: Int
+  /// How many there may be in a request's.
+  public let requestCapacity: Int
 
-  /// Room for so many lines.
-  public init(capacity: Int) {
+  /// Room for so many lines, of which requests may use fewer.
+  public init(capacity: Int, requests: Int = .max) {
     self.capacity = max(1, capacity)
+    requestCapacity = max(1, min(requests, capacity))
     lines = .allocate(capacity: self.capacity)
   }
 
@@ -36,25 +39,29 @@ public struct FieldSection: ~Copyable {
   /// Parses trailer lines up to the empty line that ends `count` bytes.
   public mutating func parseTrailers(_ base: UnsafePointer<UInt8>, count: Int) -> ParseError? {
     guard count >= 2, base[count - 2] == 0x0D, base[count - 1] == 0x0A else { return .malformedTrailer }
-    return parse(base, from: 0, to: count)
+    return parse(base, from: 0, to: count, most: capacity)
   }
 
   /// Parses the field lines from `start` to the empty line that ends at `end`.
-  mutating func parse(_ base: UnsafePointer<UInt8>, from start: Int, to end: Int) -> ParseError? {
+  mutating func parse(_ base: UnsafePointer<UInt8>, from start: Int, to end: Int, most: Int)
+    -> ParseError?
+  {
     count = 0
     var at = start
     let last = end - 2
     while at < last {
       guard let found = memchr(base + at, 0x0A, end - at) else { return .bareLineFeed }
       let lineEnd = UnsafePointer(found.assumingMemoryBound(to: UInt8.self)) - base - 1
-      if let error = parseLine(base, at, lineEnd) { return error }
+      if let error = parseLine(base, at, lineEnd, most) { return error }
       at = lineEnd + 2
     }
     return nil
   }
 
   @inline(__always)
-  private mutating func parseLine(_ base: UnsafePointer<UInt8>, _ start: Int, _ end: Int) -> ParseError? {
+  private mutating func parseLine(
+    _ base: UnsafePointer<UInt8>, _ start: Int, _ end: Int, _ most: Int
+  ) -> ParseError? {
     if base[start] == 0x20 || base[start] == 0x09 { return .obsoleteFolding }
     var colon = start
     while colon < end, Characters.isToken(base[colon]) { colon += 1 }
@@ -68,7 +75,7 @@ public struct FieldSection: ~Copyable {
     var valueEnd = end
     while valueEnd > valueStart, base[valueEnd - 1] == 0x20 || base[valueEnd - 1] == 0x09 { valueEnd -= 1 }
     guard Characters.areValue(base + valueStart, valueEnd - valueStart) else { return .malformedFieldValue }
-    guard count < capacity else { return .tooManyFields }
+    guard count < most else { return .tooManyFields }
     lines[count] = FieldLine(
       nameStart: UInt32(truncatingIfNeeded: start), nameLength: UInt32(truncatingIfNeeded: colon - start),
       valueStart: UInt32(truncatingIfNeeded: valueStart),

@@ -12,7 +12,10 @@ public enum BodyFraming: BitwiseCopyable, Sendable, Equatable {
 
 /// What the fields of one head say about framing and the connection, gathered line by line.
 struct FramingFields: BitwiseCopyable {
+  /// Equal repeated lengths are one (RFC 9112 §6.3 leaves it to the recipient): a backend's mishap, a client's attack.
+  var allowsEqualLengths = false
   var contentLength: UInt64?
+  var repeatsLength = false
   var isChunked = false
   var hasTransferEncoding = false
   var connection = ConnectionOptions()
@@ -24,6 +27,7 @@ struct FramingFields: BitwiseCopyable {
     let length = Int(line.valueLength)
     switch line.name {
     case .contentLength:
+      if allowsEqualLengths { return takeEqualLengths(value, length) }
       guard contentLength == nil else { return .repeatedContentLength }
       guard let number = Self.decimal(value, length) else { return .malformedContentLength }
       contentLength = number
@@ -40,6 +44,23 @@ struct FramingFields: BitwiseCopyable {
     default: break
     }
     return nil
+  }
+
+  private mutating func takeEqualLengths(_ value: UnsafePointer<UInt8>, _ length: Int) -> ParseError? {
+    var problem: ParseError? = length == 0 ? .malformedContentLength : nil
+    ListElements.forEach(value, length) { element, count in
+      guard let number = Self.decimal(element, count) else {
+        problem = .malformedContentLength
+        return false
+      }
+      if let contentLength {
+        repeatsLength = true
+        if contentLength != number { problem = .repeatedContentLength }
+      }
+      contentLength = number
+      return problem == nil
+    }
+    return problem ?? (contentLength == nil ? .malformedContentLength : nil)
   }
 
   /// Digits only, no sign, no list, below 2^63 (RFC 9110 §8.6).

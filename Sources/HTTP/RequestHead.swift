@@ -78,7 +78,9 @@ extension RequestHead {
     guard HeadEnd.isComplete(base, count) else { return .malformedRequestLine }
     var lineEnd = 0
     if let error = head.parseRequestLine(base, count, &lineEnd) { return error }
-    if let error = fields.parse(base, from: lineEnd + 2, to: count) { return error }
+    if let error = fields.parse(base, from: lineEnd + 2, to: count, most: fields.requestCapacity) {
+      return error
+    }
     return head.interpret(base, fields)
   }
 

@@ -20,6 +20,8 @@ public struct ResponseHead: BitwiseCopyable, Sendable {
   public var connection = ConnectionOptions()
   /// A Content-Length was there, also where there is no content (HEAD, 304).
   public var declaredLength: UInt64?
+  /// It was there more than once, always the same: passed on as one.
+  public var repeatsLength = false
 
   /// An empty head.
   public init() {}
@@ -43,7 +45,7 @@ public struct ResponseHead: BitwiseCopyable, Sendable {
     guard let found = memchr(base, 0x0D, count) else { return .malformedStatusLine }
     let end = UnsafePointer(found.assumingMemoryBound(to: UInt8.self)) - base
     guard head.parseStatusLine(base, end) else { return .malformedStatusLine }
-    if let error = fields.parse(base, from: end + 2, to: count) { return error }
+    if let error = fields.parse(base, from: end + 2, to: count, most: fields.capacity) { return error }
     return head.interpret(base, method, fields)
   }
 
@@ -69,6 +71,7 @@ public struct ResponseHead: BitwiseCopyable, Sendable {
     _ base: UnsafePointer<UInt8>, _ method: Method, _ fields: borrowing FieldSection
   ) -> ParseError? {
     var gathered = FramingFields()
+    gathered.allowsEqualLengths = true
     for i in 0..<fields.count {
       let line = fields.lines[i]
       guard line.name != .other else { continue }
@@ -76,6 +79,7 @@ public struct ResponseHead: BitwiseCopyable, Sendable {
     }
     connection = gathered.connection
     declaredLength = gathered.contentLength
+    repeatsLength = gathered.repeatsLength
     if status < 200 || status == 204 || status == 304 || method == .head { return nil }
     if gathered.hasTransferEncoding {
       guard minorVersion == 1 else { return .transferEncodingInOldVersion }

@@ -207,7 +207,12 @@ struct HeadBuilder: BitwiseCopyable {
       // Two names for one thing must agree (RFC 9113 §8.3.1).
       if authority.isSet { return isAuthority(value, valueLength) ? () : malformed() }
     case .contentLength where kind != .trailers:
-      guard contentLength < 0, takeLength(value, valueLength) else { return malformed() }
+      let before = contentLength
+      guard takeLength(value, valueLength), before < 0 || (kind == .response && before == contentLength)
+      else {
+        return malformed()
+      }
+      if before >= 0 { return }
     default: break
     }
     // The key belongs to HTTP/1.1's handshake, which makes its own (RFC 8441 §5).
@@ -223,14 +228,20 @@ struct HeadBuilder: BitwiseCopyable {
   }
 
   private func isAuthority(_ value: UnsafePointer<UInt8>, _ count: Int) -> Bool {
-    guard count == authority.count else { return false }
-    for i in 0..<count {
-      let ours = base[authority.start + i]
-      guard ours == value[i] || (ours | 0x20 == value[i] | 0x20 && (ours | 0x20) &- 0x61 < 26) else {
-        return false
-      }
-    }
+    let ours = base + authority.start
+    let length = withoutPort(ours, authority.count)
+    guard length == withoutPort(value, count) else { return false }
+    for i in 0..<length where ASCII.lowered(ours[i]) != ASCII.lowered(value[i]) { return false }
     return true
+  }
+
+  /// The length of an authority without the port that its scheme has anyway (RFC 9110 §4.2.3).
+  private func withoutPort(_ p: UnsafePointer<UInt8>, _ count: Int) -> Int {
+    let isPlain = scheme.count == 4
+    let port: StaticString = isPlain ? ":80" : ":443"
+    let length = port.utf8CodeUnitCount
+    guard count > length, FieldName.matches(p + count - length, port) else { return count }
+    return count - length
   }
 
   private mutating func takeLength(_ value: UnsafePointer<UInt8>, _ count: Int) -> Bool {

@@ -1,3 +1,5 @@
+internal import HTTP
+
 extension Settings {
   /// How the responses of a service are compressed for clients that ask for it.
   public struct Compression: Sendable, Equatable {
@@ -52,17 +54,4 @@ struct CompiledCompression: BitwiseCopyable {
     "application/x-jsonlines", "application/json-seq", "application/stream+json",
     "multipart/x-mixed-replace",
   ]
-}
-
-/// Comparison of bytes with literals, letter case folded.
-enum ASCII {
-  /// Whether bytes are a lower-case literal in any letter case.
-  static func same(_ p: UnsafePointer<UInt8>, _ count: Int, _ literal: StaticString) -> Bool {
-    guard count == literal.utf8CodeUnitCount else { return false }
-    for i in 0..<count where lowered(p[i]) != literal.utf8Start[i] { return false }
-    return true
-  }
-
-  @inline(__always)
-  static func lowered(_ c: UInt8) -> UInt8 { c >= 0x41 && c <= 0x5A ? c | 0x20 : c }
 }

@@ -70,7 +70,7 @@ struct Exchange: Slotted {
   var relay = Relay.asIs
   var responseFraming = BodyFraming.none
   var responseLeft: UInt64 = 0
-  var responseChunks = ChunkedFraming()
+  var responseChunks = ChunkedFraming(allowsSpace: true)
   /// The backend's HTTP/2 head was its last word.
   var endsWithHead = false
   /// Field lines behind the response's content.
@@ -105,4 +105,13 @@ struct Exchange: Slotted {
   /// a window, and all of them may have to wait for a client that does not read.
   static let maximumInterimHeads: UInt16 = 100
   static let maximumInterimBytes = 64 * 1024
+  /// Field lines of a backend's response head; of a request's, `limits.header_fields`.
+  static let maximumResponseFields = 1024
+}
+
+extension FieldSection {
+  /// Room for the heads of both sides.
+  init(for limits: Limits) {
+    self.init(capacity: max(Exchange.maximumResponseFields, limits.headFields), requests: limits.headFields)
+  }
 }

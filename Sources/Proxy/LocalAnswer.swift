@@ -127,22 +127,22 @@ extension Worker {
   /// Sends an answer of ours. Unless `closing`, the request's head is consumed and the connection goes on.
   func answer(
     _ d: UnsafeMutablePointer<Downstream>, _ problem: LocalAnswer, closing: Bool, detail: String = "",
-    isLogged: Bool = false, isGRPC: Bool = false
+    isLogged: Bool = false, isGRPC: Bool = false, route: UnsafeMutablePointer<CompiledRoute>? = nil
   ) {
     if case .requestTimeout = problem { counters.add(.requestTimeouts) }
-    if isGRPC, let s = d.pointee.stream { return answerCall(d, s, problem, detail) }
+    if isGRPC, let s = d.pointee.stream { return answerCall(d, s, problem, detail, route) }
     let body =
       #"{"error":{"message":"\#(problem.message(detail))","type":"\#(problem.type)","#
       + #""param":null,"code":"\#(problem.code)"}}"# + "\n"
     respond(
       d, problem.status, "Content-Type: application/json\r\n", Array(body.utf8), closing: closing,
-      isLogged: isLogged)
+      isLogged: isLogged, route: route)
   }
 
   /// Sends a whole response of ours and goes on with the next request, or closes.
   func respond(
     _ d: UnsafeMutablePointer<Downstream>, _ status: Int, _ extra: String, _ body: [UInt8], closing: Bool,
-    isLogged: Bool = false
+    isLogged: Bool = false, route: UnsafeMutablePointer<CompiledRoute>? = nil
   ) {
     counters.add(.responses(status: status))
     let hasContent = requestHead.framing != .none
@@ -154,6 +154,7 @@ extension Worker {
     writer.append(LocalAnswer.reason(status))
     writer.append("\r\n")
     writer.append(Array(extra.utf8))
+    writeEdits(&writer, route)
     writer.append("Content-Length: ")
     writer.append(decimal: UInt64(body.count))
     let old = requestHead.minorVersion == 0
@@ -177,9 +178,16 @@ extension Worker {
     }
   }
 
+  /// The fields that a route adds stand on our answers too: without those of CORS a browser shows its page no error.
+  private func writeEdits(_ out: inout HeadWriter, _ route: UnsafeMutablePointer<CompiledRoute>?) {
+    guard let route, route.pointee.setOwn.count > 0 else { return }
+    out.append(route.pointee.setOwn.start, route.pointee.setOwn.count)
+  }
+
   /// Tells a gRPC client what it understands: a response of trailers alone (gRPC over HTTP/2, "Responses").
   private func answerCall(
-    _ d: UnsafeMutablePointer<Downstream>, _ s: StreamPointer, _ problem: LocalAnswer, _ detail: String
+    _ d: UnsafeMutablePointer<Downstream>, _ s: StreamPointer, _ problem: LocalAnswer, _ detail: String,
+    _ route: UnsafeMutablePointer<CompiledRoute>?
   ) {
     counters.add(.responses(status: problem.status))
     var writer = HeadWriter(scratch, capacity: Self.scratchSize)
@@ -187,7 +195,9 @@ extension Worker {
     writer.append(decimal: problem.callStatus)
     writer.append("\r\ngrpc-message: ")
     writer.append(Array(problem.message(detail).utf8))
-    writer.append("\r\n\r\n")
+    writer.append("\r\n")
+    writeEdits(&writer, route)
+    writer.append("\r\n")
     sendHead(s, .response, writer.start, writer.count, isLast: true)
     endResponse(d, s, trailers: ParkedOutput())
   }

@@ -27,7 +27,7 @@ extension Worker {
     copyFields(&out, d, route, base, forwarding)
     if head.framing == .chunked { out.append("Transfer-Encoding: chunked\r\n") }
     if x.pointee.wantsUpgrade { writeUpgrade(&out, base) }
-    if x.pointee.isExtendedConnect, x.pointee.service?.pointee.isHTTP2 == false { writeWebSocketKey(&out) }
+    if x.pointee.isExtendedConnect, x.pointee.service?.pointee.isHTTP2 == false { writeWebSocketKey(&out, x) }
     if forwarding.xForwarded { writeXForwarded(&out, d, base) }
     if forwarding.forwarded { writeForwarded(&out, d, base) }
     if forwarding.via { writeVia(&out, base, isStream: d.pointee.stream != nil) }
@@ -47,6 +47,7 @@ extension Worker {
     _ forwarding: Settings.Forwarding
   ) {
     let nominates = requestHead.connection.namesFields
+    let limitsForwards = requestHead.method == .options || requestHead.method == .trace
     for i in 0..<fields.count {
       let line = fields.lines[i]
       let name = base + Int(line.nameStart)
@@ -60,6 +61,10 @@ extension Worker {
           continue
         }
         if nominates, isNominated(name, length, base) { continue }
+        if limitsForwards, line.name == .other, MaxForwards.isName(name, length) {
+          writeMaxForwards(&out, base)
+          continue
+        }
       case .contentLength, .expect: break
       // It speaks of what only such content can have behind it (RFC 9110 §6.6.2).
       case .trailer: if requestHead.framing != .chunked { continue }
@@ -75,6 +80,13 @@ extension Worker {
       if route.pointee.dropRequest.contains(name, length) { continue }
       out.append(line, of: base)
     }
+  }
+
+  private func writeMaxForwards(_ out: inout HeadWriter, _ base: UnsafePointer<UInt8>) {
+    guard case .left(let count) = MaxForwards.read(fields, base) else { return }
+    out.append("Max-Forwards: ")
+    out.append(decimal: count)
+    out.append("\r\n")
   }
 
   /// Whether the Connection field names this field as one for us alone (RFC 9110 §7.6.1).
@@ -97,9 +109,11 @@ extension Worker {
   }
 
   /// The handshake of HTTP/1.1 needs a nonce that extended CONNECT has not (RFC 6455 §4.1).
-  private func writeWebSocketKey(_ out: inout HeadWriter) {
+  private func writeWebSocketKey(_ out: inout HeadWriter, _ x: UnsafeMutablePointer<Exchange>) {
+    let key = Array(WebSocketHandshake.freshKey().utf8)
+    x.pointee.webSocket = WebSocketHandshake(key: key)
     out.append("Sec-WebSocket-Key: ")
-    out.append(Array(WebSocketHandshake.freshKey().utf8))
+    out.append(key)
     out.append("\r\n")
   }
 

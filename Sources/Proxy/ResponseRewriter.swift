@@ -18,7 +18,11 @@ extension Worker {
         continue
       }
       // No content, no length (RFC 9110 §8.6).
-      if line.name == .contentLength, responseHead.status < 200 || responseHead.status == 204 { continue }
+      if line.name == .contentLength,
+        responseHead.repeatsLength || responseHead.status < 200 || responseHead.status == 204
+      {
+        continue
+      }
       let name = base + Int(line.nameStart)
       let length = Int(line.nameLength)
       // What says where the content ends is not Connection's to drop.
@@ -26,6 +30,13 @@ extension Worker {
       if route.pointee.dropResponse.contains(name, length) { continue }
       if x.pointee.isCoded, isReplaced(line, base) { continue }
       out.append(line, of: base)
+    }
+    if responseHead.repeatsLength, responseHead.status >= 200, responseHead.status != 204, !x.pointee.isCoded,
+      let length = responseHead.declaredLength
+    {
+      out.append("Content-Length: ")
+      out.append(decimal: length)
+      out.append("\r\n")
     }
     if responseHead.status == 101 {
       out.append("Connection: upgrade\r\n")

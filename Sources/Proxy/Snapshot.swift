@@ -97,6 +97,8 @@ struct CompiledRoute: BitwiseCopyable {
   let needsIdentity: Bool
   let setRequest: RawBytes
   let setResponse: RawBytes
+  /// Those of `setResponse` that our own answers get.
+  let setOwn: RawBytes
   let dropRequest: NameList
   let dropResponse: NameList
 
@@ -109,6 +111,7 @@ struct CompiledRoute: BitwiseCopyable {
     let setsResponse = edits.setResponse.filter { !Self.framesContent($0.name) }
     setRequest = arena.bytes(Self.lines(setsRequest))
     setResponse = arena.bytes(Self.lines(setsResponse))
+    setOwn = arena.bytes(Self.lines(setsResponse.filter { $0.name.lowercased() != "content-type" }))
     dropRequest = NameList(
       setsRequest.map(\.name) + edits.removeRequest.filter { !Self.framesContent($0) }, arena)
     dropResponse = NameList(

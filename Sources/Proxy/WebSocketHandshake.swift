@@ -9,7 +9,17 @@ struct WebSocketHandshake: BitwiseCopyable {
   private var key: (UInt64, UInt64, UInt64) = (0, 0, 0)
   private static let keyLength = 24
   private static let keyName: StaticString = "sec-websocket-key"
+  private static let acceptName: StaticString = "sec-websocket-accept"
   private static let guid = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+
+  /// No key so far.
+  init() {}
+
+  /// The key that a handshake of ours goes out with.
+  init(key: [UInt8]) {
+    guard key.count == Self.keyLength else { return }
+    key.withUnsafeBytes { take($0) }
+  }
 
   /// Whether a key has been seen.
   var hasKey: Bool { key.0 != 0 }
@@ -19,11 +29,29 @@ struct WebSocketHandshake: BitwiseCopyable {
     guard line.nameLength == 17, line.valueLength == Self.keyLength,
       FieldName.matches(base + Int(line.nameStart), Self.keyName)
     else { return }
-    let value = UnsafeRawPointer(base + Int(line.valueStart))
+    take(UnsafeRawBufferPointer(start: base + Int(line.valueStart), count: Self.keyLength))
+  }
+
+  private mutating func take(_ value: UnsafeRawBufferPointer) {
     key = (
       value.loadUnaligned(as: UInt64.self), value.loadUnaligned(fromByteOffset: 8, as: UInt64.self),
       value.loadUnaligned(fromByteOffset: 16, as: UInt64.self)
     )
+  }
+
+  /// Whether a backend's head has the one right Sec-WebSocket-Accept (RFC 6455 §4.1).
+  func isAccepted(_ fields: borrowing FieldSection, _ base: UnsafePointer<UInt8>) -> Bool {
+    guard let accept else { return false }
+    let expected = Array(accept.utf8)
+    var found = 0
+    for i in 0..<fields.count {
+      let line = fields.lines[i]
+      guard ASCII.same(base + Int(line.nameStart), Int(line.nameLength), Self.acceptName) else { continue }
+      let value = UnsafeBufferPointer(start: base + Int(line.valueStart), count: Int(line.valueLength))
+      guard value.elementsEqual(expected) else { return false }
+      found += 1
+    }
+    return found == 1
   }
 
   /// Sec-WebSocket-Accept for the key, or nil when hashing fails.

@@ -84,7 +84,7 @@ final class Worker {
     nowNanoseconds = Clock.monotonicNanoseconds()
     nowMilliseconds = nowNanoseconds / 1_000_000
     wheel = TimerWheel(nowMilliseconds: nowMilliseconds)
-    fields = FieldSection(capacity: snapshot.settings.limits.headFields)
+    fields = FieldSection(for: snapshot.settings.limits)
     scratch = .allocate(capacity: Self.scratchSize)
     _ = poller.addLevel(mailbox.descriptor, Token(kind: Kind.mailbox, index: 0, generation: 0))
   }

@@ -150,13 +150,16 @@ extension Worker {
     requestHead.method = x.pointee.method
     requestHead.minorVersion = x.pointee.minorVersion
     let service = x.pointee.service.map { snapshotName(x, $0.pointee.index) } ?? ""
+    let route = x.pointee.route
+    let held = x.pointee.snapshot?.retain()
+    defer { held?.release() }
     endExchange(x, reusable: false)
     d.pointee.state = .reading
     if d.pointee.stream != nil {
-      return answer(d, problem, closing: true, detail: service, isLogged: true, isGRPC: isGRPC)
+      return answer(d, problem, closing: true, detail: service, isLogged: true, isGRPC: isGRPC, route: route)
     }
     if keeps { d.pointee.start = d.pointee.requestEnd }
-    answer(d, problem, closing: !keeps, detail: service, isLogged: true)
+    answer(d, problem, closing: !keeps, detail: service, isLogged: true, route: route)
     guard keeps, d.pointee.slot.isLive, d.pointee.state == .reading else { return }
     readNext(d)
     if hasMore(d) { putOff(d) }

@@ -84,8 +84,8 @@ extension Worker {
       }
     }
     for (key, pool) in snapshot.pools where next.pools[key] !== pool { closeIdle(of: pool) }
-    if next.settings.limits.headFields != fields.capacity {
-      fields = .init(capacity: next.settings.limits.headFields)
+    if next.settings.limits.headFields != snapshot.settings.limits.headFields {
+      fields = .init(for: next.settings.limits)
     }
     buffers.maximum = next.settings.limits.buffers(workers: shared.workers)
     snapshot = next

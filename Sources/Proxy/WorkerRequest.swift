@@ -96,10 +96,12 @@ extension Worker {
       host: base + requestHead.hostStart, requestHead.hostLength,
       path: hasPath ? base + requestHead.targetStart : Self.slash.utf8Start, hasPath ? pathLength : 1)
     guard index >= 0 else { return answer(d, .noRoute, closing: false, isGRPC: isCall(base)) }
-    if let refusal = refusalByIdentity(d, base, snapshot.compiledRoutes + index) {
-      return answer(d, refusal, closing: false, isGRPC: isCall(base))
+    let compiled = snapshot.compiledRoutes + index
+    if let refusal = refusalByIdentity(d, base, compiled) {
+      return answer(d, refusal, closing: false, isGRPC: isCall(base), route: compiled)
     }
-    let x = begin(d, base, snapshot.compiledRoutes + index)
+    if answerAsLastHop(d, base) { return }
+    let x = begin(d, base, compiled)
     if let s = d.pointee.stream { describe(x, d, s) }
     // HTTP/2 has no other upgrade than this one (RFC 8441).
     if x.pointee.wantsUpgrade, x.pointee.service?.pointee.isHTTP2 == true, !x.pointee.isExtendedConnect {

@@ -162,6 +162,12 @@ extension Worker {
       badGateway(u, x, .malformedStatusLine)
       return false
     }
+    // What this client cannot check for itself.
+    if responseHead.status == 101, x.pointee.isExtendedConnect, !x.pointee.webSocket.isAccepted(fields, base)
+    {
+      badGateway(u, x, "a WebSocket handshake without the right Sec-WebSocket-Accept")
+      return false
+    }
     if x.pointee.endsWithHead, x.pointee.isGRPC, repeatCall(u, x, base) { return false }
     recordHead(u, x, base)
     if retryElsewhere(x, u, after: .status(responseHead.status)) { return false }

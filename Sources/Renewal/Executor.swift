@@ -19,6 +19,11 @@ public struct Executor: Sendable {
     public var pushToGoogleCloud: (@Sendable (StoredCertificate) async -> String?)?
     /// Whether the server at a host and port presents the certificate, and why not; nil when it does.
     public var prove: (@Sendable (StoredCertificate, _ host: String, _ port: UInt16) async -> String?)?
+    /// Called before a CA is asked for anything in a run that obtains certificates of an ACME CA: what answers its
+    /// challenges has to be there from then on.
+    public var beginOrders: @Sendable () async -> Void = {}
+    /// Called when such a run's orders have come to an end, one way or another.
+    public var endOrders: @Sendable () async -> Void = {}
     /// How many certificates are obtained at a time.
     public var parallelIssuances = Executor.maximumParallelIssuances
     /// A key that nobody else has.
@@ -94,8 +99,13 @@ public struct Executor: Sendable {
       report.certificates = managed.map { finish(.init(name: $0.name, outcome: .failed(why: "\(error)"))) }
       return report
     }
-    report.certificates = isDryRun ? plan.actions.map(Self.preview) : await carryOut(plan, force, regularWake)
-    if !isDryRun {
+    if isDryRun {
+      report.certificates = plan.actions.map(Self.preview)
+    } else {
+      let ordersFromCA = plan.actions.contains(where: ordersFromCA)
+      if ordersFromCA { await environment.beginOrders() }
+      report.certificates = await carryOut(plan, force, regularWake)
+      if ordersFromCA { await environment.endOrders() }
       if let queue {
         report.deploys = await deploy(queue, evenIfEarly: force != .none, &report)
         queue.challenges.purge(now: environment.now())
@@ -103,6 +113,11 @@ public struct Executor: Sendable {
     }
     report.nextWakeAt = min(await nextWake(plan, managed, report, regularWake), report.nextWakeAt)
     return report
+  }
+
+  private func ordersFromCA(_ action: Action) -> Bool {
+    guard case .renew = action.decision else { return false }
+    return action.certificate.issuers.contains { issuers[$0.name] is ACMEIssuer }
   }
 
   /// Whether a run would do nothing that the dry run just now has not done: nothing is due, nobody is to be asked for

@@ -1,4 +1,5 @@
 import EndToEnd
+import OS
 import PKI
 import Testing
 
@@ -54,6 +55,55 @@ import Testing
       } ?? -1
     }
     #expect(order == order.sorted() && !order.contains(-1), "\(daemon.log)")
+  }
+
+  @Test("the port for HTTP-01 that no listener has is held while something is ordered, and no longer")
+  func portForTheMoment() async throws {
+    let place = try Place()
+    let pebble = try await Pebble(place)
+    let file = try place.write(
+      "certd.yaml",
+      """
+      store: store
+      \(pebble.acmeSection)
+        challenges: [http-01]
+      listeners: [{address: "127.0.0.1:0"}]
+      routes: [{hosts: [a.example.com], service: chat}]
+      services: {chat: {backends: ["127.0.0.1:1"], health: {enabled: false}}}
+      """)
+    let daemon = try await Certd(place).run(["--config", file])
+    try await daemon.logged("answering challenges")
+    try await daemon.logged("certificate proven")
+    // A socket that shares no port can be opened there again.
+    try await eventually("the port is free: \(daemon.log)") {
+      let address = try #require(SocketAddress(host: "127.0.0.1", port: pebble.http01Port))
+      return (try? ListeningSocket.open(address, sharesPort: false)) != nil
+    }
+    #expect(try await daemon.stop() == .exited(0))
+  }
+
+  @Test("a port for HTTP-01 that somebody else has is a warning that says what it is for")
+  func portHeld() async throws {
+    let place = try Place()
+    let pebble = try await Pebble(place)
+    let address = try #require(SocketAddress(host: "127.0.0.1", port: pebble.http01Port))
+    let holder = try ListeningSocket.open(address, sharesPort: false)
+    let file = try place.write(
+      "certd.yaml",
+      """
+      store: store
+      \(pebble.acmeSection)
+        challenges: [http-01]
+      listeners: [{address: "127.0.0.1:0"}]
+      routes: [{hosts: [a.example.com], service: chat}]
+      services: {chat: {backends: ["127.0.0.1:1"], health: {enabled: false}}}
+      """)
+    let daemon = try await Certd(place).run(["--config", file])
+    try await daemon.logged(
+      "the port for HTTP-01 is not to be had; CAs get answers only if what has it sends them here")
+    #expect(daemon.lines("the port for HTTP-01").allSatisfy { $0.contains("Address already in use") })
+    #expect(try await daemon.stop() == .exited(0))
+    withExtendedLifetime(holder) {}
   }
 
   @Test("a certificate that another process issues is served by the running daemon under its name")

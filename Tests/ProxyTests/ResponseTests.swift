@@ -123,7 +123,7 @@ import Testing
     "HTTP/1.1 099 OK\r\n\r\n", "HTTP/1.1  200 OK\r\n\r\n", "HTTP/1.1 200 OK\nContent-Length: 0\r\n\r\n",
     "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
     "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
-    "HTTP/1.1 200 OK\r\nContent-Length: 1, 1\r\n\r\na", "HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n",
+    "HTTP/1.1 200 OK\r\nContent-Length: 1, 2\r\n\r\nab", "HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n",
     "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n",
     "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
     "HTTP/1.1 200 OK\r\nFoo : bar\r\n\r\n", "HTTP/1.1 200 OK\r\nFoo: a\r\n b\r\n\r\n",
@@ -132,7 +132,7 @@ import Testing
     "HTTP/1.1 200 O\u{0}K\r\n\r\n",
     "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n",
     "HTTP/1.1 200 OK\r\nFoo: \(String(repeating: "x", count: 70_000))\r\n\r\n",
-    "HTTP/1.1 200 OK\r\n\(String(repeating: "A: b\r\n", count: 129))\r\n", "", "HTTP/1.1 200 OK\r\nA: b\r\n",
+    "HTTP/1.1 200 OK\r\n\(String(repeating: "A: b\r\n", count: 1025))\r\n", "", "HTTP/1.1 200 OK\r\nA: b\r\n",
     "HTTP/1.1 103 Early\r\n\r\n",
   ]
 

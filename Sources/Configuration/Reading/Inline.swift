@@ -20,6 +20,8 @@ public struct InlineOptions: Sendable {
   public var httpsAddress = ":443"
   /// `--http-address`: redirects and answers challenges; nil for none.
   public var httpAddress: String? = ":80"
+  /// Whether somebody has said so: what only a default asks for is left where its port is not to be had.
+  public var isHTTPAddressChosen = false
   /// `--dns-exec`: a program that changes zones for DNS-01; nil for none.
   public var dnsProgram: String?
   /// `GOOGLE_CLOUD_PROJECT`, for an issuer that gives keys to projects.
@@ -42,7 +44,10 @@ extension Configuration {
   ) throws(ConfigurationErrors) -> Reading {
     let report = Report(file: "command line", baseDirectory: baseDirectory)
     do throws(ConfigurationErrors) {
-      return try read(tree(options), report)
+      var reading = try read(tree(options), report)
+      reading.configuration.hasDefaultPlainListener =
+        !options.isHTTPAddressChosen && options.httpAddress != nil
+      return reading
     } catch {
       throw ConfigurationErrors(
         errors: error.errors.map { naming(flagOf: $0) }, omitted: error.omitted)

@@ -2,7 +2,7 @@ extension Configuration {
   /// A configuration, and what is odd about its file without being wrong.
   public struct Reading: Sendable, Equatable {
     /// The configuration.
-    public let configuration: Configuration
+    public internal(set) var configuration: Configuration
     /// For instance a service that no route leads to.
     public let warnings: [ConfigurationError]
 
@@ -53,7 +53,7 @@ extension Configuration {
   private static func make(_ top: Section) -> Configuration {
     let acme = readACME(top.section("acme"))
     let forwarded = top.section("forwarded")
-    return Configuration(
+    var configuration = Configuration(
       file: top.report.file,
       store: top.path("store"),
       workers: top.integer("workers"),
@@ -70,6 +70,8 @@ extension Configuration {
       services: readServices(top),
       limits: readLimits(top.section("limits")),
       gcp: readGCP(top))
+    configuration.hasDefaultPlainListener = !top.has("listeners")
+    return configuration
   }
 
   private static func readLog(_ section: Section) -> LogSettings {

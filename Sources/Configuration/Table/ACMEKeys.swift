@@ -59,7 +59,7 @@ extension KeyTable {
     Key("acme.http01", .section, .described(""), "How HTTP-01 challenges are answered."),
     Key(
       "acme.http01.address", .text(.listenAddress), .value(":80"),
-      "Address bound for the answers while no listener of certd holds it."),
+      "Address bound for the answers while something is ordered, unless a listener of certd has it anyway."),
     Key(
       "acme.preferred_chain", .text(.line), .described("the CA's choice"),
       "Common name of the root that the chain should lead to, where the CA offers several."),

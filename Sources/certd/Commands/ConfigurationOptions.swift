@@ -83,6 +83,7 @@ struct ConfigurationOptions: ParsableArguments {
     options.roots = acmeRoot
     if let httpsAddress { options.httpsAddress = httpsAddress }
     if let httpAddress { options.httpAddress = httpAddress == "off" ? nil : httpAddress }
+    options.isHTTPAddressChosen = httpAddress != nil
     options.dnsProgram = dnsExec
     options.store = store
     options.nameGoogleProject()

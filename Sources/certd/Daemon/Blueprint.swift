@@ -16,6 +16,7 @@ struct Blueprint: Sendable {
   var fileCredentials: [Credential]
   let managed: [Renewal.ManagedCertificate]
   let executor: Executor
+  let challengePort: ChallengePort
 
   init(
     _ reading: Configuration.Reading, world: World, store: CertStore, backends: BackendRegistry, log: Log,
@@ -35,6 +36,11 @@ struct Blueprint: Sendable {
     var environment = Executor.Environment(
       now: { World.now() }, random: { World.random() }, hookEnvironment: Subprocess.inheritedEnvironment(),
       progress: { post.yield(.decided($0)) })
+    let port = ChallengePort(
+      try ProxySettings.challengeAddress(configuration, isManaged: !managed.isEmpty), store, log)
+    challengePort = port
+    environment.beginOrders = { await port.open() }
+    environment.endOrders = { await port.close() }
     environment.prove = { await ProofOfService(world: world).prove($0, $1, $2) }
     environment.pushToGoogleCloud = GoogleCloud.deployer(configuration, store, world) {
       log.warn("Google Cloud", ["reason": .text($0)])

@@ -69,8 +69,9 @@ actor Daemon {
     backends = BackendRegistry { log.warn("backend name", ["reason": .text($0)]) }
     tickets = TicketKeys(random: { Random.bytes($0) })
     (events, post) = AsyncStream.makeStream(of: Event.self)
-    let plan = try await Blueprint(
+    var plan = try await Blueprint(
       reading, world: world, store: store, backends: backends, log: log, post: post)
+    Self.leaveUnwantedPort(&plan, ours: [], log)
     self.plan = plan
     fingerprint = store.fingerprint()
     files = FileWatch(plan.files)
@@ -90,6 +91,25 @@ actor Daemon {
         throw .other("\(error); ports below 1024 need root, or the capability CAP_NET_BIND_SERVICE")
       }
       throw .other("\(error)")
+    }
+  }
+
+  /// The listener that only a default asks for, for the redirect and HTTP-01: where its port is not to be had, the
+  /// others are served without it. Nobody else can have a port that is `ours` already.
+  static func leaveUnwantedPort(_ plan: inout Blueprint, ours: [SocketAddress], _ log: Log) {
+    guard plan.configuration.hasDefaultPlainListener,
+      let index = plan.settings.listeners.firstIndex(where: { $0.profile == nil })
+    else { return }
+    let address = plan.settings.listeners[index].address
+    guard !ours.contains(where: { $0.description == address.description }) else { return }
+    do throws(SystemError) { _ = try ListeningSocket.open(address, sharesPort: false) } catch {
+      plan.settings.listeners.remove(at: index)
+      log.warn(
+        "no redirect to https, and HTTP-01 only if what has the port answers from this store",
+        [
+          "address": .describing(address), "reason": .describing(error),
+          "remedy": "name another with --http-address, or 'off'; in a file, list the listeners",
+        ])
     }
   }
 

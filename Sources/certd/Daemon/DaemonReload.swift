@@ -22,11 +22,14 @@ extension Daemon {
   }
 
   private func adopt(_ reading: Configuration.Reading) async throws(SetupError) {
-    let next = try await Blueprint(
+    var next = try await Blueprint(
       reading, world: world, store: store, backends: backends, log: log, post: post)
+    Self.leaveUnwantedPort(&next, ours: plan.settings.listeners.map(\.address), log)
     if next.configuration.workers != plan.configuration.workers {
       log.warn("the number of workers changes at the next start only")
     }
+    // A listener of the new configuration may be for the same port, and answers from the same store.
+    await plan.challengePort.close()
     do throws(ProxyError) { try await proxy.apply(next.settings) } catch { throw .other("\(error)") }
     plan = next
     log.level = next.configuration.log.level.telemetry

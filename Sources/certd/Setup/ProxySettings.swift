@@ -107,20 +107,20 @@ struct ProxySettings {
       one.proxyProtocolFrom = Self.ranges(listener.proxyProtocolFrom)
       made.append(one)
     }
-    if needsChallengeListener {
-      made.append(.init(address: try Self.address(configuration.acme.http01Address), profile: nil))
-    }
     return made
   }
 
-  /// HTTP-01 must be answered although no plain listener of the configuration has the port.
-  private var needsChallengeListener: Bool {
-    guard configuration.acme.challenges.contains(.http01) else { return false }
-    let usesACME = configuration.acme.issuers.contains { $0.kind != .local }
+  /// Where HTTP-01 is to be answered while something is ordered; nil when nothing is proven so, or a listener of the
+  /// configuration has the port all the time.
+  static func challengeAddress(
+    _ configuration: Configuration, isManaged: Bool
+  ) throws(SetupError) -> SocketAddress? {
     let wanted = configuration.acme.http01Address
-    let isManaged = configuration.listeners.contains { $0.tls != .off }
-    return usesACME && isManaged
-      && !configuration.listeners.contains { $0.tls == .off && $0.address.port == wanted.port }
+    guard isManaged, configuration.acme.challenges.contains(.http01),
+      configuration.acme.issuers.contains(where: { $0.kind != .local }),
+      !configuration.listeners.contains(where: { $0.tls == .off && $0.address.port == wanted.port })
+    else { return nil }
+    return try address(wanted)
   }
 
   /// An address without a host is every address of the machine: IPv6 and IPv4 on one socket where there is IPv6.

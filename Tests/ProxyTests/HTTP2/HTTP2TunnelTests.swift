@@ -1,5 +1,7 @@
+import Bytes
 import HTTP2Client
 import OS
+import PKI
 import Proxy
 import Telemetry
 import TestSupport
@@ -14,7 +16,8 @@ import Testing
   /// A backend that agrees, as RFC 6455 §4.2.2 asks for, and plays the rest.
   static func agreeing(_ rest: @escaping Backend.Script) -> Backend.Script {
     { wire in
-      let head = wire.readHead().lowercased()
+      let asked = wire.readHead()
+      let head = asked.lowercased()
       let hasKey = head.contains("\r\nsec-websocket-key: ")
       guard head.hasPrefix("get /ws?a=b http/1.1\r\n"), head.contains("\r\nhost: localhost\r\n"),
         head.contains("\r\nupgrade: websocket\r\n"), head.contains("\r\nconnection: upgrade\r\n"), hasKey,
@@ -27,8 +30,40 @@ import Testing
       }
       wire.write(
         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-          + "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nSec-WebSocket-Protocol: chat\r\n\r\n")
+          + "Sec-WebSocket-Accept: \(accept(asked))\r\nSec-WebSocket-Protocol: chat\r\n\r\n")
       rest(wire)
+    }
+  }
+
+  /// What RFC 6455 §4.2.2 has a server answer to a handshake's key.
+  static func accept(_ head: String) -> String {
+    let line = head.split(separator: "\r\n").first { $0.lowercased().hasPrefix("sec-websocket-key: ") } ?? ""
+    let key = line.dropFirst("sec-websocket-key: ".count)
+    let digest = try? Digest.sha1(Array("\(key)258EAFA5-E914-47DA-95CA-C5AB0DC85B11".utf8))
+    return Base64.encode(digest ?? [])
+  }
+
+  @Test(
+    "A handshake without the right Sec-WebSocket-Accept is refused, for an HTTP/2 client cannot check it",
+    arguments: [
+      "", "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n", "Sec-WebSocket-Accept:\r\n",
+      "Sec-WebSocket-Accept: RIGHT\r\nSec-WebSocket-Accept: RIGHT\r\n",
+    ])
+  func wrongAccept(_ line: String) async throws {
+    let script: Backend.Script = { wire in
+      let line = line.split(separator: "RIGHT", omittingEmptySubsequences: false)
+        .joined(separator: Self.accept(wire.readHead()))
+      wire.write(
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\(line)\r\n")
+      _ = wire.readToEnd()
+    }
+    try await HTTP2Edge.serve(script) { edge in
+      let client = try edge.http2()
+      #expect(client.start())
+      client.send(.headers(1, HPACK.block(Self.request), end: false))
+      client.wait { $0[1].status != nil || $0[1].isOver }
+      #expect(client[1].status == 502, "\(client[1].text) \(client.trace)")
+      #expect(edge.proxy.counters[.upgrades] == 0)
     }
   }
 
@@ -76,7 +111,9 @@ import Testing
     let script: Backend.Script = { wire in
       let head = wire.readHead()
       guard head.contains(" /ws") else { return Origin.answer(wire, method: "GET", path: "/", head, "") }
-      wire.write("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n")
+      wire.write(
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+          + "Sec-WebSocket-Accept: \(Self.accept(head))\r\n\r\n")
       while true {
         let part = wire.read()
         if part.isEmpty { return wire.close() }
