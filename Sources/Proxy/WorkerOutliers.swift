@@ -22,22 +22,11 @@ extension Worker {
   private func pick(
     _ service: UnsafeMutablePointer<ServiceEntry>, tried: BackendSet, sparing time: UInt64
   ) -> Int? {
-    let pools = service.pointee.pools
-    let maximum = service.pointee.maximumConnections
+    let candidates = Pools(
+      pools: service.pointee.pools, count: service.pointee.count,
+      maximumConnections: service.pointee.maximumConnections, now: nowMilliseconds, sparing: time)
     return Balancer.pick(
-      service.pointee.policy, count: service.pointee.count, cursor: &service.pointee.cursor, tried: tried,
-      isUsable: {
-        pools[$0]._withUnsafeGuaranteedRef { pool in
-          pool.isUsable(maximum)
-            && !pool.status._withUnsafeGuaranteedRef { $0.isEjected(nowMilliseconds: time) }
-        }
-      },
-      load: {
-        pools[$0]._withUnsafeGuaranteedRef { pool in
-          pool.status._withUnsafeGuaranteedRef { $0.load(nowMilliseconds: nowMilliseconds) }
-        }
-      },
-      weight: { pools[$0]._withUnsafeGuaranteedRef { $0.weight } })
+      service.pointee.policy, candidates, cursor: &service.pointee.cursor, tried: tried)
   }
 
   /// What a response's head says. A gRPC call that goes on says it with its trailers.
@@ -113,4 +102,31 @@ extension Worker {
       .backendEjected(
         backend: pool._withUnsafeGuaranteedRef { $0.settings.key }, seconds: Int((long + 999) / 1000)))
   }
+}
+
+/// A service's backends, as a worker sees them at one moment.
+private struct Pools: Candidates {
+  let pools: UnsafeMutablePointer<Unmanaged<BackendPool>>
+  let count: Int
+  let maximumConnections: Int
+  let now: UInt64
+  let sparing: UInt64
+
+  @inline(__always)
+  func isUsable(_ index: Int) -> Bool {
+    pools[index]._withUnsafeGuaranteedRef { pool in
+      pool.isUsable(maximumConnections)
+        && !pool.status._withUnsafeGuaranteedRef { $0.isEjected(nowMilliseconds: sparing) }
+    }
+  }
+
+  @inline(__always)
+  func load(_ index: Int) -> Int {
+    pools[index]._withUnsafeGuaranteedRef { pool in
+      pool.status._withUnsafeGuaranteedRef { $0.load(nowMilliseconds: now) }
+    }
+  }
+
+  @inline(__always)
+  func weight(_ index: Int) -> Int { pools[index]._withUnsafeGuaranteedRef { $0.weight } }
 }

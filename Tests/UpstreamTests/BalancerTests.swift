@@ -3,7 +3,7 @@ import Testing
 import Upstream
 
 /// A service to choose from, with defaults for what a test does not care about.
-private final class Backends {
+private final class Backends: Candidates {
   var weights: [Int]
   var loads: [Int]
   var unusable: Set<Int> = []
@@ -20,11 +20,15 @@ private final class Backends {
   }
 
   func pick(_ policy: Balancer.Policy = .roundRobin, tried: BackendSet = BackendSet()) -> Int? {
-    let (weights, loads, unusable) = (weights, loads, unusable)
-    return Balancer.pick(
-      policy, count: weights.count, cursor: &cursor, tried: tried, isUsable: { !unusable.contains($0) },
-      load: { loads[$0] }, weight: { weights[$0] })
+    var next = cursor
+    defer { cursor = next }
+    return Balancer.pick(policy, self, cursor: &next, tried: tried)
   }
+
+  var count: Int { weights.count }
+  func isUsable(_ index: Int) -> Bool { !unusable.contains(index) }
+  func load(_ index: Int) -> Int { loads[index] }
+  func weight(_ index: Int) -> Int { weights[index] }
 
   func picks(_ count: Int, _ policy: Balancer.Policy = .roundRobin) -> [Int?] {
     (0..<count).map { _ in pick(policy) }

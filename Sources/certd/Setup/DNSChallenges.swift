@@ -93,7 +93,7 @@ enum DNSChallenges {
         throw .configuration("acme.dns01.rfc2136.key_name: \(given) is no name of a key")
       }
     }
-    let algorithm = update.algorithm.flatMap { TransactionKey.Algorithm(rawValue: $0.rawValue) }
+    let algorithm = update.algorithm?.dns
     guard let key = TransactionKey(file: text, name: name, algorithm: algorithm) else {
       throw .configuration(
         "\(file): not what tsig-keygen writes, nor a secret in base64 with key_name beside it, or of another name or "

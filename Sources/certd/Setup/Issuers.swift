@@ -129,7 +129,7 @@ struct IssuerFactory {
     guard
       let binding = ExternalAccountBinding(
         keyID: account.keyIdentifier, key: key,
-        algorithm: .init(rawValue: account.algorithm.rawValue) ?? .hs256)
+        algorithm: account.algorithm.acme)
     else {
       throw .configuration("\(account.keyFile): not a MAC key in base64url, as the CA shows it")
     }

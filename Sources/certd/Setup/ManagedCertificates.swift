@@ -36,7 +36,7 @@ enum ManagedCertificates {
     guard !issuers.isEmpty else { throw fail("there is no issuer \(certificate.issuer ?? "")") }
     return Renewal.ManagedCertificate(
       name: name, identifiers: identifiers,
-      keyType: KeyType(rawValue: certificate.keyType.rawValue) ?? .ecP256,
+      keyType: certificate.keyType.pki,
       issuers: issuers.map {
         IssuerChoice($0.name, profile: $0.kind == .local ? nil : certificate.profile ?? $0.profile)
       },

@@ -168,7 +168,7 @@ struct ProxySettings {
     }
     var made = Proxy.Settings.Service(
       name: service.name, backends: members,
-      policy: Balancer.Policy(rawValue: service.policy.rawValue) ?? .leastRequest, timeouts: timeouts,
+      policy: service.policy.upstream, timeouts: timeouts,
       attempts: service.retries.attempts + 1, retryBudgetPercent: service.retries.budgetPercent,
       maximumConnections: service.maxConnections ?? 0)
     made.compression = service.compression.map {

@@ -161,10 +161,14 @@ extension RenewalJob {
         )
       }
     }
+    guard let keyType = KeyType(rawValue: request.keyType) else {
+      let known = KeyType.allCases.map(\.rawValue).joined(separator: ", ")
+      throw .other("key_type is \(request.keyType), not one of \(known); issue it anew with --key-type")
+    }
     self.configuration = configuration
     managed = [
       Renewal.ManagedCertificate(
-        name: name, identifiers: identifiers, keyType: KeyType(rawValue: request.keyType) ?? .ecP256,
+        name: name, identifiers: identifiers, keyType: keyType,
         issuers: choices.map { IssuerChoice($0.name, profile: $0.profile) },
         deploys: DeployAction.all(name.description, configuration, hooks: request.hooks))
     ]
