@@ -9,9 +9,10 @@ RELEASE_FLAGS := -c release --static-swift-stdlib --product certd
 # For the soak and the fuzz targets: how long, in seconds (each target: 60), and which choices or targets.
 SECONDS ?=
 SEED ?=
+KEEP ?=
 TARGETS ?=
 
-.PHONY: run build test soak fuzz test-asan test-tsan instructions lint install clean
+.PHONY: run build test test-all soak fuzz test-asan test-tsan instructions lint install clean
 
 run:
 	@scripts/install-packages $(RUN_PACKAGES)
@@ -54,10 +55,17 @@ test-tsan:
 	TSAN_OPTIONS="suppressions=$(CURDIR)/Tests/Sanitizers/thread.suppressions" \
 	  $(FEW_AT_A_TIME) swift test --scratch-path .build-tsan --sanitize=thread --skip EndToEndTests
 
-# What certd spends on one request of each kind, in instructions (docs/testing.md)
+# What certd spends on one request of each kind, in instructions, beside what is kept; KEEP=1 keeps it (docs/testing.md)
 instructions: build
 	@scripts/install-packages $(RUN_PACKAGES) valgrind binutils openssl
-	CERTD="$$(swift build $(RELEASE_FLAGS) --show-bin-path)/certd" scripts/instructions
+	CERTD="$$(swift build $(RELEASE_FLAGS) --show-bin-path)/certd" \
+	  scripts/instructions $(if $(KEEP),--write,--check) Tests/Instructions/kept.json
+
+# All of it: every point of the sweeps, a minute of soak, and no request dearer than it was
+test-all: test
+	CERTD_TEST_ALL=1 $(FEW_AT_A_TIME) swift test --skip-build --filter Sweep
+	$(MAKE) --no-print-directory soak SECONDS=60
+	$(MAKE) --no-print-directory instructions
 
 lint:
 	swift format lint --strict --recursive Package.swift Sources Tests

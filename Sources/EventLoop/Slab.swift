@@ -18,7 +18,7 @@ public struct Slab<Element: Slotted>: ~Copyable {
   deinit { for chunk in chunks { chunk.deallocate() } }
 
   /// A slot, initialised to `Element()` with its index and generation set.
-  public mutating func acquire() -> UnsafeMutablePointer<Element> {
+  public mutating func acquire() -> Ref<Element> {
     if free.isEmpty { grow() }
     let index = free.removeLast()
     let slot = pointer(index)
@@ -26,11 +26,12 @@ public struct Slab<Element: Slotted>: ~Copyable {
     slot.pointee = Element()
     slot.pointee.slot = Slot(index: index, generation: generation, isLive: true)
     count += 1
-    return slot
+    return Ref(slot)
   }
 
   /// Gives a slot back. Its generation changes at once.
-  public mutating func release(_ slot: UnsafeMutablePointer<Element>) {
+  public mutating func release(_ reference: Ref<Element>) {
+    let slot = reference.base
     guard slot.pointee.slot.isLive else { return }
     slot.pointee.slot.isLive = false
     slot.pointee.slot.generation = (slot.pointee.slot.generation &+ 1) & 0xFF_FFFF
@@ -46,30 +47,30 @@ public struct Slab<Element: Slotted>: ~Copyable {
   }
 
   /// The slot of a token, or nil when it has been released since.
-  public func find(index: UInt32, generation: UInt32) -> UnsafeMutablePointer<Element>? {
+  public func find(index: UInt32, generation: UInt32) -> Ref<Element>? {
     guard Int(index >> Self.chunkBits) < chunks.count else { return nil }
     let slot = pointer(index)
-    return slot.pointee.slot.isLive && slot.pointee.slot.generation == generation ? slot : nil
+    return slot.pointee.slot.isLive && slot.pointee.slot.generation == generation ? Ref(slot) : nil
   }
 
   /// Every slot in use at this moment, as a list of its own, so that slots may be released while it is walked.
   /// Not for the hot path.
-  public var live: [UnsafeMutablePointer<Element>] {
+  public var live: [Ref<Element>] {
     chunks.flatMap { chunk in
-      (0..<Self.chunkSize).lazy.filter { chunk[$0].slot.isLive }.map { chunk + $0 }
+      (0..<Self.chunkSize).lazy.filter { chunk[$0].slot.isLive }.map { Ref(chunk + $0) }
     }
   }
 
   /// The next slot in use for which something holds, from where `cursor` stands, once around at most; the cursor moves
   /// behind it.
   public func next(
-    _ cursor: inout UInt32, where holds: (UnsafeMutablePointer<Element>) -> Bool
-  ) -> UnsafeMutablePointer<Element>? {
+    _ cursor: inout UInt32, where holds: (Ref<Element>) -> Bool
+  ) -> Ref<Element>? {
     let capacity = UInt32(chunks.count) << Self.chunkBits
     for _ in 0..<capacity {
       cursor = cursor &+ 1 < capacity ? cursor &+ 1 : 0
-      let slot = pointer(cursor)
-      if slot.pointee.slot.isLive, holds(slot) { return slot }
+      let slot = Ref(pointer(cursor))
+      if slot.slot.isLive, holds(slot) { return slot }
     }
     return nil
   }

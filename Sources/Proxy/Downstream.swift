@@ -58,11 +58,11 @@ struct Downstream: Slotted {
   var session: Session?
   /// Retained: who the client has proven to be.
   var identity: Unmanaged<ClientIdentity>?
-  var exchange: UnsafeMutablePointer<Exchange>?
+  var exchange: Ref<Exchange>?
   /// HTTP/2 on this connection.
-  var mux: UnsafeMutablePointer<Mux>?
+  var mux: Ref<Mux>?
   /// The stream that this is.
-  var stream: UnsafeMutablePointer<MuxStream>?
+  var stream: Ref<MuxStream>?
   var buffer: UnsafeMutablePointer<UInt8>?
   var start = 0
   var sent = 0

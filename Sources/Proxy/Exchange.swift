@@ -16,8 +16,8 @@ struct Exchange: Slotted {
   }
 
   var slot = Slot()
-  var downstream: UnsafeMutablePointer<Downstream>?
-  var upstream: UnsafeMutablePointer<UpstreamConnection>?
+  var downstream: Ref<Downstream>?
+  var upstream: Ref<UpstreamConnection>?
   /// Retained: routes, services and pools stay what they were when the request came.
   var snapshot: Unmanaged<Snapshot>?
   var route: UnsafeMutablePointer<CompiledRoute>?

@@ -117,31 +117,31 @@ enum LocalAnswer {
 
 extension Worker {
   /// Refuses a malformed request and closes (RFC 9112 §2.2 and §11.2).
-  func refuse(_ d: UnsafeMutablePointer<Downstream>, _ error: ParseError) {
+  func refuse(_ client: Ref<Downstream>, _ error: ParseError) {
     counters.add(.requestsRejected)
-    shared.report(.requestRefused(peer: text(d.pointee.peer), reason: "\(error.reason)"))
+    shared.report(.requestRefused(peer: text(client.peer), reason: "\(error.reason)"))
     requestHead.method = .other
-    answer(d, .refused(error), closing: true)
+    answer(client, .refused(error), closing: true)
   }
 
   /// Sends an answer of ours. Unless `closing`, the request's head is consumed and the connection goes on.
   func answer(
-    _ d: UnsafeMutablePointer<Downstream>, _ problem: LocalAnswer, closing: Bool, detail: String = "",
+    _ client: Ref<Downstream>, _ problem: LocalAnswer, closing: Bool, detail: String = "",
     isLogged: Bool = false, isGRPC: Bool = false, route: UnsafeMutablePointer<CompiledRoute>? = nil
   ) {
     if case .requestTimeout = problem { counters.add(.requestTimeouts) }
-    if isGRPC, let s = d.pointee.stream { return answerCall(d, s, problem, detail, route) }
+    if isGRPC, let stream = client.stream { return answerCall(client, stream, problem, detail, route) }
     let body =
       #"{"error":{"message":"\#(problem.message(detail))","type":"\#(problem.type)","#
       + #""param":null,"code":"\#(problem.code)"}}"# + "\n"
     respond(
-      d, problem.status, "Content-Type: application/json\r\n", Array(body.utf8), closing: closing,
+      client, problem.status, "Content-Type: application/json\r\n", Array(body.utf8), closing: closing,
       isLogged: isLogged, route: route)
   }
 
   /// Sends a whole response of ours and goes on with the next request, or closes.
   func respond(
-    _ d: UnsafeMutablePointer<Downstream>, _ status: Int, _ extra: String, _ body: [UInt8], closing: Bool,
+    _ client: Ref<Downstream>, _ status: Int, _ extra: String, _ body: [UInt8], closing: Bool,
     isLogged: Bool = false, route: UnsafeMutablePointer<CompiledRoute>? = nil
   ) {
     counters.add(.responses(status: status))
@@ -163,18 +163,18 @@ extension Worker {
         ? "\r\nConnection: close\r\n\r\n" : old ? "\r\nConnection: keep-alive\r\n\r\n" : "\r\n\r\n")
     let headCount = writer.count
     if requestHead.method != .head { writer.append(body) }
-    if !isLogged { logLocal(d, status, body.count) }
-    if let s = d.pointee.stream {
+    if !isLogged { logLocal(client, status, body.count) }
+    if let stream = client.stream {
       let bodyCount = writer.count - headCount
-      sendHead(s, .response, writer.start, headCount, isLast: bodyCount == 0)
-      if bodyCount > 0 { _ = sendContent(d, s, writer.start + headCount, bodyCount, isLast: true) }
-      return endResponse(d, s, trailers: ParkedOutput())
+      sendHead(stream, .response, writer.start, headCount, isLast: bodyCount == 0)
+      if bodyCount > 0 { _ = sendContent(client, stream, writer.start + headCount, bodyCount, isLast: true) }
+      return endResponse(client, stream, trailers: ParkedOutput())
     }
-    guard send(d, writer.start, writer.count) else { return close(d) }
-    if closes { return beginClose(d) }
+    guard send(client, writer.start, writer.count) else { return close(client) }
+    if closes { return beginClose(client) }
     if !isLogged {
-      d.pointee.requestEnd = d.pointee.start + requestHead.length
-      readNext(d)
+      client.requestEnd = client.start + requestHead.length
+      readNext(client)
     }
   }
 
@@ -186,7 +186,7 @@ extension Worker {
 
   /// Tells a gRPC client what it understands: a response of trailers alone (gRPC over HTTP/2, "Responses").
   private func answerCall(
-    _ d: UnsafeMutablePointer<Downstream>, _ s: StreamPointer, _ problem: LocalAnswer, _ detail: String,
+    _ client: Ref<Downstream>, _ stream: Ref<MuxStream>, _ problem: LocalAnswer, _ detail: String,
     _ route: UnsafeMutablePointer<CompiledRoute>?
   ) {
     counters.add(.responses(status: problem.status))
@@ -198,13 +198,13 @@ extension Worker {
     writer.append("\r\n")
     writeEdits(&writer, route)
     writer.append("\r\n")
-    sendHead(s, .response, writer.start, writer.count, isLast: true)
-    endResponse(d, s, trailers: ParkedOutput())
+    sendHead(stream, .response, writer.start, writer.count, isLast: true)
+    endResponse(client, stream, trailers: ParkedOutput())
   }
 
   /// Everything on this listener lives on https (RFC 9110 §15.4.9: method and content stay).
-  func redirect(_ d: UnsafeMutablePointer<Downstream>, _ base: UnsafePointer<UInt8>, _ port: UInt16) {
-    guard requestHead.hostLength > 0 else { return refuse(d, .missingHost) }
+  func redirect(_ client: Ref<Downstream>, _ base: UnsafePointer<UInt8>, _ port: UInt16) {
+    guard requestHead.hostLength > 0 else { return refuse(client, .missingHost) }
     func text(_ start: Int, _ count: Int) -> String {
       String(decoding: UnsafeBufferPointer(start: base + start, count: count), as: UTF8.self)
     }
@@ -212,11 +212,11 @@ extension Worker {
     let target = text(requestHead.targetStart, requestHead.targetLength)
     let path = target.hasPrefix("/") ? target : target.hasPrefix("?") ? "/" + target : "/"
     let location = "https://\(host)\(port == 443 ? "" : ":\(port)")\(path)"
-    respond(d, 308, "Location: \(location)\r\n", [], closing: false)
+    respond(client, 308, "Location: \(location)\r\n", [], closing: false)
   }
 
   /// RFC 8555 §8.3: the key authorization, as it is, at the well-known path. False when this is something else.
-  func answerChallenge(_ d: UnsafeMutablePointer<Downstream>, _ base: UnsafePointer<UInt8>) -> Bool {
+  func answerChallenge(_ client: Ref<Downstream>, _ base: UnsafePointer<UInt8>) -> Bool {
     let prefix = Self.challengePrefix
     let count = prefix.utf8CodeUnitCount
     guard requestHead.targetLength > count, requestHead.method == .get || requestHead.method == .head else {
@@ -226,7 +226,7 @@ extension Worker {
     for i in 0..<count where target[i] != prefix.utf8Start[i] { return false }
     let token = UnsafeBufferPointer(start: target + count, count: requestHead.targetLength - count)
     guard let content = shared.challenge(String(decoding: token, as: UTF8.self)) else { return false }
-    respond(d, 200, "Content-Type: application/octet-stream\r\n", content, closing: false)
+    respond(client, 200, "Content-Type: application/octet-stream\r\n", content, closing: false)
     return true
   }
 

@@ -1,3 +1,4 @@
+internal import EventLoop
 internal import HTTP
 
 /// Max-Forwards of OPTIONS and TRACE (RFC 9110 §7.6.2): how many proxies they may still pass.
@@ -41,12 +42,13 @@ enum MaxForwards: Equatable {
 
 extension Worker {
   /// Answers a request that may be forwarded no further, as its last recipient. False when it is to be forwarded.
-  func answerAsLastHop(_ d: UnsafeMutablePointer<Downstream>, _ base: UnsafePointer<UInt8>) -> Bool {
+  func answerAsLastHop(_ client: Ref<Downstream>, _ base: UnsafePointer<UInt8>) -> Bool {
     guard requestHead.method == .options || requestHead.method == .trace,
       MaxForwards.read(fields, base) == .exhausted
     else { return false }
     guard requestHead.method == .trace else {
-      respond(d, 200, "Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, TRACE\r\n", [], closing: false)
+      respond(
+        client, 200, "Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, TRACE\r\n", [], closing: false)
       return true
     }
     var content: [UInt8] = []
@@ -64,7 +66,7 @@ extension Worker {
       content.append(contentsOf: Array("\r\n".utf8))
     }
     content.append(contentsOf: Array("\r\n".utf8))
-    respond(d, 200, "Content-Type: message/http\r\n", content, closing: false)
+    respond(client, 200, "Content-Type: message/http\r\n", content, closing: false)
     return true
   }
 }

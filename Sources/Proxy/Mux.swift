@@ -9,8 +9,8 @@ struct Mux: Slotted {
   var slot = Slot()
   var connection = HTTP2.Connection(isServer: true, limits: ConnectionLimits(), headCapacity: 0)
   /// The connection that carries it: one of these.
-  var downstream: UnsafeMutablePointer<Downstream>?
-  var upstream: UnsafeMutablePointer<UpstreamConnection>?
+  var downstream: Ref<Downstream>?
+  var upstream: Ref<UpstreamConnection>?
   /// Output waits for the end of the turn.
   var isDirty = false
   /// The connection has failed; it is taken apart at the end of the turn.
@@ -22,15 +22,15 @@ struct Mux: Slotted {
   /// The peer asks for nothing more: the connection ends with its last stream.
   var peerIsLeaving = false
   /// Every stream.
-  var firstStream: UnsafeMutablePointer<MuxStream>?
+  var firstStream: Ref<MuxStream>?
   var streamCount = 0
   /// Streams that wait for a window, for room in the socket, or for the connection.
-  var firstBlocked: UnsafeMutablePointer<MuxStream>?
-  var lastBlocked: UnsafeMutablePointer<MuxStream>?
+  var firstBlocked: Ref<MuxStream>?
+  var lastBlocked: Ref<MuxStream>?
   /// A backend's connection that has been of use before.
   var hasAnswered = false
   /// The next one of the same backend.
-  var next: UnsafeMutablePointer<Mux>?
+  var next: Ref<Mux>?
 
   init() {}
 
@@ -48,10 +48,10 @@ struct Mux: Slotted {
 struct MuxStream: Slotted {
   var slot = Slot()
   var state = StreamState()
-  var mux: UnsafeMutablePointer<Mux>?
+  var mux: Ref<Mux>?
   /// What stands for the stream in the rest of the proxy: one of these.
-  var downstream: UnsafeMutablePointer<Downstream>?
-  var upstream: UnsafeMutablePointer<UpstreamConnection>?
+  var downstream: Ref<Downstream>?
+  var upstream: Ref<UpstreamConnection>?
   /// Content of the frame that is being read.
   var incoming: UnsafePointer<UInt8>?
   var incomingCount = 0
@@ -68,10 +68,10 @@ struct MuxStream: Slotted {
   /// Told to the peer if the stream is given up.
   var resetCode = ErrorCode.cancel
   var isBlocked = false
-  var nextBlocked: UnsafeMutablePointer<MuxStream>?
-  var previousBlocked: UnsafeMutablePointer<MuxStream>?
-  var nextStream: UnsafeMutablePointer<MuxStream>?
-  var previousStream: UnsafeMutablePointer<MuxStream>?
+  var nextBlocked: Ref<MuxStream>?
+  var previousBlocked: Ref<MuxStream>?
+  var nextStream: Ref<MuxStream>?
+  var previousStream: Ref<MuxStream>?
 
   init() {}
 

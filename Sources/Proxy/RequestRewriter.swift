@@ -1,10 +1,11 @@
+internal import EventLoop
 internal import HTTP
 internal import OS
 
 // The head of a request as the backend gets it (RFC 9110 §7.6).
 extension Worker {
   func writeRequestHead(
-    _ out: inout HeadWriter, _ d: UnsafeMutablePointer<Downstream>, _ x: UnsafeMutablePointer<Exchange>,
+    _ out: inout HeadWriter, _ client: Ref<Downstream>, _ exchange: Ref<Exchange>,
     _ base: UnsafePointer<UInt8>
   ) {
     let head = requestHead
@@ -17,22 +18,24 @@ extension Worker {
       out.append(base + head.targetStart, head.targetLength)
     }
     out.append(" HTTP/1.1\r\n")
-    guard let route = x.pointee.route else { return }
+    guard let route = exchange.route else { return }
     if !route.pointee.dropRequest.contains(Self.hostName.utf8Start, 4) {
       out.append("Host: ")
       out.append(base + head.authorityStart, head.authorityLength)
       out.append("\r\n")
     }
     let forwarding = snapshot.settings.forwarding
-    copyFields(&out, d, route, base, forwarding)
+    copyFields(&out, client, route, base, forwarding)
     if head.framing == .chunked { out.append("Transfer-Encoding: chunked\r\n") }
-    if x.pointee.wantsUpgrade { writeUpgrade(&out, base) }
-    if x.pointee.isExtendedConnect, x.pointee.service?.pointee.isHTTP2 == false { writeWebSocketKey(&out, x) }
-    if forwarding.xForwarded { writeXForwarded(&out, d, base) }
-    if forwarding.forwarded { writeForwarded(&out, d, base) }
-    if forwarding.via { writeVia(&out, base, isStream: d.pointee.stream != nil) }
-    writeIdentity(&out, d, route)
-    if d.pointee.isEarly { out.append("Early-Data: 1\r\n") }
+    if exchange.wantsUpgrade { writeUpgrade(&out, base) }
+    if exchange.isExtendedConnect, exchange.service?.pointee.isHTTP2 == false {
+      writeWebSocketKey(&out, exchange)
+    }
+    if forwarding.xForwarded { writeXForwarded(&out, client, base) }
+    if forwarding.forwarded { writeForwarded(&out, client, base) }
+    if forwarding.via { writeVia(&out, base, isStream: client.stream != nil) }
+    writeIdentity(&out, client, route)
+    if client.isEarly { out.append("Early-Data: 1\r\n") }
     if route.pointee.setRequest.count > 0 {
       out.append(route.pointee.setRequest.start, route.pointee.setRequest.count)
     }
@@ -42,7 +45,7 @@ extension Worker {
   private static let hostName: StaticString = "host"
 
   private func copyFields(
-    _ out: inout HeadWriter, _ d: UnsafeMutablePointer<Downstream>,
+    _ out: inout HeadWriter, _ client: Ref<Downstream>,
     _ route: UnsafeMutablePointer<CompiledRoute>, _ base: UnsafePointer<UInt8>,
     _ forwarding: Settings.Forwarding
   ) {
@@ -54,9 +57,9 @@ extension Worker {
       let length = Int(line.nameLength)
       switch line.name {
       case .other, .date, .server, .proxyAuthenticate, .proxyAuthorization:
-        if isForgedIdentity(name, length, d) || isReplacedByEarlyData(name, length, d) { continue }
+        if isForgedIdentity(name, length, client) || isReplacedByEarlyData(name, length, client) { continue }
         if line.name == .other, let claim = ClaimedField.read(name, length),
-          claim == .framing || !d.pointee.isTrusted
+          claim == .framing || !client.isTrusted
         {
           continue
         }
@@ -69,11 +72,11 @@ extension Worker {
       // It speaks of what only such content can have behind it (RFC 9110 §6.6.2).
       case .trailer: if requestHead.framing != .chunked { continue }
       case .forwarded:
-        if forwarding.forwarded || !d.pointee.isTrusted { continue }
+        if forwarding.forwarded || !client.isTrusted { continue }
       case .xForwardedFor:
-        if forwarding.xForwarded || !d.pointee.isTrusted { continue }
+        if forwarding.xForwarded || !client.isTrusted { continue }
       case .xForwardedProto, .xForwardedHost, .xForwardedPort:
-        if !d.pointee.isTrusted { continue }
+        if !client.isTrusted { continue }
       case .via: if forwarding.via { continue }
       default: continue
       }
@@ -109,22 +112,22 @@ extension Worker {
   }
 
   /// The handshake of HTTP/1.1 needs a nonce that extended CONNECT has not (RFC 6455 §4.1).
-  private func writeWebSocketKey(_ out: inout HeadWriter, _ x: UnsafeMutablePointer<Exchange>) {
+  private func writeWebSocketKey(_ out: inout HeadWriter, _ exchange: Ref<Exchange>) {
     let key = Array(WebSocketHandshake.freshKey().utf8)
-    x.pointee.webSocket = WebSocketHandshake(key: key)
+    exchange.webSocket = WebSocketHandshake(key: key)
     out.append("Sec-WebSocket-Key: ")
     out.append(key)
     out.append("\r\n")
   }
 
   private func writeXForwarded(
-    _ out: inout HeadWriter, _ d: UnsafeMutablePointer<Downstream>, _ base: UnsafePointer<UInt8>
+    _ out: inout HeadWriter, _ client: Ref<Downstream>, _ base: UnsafePointer<UInt8>
   ) {
     out.append("X-Forwarded-For: ")
     var hasProto = false
     var hasHost = false
     var hasPort = false
-    if d.pointee.isTrusted {
+    if client.isTrusted {
       appendValues(of: .xForwardedFor, &out, base)
       for i in 0..<fields.count {
         if fields.lines[i].name == .xForwardedProto { hasProto = true }
@@ -132,9 +135,9 @@ extension Worker {
         if fields.lines[i].name == .xForwardedPort { hasPort = true }
       }
     }
-    d.pointee.peer.withBytes { out.append($0, $1) }
+    client.peer.withBytes { out.append($0, $1) }
     if !hasProto {
-      out.append(d.pointee.session == nil ? "\r\nX-Forwarded-Proto: http" : "\r\nX-Forwarded-Proto: https")
+      out.append(client.session == nil ? "\r\nX-Forwarded-Proto: http" : "\r\nX-Forwarded-Proto: https")
     }
     if !hasHost, requestHead.authorityLength > 0 {
       out.append("\r\nX-Forwarded-Host: ")
@@ -142,26 +145,26 @@ extension Worker {
     }
     if !hasPort {
       out.append("\r\nX-Forwarded-Port: ")
-      out.append(decimal: UInt64(listeners[Int(d.pointee.listener)].port))
+      out.append(decimal: UInt64(listeners[Int(client.listener)].port))
     }
     out.append("\r\n")
   }
 
   /// RFC 7239: an IPv6 address is quoted and in brackets; a host with a port is quoted.
   private func writeForwarded(
-    _ out: inout HeadWriter, _ d: UnsafeMutablePointer<Downstream>, _ base: UnsafePointer<UInt8>
+    _ out: inout HeadWriter, _ client: Ref<Downstream>, _ base: UnsafePointer<UInt8>
   ) {
     out.append("Forwarded: ")
-    if d.pointee.isTrusted { appendValues(of: .forwarded, &out, base) }
+    if client.isTrusted { appendValues(of: .forwarded, &out, base) }
     out.append("for=")
-    d.pointee.peer.withBytes { text, count in
+    client.peer.withBytes { text, count in
       var isV6 = false
       for i in 0..<count where text[i] == 0x3A { isV6 = true }
       out.append(isV6 ? "\"[" : "")
       out.append(text, count)
       out.append(isV6 ? "]\"" : "")
     }
-    out.append(d.pointee.session == nil ? ";proto=http" : ";proto=https")
+    out.append(client.session == nil ? ";proto=http" : ";proto=https")
     if requestHead.authorityLength > 0 {
       out.append(";host=\"")
       out.append(base + requestHead.authorityStart, requestHead.authorityLength)

@@ -1,11 +1,12 @@
+internal import EventLoop
 internal import HTTP
 
 // The head of a response as the client gets it.
 extension Worker {
   func writeResponseHead(
-    _ out: inout HeadWriter, _ x: UnsafeMutablePointer<Exchange>, _ base: UnsafePointer<UInt8>, closing: Bool
+    _ out: inout HeadWriter, _ exchange: Ref<Exchange>, _ base: UnsafePointer<UInt8>, closing: Bool
   ) {
-    guard let route = x.pointee.route else { return }
+    guard let route = exchange.route else { return }
     out.append("HTTP/1.1 ")
     out.append(base + responseHead.statusStart, responseHead.statusLength)
     // The space before an empty reason is not optional (RFC 9112 §4).
@@ -28,10 +29,10 @@ extension Worker {
       // What says where the content ends is not Connection's to drop.
       if nominates, line.name != .contentLength, isNominated(name, length, base) { continue }
       if route.pointee.dropResponse.contains(name, length) { continue }
-      if x.pointee.isCoded, isReplaced(line, base) { continue }
+      if exchange.isCoded, isReplaced(line, base) { continue }
       out.append(line, of: base)
     }
-    if responseHead.repeatsLength, responseHead.status >= 200, responseHead.status != 204, !x.pointee.isCoded,
+    if responseHead.repeatsLength, responseHead.status >= 200, responseHead.status != 204, !exchange.isCoded,
       let length = responseHead.declaredLength
     {
       out.append("Content-Length: ")
@@ -44,8 +45,8 @@ extension Worker {
         out.append(fields.lines[i], of: base)
       }
     } else if responseHead.status >= 200 {
-      writeCoding(&out, x, base)
-      writeFraming(&out, x, closing)
+      writeCoding(&out, exchange, base)
+      writeFraming(&out, exchange, closing)
     }
     if route.pointee.setResponse.count > 0, responseHead.status >= 200 || responseHead.status == 101 {
       out.append(route.pointee.setResponse.start, route.pointee.setResponse.count)
@@ -53,22 +54,22 @@ extension Worker {
     out.append("\r\n")
   }
 
-  private func writeFraming(_ out: inout HeadWriter, _ x: UnsafeMutablePointer<Exchange>, _ closing: Bool) {
-    let isStream = x.pointee.downstream?.pointee.stream != nil
-    if x.pointee.endsWithHead, !isStream, responseHead.declaredLength == nil, responseHead.status != 204,
-      responseHead.status != 304, x.pointee.method != .head
+  private func writeFraming(_ out: inout HeadWriter, _ exchange: Ref<Exchange>, _ closing: Bool) {
+    let isStream = exchange.downstream?.stream != nil
+    if exchange.endsWithHead, !isStream, responseHead.declaredLength == nil, responseHead.status != 204,
+      responseHead.status != 304, exchange.method != .head
     {
       out.append("Content-Length: 0\r\n")
     }
     switch responseHead.framing {
-    case _ where x.pointee.isCoded && x.pointee.minorVersion == 1,
-      .chunked where x.pointee.minorVersion == 1, .untilClose where x.pointee.minorVersion == 1:
+    case _ where exchange.isCoded && exchange.minorVersion == 1,
+      .chunked where exchange.minorVersion == 1, .untilClose where exchange.minorVersion == 1:
       out.append("Transfer-Encoding: chunked\r\n")
     default: break
     }
     if closing {
       out.append("Connection: close\r\n")
-    } else if x.pointee.minorVersion == 0 {
+    } else if exchange.minorVersion == 0 {
       out.append("Connection: keep-alive\r\n")
     }
   }

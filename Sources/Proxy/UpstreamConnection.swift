@@ -25,11 +25,11 @@ struct UpstreamConnection: Slotted {
   /// The sending half has been closed (tunnel).
   var writeClosed = false
   var session: Session?
-  var exchange: UnsafeMutablePointer<Exchange>?
+  var exchange: Ref<Exchange>?
   /// HTTP/2 on this connection.
-  var mux: UnsafeMutablePointer<Mux>?
+  var mux: Ref<Mux>?
   /// The stream that this is.
-  var stream: UnsafeMutablePointer<MuxStream>?
+  var stream: Ref<MuxStream>?
   /// Retained while the connection is open.
   var pool: Unmanaged<BackendPool>?
   /// Part of a response head that has not ended yet.
@@ -40,8 +40,8 @@ struct UpstreamConnection: Slotted {
   var output = ParkedOutput()
   /// Hangs in its pool's list of idle connections; written by the pool.
   fileprivate(set) var isInIdleList = false
-  fileprivate var nextIdle: UnsafeMutablePointer<UpstreamConnection>?
-  fileprivate var previousIdle: UnsafeMutablePointer<UpstreamConnection>?
+  fileprivate var nextIdle: Ref<UpstreamConnection>?
+  fileprivate var previousIdle: Ref<UpstreamConnection>?
 
   init() {}
 }
@@ -54,10 +54,10 @@ final class BackendPool {
   let hasAddress: Bool
   let clientContext: ClientContext?
   /// The connections that wait for a request, the last used first.
-  private var firstIdle: UnsafeMutablePointer<UpstreamConnection>?
+  private var firstIdle: Ref<UpstreamConnection>?
   private(set) var idleCount = 0
   /// HTTP/2 connections, those at work and those being made.
-  var firstMux: UnsafeMutablePointer<Mux>?
+  var firstMux: Ref<Mux>?
   /// No configuration uses it any more.
   var isRetired = false
   var keepAliveMilliseconds: UInt64
@@ -84,40 +84,40 @@ final class BackendPool {
 
   /// Keeps a connection for the next request. False when there is no room, or when it is no connection by itself:
   /// a stream is over with its exchange, and what carries streams is never idle in this sense.
-  func keepIdle(_ u: UnsafeMutablePointer<UpstreamConnection>) -> Bool {
-    guard u.pointee.stream == nil, u.pointee.mux == nil, u.pointee.slot.isLive, !u.pointee.isInIdleList,
+  func keepIdle(_ backend: Ref<UpstreamConnection>) -> Bool {
+    guard backend.stream == nil, backend.mux == nil, backend.slot.isLive, !backend.isInIdleList,
       idleCount < Self.maximumIdle, !isRetired, settings.sendProxy == nil
     else { return false }
-    u.pointee.state = .idle
-    u.pointee.isInIdleList = true
-    u.pointee.previousIdle = nil
-    u.pointee.nextIdle = firstIdle
-    firstIdle?.pointee.previousIdle = u
-    firstIdle = u
+    backend.state = .idle
+    backend.isInIdleList = true
+    backend.previousIdle = nil
+    backend.nextIdle = firstIdle
+    firstIdle?.previousIdle = backend
+    firstIdle = backend
     idleCount += 1
     return true
   }
 
   /// The idle connection that was used last, for a request; nil when there is none.
-  func takeIdle() -> UnsafeMutablePointer<UpstreamConnection>? {
-    guard let u = firstIdle else { return nil }
-    forgetIdle(u)
-    u.pointee.state = .active
-    return u
+  func takeIdle() -> Ref<UpstreamConnection>? {
+    guard let backend = firstIdle else { return nil }
+    forgetIdle(backend)
+    backend.state = .active
+    return backend
   }
 
   /// Takes a connection out of the idle ones, if it is one of them: whatever is freed goes through here.
-  func forgetIdle(_ u: UnsafeMutablePointer<UpstreamConnection>) {
-    guard u.pointee.isInIdleList else { return }
-    u.pointee.isInIdleList = false
-    if let previous = u.pointee.previousIdle {
-      previous.pointee.nextIdle = u.pointee.nextIdle
+  func forgetIdle(_ backend: Ref<UpstreamConnection>) {
+    guard backend.isInIdleList else { return }
+    backend.isInIdleList = false
+    if let previous = backend.previousIdle {
+      previous.nextIdle = backend.nextIdle
     } else {
-      firstIdle = u.pointee.nextIdle
+      firstIdle = backend.nextIdle
     }
-    u.pointee.nextIdle?.pointee.previousIdle = u.pointee.previousIdle
-    u.pointee.nextIdle = nil
-    u.pointee.previousIdle = nil
+    backend.nextIdle?.previousIdle = backend.previousIdle
+    backend.nextIdle = nil
+    backend.previousIdle = nil
     idleCount -= 1
   }
 }

@@ -1,3 +1,4 @@
+internal import EventLoop
 internal import Bytes
 internal import HTTP
 internal import PKI
@@ -70,10 +71,10 @@ struct WebSocketHandshake: BitwiseCopyable {
 extension Worker {
   /// An HTTP/2 backend has agreed to a tunnel: an HTTP/1.1 client is told so in its own way.
   func writeSwitch(
-    _ out: inout HeadWriter, _ x: UnsafeMutablePointer<Exchange>, _ base: UnsafePointer<UInt8>
+    _ out: inout HeadWriter, _ exchange: Ref<Exchange>, _ base: UnsafePointer<UInt8>
   ) {
     out.append("HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n")
-    if let accept = x.pointee.webSocket.accept {
+    if let accept = exchange.webSocket.accept {
       out.append("Sec-WebSocket-Accept: ")
       out.append(Array(accept.utf8))
       out.append("\r\n")

@@ -32,7 +32,7 @@ final class Worker {
   /// Streams that the present read has opened.
   var opened: [Token] = []
   /// Connections whose frames leave at the end of the turn.
-  var dirty: [UnsafeMutablePointer<Mux>] = []
+  var dirty: [Ref<Mux>] = []
   var buffers = BufferPool(bufferSize: Downstream.bufferSize, maximumIdle: 64)
   let gzips = GzipPool()
   let pipe = RecordPipe()
@@ -102,7 +102,7 @@ final class Worker {
       answer()
     }
     // Nobody is left to be served: backends must see the end at once.
-    for u in upstreams.live { closeUpstream(u) }
+    for backend in upstreams.live { closeUpstream(backend) }
     flushDirty()
     accessLog?.flush()
   }
@@ -148,29 +148,29 @@ final class Worker {
   private func dispatch(_ token: Token, _ readiness: Readiness) {
     switch token.kind {
     case Kind.upstream:
-      guard let u = upstreams.find(index: token.index, generation: token.generation) else { return }
+      guard let backend = upstreams.find(index: token.index, generation: token.generation) else { return }
       turnHadTraffic = true
-      upstreamEvent(u, readiness)
+      upstreamEvent(backend, readiness)
     case Kind.downstream:
-      guard let d = downstreams.find(index: token.index, generation: token.generation) else { return }
-      if d.pointee.state != .handshaking { turnHadTraffic = true }
-      downstreamEvent(d, readiness)
+      guard let client = downstreams.find(index: token.index, generation: token.generation) else { return }
+      if client.state != .handshaking { turnHadTraffic = true }
+      downstreamEvent(client, readiness)
     case Kind.listener: accept(Int(token.index))
     default: for order in mailbox.take() { obey(order) }
     }
   }
 
   /// Puts the rest of a connection's work off to the next turn, so that one fast peer does not starve others.
-  func putOff(_ d: UnsafeMutablePointer<Downstream>) {
-    guard !d.pointee.isDeferred else { return }
-    d.pointee.isDeferred = true
-    deferred.append(token(d))
+  func putOff(_ client: Ref<Downstream>) {
+    guard !client.isDeferred else { return }
+    client.isDeferred = true
+    deferred.append(token(client))
   }
 
-  func putOff(_ u: UnsafeMutablePointer<UpstreamConnection>) {
-    guard !u.pointee.isDeferred else { return }
-    u.pointee.isDeferred = true
-    deferred.append(token(u))
+  func putOff(_ backend: Ref<UpstreamConnection>) {
+    guard !backend.isDeferred else { return }
+    backend.isDeferred = true
+    deferred.append(token(backend))
   }
 
   private func runDeferred() {
@@ -179,13 +179,15 @@ final class Worker {
     deferred.removeAll(keepingCapacity: true)
     for token in batch {
       if token.kind == Kind.upstream {
-        guard let u = upstreams.find(index: token.index, generation: token.generation) else { continue }
-        u.pointee.isDeferred = false
-        pumpUpstream(u)
+        guard let backend = upstreams.find(index: token.index, generation: token.generation) else { continue }
+        backend.isDeferred = false
+        pumpUpstream(backend)
       } else {
-        guard let d = downstreams.find(index: token.index, generation: token.generation) else { continue }
-        d.pointee.isDeferred = false
-        pump(d)
+        guard let client = downstreams.find(index: token.index, generation: token.generation) else {
+          continue
+        }
+        client.isDeferred = false
+        pump(client)
       }
     }
   }
@@ -196,9 +198,11 @@ final class Worker {
       for node in due where node.pointee.deadline == .max {
         let token = node.pointee.owner
         if token.kind == Kind.upstream {
-          if let u = upstreams.find(index: token.index, generation: token.generation) { upstreamTimeout(u) }
-        } else if let d = downstreams.find(index: token.index, generation: token.generation) {
-          downstreamTimeout(d)
+          if let backend = upstreams.find(index: token.index, generation: token.generation) {
+            upstreamTimeout(backend)
+          }
+        } else if let client = downstreams.find(index: token.index, generation: token.generation) {
+          downstreamTimeout(client)
         }
       }
       due.removeAll(keepingCapacity: true)
@@ -207,36 +211,36 @@ final class Worker {
     tick()
   }
 
-  func token(_ d: UnsafeMutablePointer<Downstream>) -> Token {
-    Token(kind: Kind.downstream, index: d.pointee.slot.index, generation: d.pointee.slot.generation)
+  func token(_ client: Ref<Downstream>) -> Token {
+    Token(kind: Kind.downstream, index: client.slot.index, generation: client.slot.generation)
   }
 
-  func token(_ u: UnsafeMutablePointer<UpstreamConnection>) -> Token {
-    Token(kind: Kind.upstream, index: u.pointee.slot.index, generation: u.pointee.slot.generation)
+  func token(_ backend: Ref<UpstreamConnection>) -> Token {
+    Token(kind: Kind.upstream, index: backend.slot.index, generation: backend.slot.generation)
   }
 
   // The timers stand inside their connections, whose memory never moves.
   private static let downstreamTimerOffset = MemoryLayout<Downstream>.offset(of: \.timer) ?? 0
   private static let upstreamTimerOffset = MemoryLayout<UpstreamConnection>.offset(of: \.timer) ?? 0
 
-  func timer(_ d: UnsafeMutablePointer<Downstream>) -> UnsafeMutablePointer<TimerNode> {
-    (UnsafeMutableRawPointer(d) + Self.downstreamTimerOffset).assumingMemoryBound(to: TimerNode.self)
+  func timer(_ client: Ref<Downstream>) -> UnsafeMutablePointer<TimerNode> {
+    client.address(atOffset: Self.downstreamTimerOffset, as: TimerNode.self)
   }
 
-  func timer(_ u: UnsafeMutablePointer<UpstreamConnection>) -> UnsafeMutablePointer<TimerNode> {
-    (UnsafeMutableRawPointer(u) + Self.upstreamTimerOffset).assumingMemoryBound(to: TimerNode.self)
+  func timer(_ backend: Ref<UpstreamConnection>) -> UnsafeMutablePointer<TimerNode> {
+    backend.address(atOffset: Self.upstreamTimerOffset, as: TimerNode.self)
   }
 
-  func arm(_ d: UnsafeMutablePointer<Downstream>, _ milliseconds: UInt64) {
-    wheel.set(timer(d), deadline: nowMilliseconds &+ milliseconds)
+  func arm(_ client: Ref<Downstream>, _ milliseconds: UInt64) {
+    wheel.set(timer(client), deadline: nowMilliseconds &+ milliseconds)
   }
 
-  func arm(_ u: UnsafeMutablePointer<UpstreamConnection>, _ milliseconds: UInt64) {
-    wheel.set(timer(u), deadline: nowMilliseconds &+ milliseconds)
+  func arm(_ backend: Ref<UpstreamConnection>, _ milliseconds: UInt64) {
+    wheel.set(timer(backend), deadline: nowMilliseconds &+ milliseconds)
   }
 
-  func disarm(_ d: UnsafeMutablePointer<Downstream>) { wheel.disarm(timer(d)) }
-  func disarm(_ u: UnsafeMutablePointer<UpstreamConnection>) { wheel.disarm(timer(u)) }
+  func disarm(_ client: Ref<Downstream>) { wheel.disarm(timer(client)) }
+  func disarm(_ backend: Ref<UpstreamConnection>) { wheel.disarm(timer(backend)) }
 }
 
 /// One listening socket of one worker.

@@ -33,30 +33,30 @@ extension Worker {
   }
 
   private func open(_ fd: Int32, _ index: Int, _ peer: SocketAddress) {
-    let d = downstreams.acquire()
-    d.pointee.fd = fd
-    d.pointee.listener = UInt16(truncatingIfNeeded: index)
-    d.pointee.peer = PeerText(peer)
-    d.pointee.timer = TimerNode(owner: token(d))
+    let client = downstreams.acquire()
+    client.fd = fd
+    client.listener = UInt16(truncatingIfNeeded: index)
+    client.peer = PeerText(peer)
+    client.timer = TimerNode(owner: token(client))
     if !snapshot.settings.trustedProxies.isEmpty {
       let address = peer.ipBytes
-      d.pointee.isTrusted = snapshot.settings.trustedProxies.contains { $0.contains(address) }
+      client.isTrusted = snapshot.settings.trustedProxies.contains { $0.contains(address) }
     }
     shared.connections.wrappingAdd(1, ordering: .relaxed)
     counters.add(.connectionsAccepted)
     if let context = listeners[index].context {
-      guard let session = Session(server: context, pipe: pipe) else { return close(d) }
-      d.pointee.session = session
-      arm(d, snapshot.settings.limits.handshakeMilliseconds)
+      guard let session = Session(server: context, pipe: pipe) else { return close(client) }
+      client.session = session
+      arm(client, snapshot.settings.limits.handshakeMilliseconds)
     } else {
-      d.pointee.state = .reading
-      arm(d, snapshot.settings.limits.headMilliseconds)
+      client.state = .reading
+      arm(client, snapshot.settings.limits.headMilliseconds)
     }
-    if expectsProxyHeader(d, peer) {
-      d.pointee.state = .proxyHeader
-      arm(d, snapshot.settings.limits.handshakeMilliseconds)
+    if expectsProxyHeader(client, peer) {
+      client.state = .proxyHeader
+      arm(client, snapshot.settings.limits.handshakeMilliseconds)
     }
-    if poller.add(fd, token(d)) < 0 { close(d) }
+    if poller.add(fd, token(client)) < 0 { close(client) }
   }
 
   private func pauseAccepting() {

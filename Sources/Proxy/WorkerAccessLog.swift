@@ -14,7 +14,7 @@ extension Worker {
 
   /// Copies what the log will say of the request: its buffer is gone by then. The query is left out: it may hold
   /// a key.
-  func remember(_ x: UnsafeMutablePointer<Exchange>, _ base: UnsafePointer<UInt8>) {
+  func remember(_ exchange: Ref<Exchange>, _ base: UnsafePointer<UInt8>) {
     let path = min(pathOnlyLength(base), Self.maximumPathBytes)
     let method = min(requestHead.methodLength, 32)
     let memory = UnsafeMutablePointer<UInt8>.allocate(
@@ -22,33 +22,33 @@ extension Worker {
     memory.update(from: base, count: method)
     (memory + method).update(from: base + requestHead.hostStart, count: requestHead.hostLength)
     (memory + method + requestHead.hostLength).update(from: base + requestHead.targetStart, count: path)
-    x.pointee.logged = memory
-    x.pointee.loggedMethodLength = method
-    x.pointee.loggedHostLength = requestHead.hostLength
-    x.pointee.loggedPathLength = path
+    exchange.logged = memory
+    exchange.loggedMethodLength = method
+    exchange.loggedHostLength = requestHead.hostLength
+    exchange.loggedPathLength = path
   }
 
-  func logAccess(_ x: UnsafeMutablePointer<Exchange>) {
-    guard let accessLog, let d = x.pointee.downstream, let text = x.pointee.logged else { return }
-    let method = UnsafeRawBufferPointer(start: text, count: x.pointee.loggedMethodLength)
-    let host = UnsafeRawBufferPointer(start: text + method.count, count: x.pointee.loggedHostLength)
+  func logAccess(_ exchange: Ref<Exchange>) {
+    guard let accessLog, let client = exchange.downstream, let text = exchange.logged else { return }
+    let method = UnsafeRawBufferPointer(start: text, count: exchange.loggedMethodLength)
+    let host = UnsafeRawBufferPointer(start: text + method.count, count: exchange.loggedHostLength)
     let path = UnsafeRawBufferPointer(
-      start: text + method.count + host.count, count: x.pointee.loggedPathLength)
-    let service = x.pointee.service.map { snapshotNames(x, $0.pointee.index) } ?? []
-    let backend = Array((x.pointee.counted?._withUnsafeGuaranteedRef { $0.name } ?? "").utf8)
-    d.pointee.peer.withBytes { peer, peerCount in
+      start: text + method.count + host.count, count: exchange.loggedPathLength)
+    let service = exchange.service.map { snapshotNames(exchange, $0.pointee.index) } ?? []
+    let backend = Array((exchange.counted?._withUnsafeGuaranteedRef { $0.name } ?? "").utf8)
+    client.peer.withBytes { peer, peerCount in
       service.withUnsafeBytes { service in
         backend.withUnsafeBytes { backend in
           var entry = AccessEntry(
             wallNanoseconds: Clock.wallNanoseconds(),
             client: UnsafeRawBufferPointer(start: peer, count: peerCount), method: method, host: host,
             target: path, service: service, backend: backend)
-          entry.status = UInt16(clamping: x.pointee.status)
-          entry.bytesIn = x.pointee.bytesIn
-          entry.bytesOut = x.pointee.bytesOut
-          entry.durationMicroseconds = (nowNanoseconds &- x.pointee.startedNanoseconds) / 1000
-          entry.tls = Self.version(d)
-          entry.identity = Self.identityLabel(d)
+          entry.status = UInt16(clamping: exchange.status)
+          entry.bytesIn = exchange.bytesIn
+          entry.bytesOut = exchange.bytesOut
+          entry.durationMicroseconds = (nowNanoseconds &- exchange.startedNanoseconds) / 1000
+          entry.tls = Self.version(client)
+          entry.identity = Self.identityLabel(client)
           accessLog.append(entry)
         }
       }
@@ -56,15 +56,15 @@ extension Worker {
   }
 
   /// An answer of ours to a request that was not forwarded.
-  func logLocal(_ d: UnsafeMutablePointer<Downstream>, _ status: Int, _ bytes: Int) {
-    guard let accessLog, let buffer = d.pointee.buffer else { return }
-    let base = UnsafePointer(buffer + d.pointee.start)
+  func logLocal(_ client: Ref<Downstream>, _ status: Int, _ bytes: Int) {
+    guard let accessLog, let buffer = client.buffer else { return }
+    let base = UnsafePointer(buffer + client.start)
     // A head that did not parse has no parts to tell.
     let isParsed = requestHead.method != .other || requestHead.methodLength > 0
     func part(_ start: Int, _ count: Int) -> UnsafeRawBufferPointer {
       UnsafeRawBufferPointer(start: base + start, count: isParsed && status != 400 ? count : 0)
     }
-    d.pointee.peer.withBytes { peer, peerCount in
+    client.peer.withBytes { peer, peerCount in
       var entry = AccessEntry(
         wallNanoseconds: Clock.wallNanoseconds(),
         client: UnsafeRawBufferPointer(start: peer, count: peerCount),
@@ -74,19 +74,19 @@ extension Worker {
         backend: .init(start: nil, count: 0))
       entry.status = UInt16(clamping: status)
       entry.bytesOut = UInt64(bytes)
-      entry.tls = Self.version(d)
-      entry.identity = Self.identityLabel(d)
+      entry.tls = Self.version(client)
+      entry.identity = Self.identityLabel(client)
       accessLog.append(entry)
     }
   }
 
-  private func snapshotNames(_ x: UnsafeMutablePointer<Exchange>, _ index: Int) -> [UInt8] {
-    guard let held = x.pointee.snapshot else { return [] }
+  private func snapshotNames(_ exchange: Ref<Exchange>, _ index: Int) -> [UInt8] {
+    guard let held = exchange.snapshot else { return [] }
     return held._withUnsafeGuaranteedRef { Array($0.settings.services[index].name.utf8) }
   }
 
-  private static func version(_ d: UnsafeMutablePointer<Downstream>) -> AccessEntry.TLSVersion {
-    switch d.pointee.session?.version {
+  private static func version(_ client: Ref<Downstream>) -> AccessEntry.TLSVersion {
+    switch client.session?.version {
     case .tls13: .tls13
     case .tls12: .tls12
     case .unknown, nil: .none

@@ -1,3 +1,4 @@
+internal import EventLoop
 internal import HTTP
 
 // What gRPC says in its own words (gRPC over HTTP/2).
@@ -5,18 +6,18 @@ extension Worker {
   /// A backend that answers a call with UNAVAILABLE and nothing else has not begun with it: another one may have the
   /// call, as long as all of it is still here. True when it has.
   func repeatCall(
-    _ u: UnsafeMutablePointer<UpstreamConnection>, _ x: UnsafeMutablePointer<Exchange>,
+    _ backend: Ref<UpstreamConnection>, _ exchange: Ref<Exchange>,
     _ base: UnsafePointer<UInt8>
   ) -> Bool {
-    guard x.pointee.replayable, !x.pointee.responseStarted, !x.pointee.gotInterim, isUnavailable(base),
-      mayRetryElsewhere(x)
+    guard exchange.replayable, !exchange.responseStarted, !exchange.gotInterim, isUnavailable(base),
+      mayRetryElsewhere(exchange)
     else { return false }
-    reportBroken(u, "grpc-status 14 (UNAVAILABLE)")
-    x.pointee.upstream = nil
-    u.pointee.exchange = nil
-    x.pointee.endsWithHead = false
-    closeUpstream(u)
-    repeatElsewhere(x)
+    reportBroken(backend, "grpc-status 14 (UNAVAILABLE)")
+    exchange.upstream = nil
+    backend.exchange = nil
+    exchange.endsWithHead = false
+    closeUpstream(backend)
+    repeatElsewhere(exchange)
     return true
   }
 

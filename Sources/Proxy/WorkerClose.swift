@@ -9,168 +9,170 @@ internal import TLS
 // How a client's connection ends.
 extension Worker {
   /// The client's stream has ended.
-  func clientClosed(_ d: UnsafeMutablePointer<Downstream>) {
-    switch d.pointee.state {
-    case .tunnel: tunnelClientEnded(d)
-    case .exchange: clientGone(d)
+  func clientClosed(_ client: Ref<Downstream>) {
+    switch client.state {
+    case .tunnel: tunnelClientEnded(client)
+    case .exchange: clientGone(client)
     case .multiplexed:
-      guard let m = d.pointee.mux, m.pointee.streamCount == 0 else { return close(d) }
+      guard let mux = client.mux, mux.streamCount == 0 else { return close(client) }
       // It may still listen, for a proper end.
-      ready(m)
-      m.pointee.connection.end()
-      m.pointee.isClosing = true
-    default: close(d)
+      ready(mux)
+      mux.connection.end()
+      mux.isClosing = true
+    default: close(client)
     }
   }
 
   /// Nobody waits for the response: the upstream exchange ends at once.
-  func clientGone(_ d: UnsafeMutablePointer<Downstream>) {
-    if let x = d.pointee.exchange {
-      if x.pointee.status == 0 { x.pointee.status = 499 }
+  func clientGone(_ client: Ref<Downstream>) {
+    if let exchange = client.exchange {
+      if exchange.status == 0 { exchange.status = 499 }
       counters.add(.requestsAborted)
-      endExchange(x, reusable: false)
+      endExchange(exchange, reusable: false)
     }
-    close(d)
+    close(client)
   }
 
   /// There is no buffer for what a client's connection has to do next.
-  func outOfBuffers(_ d: UnsafeMutablePointer<Downstream>) {
+  func outOfBuffers(_ client: Ref<Downstream>) {
     counters.add(.requestsWithoutBuffer)
     shared.report(.outOfBuffers)
-    if let x = d.pointee.exchange, d.pointee.state == .exchange { return failExchange(x, .overloaded) }
-    guard d.pointee.state == .reading else { return reset(d) }
+    if let exchange = client.exchange, client.state == .exchange {
+      return failExchange(exchange, .overloaded)
+    }
+    guard client.state == .reading else { return reset(client) }
     requestHead = RequestHead()
-    answer(d, .overloaded, closing: true)
+    answer(client, .overloaded, closing: true)
   }
 
   /// Ends everything without another word.
-  func abort(_ d: UnsafeMutablePointer<Downstream>) {
-    if let x = d.pointee.exchange { endExchange(x, reusable: false) }
-    close(d)
+  func abort(_ client: Ref<Downstream>) {
+    if let exchange = client.exchange { endExchange(exchange, reusable: false) }
+    close(client)
   }
 
   /// The response has broken off: a reset tells the client that what it has is not all.
-  func reset(_ d: UnsafeMutablePointer<Downstream>) {
-    d.pointee.output.free()
-    if let s = d.pointee.stream {
+  func reset(_ client: Ref<Downstream>) {
+    client.output.free()
+    if let stream = client.stream {
       // The code that the backend gave, or one that says that this was not the client's doing; a tunnel's end by
       // reset has a code of its own (RFC 8441 §5).
-      if s.pointee.resetCode == .cancel, d.pointee.state != .tunnel { s.pointee.resetCode = .internalError }
-      return abort(d)
+      if stream.resetCode == .cancel, client.state != .tunnel { stream.resetCode = .internalError }
+      return abort(client)
     }
-    Sys.setResetOnClose(d.pointee.fd)
-    abort(d)
+    Sys.setResetOnClose(client.fd)
+    abort(client)
   }
 
   /// Closes properly once the output has left.
-  func beginClose(_ d: UnsafeMutablePointer<Downstream>) {
-    guard d.pointee.slot.isLive else { return }
-    if let s = d.pointee.stream { return endResponse(d, s, trailers: ParkedOutput()) }
-    if let session = d.pointee.session, d.pointee.state != .handshaking {
+  func beginClose(_ client: Ref<Downstream>) {
+    guard client.slot.isLive else { return }
+    if let stream = client.stream { return endResponse(client, stream, trailers: ParkedOutput()) }
+    if let session = client.session, client.state != .handshaking {
       session.shutdown()
-      guard flushPipe(d) else { return close(d) }
+      guard flushPipe(client) else { return close(client) }
     }
-    d.pointee.state = .closing
-    if d.pointee.output.isEmpty {
-      finishClose(d)
+    client.state = .closing
+    if client.output.isEmpty {
+      finishClose(client)
     } else {
-      arm(d, snapshot.settings.limits.sendStallMilliseconds)
+      arm(client, snapshot.settings.limits.sendStallMilliseconds)
     }
   }
 
   /// Closing while the client still sends would destroy what it has not read yet: half-close, and discard the rest.
-  func finishClose(_ d: UnsafeMutablePointer<Downstream>) {
-    if d.pointee.sawEnd || d.pointee.peerClosed { return close(d) }
-    Sys.shutdownWrite(d.pointee.fd)
-    d.pointee.state = .lingering
-    d.pointee.parkedInput.free()
-    dropBuffer(d)
-    arm(d, snapshot.settings.limits.lingerMilliseconds)
-    if d.pointee.readable { discard(d) }
+  func finishClose(_ client: Ref<Downstream>) {
+    if client.sawEnd || client.peerClosed { return close(client) }
+    Sys.shutdownWrite(client.fd)
+    client.state = .lingering
+    client.parkedInput.free()
+    dropBuffer(client)
+    arm(client, snapshot.settings.limits.lingerMilliseconds)
+    if client.readable { discard(client) }
   }
 
-  func discard(_ d: UnsafeMutablePointer<Downstream>) {
+  func discard(_ client: Ref<Downstream>) {
     for _ in 0..<8 {
-      let n = Sys.recv(d.pointee.fd, pipe.receiveBuffer, RecordPipe.inputCapacity)
+      let n = Sys.recv(client.fd, pipe.receiveBuffer, RecordPipe.inputCapacity)
       if n == Sys.wouldBlock {
-        d.pointee.readable = false
+        client.readable = false
         return
       }
-      if n <= 0 { return close(d) }
+      if n <= 0 { return close(client) }
     }
     // The time limit ends it for one that never stops sending.
-    putOff(d)
+    putOff(client)
   }
 
   /// Frees everything that belongs to the connection.
-  func close(_ d: UnsafeMutablePointer<Downstream>) {
-    guard d.pointee.slot.isLive else { return }
-    if let x = d.pointee.exchange { endExchange(x, reusable: false) }
-    if let s = d.pointee.stream { return closeStream(d, s) }
-    if let m = d.pointee.mux { dismantle(m) }
-    Sys.close(d.pointee.fd)
-    d.pointee.session?.free()
-    d.pointee.session = nil
-    d.pointee.identity?.release()
-    d.pointee.identity = nil
-    d.pointee.announced?.deallocate()
-    d.pointee.announced = nil
-    d.pointee.parkedInput.free()
-    d.pointee.output.free()
-    dropBuffer(d)
-    wheel.remove(timer(d))
-    downstreams.release(d)
+  func close(_ client: Ref<Downstream>) {
+    guard client.slot.isLive else { return }
+    if let exchange = client.exchange { endExchange(exchange, reusable: false) }
+    if let stream = client.stream { return closeStream(client, stream) }
+    if let mux = client.mux { dismantle(mux) }
+    Sys.close(client.fd)
+    client.session?.free()
+    client.session = nil
+    client.identity?.release()
+    client.identity = nil
+    client.announced?.deallocate()
+    client.announced = nil
+    client.parkedInput.free()
+    client.output.free()
+    dropBuffer(client)
+    wheel.remove(timer(client))
+    downstreams.release(client)
     shared.connections.wrappingSubtract(1, ordering: .relaxed)
     counters.add(.connectionsClosed)
     if acceptPaused { acceptResumeAt = nowMilliseconds }
   }
 
   /// Frees a stream of a client; the connection that carries it goes on.
-  private func closeStream(_ d: UnsafeMutablePointer<Downstream>, _ s: StreamPointer) {
-    d.pointee.stream = nil
-    d.pointee.session = nil
-    d.pointee.identity = nil
-    d.pointee.output.free()
-    dropBuffer(d)
-    wheel.remove(timer(d))
-    release(s)
-    downstreams.release(d)
+  private func closeStream(_ client: Ref<Downstream>, _ stream: Ref<MuxStream>) {
+    client.stream = nil
+    client.session = nil
+    client.identity = nil
+    client.output.free()
+    dropBuffer(client)
+    wheel.remove(timer(client))
+    release(stream)
+    downstreams.release(client)
   }
 
-  func downstreamTimeout(_ d: UnsafeMutablePointer<Downstream>) {
-    if let m = d.pointee.mux { return muxTimeout(d, m) }
-    if d.pointee.stream != nil, !d.pointee.output.isEmpty { counters.add(.h2ZeroWindowStalls) }
-    switch d.pointee.state {
-    case .reading where d.pointee.end > d.pointee.start && d.pointee.output.isEmpty:
+  func downstreamTimeout(_ client: Ref<Downstream>) {
+    if let mux = client.mux { return muxTimeout(client, mux) }
+    if client.stream != nil, !client.output.isEmpty { counters.add(.h2ZeroWindowStalls) }
+    switch client.state {
+    case .reading where client.end > client.start && client.output.isEmpty:
       requestHead = RequestHead()
-      answer(d, .requestTimeout, closing: true)
-    case .reading where d.pointee.output.isEmpty: beginClose(d)
+      answer(client, .requestTimeout, closing: true)
+    case .reading where client.output.isEmpty: beginClose(client)
     // The time that nothing passes at all is what counts.
     case .tunnel: break
-    case .exchange where d.pointee.output.isEmpty:
+    case .exchange where client.output.isEmpty:
       // The client does not send the rest of its request.
-      if let x = d.pointee.exchange, !x.pointee.requestComplete {
-        failExchange(x, .requestTimeout)
+      if let exchange = client.exchange, !exchange.requestComplete {
+        failExchange(exchange, .requestTimeout)
       }
-    default: d.pointee.output.isEmpty ? abort(d) : reset(d)
+    default: client.output.isEmpty ? abort(client) : reset(client)
     }
   }
 
   /// The timeout that fits what the connection is doing.
-  func armForState(_ d: UnsafeMutablePointer<Downstream>) {
+  func armForState(_ client: Ref<Downstream>) {
     let limits = snapshot.settings.limits
-    guard d.pointee.output.isEmpty else { return arm(d, limits.sendStallMilliseconds) }
-    switch d.pointee.state {
-    case .reading: arm(d, limits.keepAliveMilliseconds)
+    guard client.output.isEmpty else { return arm(client, limits.sendStallMilliseconds) }
+    switch client.state {
+    case .reading: arm(client, limits.keepAliveMilliseconds)
     case .exchange:
-      if let x = d.pointee.exchange, !x.pointee.requestComplete {
-        arm(d, limits.bodyIdleMilliseconds)
+      if let exchange = client.exchange, !exchange.requestComplete {
+        arm(client, limits.bodyIdleMilliseconds)
       } else {
-        disarm(d)
+        disarm(client)
       }
-    case .tunnel: disarm(d)
+    case .tunnel: disarm(client)
     case .multiplexed:
-      if let m = d.pointee.mux, m.pointee.streamCount == 0 { armQuiet(d, m) } else { disarm(d) }
+      if let mux = client.mux, mux.streamCount == 0 { armQuiet(client, mux) } else { disarm(client) }
     default: break
     }
   }

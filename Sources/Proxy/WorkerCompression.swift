@@ -24,30 +24,30 @@ extension Worker {
   }
 
   /// Decides about a response whose head has been parsed, before the client's head is written.
-  func chooseCoding(_ x: UnsafeMutablePointer<Exchange>, _ base: UnsafePointer<UInt8>) {
-    guard let compression = x.pointee.service?.pointee.compression,
-      isCompressible(x, compression.pointee, base)
+  func chooseCoding(_ exchange: Ref<Exchange>, _ base: UnsafePointer<UInt8>) {
+    guard let compression = exchange.service?.pointee.compression,
+      isCompressible(exchange, compression.pointee, base)
     else { return }
-    x.pointee.variesByCoding = true
-    guard x.pointee.wantsGzip else { return }
-    if x.pointee.method == .head {
-      x.pointee.isCoded = true
+    exchange.variesByCoding = true
+    guard exchange.wantsGzip else { return }
+    if exchange.method == .head {
+      exchange.isCoded = true
       return
     }
-    x.pointee.gzip = gzips.acquire(level: compression.pointee.level)
-    x.pointee.isCoded = x.pointee.gzip != nil
-    counters.add(x.pointee.isCoded ? .compressions : .compressionsRefused)
+    exchange.gzip = gzips.acquire(level: compression.pointee.level)
+    exchange.isCoded = exchange.gzip != nil
+    counters.add(exchange.isCoded ? .compressions : .compressionsRefused)
   }
 
   private func isCompressible(
-    _ x: UnsafeMutablePointer<Exchange>, _ compression: CompiledCompression, _ base: UnsafePointer<UInt8>
+    _ exchange: Ref<Exchange>, _ compression: CompiledCompression, _ base: UnsafePointer<UInt8>
   ) -> Bool {
     switch responseHead.status {
     case ..<200, 204, 205, 206, 304: return false
     default: break
     }
     if let length = responseHead.declaredLength, length < compression.minimumBytes { return false }
-    if responseHead.framing == .none, x.pointee.method != .head { return false }
+    if responseHead.framing == .none, exchange.method != .head { return false }
     var isCovered = false
     for i in 0..<fields.count {
       let line = fields.lines[i]
@@ -76,15 +76,15 @@ extension Worker {
 
   /// Writes the fields that tell of the coding, and that the response depends on what the client accepts.
   func writeCoding(
-    _ out: inout HeadWriter, _ x: UnsafeMutablePointer<Exchange>, _ base: UnsafePointer<UInt8>
+    _ out: inout HeadWriter, _ exchange: Ref<Exchange>, _ base: UnsafePointer<UInt8>
   ) {
-    guard x.pointee.variesByCoding, let route = x.pointee.route else { return }
+    guard exchange.variesByCoding, let route = exchange.route else { return }
     var varies = false
     for i in 0..<fields.count where fields.lines[i].name == .other {
       let line = fields.lines[i]
       if line.isNamed("vary", base) {
         varies = varies || line.lists("accept-encoding", base) || line.lists("*", base)
-      } else if x.pointee.isCoded, line.isNamed("etag", base),
+      } else if exchange.isCoded, line.isNamed("etag", base),
         !route.pointee.dropResponse.contains(base + Int(line.nameStart), Int(line.nameLength))
       {
         // Two codings of one thing are not the same bytes (RFC 9110 §8.8.1).
@@ -94,7 +94,7 @@ extension Worker {
         out.append("\r\n")
       }
     }
-    if x.pointee.isCoded { out.append("Content-Encoding: gzip\r\n") }
+    if exchange.isCoded { out.append("Content-Encoding: gzip\r\n") }
     if !varies { out.append("Vary: Accept-Encoding\r\n") }
   }
 
@@ -103,16 +103,16 @@ extension Worker {
   /// Compresses a piece of content and hands what comes of it to `emit`, in parts of at most `capacity` bytes that
   /// stand in `out`; the last part of a stream that ends comes with `true`. False when a part could not be sent.
   func compress(
-    _ x: UnsafeMutablePointer<Exchange>, _ bytes: UnsafePointer<UInt8>, _ count: Int,
+    _ exchange: Ref<Exchange>, _ bytes: UnsafePointer<UInt8>, _ count: Int,
     _ ending: GzipStream.Ending, into out: UnsafeMutablePointer<UInt8>, capacity: Int,
     emit: (Int, Bool) -> Bool
   ) -> Bool {
-    guard let gzip = x.pointee.gzip else { return false }
+    guard let gzip = exchange.gzip else { return false }
     gzip.give(bytes, count)
-    if count > 0 { x.pointee.gzipHolds = true }
+    if count > 0 { exchange.gzipHolds = true }
     while true {
       guard let step = gzip.step(into: out, capacity: capacity, ending) else { return false }
-      if ending != .none, step.isDone { x.pointee.gzipHolds = false }
+      if ending != .none, step.isDone { exchange.gzipHolds = false }
       guard emit(step.produced, step.isDone && ending == .finish) else { return false }
       if step.isDone { return true }
     }
@@ -121,29 +121,31 @@ extension Worker {
   /// Sends a range of content compressed, behind `head` bytes of head that stand right before it. False when the
   /// client's connection has failed.
   func sendCompressed(
-    _ u: UnsafeMutablePointer<UpstreamConnection>, _ x: UnsafeMutablePointer<Exchange>,
-    _ d: UnsafeMutablePointer<Downstream>, _ buffer: UnsafeMutablePointer<UInt8>, _ content: ContentRange,
+    _ backend: Ref<UpstreamConnection>, _ exchange: Ref<Exchange>,
+    _ client: Ref<Downstream>, _ buffer: UnsafeMutablePointer<UInt8>, _ content: ContentRange,
     head: Int, ended: Bool
   ) -> Bool {
     // More is at hand: it may share a block with this.
-    let isPaused = !hasUnread(u)
+    let isPaused = !hasUnread(backend)
     let start = buffer + content.from
     return sendCompressed(
-      x, d, head: UnsafeBufferPointer(start: start - head, count: head), start, content.to - content.from,
+      exchange, client, head: UnsafeBufferPointer(start: start - head, count: head), start,
+      content.to - content.from,
       ended ? .finish : isPaused ? .flush : .none)
   }
 
   /// Lets go what the compressor has kept, because the backend pauses or has ended. False when the client's
   /// connection has failed.
   func flushCompressed(
-    _ x: UnsafeMutablePointer<Exchange>, _ d: UnsafeMutablePointer<Downstream>, ending: GzipStream.Ending
+    _ exchange: Ref<Exchange>, _ client: Ref<Downstream>, ending: GzipStream.Ending
   ) -> Bool {
-    guard x.pointee.gzip != nil, x.pointee.gzipHolds || ending == .finish else { return true }
-    return sendCompressed(x, d, head: UnsafeBufferPointer(start: nil, count: 0), scratch, 0, ending)
+    guard exchange.gzip != nil, exchange.gzipHolds || ending == .finish else { return true }
+    return sendCompressed(
+      exchange, client, head: UnsafeBufferPointer(start: nil, count: 0), scratch, 0, ending)
   }
 
   private func sendCompressed(
-    _ x: UnsafeMutablePointer<Exchange>, _ d: UnsafeMutablePointer<Downstream>,
+    _ exchange: Ref<Exchange>, _ client: Ref<Downstream>,
     head: UnsafeBufferPointer<UInt8>, _ bytes: UnsafePointer<UInt8>, _ count: Int, _ ending: GzipStream.Ending
   ) -> Bool {
     let out = buffers.acquireUnbounded()
@@ -154,17 +156,19 @@ extension Worker {
     // Behind the content there is room for the end of its chunk and for the last chunk.
     let capacity = Downstream.bufferSize - from - 16
     guard capacity > 0 else { return false }
-    if let s = d.pointee.stream {
-      return compress(x, bytes, count, ending, into: out + from, capacity: capacity) { produced, isLast in
-        x.pointee.bytesOut += UInt64(produced)
+    if let stream = client.stream {
+      return compress(exchange, bytes, count, ending, into: out + from, capacity: capacity) {
+        produced, isLast in
+        exchange.bytesOut += UInt64(produced)
         // What ends without content is ended with the response.
         guard produced > 0 else { return true }
-        return sendContent(d, s, out + from, produced, isLast: isLast && x.pointee.trailers.isEmpty)
+        return sendContent(client, stream, out + from, produced, isLast: isLast && exchange.trailers.isEmpty)
       }
     }
-    let isChunked = x.pointee.minorVersion == 1
-    let hasTrailers = !x.pointee.trailers.isEmpty
-    let isSent = compress(x, bytes, count, ending, into: out + from, capacity: capacity) { produced, isLast in
+    let isChunked = exchange.minorVersion == 1
+    let hasTrailers = !exchange.trailers.isEmpty
+    let isSent = compress(exchange, bytes, count, ending, into: out + from, capacity: capacity) {
+      produced, isLast in
       var first = from - waiting
       var end = from + produced
       if isChunked {
@@ -178,12 +182,12 @@ extension Worker {
       }
       waiting = 0
       guard end > first else { return true }
-      x.pointee.responseStarted = true
-      x.pointee.bytesOut += UInt64(produced)
-      return send(d, out + first, end - first)
+      exchange.responseStarted = true
+      exchange.bytesOut += UInt64(produced)
+      return send(client, out + first, end - first)
     }
     guard isSent, isChunked, hasTrailers, ending == .finish else { return isSent }
-    return sendLastChunk(x, d)
+    return sendLastChunk(exchange, client)
   }
 
   static func appendLastChunk(_ out: UnsafeMutablePointer<UInt8>, at end: Int) -> Int {
@@ -193,10 +197,10 @@ extension Worker {
   }
 
   /// Gives the compressor back.
-  func releaseCompressor(_ x: UnsafeMutablePointer<Exchange>) {
-    guard let gzip = x.pointee.gzip else { return }
+  func releaseCompressor(_ exchange: Ref<Exchange>) {
+    guard let gzip = exchange.gzip else { return }
     gzips.release(gzip)
-    x.pointee.gzip = nil
+    exchange.gzip = nil
   }
 }
 

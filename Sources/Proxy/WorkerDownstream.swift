@@ -9,205 +9,205 @@ internal import TLS
 extension Worker {
   enum Fill { case some, wait, closed, noBuffer }
 
-  func downstreamEvent(_ d: UnsafeMutablePointer<Downstream>, _ readiness: Readiness) {
-    if !readiness.isDisjoint(with: [.peerClosed, .hangup, .error]) { d.pointee.peerClosed = true }
-    if !readiness.isDisjoint(with: [.readable, .peerClosed, .hangup, .error]) { d.pointee.readable = true }
-    if readiness.contains(.error) { return clientGone(d) }
-    if readiness.contains(.writable), !d.pointee.output.isEmpty, !flushOutput(d) { return }
-    switch d.pointee.state {
-    case .proxyHeader: readProxyHeader(d)
-    case .handshaking: if d.pointee.readable { queueHandshake(d) }
-    case .exchange where d.pointee.peerClosed:
+  func downstreamEvent(_ client: Ref<Downstream>, _ readiness: Readiness) {
+    if !readiness.isDisjoint(with: [.peerClosed, .hangup, .error]) { client.peerClosed = true }
+    if !readiness.isDisjoint(with: [.readable, .peerClosed, .hangup, .error]) { client.readable = true }
+    if readiness.contains(.error) { return clientGone(client) }
+    if readiness.contains(.writable), !client.output.isEmpty, !flushOutput(client) { return }
+    switch client.state {
+    case .proxyHeader: readProxyHeader(client)
+    case .handshaking: if client.readable { queueHandshake(client) }
+    case .exchange where client.peerClosed:
       // Nobody waits for the answer any more: the GPU must not go on.
-      clientGone(d)
-    default: if d.pointee.readable { pump(d) }
+      clientGone(client)
+    default: if client.readable { pump(client) }
     }
   }
 
   /// Sends what waits; goes on with whatever waited for that. False when the connection is gone.
-  private func flushOutput(_ d: UnsafeMutablePointer<Downstream>) -> Bool {
-    if d.pointee.state == .tunnel { return flushTunnel(d) }
-    let result = d.pointee.output.flush(d.pointee.fd)
+  private func flushOutput(_ client: Ref<Downstream>) -> Bool {
+    if client.state == .tunnel { return flushTunnel(client) }
+    let result = client.output.flush(client.fd)
     if result < 0 {
-      abort(d)
+      abort(client)
       return false
     }
     if result == 0 {
-      arm(d, snapshot.settings.limits.sendStallMilliseconds)
+      arm(client, snapshot.settings.limits.sendStallMilliseconds)
       return true
     }
-    if d.pointee.state == .closing {
-      finishClose(d)
+    if client.state == .closing {
+      finishClose(client)
       return false
     }
-    armForState(d)
-    if let m = d.pointee.mux {
-      resumeAll(m)
-      pump(d)
-    } else if let x = d.pointee.exchange, let u = x.pointee.upstream, u.pointee.readPaused {
-      u.pointee.readPaused = false
-      if let timeouts = x.pointee.service?.pointee.timeouts { arm(u, timeouts.idleMilliseconds) }
-      pumpUpstream(u)
-    } else if d.pointee.state == .reading, hasMore(d) {
+    armForState(client)
+    if let mux = client.mux {
+      resumeAll(mux)
+      pump(client)
+    } else if let exchange = client.exchange, let backend = exchange.upstream, backend.readPaused {
+      backend.readPaused = false
+      if let timeouts = exchange.service?.pointee.timeouts { arm(backend, timeouts.idleMilliseconds) }
+      pumpUpstream(backend)
+    } else if client.state == .reading, hasMore(client) {
       // Pipelined requests have waited for the room that there is now.
-      putOff(d)
+      putOff(client)
     }
-    return d.pointee.slot.isLive
+    return client.slot.isLive
   }
 
   /// Whether something has come that has not been looked at: there will be no event for it.
-  func hasMore(_ d: UnsafeMutablePointer<Downstream>) -> Bool {
-    if let s = d.pointee.stream { return s.pointee.waiting > 0 || s.pointee.state.remoteClosed }
-    return d.pointee.readable || !d.pointee.parkedInput.isEmpty || d.pointee.end > d.pointee.start
-      || d.pointee.session?.hasPending == true
+  func hasMore(_ client: Ref<Downstream>) -> Bool {
+    if let stream = client.stream { return stream.waiting > 0 || stream.state.remoteClosed }
+    return client.readable || !client.parkedInput.isEmpty || client.end > client.start
+      || client.session?.hasPending == true
   }
 
   /// Reads and acts until there is nothing to read, or nothing more is wanted at present.
-  func pump(_ d: UnsafeMutablePointer<Downstream>) {
+  func pump(_ client: Ref<Downstream>) {
     var turns = 0
-    while d.pointee.slot.isLive {
-      switch d.pointee.state {
+    while client.slot.isLive {
+      switch client.state {
       case .reading:
         // One that does not take its answers gets no further ones.
-        guard d.pointee.output.isEmpty, d.pointee.stream == nil else { return }
-        if d.pointee.end > d.pointee.start, handleRequest(d) { continue }
-        guard d.pointee.slot.isLive, d.pointee.state == .reading else { continue }
+        guard client.output.isEmpty, client.stream == nil else { return }
+        if client.end > client.start, handleRequest(client) { continue }
+        guard client.slot.isLive, client.state == .reading else { continue }
       case .exchange:
-        guard let x = d.pointee.exchange, !x.pointee.requestComplete else { return }
-        if d.pointee.end >= Downstream.headroom + Downstream.bodyRoom {
-          makeRoom(d, x)
-          if d.pointee.end >= Downstream.headroom + Downstream.bodyRoom { return }
+        guard let exchange = client.exchange, !exchange.requestComplete else { return }
+        if client.end >= Downstream.headroom + Downstream.bodyRoom {
+          makeRoom(client, exchange)
+          if client.end >= Downstream.headroom + Downstream.bodyRoom { return }
         }
       case .tunnel:
-        guard d.pointee.sent == d.pointee.end, !d.pointee.sawEnd, tunnelIsJoined(d) else { return }
+        guard client.sent == client.end, !client.sawEnd, tunnelIsJoined(client) else { return }
       case .multiplexed:
         // Answers to one that does not read would pile up.
-        guard d.pointee.output.count < Mux.parkedBytes, d.pointee.mux?.pointee.isClosing == false else {
+        guard client.output.count < Mux.parkedBytes, client.mux?.isClosing == false else {
           return
         }
       case .lingering:
-        guard let s = d.pointee.stream else { return discard(d) }
-        return s.pointee.state.remoteClosed ? close(d) : ()
+        guard let stream = client.stream else { return discard(client) }
+        return stream.state.remoteClosed ? close(client) : ()
       case .handshaking:
-        if !serveEarly(d) { stepHandshake(d) }
+        if !serveEarly(client) { stepHandshake(client) }
         return
       case .proxyHeader, .closing: return
       }
       turns += 1
-      if turns > 8 { return putOff(d) }
-      switch fill(d) {
+      if turns > 8 { return putOff(client) }
+      switch fill(client) {
       case .some:
-        if d.pointee.state == .exchange {
-          takeRequestContent(d)
-        } else if d.pointee.state == .tunnel {
-          tunnelUp(d)
-        } else if d.pointee.state == .multiplexed {
-          takeFrames(d)
+        if client.state == .exchange {
+          takeRequestContent(client)
+        } else if client.state == .tunnel {
+          tunnelUp(client)
+        } else if client.state == .multiplexed {
+          takeFrames(client)
         }
       case .wait: return
-      case .closed: return clientClosed(d)
-      case .noBuffer: return outOfBuffers(d)
+      case .closed: return clientClosed(client)
+      case .noBuffer: return outOfBuffers(client)
       }
     }
   }
 
   /// Appends decrypted bytes to the buffer.
-  private func fill(_ d: UnsafeMutablePointer<Downstream>) -> Fill {
-    if let s = d.pointee.stream { return fillStream(d, s) }
-    if d.pointee.buffer == nil {
-      guard d.pointee.readable || !d.pointee.parkedInput.isEmpty || d.pointee.session?.hasPending == true
+  private func fill(_ client: Ref<Downstream>) -> Fill {
+    if let stream = client.stream { return fillStream(client, stream) }
+    if client.buffer == nil {
+      guard client.readable || !client.parkedInput.isEmpty || client.session?.hasPending == true
       else {
-        return d.pointee.sawEnd ? .closed : .wait
+        return client.sawEnd ? .closed : .wait
       }
-      takeBuffer(d)
+      takeBuffer(client)
     }
-    guard let buffer = d.pointee.buffer else { return .noBuffer }
+    guard let buffer = client.buffer else { return .noBuffer }
     let capacity = Downstream.headroom + Downstream.bodyRoom
-    let before = d.pointee.end
+    let before = client.end
     var result = Fill.wait
-    if let session = d.pointee.session {
-      result = decrypt(d, session, buffer, capacity)
-    } else if d.pointee.readable {
-      let n = Sys.recv(d.pointee.fd, buffer + before, capacity - before)
+    if let session = client.session {
+      result = decrypt(client, session, buffer, capacity)
+    } else if client.readable {
+      let n = Sys.recv(client.fd, buffer + before, capacity - before)
       // After the peer's close there is no further edge: read on to the end.
-      if n < capacity - before { d.pointee.readable = n > 0 && d.pointee.peerClosed }
-      if n > 0 { d.pointee.end += n } else if n != Sys.wouldBlock { d.pointee.sawEnd = true }
+      if n < capacity - before { client.readable = n > 0 && client.peerClosed }
+      if n > 0 { client.end += n } else if n != Sys.wouldBlock { client.sawEnd = true }
     }
-    if d.pointee.end > before { return .some }
-    if d.pointee.sawEnd { result = .closed }
-    if d.pointee.state == .reading || d.pointee.state == .multiplexed, d.pointee.end == d.pointee.start {
-      dropBuffer(d)
+    if client.end > before { return .some }
+    if client.sawEnd { result = .closed }
+    if client.state == .reading || client.state == .multiplexed, client.end == client.start {
+      dropBuffer(client)
     }
     return result
   }
 
   private func decrypt(
-    _ d: UnsafeMutablePointer<Downstream>, _ session: Session, _ buffer: UnsafeMutablePointer<UInt8>,
+    _ client: Ref<Downstream>, _ session: Session, _ buffer: UnsafeMutablePointer<UInt8>,
     _ capacity: Int
   ) -> Fill {
     defer {
-      d.pointee.parkedInput.keep(pipe.unreadInput)
+      client.parkedInput.keep(pipe.unreadInput)
       pipe.setInput(nil, 0)
       // A read may answer by itself, with an alert or a key update: it must not go to the pipe's next user.
-      if !pipe.output.isEmpty, !flushPipe(d) { d.pointee.peerClosed = true }
+      if !pipe.output.isEmpty, !flushPipe(client) { client.peerClosed = true }
     }
-    let before = d.pointee.end
-    pipe.setInput(d.pointee.parkedInput.bytes.baseAddress, d.pointee.parkedInput.bytes.count)
-    while d.pointee.end < capacity {
+    let before = client.end
+    pipe.setInput(client.parkedInput.bytes.baseAddress, client.parkedInput.bytes.count)
+    while client.end < capacity {
       if pipe.unreadInput.isEmpty, !session.hasPending {
         // One receive for each turn keeps the latency of what is here already low.
-        guard d.pointee.readable, d.pointee.end == before else { break }
-        let n = Sys.recv(d.pointee.fd, pipe.receiveBuffer, RecordPipe.inputCapacity)
-        if n < RecordPipe.inputCapacity { d.pointee.readable = n > 0 && d.pointee.peerClosed }
+        guard client.readable, client.end == before else { break }
+        let n = Sys.recv(client.fd, pipe.receiveBuffer, RecordPipe.inputCapacity)
+        if n < RecordPipe.inputCapacity { client.readable = n > 0 && client.peerClosed }
         guard n > 0 else {
-          if n != Sys.wouldBlock { d.pointee.sawEnd = true }
+          if n != Sys.wouldBlock { client.sawEnd = true }
           break
         }
         pipe.setInput(pipe.receiveBuffer, n)
       }
-      switch session.read(into: buffer + d.pointee.end, capacity: capacity - d.pointee.end) {
-      case .bytes(let n): d.pointee.end += n
+      switch session.read(into: buffer + client.end, capacity: capacity - client.end) {
+      case .bytes(let n): client.end += n
       case .wantRead: if !pipe.unreadInput.isEmpty { return .wait }
       case .closed:
-        d.pointee.sawEnd = true
+        client.sawEnd = true
         return .closed
       case .failed:
         Failure.clear()
-        d.pointee.sawEnd = true
-        d.pointee.peerClosed = true
+        client.sawEnd = true
+        client.peerClosed = true
         return .closed
       }
     }
     return .wait
   }
 
-  func takeBuffer(_ d: UnsafeMutablePointer<Downstream>) {
-    guard d.pointee.buffer == nil else { return }
-    let isNew = d.pointee.exchange == nil && d.pointee.mux == nil
-    d.pointee.buffer = buffers.acquire(isNew ? .beginning : .goingOn)
-    guard d.pointee.buffer != nil else { return }
-    d.pointee.start = Downstream.headroom
-    d.pointee.sent = Downstream.headroom
-    d.pointee.requestEnd = Downstream.headroom
-    d.pointee.end = Downstream.headroom
-    d.pointee.searched = 0
-    d.pointee.headTimed = false
+  func takeBuffer(_ client: Ref<Downstream>) {
+    guard client.buffer == nil else { return }
+    let isNew = client.exchange == nil && client.mux == nil
+    client.buffer = buffers.acquire(isNew ? .beginning : .goingOn)
+    guard client.buffer != nil else { return }
+    client.start = Downstream.headroom
+    client.sent = Downstream.headroom
+    client.requestEnd = Downstream.headroom
+    client.end = Downstream.headroom
+    client.searched = 0
+    client.headTimed = false
   }
 
-  func dropBuffer(_ d: UnsafeMutablePointer<Downstream>) {
-    guard let buffer = d.pointee.buffer else { return }
+  func dropBuffer(_ client: Ref<Downstream>) {
+    guard let buffer = client.buffer else { return }
     buffers.release(buffer)
-    d.pointee.buffer = nil
-    d.pointee.start = 0
-    d.pointee.end = 0
-    d.pointee.searched = 0
+    client.buffer = nil
+    client.start = 0
+    client.end = 0
+    client.searched = 0
   }
 
   /// Sends bytes to the client, encrypted if need be. What does not fit the socket is parked. False when the
   /// connection has failed: the caller aborts.
-  func send(_ d: UnsafeMutablePointer<Downstream>, _ bytes: UnsafePointer<UInt8>, _ count: Int) -> Bool {
-    if let s = d.pointee.stream { return sendContent(d, s, bytes, count, isLast: false) }
-    if let session = d.pointee.session {
+  func send(_ client: Ref<Downstream>, _ bytes: UnsafePointer<UInt8>, _ count: Int) -> Bool {
+    if let stream = client.stream { return sendContent(client, stream, bytes, count, isLast: false) }
+    if let session = client.session {
       var at = 0
       while at < count {
         let n = min(count - at, Session.maximumWrite)
@@ -217,34 +217,34 @@ extension Worker {
           return false
         }
         at += n
-        guard flushPipe(d) else { return false }
+        guard flushPipe(client) else { return false }
       }
       return true
     }
-    return sendRaw(d, bytes, count)
+    return sendRaw(client, bytes, count)
   }
 
   /// Sends the pipe's records.
-  func flushPipe(_ d: UnsafeMutablePointer<Downstream>) -> Bool {
+  func flushPipe(_ client: Ref<Downstream>) -> Bool {
     let records = pipe.output
     guard let base = records.baseAddress, records.count > 0 else { return true }
     defer { pipe.clearOutput() }
-    return sendRaw(d, base.assumingMemoryBound(to: UInt8.self), records.count)
+    return sendRaw(client, base.assumingMemoryBound(to: UInt8.self), records.count)
   }
 
-  private func sendRaw(_ d: UnsafeMutablePointer<Downstream>, _ bytes: UnsafePointer<UInt8>, _ count: Int)
+  private func sendRaw(_ client: Ref<Downstream>, _ bytes: UnsafePointer<UInt8>, _ count: Int)
     -> Bool
   {
-    guard d.pointee.output.isEmpty else {
-      d.pointee.output.append(bytes, count)
+    guard client.output.isEmpty else {
+      client.output.append(bytes, count)
       return true
     }
-    let n = Sys.send(d.pointee.fd, bytes, count)
+    let n = Sys.send(client.fd, bytes, count)
     if n == count { return true }
     guard n >= 0 || n == Sys.wouldBlock else { return false }
     let sent = max(0, n)
-    d.pointee.output.append(bytes + sent, count - sent)
-    arm(d, snapshot.settings.limits.sendStallMilliseconds)
+    client.output.append(bytes + sent, count - sent)
+    arm(client, snapshot.settings.limits.sendStallMilliseconds)
     return true
   }
 }

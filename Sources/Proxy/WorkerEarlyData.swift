@@ -1,3 +1,4 @@
+internal import EventLoop
 internal import HTTP
 internal import OS
 internal import TLS
@@ -6,17 +7,17 @@ internal import TLS
 // forwarded at once and marked, all others wait in the buffer for the handshake's end.
 extension Worker {
   /// A step of a handshake: early data, while it may come, goes to the connection's buffer.
-  func handshakeStep(_ d: UnsafeMutablePointer<Downstream>, _ session: Session) -> Session.Step {
+  func handshakeStep(_ client: Ref<Downstream>, _ session: Session) -> Session.Step {
     while session.awaitsEarlyData {
       // Most connections bring none: they get no buffer for it.
       switch session.readEarly(into: scratch, capacity: ServerContext.maximumEarlyDataBytes) {
       case .bytes(let n):
-        takeBuffer(d)
+        takeBuffer(client)
         // There always is room: a client's early data altogether is smaller than the buffer.
-        guard let buffer = d.pointee.buffer, d.pointee.end + n <= Downstream.headroom + Downstream.bodyRoom
+        guard let buffer = client.buffer, client.end + n <= Downstream.headroom + Downstream.bodyRoom
         else { return .failed }
-        (buffer + d.pointee.end).update(from: scratch, count: n)
-        d.pointee.end += n
+        (buffer + client.end).update(from: scratch, count: n)
+        client.end += n
       case .over: break
       case .wantRead: return .wantRead
       case .failed: return .failed
@@ -27,19 +28,19 @@ extension Worker {
 
   /// Serves a request that has come whole in early data, if it is one that may be repeated. True when it is served.
   @discardableResult
-  func serveEarly(_ d: UnsafeMutablePointer<Downstream>) -> Bool {
-    guard d.pointee.state == .handshaking, let buffer = d.pointee.buffer, d.pointee.output.isEmpty,
-      d.pointee.end > d.pointee.start
+  func serveEarly(_ client: Ref<Downstream>) -> Bool {
+    guard client.state == .handshaking, let buffer = client.buffer, client.output.isEmpty,
+      client.end > client.start
     else { return false }
-    let base = UnsafePointer(buffer + d.pointee.start)
-    guard case .found(let length) = HeadEnd.find(base, count: d.pointee.end - d.pointee.start, from: 0),
+    let base = UnsafePointer(buffer + client.start)
+    guard case .found(let length) = HeadEnd.find(base, count: client.end - client.start, from: 0),
       length <= snapshot.settings.limits.headBytes,
       RequestHead.parse(base, count: length, fields: &fields, into: &requestHead) == nil,
       Self.isRepeatable(requestHead)
     else { return false }
-    d.pointee.isEarly = true
-    d.pointee.state = .reading
-    pump(d)
+    client.isEarly = true
+    client.state = .reading
+    pump(client)
     return true
   }
 
@@ -54,20 +55,20 @@ extension Worker {
   }
 
   /// An early request has been answered: back to the handshake, unless the next one can be served early as well.
-  func leaveEarly(_ d: UnsafeMutablePointer<Downstream>) {
-    d.pointee.isEarly = false
-    d.pointee.state = .handshaking
-    arm(d, snapshot.settings.limits.handshakeMilliseconds)
-    putOff(d)
+  func leaveEarly(_ client: Ref<Downstream>) {
+    client.isEarly = false
+    client.state = .handshaking
+    arm(client, snapshot.settings.limits.handshakeMilliseconds)
+    putOff(client)
   }
 
   /// Whether a field of a client is replaced by our own (RFC 8470 §5.1). Otherwise the client's passes: it says that
   /// somebody before us has taken the request early, and asks for nothing but care.
   @inline(__always)
   func isReplacedByEarlyData(
-    _ name: UnsafePointer<UInt8>, _ length: Int, _ d: UnsafeMutablePointer<Downstream>
+    _ name: UnsafePointer<UInt8>, _ length: Int, _ client: Ref<Downstream>
   ) -> Bool {
-    guard d.pointee.isEarly, length == Self.earlyData.utf8CodeUnitCount else { return false }
+    guard client.isEarly, length == Self.earlyData.utf8CodeUnitCount else { return false }
     for i in 0..<length where name[i] | 0x20 != Self.earlyData.utf8Start[i] | 0x20 { return false }
     return true
   }

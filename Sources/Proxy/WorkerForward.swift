@@ -8,105 +8,105 @@ internal import Upstream
 // From a routed request to a backend that has all of it.
 extension Worker {
   /// Chooses a backend and sends the request to it, on a kept connection where there is one.
-  func startUpstream(_ x: UnsafeMutablePointer<Exchange>) {
-    guard let service = x.pointee.service else { return failExchange(x, .noBackend) }
-    if x.pointee.attempts == 0 { service.pointee.budget.recordRequest(nowMilliseconds: nowMilliseconds) }
-    while x.pointee.attempts < service.pointee.attempts {
+  func startUpstream(_ exchange: Ref<Exchange>) {
+    guard let service = exchange.service else { return failExchange(exchange, .noBackend) }
+    if exchange.attempts == 0 { service.pointee.budget.recordRequest(nowMilliseconds: nowMilliseconds) }
+    while exchange.attempts < service.pointee.attempts {
       let pools = service.pointee.pools
-      guard let chosen = pickBackend(service, tried: x.pointee.tried) else { break }
-      x.pointee.tried.insert(chosen)
-      x.pointee.attempts += 1
+      guard let chosen = pickBackend(service, tried: exchange.tried) else { break }
+      exchange.tried.insert(chosen)
+      exchange.attempts += 1
       let pool = pools[chosen]
-      count(x, on: pool)
+      count(exchange, on: pool)
       if service.pointee.isHTTP2 {
-        if openUpstreamStream(x, pool) { return }
+        if openUpstreamStream(exchange, pool) { return }
         continue
       }
-      if let u = pool._withUnsafeGuaranteedRef({ $0.takeIdle() }) {
-        u.pointee.isReused = true
+      if let backend = pool._withUnsafeGuaranteedRef({ $0.takeIdle() }) {
+        backend.isReused = true
         counters.add(.upstreamConnectionsReused)
-        attach(u, x)
-        return sendRequest(x, u)
+        attach(backend, exchange)
+        return sendRequest(exchange, backend)
       }
-      if connect(x, pool) { return }
+      if connect(exchange, pool) { return }
     }
-    failExchange(x, .noBackend)
+    failExchange(exchange, .noBackend)
   }
 
   /// The same request once more on another backend, after this one has failed it. False when that may not be, or there is
   /// none.
   func retryElsewhere(
-    _ x: UnsafeMutablePointer<Exchange>, _ u: UnsafeMutablePointer<UpstreamConnection>,
+    _ exchange: Ref<Exchange>, _ backend: Ref<UpstreamConnection>,
     after failure: RetryRule.Failure
   ) -> Bool {
-    guard x.pointee.replayable, !x.pointee.responseStarted, !x.pointee.gotInterim, !x.pointee.isPassage,
-      let rule = x.pointee.service?.pointee.retryRule,
-      rule.mayRepeat(after: failure, isIdempotent: x.pointee.method.isIdempotent), mayRetryElsewhere(x)
+    guard exchange.replayable, !exchange.responseStarted, !exchange.gotInterim, !exchange.isPassage,
+      let rule = exchange.service?.pointee.retryRule,
+      rule.mayRepeat(after: failure, isIdempotent: exchange.method.isIdempotent), mayRetryElsewhere(exchange)
     else { return false }
-    x.pointee.upstream = nil
-    u.pointee.exchange = nil
-    x.pointee.endsWithHead = false
-    closeUpstream(u)
-    repeatElsewhere(x)
+    exchange.upstream = nil
+    backend.exchange = nil
+    exchange.endsWithHead = false
+    closeUpstream(backend)
+    repeatElsewhere(exchange)
     return true
   }
 
   /// Whether there is another backend to try, and budget for it, which is spent by asking.
-  func mayRetryElsewhere(_ x: UnsafeMutablePointer<Exchange>) -> Bool {
-    guard let service = x.pointee.service, x.pointee.attempts < service.pointee.attempts,
-      x.pointee.tried.count < service.pointee.count
+  func mayRetryElsewhere(_ exchange: Ref<Exchange>) -> Bool {
+    guard let service = exchange.service, exchange.attempts < service.pointee.attempts,
+      exchange.tried.count < service.pointee.count
     else { return false }
     // An answer that is worth little is worth more than none.
     let cursor = service.pointee.cursor
     defer { service.pointee.cursor = cursor }
-    guard pickBackend(service, tried: x.pointee.tried) != nil else { return false }
+    guard pickBackend(service, tried: exchange.tried) != nil else { return false }
     return service.pointee.budget.tryRetry(nowMilliseconds: nowMilliseconds)
   }
 
-  func repeatElsewhere(_ x: UnsafeMutablePointer<Exchange>) {
-    guard let d = x.pointee.downstream else { return }
+  func repeatElsewhere(_ exchange: Ref<Exchange>) {
+    guard let client = exchange.downstream else { return }
     counters.add(.upstreamRetries)
-    d.pointee.sent = d.pointee.start
-    x.pointee.requestSent = false
-    startUpstream(x)
+    client.sent = client.start
+    exchange.requestSent = false
+    startUpstream(exchange)
   }
 
   /// The same request once more on a new connection to the same backend: a kept one had been closed meanwhile.
-  func retryFresh(_ x: UnsafeMutablePointer<Exchange>, _ pool: Unmanaged<BackendPool>) {
-    guard let d = x.pointee.downstream else { return }
-    d.pointee.sent = d.pointee.start
-    x.pointee.requestSent = false
-    count(x, on: pool)
-    let isHTTP2 = x.pointee.service?.pointee.isHTTP2 == true
-    let isUnderWay = isHTTP2 ? openUpstreamStream(x, pool) : connect(x, pool)
-    if !isUnderWay { startUpstream(x) }
+  func retryFresh(_ exchange: Ref<Exchange>, _ pool: Unmanaged<BackendPool>) {
+    guard let client = exchange.downstream else { return }
+    client.sent = client.start
+    exchange.requestSent = false
+    count(exchange, on: pool)
+    let isHTTP2 = exchange.service?.pointee.isHTTP2 == true
+    let isUnderWay = isHTTP2 ? openUpstreamStream(exchange, pool) : connect(exchange, pool)
+    if !isUnderWay { startUpstream(exchange) }
   }
 
-  private func count(_ x: UnsafeMutablePointer<Exchange>, on pool: Unmanaged<BackendPool>) {
-    x.pointee.counted?._withUnsafeGuaranteedRef { $0.end() }
+  private func count(_ exchange: Ref<Exchange>, on pool: Unmanaged<BackendPool>) {
+    exchange.counted?._withUnsafeGuaranteedRef { $0.end() }
     let status = pool._withUnsafeGuaranteedRef { $0.status }
     status._withUnsafeGuaranteedRef { $0.begin() }
-    x.pointee.counted = status
+    exchange.counted = status
   }
 
-  func attach(_ u: UnsafeMutablePointer<UpstreamConnection>, _ x: UnsafeMutablePointer<Exchange>) {
-    u.pointee.exchange = x
-    x.pointee.upstream = u
-    if let timeouts = x.pointee.service?.pointee.timeouts { arm(u, timeouts.responseHeadMilliseconds) }
+  func attach(_ backend: Ref<UpstreamConnection>, _ exchange: Ref<Exchange>) {
+    backend.exchange = exchange
+    exchange.upstream = backend
+    if let timeouts = exchange.service?.pointee.timeouts { arm(backend, timeouts.responseHeadMilliseconds) }
   }
 
   /// Begins a connection; false when the kernel refuses at once.
-  private func connect(_ x: UnsafeMutablePointer<Exchange>, _ pool: Unmanaged<BackendPool>) -> Bool {
-    guard let u = dial(pool, maximum: x.pointee.service?.pointee.maximumConnections ?? 0) else {
+  private func connect(_ exchange: Ref<Exchange>, _ pool: Unmanaged<BackendPool>) -> Bool {
+    guard let backend = dial(pool, maximum: exchange.service?.pointee.maximumConnections ?? 0) else {
       return false
     }
-    attach(u, x)
-    if let timeouts = x.pointee.service?.pointee.timeouts { arm(u, timeouts.connectMilliseconds) }
+    attach(backend, exchange)
+    if let timeouts = exchange.service?.pointee.timeouts { arm(backend, timeouts.connectMilliseconds) }
     return true
   }
 
   /// A connection that is being made; nil when the kernel refuses at once, or there are too many.
-  func dial(_ pool: Unmanaged<BackendPool>, maximum: Int) -> UnsafeMutablePointer<UpstreamConnection>? {
+  func dial(_ pool: Unmanaged<BackendPool>, maximum: Int) -> Ref<UpstreamConnection>? {
     let status = pool._withUnsafeGuaranteedRef { $0.status }
     guard status._withUnsafeGuaranteedRef({ $0.openConnection(maximum: maximum) }) else { return nil }
     let family = pool._withUnsafeGuaranteedRef { $0.address.family }
@@ -117,156 +117,159 @@ extension Worker {
       status._withUnsafeGuaranteedRef { $0.closeConnection() }
       return nil
     }
-    let u = upstreams.acquire()
-    u.pointee.fd = Int32(fd)
-    u.pointee.timer = TimerNode(owner: token(u))
-    u.pointee.pool = pool.retain()
-    Sys.setNoDelay(u.pointee.fd)
+    let backend = upstreams.acquire()
+    backend.fd = Int32(fd)
+    backend.timer = TimerNode(owner: token(backend))
+    backend.pool = pool.retain()
+    Sys.setNoDelay(backend.fd)
     var address = pool._withUnsafeGuaranteedRef { $0.address }
-    let result = Sys.connect(u.pointee.fd, &address)
-    guard result == 0 || result == Sys.inProgress, poller.add(u.pointee.fd, token(u)) == 0 else {
+    let result = Sys.connect(backend.fd, &address)
+    guard result == 0 || result == Sys.inProgress, poller.add(backend.fd, token(backend)) == 0 else {
       // At once: nobody listens on this machine, or no port of ours is left.
       counters.add(.upstreamConnectionsFailed)
-      reportBroken(u, SystemError(call: "connect", code: Int32(clamping: -result)).description)
-      closeUpstream(u)
+      reportBroken(backend, SystemError(call: "connect", code: Int32(clamping: -result)).description)
+      closeUpstream(backend)
       return nil
     }
-    return u
+    return backend
   }
 
   /// The kernel has decided about a connect.
-  func connected(_ u: UnsafeMutablePointer<UpstreamConnection>) {
-    let error = Sys.socketError(u.pointee.fd)
+  func connected(_ backend: Ref<UpstreamConnection>) {
+    let error = Sys.socketError(backend.fd)
     guard error == 0 else {
-      return connectFailed(u, SystemError(call: "connect", code: error).description)
+      return connectFailed(backend, SystemError(call: "connect", code: error).description)
     }
-    guard let pool = u.pointee.pool else { return closeUpstream(u) }
-    guard announceClient(u) else { return connectFailed(u, "closed before the PROXY header") }
+    guard let pool = backend.pool else { return closeUpstream(backend) }
+    guard announceClient(backend) else { return connectFailed(backend, "closed before the PROXY header") }
     let host = pool._withUnsafeGuaranteedRef { $0.settings.tlsHost }
-    guard let host else { return established(u) }
+    guard let host else { return established(backend) }
     let context = pool._withUnsafeGuaranteedRef { $0.clientContext }
     guard let context, let session = Session(client: context, host: host, pipe: pipe) else {
-      return connectFailed(u, "no TLS session")
+      return connectFailed(backend, "no TLS session")
     }
-    u.pointee.session = session
-    u.pointee.state = .handshaking
-    stepUpstreamHandshake(u)
+    backend.session = session
+    backend.state = .handshaking
+    stepUpstreamHandshake(backend)
   }
 
   /// The connection can be used.
-  func established(_ u: UnsafeMutablePointer<UpstreamConnection>) {
-    if let m = u.pointee.mux { return beginUpstreamMux(u, m) }
-    guard let x = u.pointee.exchange else { return closeUpstream(u) }
-    begin(u, x)
+  func established(_ backend: Ref<UpstreamConnection>) {
+    if let mux = backend.mux { return beginUpstreamMux(backend, mux) }
+    guard let exchange = backend.exchange else { return closeUpstream(backend) }
+    begin(backend, exchange)
   }
 
-  func connectFailed(_ u: UnsafeMutablePointer<UpstreamConnection>, _ reason: String) {
-    if let m = u.pointee.mux { return muxConnectFailed(u, m, reason) }
-    let x = u.pointee.exchange
+  func connectFailed(_ backend: Ref<UpstreamConnection>, _ reason: String) {
+    if let mux = backend.mux { return muxConnectFailed(backend, mux, reason) }
+    let exchange = backend.exchange
     counters.add(.upstreamConnectionsFailed)
-    reportBroken(u, reason)
-    u.pointee.exchange = nil
-    closeUpstream(u)
-    guard let x else { return }
-    x.pointee.upstream = nil
-    guard x.pointee.service?.pointee.retryRule.onConnectFailure == true else {
-      return failExchange(x, .noBackend)
+    reportBroken(backend, reason)
+    backend.exchange = nil
+    closeUpstream(backend)
+    guard let exchange else { return }
+    exchange.upstream = nil
+    guard exchange.service?.pointee.retryRule.onConnectFailure == true else {
+      return failExchange(exchange, .noBackend)
     }
-    startUpstream(x)
+    startUpstream(exchange)
   }
 
   /// The connection is there: the request goes out, and what has waited behind a full buffer is read.
-  func begin(_ u: UnsafeMutablePointer<UpstreamConnection>, _ x: UnsafeMutablePointer<Exchange>) {
-    u.pointee.state = .active
+  func begin(_ backend: Ref<UpstreamConnection>, _ exchange: Ref<Exchange>) {
+    backend.state = .active
     counters.add(.upstreamConnectionsOpened)
-    if x.pointee.isPassage { return joinPassage(u, x) }
-    if let timeouts = x.pointee.service?.pointee.timeouts { arm(u, timeouts.responseHeadMilliseconds) }
-    sendRequest(x, u)
+    if exchange.isPassage { return joinPassage(backend, exchange) }
+    if let timeouts = exchange.service?.pointee.timeouts { arm(backend, timeouts.responseHeadMilliseconds) }
+    sendRequest(exchange, backend)
   }
 
   /// The one way in which a request begins on a connection, be it new, kept or a stream: what the buffer holds goes
   /// out, and what has waited behind a full buffer is read, for which there will be no event.
-  func sendRequest(_ x: UnsafeMutablePointer<Exchange>, _ u: UnsafeMutablePointer<UpstreamConnection>) {
-    forwardRequest(x, u)
-    guard x.pointee.slot.isLive, !x.pointee.requestComplete, let d = x.pointee.downstream, hasMore(d) else {
+  func sendRequest(_ exchange: Ref<Exchange>, _ backend: Ref<UpstreamConnection>) {
+    forwardRequest(exchange, backend)
+    guard exchange.slot.isLive, !exchange.requestComplete, let client = exchange.downstream, hasMore(client)
+    else {
       return
     }
-    putOff(d)
+    putOff(client)
   }
 
   /// Sends what the buffer holds of the request.
-  func forwardRequest(_ x: UnsafeMutablePointer<Exchange>, _ u: UnsafeMutablePointer<UpstreamConnection>) {
-    if let s = u.pointee.stream { return forwardStream(x, u, s) }
-    guard let d = x.pointee.downstream, let buffer = d.pointee.buffer, !x.pointee.requestSent,
-      !u.pointee.writeClosed
+  func forwardRequest(_ exchange: Ref<Exchange>, _ backend: Ref<UpstreamConnection>) {
+    if let stream = backend.stream { return forwardStream(exchange, backend, stream) }
+    guard let client = exchange.downstream, let buffer = client.buffer, !exchange.requestSent,
+      !backend.writeClosed
     else { return }
-    while d.pointee.sent < d.pointee.requestEnd {
-      let n = sendUpstream(u, buffer + d.pointee.sent, d.pointee.requestEnd - d.pointee.sent)
+    while client.sent < client.requestEnd {
+      let n = sendUpstream(backend, buffer + client.sent, client.requestEnd - client.sent)
       if n == Sys.wouldBlock {
         // Now it is the backend that keeps the client waiting.
-        if d.pointee.output.isEmpty { disarm(d) }
-        if !x.pointee.headDone, let timeouts = x.pointee.service?.pointee.timeouts {
-          arm(u, timeouts.idleMilliseconds)
+        if client.output.isEmpty { disarm(client) }
+        if !exchange.headDone, let timeouts = exchange.service?.pointee.timeouts {
+          arm(backend, timeouts.idleMilliseconds)
         }
         return
       }
-      guard n > 0 else { return uploadBroke(u) }
-      d.pointee.sent += n
+      guard n > 0 else { return uploadBroke(backend) }
+      client.sent += n
     }
-    guard x.pointee.requestComplete else {
-      if x.pointee.headDone || d.pointee.end >= Downstream.headroom + Downstream.bodyRoom { makeRoom(d, x) }
+    guard exchange.requestComplete else {
+      if exchange.headDone || client.end >= Downstream.headroom + Downstream.bodyRoom {
+        makeRoom(client, exchange)
+      }
       // The time for the response's head begins when the client has sent all.
-      if !x.pointee.headDone { disarm(u) }
+      if !exchange.headDone { disarm(backend) }
       return
     }
-    x.pointee.requestSent = true
-    if !x.pointee.headDone, let timeouts = x.pointee.service?.pointee.timeouts {
-      arm(u, timeouts.responseHeadMilliseconds)
+    exchange.requestSent = true
+    if !exchange.headDone, let timeouts = exchange.service?.pointee.timeouts {
+      arm(backend, timeouts.responseHeadMilliseconds)
     }
   }
 
   /// The backend takes no more of a request: it may have answered before it closed, and what it has said by now comes first
   /// (RFC 9112 §9.5). Without an answer the end of the connection is met right behind.
-  func uploadBroke(_ u: UnsafeMutablePointer<UpstreamConnection>) {
-    u.pointee.writeClosed = true
-    u.pointee.output.free()
-    u.pointee.peerClosed = true
-    u.pointee.readable = true
-    putOff(u)
+  func uploadBroke(_ backend: Ref<UpstreamConnection>) {
+    backend.writeClosed = true
+    backend.output.free()
+    backend.peerClosed = true
+    backend.readable = true
+    putOff(backend)
   }
 
   /// Sends bytes to a backend, encrypted if need be: how many were taken, or a negative error.
   func sendUpstream(
-    _ u: UnsafeMutablePointer<UpstreamConnection>, _ bytes: UnsafePointer<UInt8>, _ count: Int
+    _ backend: Ref<UpstreamConnection>, _ bytes: UnsafePointer<UInt8>, _ count: Int
   ) -> Int {
-    if let s = u.pointee.stream {
-      let n = sendFrames(s, bytes, count, isLast: false)
-      if n < count { block(s) }
+    if let stream = backend.stream {
+      let n = sendFrames(stream, bytes, count, isLast: false)
+      if n < count { block(stream) }
       return n > 0 ? n : Sys.wouldBlock
     }
-    guard let session = u.pointee.session else { return Sys.send(u.pointee.fd, bytes, count) }
-    guard u.pointee.output.isEmpty else { return Sys.wouldBlock }
+    guard let session = backend.session else { return Sys.send(backend.fd, bytes, count) }
+    guard backend.output.isEmpty else { return Sys.wouldBlock }
     let n = min(count, Session.maximumWrite)
     guard session.write(bytes, n) else {
       Failure.clear()
       pipe.clearOutput()
       return -1
     }
-    return flushUpstreamPipe(u) ? n : -1
+    return flushUpstreamPipe(backend) ? n : -1
   }
 
   /// Sends all bytes to a backend, parking what does not fit. False when the connection has failed.
-  func sendAll(_ u: UnsafeMutablePointer<UpstreamConnection>, _ bytes: UnsafePointer<UInt8>, _ count: Int)
+  func sendAll(_ backend: Ref<UpstreamConnection>, _ bytes: UnsafePointer<UInt8>, _ count: Int)
     -> Bool
   {
-    guard let session = u.pointee.session else {
+    guard let session = backend.session else {
       var sent = 0
-      if u.pointee.output.isEmpty {
-        let n = Sys.send(u.pointee.fd, bytes, count)
+      if backend.output.isEmpty {
+        let n = Sys.send(backend.fd, bytes, count)
         guard n >= 0 || n == Sys.wouldBlock else { return false }
         sent = max(0, n)
       }
-      if sent < count { u.pointee.output.append(bytes + sent, count - sent) }
+      if sent < count { backend.output.append(bytes + sent, count - sent) }
       return true
     }
     var at = 0
@@ -278,24 +281,24 @@ extension Worker {
         return false
       }
       at += n
-      guard flushUpstreamPipe(u) else { return false }
+      guard flushUpstreamPipe(backend) else { return false }
     }
     return true
   }
 
   /// Sends the pipe's records to a backend, parking what does not fit.
-  func flushUpstreamPipe(_ u: UnsafeMutablePointer<UpstreamConnection>) -> Bool {
+  func flushUpstreamPipe(_ backend: Ref<UpstreamConnection>) -> Bool {
     let records = pipe.output
     guard let base = records.baseAddress, records.count > 0 else { return true }
     defer { pipe.clearOutput() }
     let bytes = base.assumingMemoryBound(to: UInt8.self)
     var sent = 0
-    if u.pointee.output.isEmpty {
-      let n = Sys.send(u.pointee.fd, bytes, records.count)
+    if backend.output.isEmpty {
+      let n = Sys.send(backend.fd, bytes, records.count)
       guard n >= 0 || n == Sys.wouldBlock else { return false }
       sent = max(0, n)
     }
-    if sent < records.count { u.pointee.output.append(bytes + sent, records.count - sent) }
+    if sent < records.count { backend.output.append(bytes + sent, records.count - sent) }
     return true
   }
 }

@@ -14,11 +14,11 @@ extension Worker {
   private static let crowd: UInt64 = 128
 
   /// The private key is used in the first step: those wait in a queue behind established traffic.
-  func queueHandshake(_ d: UnsafeMutablePointer<Downstream>) {
-    if d.pointee.helloDone { return stepHandshake(d) }
-    guard !d.pointee.isQueued else { return }
-    d.pointee.isQueued = true
-    handshakes.append(token(d))
+  func queueHandshake(_ client: Ref<Downstream>) {
+    if client.helloDone { return stepHandshake(client) }
+    guard !client.isQueued else { return }
+    client.isQueued = true
+    handshakes.append(token(client))
   }
 
   func runHandshakes() {
@@ -29,9 +29,9 @@ extension Worker {
     while budget > 0, handshakesTaken < handshakes.count {
       let token = handshakes[handshakesTaken]
       handshakesTaken += 1
-      guard let d = downstreams.find(index: token.index, generation: token.generation) else { continue }
-      d.pointee.isQueued = false
-      stepHandshake(d)
+      guard let client = downstreams.find(index: token.index, generation: token.generation) else { continue }
+      client.isQueued = false
+      stepHandshake(client)
       budget -= 1
     }
     if handshakesTaken == handshakes.count {
@@ -49,69 +49,69 @@ extension Worker {
     return Self.patienceNanoseconds * Self.crowd / (Self.crowd + waiting)
   }
 
-  func stepHandshake(_ d: UnsafeMutablePointer<Downstream>) {
-    guard d.pointee.state == .handshaking, let session = d.pointee.session else { return }
+  func stepHandshake(_ client: Ref<Downstream>) {
+    guard client.state == .handshaking, let session = client.session else { return }
     while true {
-      guard feed(d) else { return }
-      let step = handshakeStep(d, session)
-      d.pointee.parkedInput.keep(pipe.unreadInput)
+      guard feed(client) else { return }
+      let step = handshakeStep(client, session)
+      client.parkedInput.keep(pipe.unreadInput)
       pipe.setInput(nil, 0)
       if !pipe.output.isEmpty {
-        d.pointee.helloDone = true
-        guard flushPipe(d) else { return close(d) }
+        client.helloDone = true
+        guard flushPipe(client) else { return close(client) }
       }
       switch step {
       case .complete:
-        if session.applicationProtocol == .acmeValidation { return closeValidation(d) }
+        if session.applicationProtocol == .acmeValidation { return closeValidation(client) }
         counters.add(session.wasResumed ? .handshakesResumed : .handshakesFull)
-        if snapshot.verifiesClients, !learnIdentity(d, session) { return close(d) }
-        if beginPassage(d) { return }
+        if snapshot.verifiesClients, !learnIdentity(client, session) { return close(client) }
+        if beginPassage(client) { return }
         if session.applicationProtocol == .http2 {
-          beginMux(d)
+          beginMux(client)
           // Early data has come before.
-          if d.pointee.end > d.pointee.start { takeFrames(d) }
+          if client.end > client.start { takeFrames(client) }
         } else {
-          d.pointee.state = .reading
-          arm(d, snapshot.settings.limits.keepAliveMilliseconds)
+          client.state = .reading
+          arm(client, snapshot.settings.limits.keepAliveMilliseconds)
         }
-        return pump(d)
-      case .wantRead where d.pointee.readable || !d.pointee.parkedInput.isEmpty: continue
+        return pump(client)
+      case .wantRead where client.readable || !client.parkedInput.isEmpty: continue
       case .wantRead, .wantWrite:
-        serveEarly(d)
+        serveEarly(client)
         return
       case .closed, .failed:
         counters.add(.handshakesFailed)
         let reason = Failure.take(session)
-        shared.report(.handshakeFailed(peer: text(d.pointee.peer), reason: reason))
-        return close(d)
+        shared.report(.handshakeFailed(peer: text(client.peer), reason: reason))
+        return close(client)
       }
     }
   }
 
   /// A CA has seen what it wanted to see; nothing else may follow (RFC 8737 §3).
-  private func closeValidation(_ d: UnsafeMutablePointer<Downstream>) {
+  private func closeValidation(_ client: Ref<Downstream>) {
     counters.add(.validations)
-    d.pointee.session?.shutdown()
-    _ = flushPipe(d)
-    close(d)
+    client.session?.shutdown()
+    _ = flushPipe(client)
+    close(client)
   }
 
   /// Puts received records into the pipe for a handshake step; false when there is nothing, or no client any more.
-  private func feed(_ d: UnsafeMutablePointer<Downstream>) -> Bool {
-    if !d.pointee.parkedInput.isEmpty {
-      let bytes = d.pointee.parkedInput.bytes
+  private func feed(_ client: Ref<Downstream>) -> Bool {
+    if !client.parkedInput.isEmpty {
+      let bytes = client.parkedInput.bytes
       pipe.setInput(bytes.baseAddress, bytes.count)
       return true
     }
-    guard d.pointee.readable else { return false }
-    let n = Sys.recv(d.pointee.fd, pipe.receiveBuffer, RecordPipe.inputCapacity)
+    guard client.readable else { return false }
+    let n = Sys.recv(client.fd, pipe.receiveBuffer, RecordPipe.inputCapacity)
     // After the peer's close there is no further edge: read on to the end.
-    if n < RecordPipe.inputCapacity { d.pointee.readable = n > 0 && d.pointee.peerClosed }
+    if n < RecordPipe.inputCapacity { client.readable = n > 0 && client.peerClosed }
     if n > 0 {
       pipe.setInput(pipe.receiveBuffer, n)
       return true
     }
-    if n != Sys.wouldBlock { close(d) }
+    if n != Sys.wouldBlock { close(client) }
     return false
   }
 

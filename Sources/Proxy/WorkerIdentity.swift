@@ -1,19 +1,20 @@
+internal import EventLoop
 internal import HTTP
 internal import TLS
 
 // Clients that prove who they are: from the handshake to the backend and the log.
 extension Worker {
   /// Remembers who the client is, after its handshake. False when it must not go on.
-  func learnIdentity(_ d: UnsafeMutablePointer<Downstream>, _ session: Session) -> Bool {
-    guard let check = listeners[Int(d.pointee.listener)].settings.clients, let peer = session.verifiedPeer
+  func learnIdentity(_ client: Ref<Downstream>, _ session: Session) -> Bool {
+    guard let check = listeners[Int(client.listener)].settings.clients, let peer = session.verifiedPeer
     else { return true }
     guard let identity = ClientIdentity(peer, forwardsNames: check.forwardsNames) else {
       shared.report(
         .handshakeFailed(
-          peer: text(d.pointee.peer), reason: "the client's certificate is too large to be passed on"))
+          peer: text(client.peer), reason: "the client's certificate is too large to be passed on"))
       return false
     }
-    d.pointee.identity = Unmanaged.passRetained(identity)
+    client.identity = Unmanaged.passRetained(identity)
     return true
   }
 
@@ -21,18 +22,18 @@ extension Worker {
   /// identity gets none on a listener that does not ask, and where clients are asked, what they have proven they have
   /// proven to the server name that they asked for, which must be the request's host (RFC 9110 §7.4, §15.5.20).
   func refusalByIdentity(
-    _ d: UnsafeMutablePointer<Downstream>, _ base: UnsafePointer<UInt8>,
+    _ client: Ref<Downstream>, _ base: UnsafePointer<UInt8>,
     _ route: UnsafeMutablePointer<CompiledRoute>
   ) -> LocalAnswer? {
-    let isAsked = listeners[Int(d.pointee.listener)].settings.clients != nil
-    if isAsked, !isForServerName(d, base) { return .misdirected }
-    guard route.pointee.needsIdentity, d.pointee.identity == nil else { return nil }
+    let isAsked = listeners[Int(client.listener)].settings.clients != nil
+    if isAsked, !isForServerName(client, base) { return .misdirected }
+    guard route.pointee.needsIdentity, client.identity == nil else { return nil }
     return isAsked ? .certificateNeeded : .misdirected
   }
 
   /// Whether the request's host is the server name of the handshake (RFC 6066 §3), where there was one.
-  private func isForServerName(_ d: UnsafeMutablePointer<Downstream>, _ base: UnsafePointer<UInt8>) -> Bool {
-    guard let session = d.pointee.session else { return true }
+  private func isForServerName(_ client: Ref<Downstream>, _ base: UnsafePointer<UInt8>) -> Bool {
+    guard let session = client.session else { return true }
     return session.withServerName { name, count in
       guard count > 0 else { return true }
       func withoutLastDot(_ text: UnsafePointer<UInt8>, _ length: Int) -> Int {
@@ -48,10 +49,10 @@ extension Worker {
 
   /// Tells the backend who the client is (RFC 9440 §2). A route that sets or removes a field has its way.
   func writeIdentity(
-    _ out: inout HeadWriter, _ d: UnsafeMutablePointer<Downstream>,
+    _ out: inout HeadWriter, _ client: Ref<Downstream>,
     _ route: UnsafeMutablePointer<CompiledRoute>
   ) {
-    guard let identity = d.pointee.identity else { return }
+    guard let identity = client.identity else { return }
     identity._withUnsafeGuaranteedRef { identity in
       if route.pointee.dropRequest.count == 0 {
         if let base = identity.lines.baseAddress { out.append(base, identity.lines.count) }
@@ -75,15 +76,15 @@ extension Worker {
   /// X-Forwarded-* as well, because they may have verified the client themselves.
   @inline(__always)
   func isForgedIdentity(
-    _ name: UnsafePointer<UInt8>, _ length: Int, _ d: UnsafeMutablePointer<Downstream>
+    _ name: UnsafePointer<UInt8>, _ length: Int, _ client: Ref<Downstream>
   ) -> Bool {
     guard length == 11 || length == 17 || length == 21 else { return false }
-    return IdentityFields.contains(name, length) && (snapshot.verifiesClients || !d.pointee.isTrusted)
+    return IdentityFields.contains(name, length) && (snapshot.verifiesClients || !client.isTrusted)
   }
 
   /// Who the client is, for the log; empty when nobody knows.
-  static func identityLabel(_ d: UnsafeMutablePointer<Downstream>) -> UnsafeRawBufferPointer {
-    d.pointee.identity?._withUnsafeGuaranteedRef { $0.label } ?? UnsafeRawBufferPointer(start: nil, count: 0)
+  static func identityLabel(_ client: Ref<Downstream>) -> UnsafeRawBufferPointer {
+    client.identity?._withUnsafeGuaranteedRef { $0.label } ?? UnsafeRawBufferPointer(start: nil, count: 0)
   }
 }
 

@@ -10,32 +10,32 @@ extension Worker {
   /// Closes an idle connection to a backend, or else one of a client. False when there is neither.
   func freeDescriptor() -> Bool {
     for pool in snapshot.pools.values {
-      if let u = pool.takeIdle() {
-        closeUpstream(u)
+      if let backend = pool.takeIdle() {
+        closeUpstream(backend)
         return true
       }
     }
-    guard let d = downstreams.next(&idleCursor, where: { Self.isIdle($0) }) else { return false }
+    guard let client = downstreams.next(&idleCursor, where: { Self.isIdle($0) }) else { return false }
     counters.add(.idleConnectionsClosed)
-    if let m = d.pointee.mux {
-      ready(m)
-      m.pointee.connection.end()
-      flush(m)
+    if let mux = client.mux {
+      ready(mux)
+      mux.connection.end()
+      flush(mux)
     }
-    if let session = d.pointee.session {
+    if let session = client.session {
       session.shutdown()
-      _ = flushPipe(d)
+      _ = flushPipe(client)
     }
-    close(d)
+    close(client)
     return true
   }
 
   /// Whether a client's connection waits for a request of which nothing has come.
-  private static func isIdle(_ d: UnsafeMutablePointer<Downstream>) -> Bool {
-    guard d.pointee.stream == nil, d.pointee.exchange == nil, d.pointee.output.isEmpty else { return false }
-    switch d.pointee.state {
-    case .reading: return d.pointee.end == d.pointee.start
-    case .multiplexed: return d.pointee.mux?.pointee.streamCount == 0
+  private static func isIdle(_ client: Ref<Downstream>) -> Bool {
+    guard client.stream == nil, client.exchange == nil, client.output.isEmpty else { return false }
+    switch client.state {
+    case .reading: return client.end == client.start
+    case .multiplexed: return client.mux?.streamCount == 0
     default: return false
     }
   }

@@ -6,44 +6,42 @@ internal import Telemetry
 
 // HTTP/2 connections, whichever side: output, frames, streams, endings.
 extension Worker {
-  typealias MuxPointer = UnsafeMutablePointer<Mux>
-  typealias StreamPointer = UnsafeMutablePointer<MuxStream>
 
   // MARK: Output
 
   /// Makes room for frames: to be called before anything is written to the connection.
-  func ready(_ m: MuxPointer) {
-    if m.pointee.connection.output.base == nil {
-      m.pointee.connection.output.lend(buffers.acquireUnbounded(), capacity: Downstream.bufferSize)
-    } else if m.pointee.connection.output.room < 1024 {
-      flush(m)
+  func ready(_ mux: Ref<Mux>) {
+    if mux.connection.output.base == nil {
+      mux.connection.output.lend(buffers.acquireUnbounded(), capacity: Downstream.bufferSize)
+    } else if mux.connection.output.room < 1024 {
+      flush(mux)
     }
-    guard !m.pointee.isDirty else { return }
-    m.pointee.isDirty = true
-    dirty.append(m)
+    guard !mux.isDirty else { return }
+    mux.isDirty = true
+    dirty.append(mux)
   }
 
   /// Sends the frames that wait, or parks what the socket does not take.
-  func flush(_ m: MuxPointer) {
-    let count = m.pointee.connection.output.count
-    guard count > 0, let base = m.pointee.connection.output.base, !m.pointee.isBroken else { return }
-    m.pointee.connection.output.clear()
+  func flush(_ mux: Ref<Mux>) {
+    let count = mux.connection.output.count
+    guard count > 0, let base = mux.connection.output.base, !mux.isBroken else { return }
+    mux.connection.output.clear()
     var parked = 0
     var isSent = false
-    if let d = m.pointee.downstream {
-      isSent = send(d, base, count)
-      parked = d.pointee.output.count
-    } else if let u = m.pointee.upstream {
-      isSent = sendAll(u, base, count)
-      parked = u.pointee.output.count
+    if let client = mux.downstream {
+      isSent = send(client, base, count)
+      parked = client.output.count
+    } else if let backend = mux.upstream {
+      isSent = sendAll(backend, base, count)
+      parked = backend.output.count
     }
-    if !isSent || parked > Mux.maximumParkedBytes { m.pointee.isBroken = true }
+    if !isSent || parked > Mux.maximumParkedBytes { mux.isBroken = true }
   }
 
   /// Whether the peer does not take what it has been sent: content has to wait.
-  func isCongested(_ m: MuxPointer) -> Bool {
-    if let d = m.pointee.downstream { return !d.pointee.output.isEmpty }
-    if let u = m.pointee.upstream { return u.pointee.state != .active || !u.pointee.output.isEmpty }
+  func isCongested(_ mux: Ref<Mux>) -> Bool {
+    if let client = mux.downstream { return !client.output.isEmpty }
+    if let backend = mux.upstream { return backend.state != .active || !backend.output.isEmpty }
     return true
   }
 
@@ -52,13 +50,13 @@ extension Worker {
     guard !dirty.isEmpty else { return }
     var at = 0
     while at < dirty.count {
-      let m = dirty[at]
+      let mux = dirty[at]
       at += 1
-      guard m.pointee.slot.isLive else { continue }
-      m.pointee.isDirty = false
-      flush(m)
-      if let memory = m.pointee.connection.output.takeBack() { buffers.release(memory) }
-      if m.pointee.isBroken || m.pointee.isClosing { end(m) }
+      guard mux.slot.isLive else { continue }
+      mux.isDirty = false
+      flush(mux)
+      if let memory = mux.connection.output.takeBack() { buffers.release(memory) }
+      if mux.isBroken || mux.isClosing { end(mux) }
     }
     dirty.removeAll(keepingCapacity: true)
   }
@@ -66,105 +64,111 @@ extension Worker {
   // MARK: Frames
 
   /// Acts on whole frames, and on the requests that they made; how many bytes have been dealt with.
-  func readFrames(_ m: MuxPointer, _ base: UnsafePointer<UInt8>, _ count: Int) -> Int {
-    let consumed = actOnFrames(m, base, count)
+  func readFrames(_ mux: Ref<Mux>, _ base: UnsafePointer<UInt8>, _ count: Int) -> Int {
+    let consumed = actOnFrames(mux, base, count)
     dispatchOpened()
     return consumed
   }
 
-  private func actOnFrames(_ m: MuxPointer, _ base: UnsafePointer<UInt8>, _ count: Int) -> Int {
+  private func actOnFrames(_ mux: Ref<Mux>, _ base: UnsafePointer<UInt8>, _ count: Int) -> Int {
     var consumed = 0
-    defer { returnHeadBuffer(m) }
-    while !m.pointee.isBroken, !m.pointee.isClosing {
-      ready(m)
-      if m.pointee.connection.headBuffer == nil {
-        m.pointee.connection.headBuffer = buffers.acquireUnbounded() + Downstream.headroom
+    defer { returnHeadBuffer(mux) }
+    while !mux.isBroken, !mux.isClosing {
+      ready(mux)
+      if mux.connection.headBuffer == nil {
+        mux.connection.headBuffer = buffers.acquireUnbounded() + Downstream.headroom
       }
-      let event = m.pointee.connection.next(base, count, consumed: &consumed, now: nowMilliseconds)
+      let event = mux.connection.next(base, count, consumed: &consumed, now: nowMilliseconds)
       if case .needMore = event { return consumed }
-      act(on: event, m)
+      act(on: event, mux)
     }
     return count
   }
 
-  private func act(on event: HTTP2.Event, _ m: MuxPointer) {
+  private func act(on event: HTTP2.Event, _ mux: Ref<Mux>) {
     switch event {
     case .needMore: break
-    case .outputFull: flush(m)
+    case .outputFull: flush(mux)
     case .head(let head):
-      if let state = head.stream { takeHead(m, stream(state), head) } else { openStream(m, head) }
-    case .data(let state, let bytes, let count, _): takeData(m, stream(state), bytes, count)
+      if let state = head.stream { takeHead(mux, stream(state), head) } else { openStream(mux, head) }
+    case .data(let state, let bytes, let count, _): takeData(mux, stream(state), bytes, count)
     case .reset(let state, let code, let byPeer): streamReset(stream(state), code, byPeer: byPeer)
     case .refused:
       counters.add(.requests)
       counters.add(.requestsRejected)
     case .writable(let state):
-      guard let state else { return resumeAll(m) }
-      let s = stream(state)
-      if s.pointee.isBlocked { resume(s) }
-    case .goAway(let last, _): takeGoAway(m, last)
-    case .settings: settingsCame(m)
-    case .pingAnswered: finishAnnouncedEnd(m)
-    case .failed(let code, let flood): fail(m, code, flood)
+      guard let state else { return resumeAll(mux) }
+      let stream = stream(state)
+      if stream.isBlocked { resume(stream) }
+    case .goAway(let last, _): takeGoAway(mux, last)
+    case .settings: settingsCame(mux)
+    case .pingAnswered: finishAnnouncedEnd(mux)
+    case .failed(let code, let flood): fail(mux, code, flood)
     }
   }
 
-  private func stream(_ state: UnsafeMutablePointer<StreamState>) -> StreamPointer {
+  private func stream(_ state: UnsafeMutablePointer<StreamState>) -> Ref<MuxStream> {
     // Every stream in a connection's table was given its owner by `link`.
-    state.pointee.owner.unsafelyUnwrapped.assumingMemoryBound(to: MuxStream.self)
+    Ref(raw: state.pointee.owner.unsafelyUnwrapped)
   }
 
-  private func returnHeadBuffer(_ m: MuxPointer) {
-    guard let head = m.pointee.connection.headBuffer, !m.pointee.connection.isInHeaders else { return }
+  private func returnHeadBuffer(_ mux: Ref<Mux>) {
+    guard let head = mux.connection.headBuffer, !mux.connection.isInHeaders else { return }
     buffers.release(head - Downstream.headroom)
-    m.pointee.connection.headBuffer = nil
+    mux.connection.headBuffer = nil
   }
 
-  private func takeData(_ m: MuxPointer, _ s: StreamPointer, _ bytes: UnsafePointer<UInt8>, _ count: Int) {
-    if let d = s.pointee.downstream {
-      dispatch(d)
-      guard s.pointee.slot.isLive, s.pointee.mux == m else { return m.pointee.connection.give(back: count) }
+  private func takeData(
+    _ mux: Ref<Mux>, _ stream: Ref<MuxStream>, _ bytes: UnsafePointer<UInt8>, _ count: Int
+  ) {
+    if let client = stream.downstream {
+      dispatch(client)
+      guard stream.slot.isLive, stream.mux == mux else { return mux.connection.give(back: count) }
     }
-    s.pointee.incoming = bytes
-    s.pointee.incomingCount = count
-    if let d = s.pointee.downstream { pump(d) } else if let u = s.pointee.upstream { pumpUpstream(u) }
-    let left = s.pointee.incomingCount
-    s.pointee.incomingCount = 0
-    guard left > 0, let rest = s.pointee.incoming else { return }
-    if s.pointee.slot.isLive, wantsContent(s) {
-      s.pointee.stash.append(rest, left)
+    stream.incoming = bytes
+    stream.incomingCount = count
+    if let client = stream.downstream {
+      pump(client)
+    } else if let backend = stream.upstream {
+      pumpUpstream(backend)
+    }
+    let left = stream.incomingCount
+    stream.incomingCount = 0
+    guard left > 0, let rest = stream.incoming else { return }
+    if stream.slot.isLive, wantsContent(stream) {
+      stream.stash.append(rest, left)
     } else {
-      m.pointee.connection.give(back: left)
+      mux.connection.give(back: left)
     }
   }
 
-  private func wantsContent(_ s: StreamPointer) -> Bool {
-    if let d = s.pointee.downstream {
-      guard d.pointee.slot.isLive, let x = d.pointee.exchange else { return false }
-      return d.pointee.state == .tunnel || !x.pointee.requestComplete
+  private func wantsContent(_ stream: Ref<MuxStream>) -> Bool {
+    if let client = stream.downstream {
+      guard client.slot.isLive, let exchange = client.exchange else { return false }
+      return client.state == .tunnel || !exchange.requestComplete
     }
-    return s.pointee.upstream?.pointee.exchange != nil
+    return stream.upstream?.exchange != nil
   }
 
   /// Moves received content to where it is used, and gives its room back to the peer.
-  func takeContent(_ s: StreamPointer, _ to: UnsafeMutablePointer<UInt8>, _ most: Int) -> Int {
+  func takeContent(_ stream: Ref<MuxStream>, _ to: UnsafeMutablePointer<UInt8>, _ most: Int) -> Int {
     var taken = 0
-    if !s.pointee.stash.isEmpty {
-      let bytes = s.pointee.stash.bytes
+    if !stream.stash.isEmpty {
+      let bytes = stream.stash.bytes
       taken = min(most, bytes.count)
       if let base = bytes.baseAddress { to.update(from: base, count: taken) }
-      s.pointee.stash.drop(taken)
+      stream.stash.drop(taken)
     }
-    if taken < most, s.pointee.incomingCount > 0, let from = s.pointee.incoming {
-      let n = min(most - taken, s.pointee.incomingCount)
+    if taken < most, stream.incomingCount > 0, let from = stream.incoming {
+      let n = min(most - taken, stream.incomingCount)
       (to + taken).update(from: from, count: n)
-      s.pointee.incoming = from + n
-      s.pointee.incomingCount -= n
+      stream.incoming = from + n
+      stream.incomingCount -= n
       taken += n
     }
-    if taken > 0, let m = s.pointee.mux {
-      ready(m)
-      m.pointee.connection.take(&s.pointee.state, taken)
+    if taken > 0, let mux = stream.mux {
+      ready(mux)
+      mux.connection.take(&stream.state, taken)
     }
     return taken
   }
@@ -172,207 +176,208 @@ extension Worker {
   // MARK: Content
 
   /// Sends content of a stream as far as windows and socket allow: how many bytes were taken.
-  func sendFrames(_ s: StreamPointer, _ bytes: UnsafePointer<UInt8>, _ count: Int, isLast: Bool) -> Int {
-    guard let m = s.pointee.mux, !m.pointee.isBroken else { return count }
+  func sendFrames(_ stream: Ref<MuxStream>, _ bytes: UnsafePointer<UInt8>, _ count: Int, isLast: Bool) -> Int
+  {
+    guard let mux = stream.mux, !mux.isBroken else { return count }
     var at = 0
-    while at < count, !isCongested(m) {
-      ready(m)
-      let taken = m.pointee.connection.writeData(&s.pointee.state, bytes + at, count - at, isLast: isLast)
+    while at < count, !isCongested(mux) {
+      ready(mux)
+      let taken = mux.connection.writeData(&stream.state, bytes + at, count - at, isLast: isLast)
       at += taken
-      if m.pointee.connection.output.count >= Mux.flushBytes { flush(m) }
-      if m.pointee.connection.sendable(&s.pointee.state) == 0 { break }
+      if mux.connection.output.count >= Mux.flushBytes { flush(mux) }
+      if mux.connection.sendable(&stream.state) == 0 { break }
     }
     return at
   }
 
   /// Sends a header section, given as the text of an HTTP/1.1 head.
   func sendHead(
-    _ s: StreamPointer, _ kind: HTTP2.Connection.HeadKind, _ text: UnsafePointer<UInt8>, _ count: Int,
+    _ stream: Ref<MuxStream>, _ kind: HTTP2.Connection.HeadKind, _ text: UnsafePointer<UInt8>, _ count: Int,
     isLast: Bool
   ) {
-    guard let m = s.pointee.mux else { return }
-    ready(m)
-    if m.pointee.connection.writeHead(&s.pointee.state, kind, text, count, isLast: isLast) { return }
-    flush(m)
-    if m.pointee.connection.writeHead(&s.pointee.state, kind, text, count, isLast: isLast) { return }
-    m.pointee.connection.reset(&s.pointee.state, .internalError)
+    guard let mux = stream.mux else { return }
+    ready(mux)
+    if mux.connection.writeHead(&stream.state, kind, text, count, isLast: isLast) { return }
+    flush(mux)
+    if mux.connection.writeHead(&stream.state, kind, text, count, isLast: isLast) { return }
+    mux.connection.reset(&stream.state, .internalError)
   }
 
   /// Says END_STREAM where it has not been said yet, behind trailers if there are some.
-  func sendEnd(_ s: StreamPointer, trailers: ParkedOutput) {
-    guard let m = s.pointee.mux else { return }
+  func sendEnd(_ stream: Ref<MuxStream>, trailers: ParkedOutput) {
+    guard let mux = stream.mux else { return }
     if let text = trailers.bytes.baseAddress, !trailers.isEmpty {
-      return sendHead(s, .trailers, text, trailers.count, isLast: true)
+      return sendHead(stream, .trailers, text, trailers.count, isLast: true)
     }
-    ready(m)
-    _ = m.pointee.connection.writeEnd(&s.pointee.state)
+    ready(mux)
+    _ = mux.connection.writeEnd(&stream.state)
   }
 
   // MARK: Waiting
 
-  func block(_ s: StreamPointer) {
-    guard let m = s.pointee.mux, !s.pointee.isBlocked else { return }
-    s.pointee.isBlocked = true
-    s.pointee.previousBlocked = m.pointee.lastBlocked
-    s.pointee.nextBlocked = nil
-    if let last = m.pointee.lastBlocked {
-      last.pointee.nextBlocked = s
+  func block(_ stream: Ref<MuxStream>) {
+    guard let mux = stream.mux, !stream.isBlocked else { return }
+    stream.isBlocked = true
+    stream.previousBlocked = mux.lastBlocked
+    stream.nextBlocked = nil
+    if let last = mux.lastBlocked {
+      last.nextBlocked = stream
     } else {
-      m.pointee.firstBlocked = s
+      mux.firstBlocked = stream
     }
-    m.pointee.lastBlocked = s
+    mux.lastBlocked = stream
   }
 
-  func unblock(_ s: StreamPointer) {
-    guard let m = s.pointee.mux, s.pointee.isBlocked else { return }
-    s.pointee.isBlocked = false
-    if let previous = s.pointee.previousBlocked {
-      previous.pointee.nextBlocked = s.pointee.nextBlocked
+  func unblock(_ stream: Ref<MuxStream>) {
+    guard let mux = stream.mux, stream.isBlocked else { return }
+    stream.isBlocked = false
+    if let previous = stream.previousBlocked {
+      previous.nextBlocked = stream.nextBlocked
     } else {
-      m.pointee.firstBlocked = s.pointee.nextBlocked
+      mux.firstBlocked = stream.nextBlocked
     }
-    if let next = s.pointee.nextBlocked {
-      next.pointee.previousBlocked = s.pointee.previousBlocked
+    if let next = stream.nextBlocked {
+      next.previousBlocked = stream.previousBlocked
     } else {
-      m.pointee.lastBlocked = s.pointee.previousBlocked
+      mux.lastBlocked = stream.previousBlocked
     }
   }
 
   /// There is room again: each that waits gets its turn once, in the order in which they began to wait.
-  func resumeAll(_ m: MuxPointer) {
-    let last = m.pointee.lastBlocked
+  func resumeAll(_ mux: Ref<Mux>) {
+    let last = mux.lastBlocked
     // Should the last one go away meanwhile, their number ends it.
-    var left = m.pointee.streamCount
-    while left > 0, let s = m.pointee.firstBlocked, !isCongested(m), !m.pointee.isBroken {
-      resume(s)
-      if s == last { return }
+    var left = mux.streamCount
+    while left > 0, let stream = mux.firstBlocked, !isCongested(mux), !mux.isBroken {
+      resume(stream)
+      if stream == last { return }
       left -= 1
     }
   }
 
-  private func resume(_ s: StreamPointer) {
-    unblock(s)
-    if let d = s.pointee.downstream {
-      drainOutput(d, s)
-    } else if let u = s.pointee.upstream {
-      resumeRequest(u)
+  private func resume(_ stream: Ref<MuxStream>) {
+    unblock(stream)
+    if let client = stream.downstream {
+      drainOutput(client, stream)
+    } else if let backend = stream.upstream {
+      resumeRequest(backend)
     }
   }
 
   // MARK: Streams
 
-  func link(_ s: StreamPointer, _ m: MuxPointer) {
-    s.pointee.mux = m
-    s.pointee.state.owner = UnsafeMutableRawPointer(s)
-    s.pointee.nextStream = m.pointee.firstStream
-    m.pointee.firstStream?.pointee.previousStream = s
-    m.pointee.firstStream = s
-    m.pointee.streamCount += 1
+  func link(_ stream: Ref<MuxStream>, _ mux: Ref<Mux>) {
+    stream.mux = mux
+    stream.state.owner = stream.raw
+    stream.nextStream = mux.firstStream
+    mux.firstStream?.previousStream = stream
+    mux.firstStream = stream
+    mux.streamCount += 1
   }
 
   /// Frees a stream; one that is not over yet is reset.
-  func release(_ s: StreamPointer) {
-    dropStash(s)
-    s.pointee.trailers.free()
-    if let m = s.pointee.mux {
-      unblock(s)
-      ready(m)
-      m.pointee.connection.reset(&s.pointee.state, s.pointee.resetCode)
-      if let previous = s.pointee.previousStream {
-        previous.pointee.nextStream = s.pointee.nextStream
+  func release(_ stream: Ref<MuxStream>) {
+    dropStash(stream)
+    stream.trailers.free()
+    if let mux = stream.mux {
+      unblock(stream)
+      ready(mux)
+      mux.connection.reset(&stream.state, stream.resetCode)
+      if let previous = stream.previousStream {
+        previous.nextStream = stream.nextStream
       } else {
-        m.pointee.firstStream = s.pointee.nextStream
+        mux.firstStream = stream.nextStream
       }
-      s.pointee.nextStream?.pointee.previousStream = s.pointee.previousStream
-      m.pointee.streamCount -= 1
-      s.pointee.mux = nil
-      if m.pointee.streamCount == 0 { becameQuiet(m) }
+      stream.nextStream?.previousStream = stream.previousStream
+      mux.streamCount -= 1
+      stream.mux = nil
+      if mux.streamCount == 0 { becameQuiet(mux) }
     }
-    streams.release(s)
+    streams.release(stream)
   }
 
   /// Throws away content that nobody takes any more. Its room belongs to the whole connection and goes back.
-  func dropStash(_ s: StreamPointer) {
-    let count = s.pointee.stash.count
-    s.pointee.stash.free()
-    guard count > 0, let m = s.pointee.mux else { return }
-    ready(m)
-    m.pointee.connection.give(back: count)
+  func dropStash(_ stream: Ref<MuxStream>) {
+    let count = stream.stash.count
+    stream.stash.free()
+    guard count > 0, let mux = stream.mux else { return }
+    ready(mux)
+    mux.connection.give(back: count)
   }
 
-  func becameQuiet(_ m: MuxPointer) {
-    if let d = m.pointee.downstream {
-      if m.pointee.endAnnounced && m.pointee.connection.hasEnded { m.pointee.isClosing = true }
-      if d.pointee.output.isEmpty { armQuiet(d, m) }
-    } else if let u = m.pointee.upstream, let pool = u.pointee.pool {
+  func becameQuiet(_ mux: Ref<Mux>) {
+    if let client = mux.downstream {
+      if mux.endAnnounced && mux.connection.hasEnded { mux.isClosing = true }
+      if client.output.isEmpty { armQuiet(client, mux) }
+    } else if let backend = mux.upstream, let pool = backend.pool {
       let isRetired = pool._withUnsafeGuaranteedRef { $0.isRetired }
-      if isRetired || isDraining || m.pointee.connection.isRefusing { m.pointee.isClosing = true }
-      if u.pointee.state == .active { arm(u, pool._withUnsafeGuaranteedRef { $0.keepAliveMilliseconds }) }
+      if isRetired || isDraining || mux.connection.isRefusing { mux.isClosing = true }
+      if backend.state == .active { arm(backend, pool._withUnsafeGuaranteedRef { $0.keepAliveMilliseconds }) }
     }
   }
 
-  private func streamReset(_ s: StreamPointer, _ code: ErrorCode, byPeer: Bool) {
-    if let d = s.pointee.downstream {
+  private func streamReset(_ stream: Ref<MuxStream>, _ code: ErrorCode, byPeer: Bool) {
+    if let client = stream.downstream {
       if !byPeer { counters.add(.requestsRejected) }
-      clientGone(d)
-    } else if let u = s.pointee.upstream {
-      upstreamReset(u, code)
+      clientGone(client)
+    } else if let backend = stream.upstream {
+      upstreamReset(backend, code)
     }
   }
 
   // MARK: Endings
 
-  private func fail(_ m: MuxPointer, _ code: ErrorCode, _ flood: Flood?) {
+  private func fail(_ mux: Ref<Mux>, _ code: ErrorCode, _ flood: Flood?) {
     if let flood { counters.add(flood.counter) }
-    if let d = m.pointee.downstream {
+    if let client = mux.downstream {
       counters.add(.http2ConnectionErrors)
       let reason = flood.map { "HTTP/2: too many of one kind (\($0))" } ?? "HTTP/2: \(code)"
-      shared.report(.requestRefused(peer: text(d.pointee.peer), reason: reason))
+      shared.report(.requestRefused(peer: text(client.peer), reason: reason))
     }
-    m.pointee.isClosing = true
+    mux.isClosing = true
   }
 
   /// Takes a connection apart, with all that goes on on it.
-  private func end(_ m: MuxPointer) {
-    if let d = m.pointee.downstream {
-      let isBroken = m.pointee.isBroken
-      dismantle(m)
-      isBroken ? close(d) : beginClose(d)
-    } else if let u = m.pointee.upstream {
-      leavePool(m)
-      while let s = m.pointee.firstStream {
-        guard let stream = s.pointee.upstream else {
-          release(s)
+  private func end(_ mux: Ref<Mux>) {
+    if let client = mux.downstream {
+      let isBroken = mux.isBroken
+      dismantle(mux)
+      isBroken ? close(client) : beginClose(client)
+    } else if let backend = mux.upstream {
+      leavePool(mux)
+      while let stream = mux.firstStream {
+        guard let request = stream.upstream else {
+          release(stream)
           continue
         }
-        s.pointee.state.giveUp()
-        upstreamBroke(stream, "the backend closed the connection")
+        stream.state.giveUp()
+        upstreamBroke(request, "the backend closed the connection")
         // Whatever became of the exchange, its stream is gone.
-        if s.pointee.slot.isLive, s.pointee.mux == m { closeUpstream(stream) }
+        if stream.slot.isLive, stream.mux == mux { closeUpstream(request) }
       }
-      closeUpstream(u)
+      closeUpstream(backend)
     }
   }
 
   /// Ends every exchange of a client's connection and frees the protocol's state.
-  func dismantle(_ m: MuxPointer) {
-    guard m.pointee.slot.isLive else { return }
-    while let s = m.pointee.firstStream {
-      s.pointee.state.giveUp()
-      if let d = s.pointee.downstream {
-        clientGone(d)
-      } else if let u = s.pointee.upstream {
-        closeUpstream(u)
+  func dismantle(_ mux: Ref<Mux>) {
+    guard mux.slot.isLive else { return }
+    while let stream = mux.firstStream {
+      stream.state.giveUp()
+      if let client = stream.downstream {
+        clientGone(client)
+      } else if let backend = stream.upstream {
+        closeUpstream(backend)
       }
-      if s.pointee.slot.isLive, s.pointee.mux == m { release(s) }
+      if stream.slot.isLive, stream.mux == mux { release(stream) }
     }
-    m.pointee.downstream?.pointee.mux = nil
-    m.pointee.upstream?.pointee.mux = nil
-    if let memory = m.pointee.connection.output.takeBack() { buffers.release(memory) }
-    if let head = m.pointee.connection.headBuffer { buffers.release(head - Downstream.headroom) }
-    m.pointee.connection.headBuffer = nil
-    m.pointee.connection.free()
-    muxes.release(m)
+    mux.downstream?.mux = nil
+    mux.upstream?.mux = nil
+    if let memory = mux.connection.output.takeBack() { buffers.release(memory) }
+    if let head = mux.connection.headBuffer { buffers.release(head - Downstream.headroom) }
+    mux.connection.headBuffer = nil
+    mux.connection.free()
+    muxes.release(mux)
   }
 }
 

@@ -8,130 +8,130 @@ internal import Telemetry
 // A client's HTTP/2 connection and its streams.
 extension Worker {
   /// The client speaks HTTP/2 from here on.
-  func beginMux(_ d: UnsafeMutablePointer<Downstream>) {
-    let m = muxes.acquire()
+  func beginMux(_ client: Ref<Downstream>) {
+    let mux = muxes.acquire()
     var limits = ConnectionLimits()
     limits.headerBytes = UInt32(snapshot.settings.limits.headBytes)
     limits.offersConnectProtocol = true
-    m.pointee.connection = HTTP2.Connection(
+    mux.connection = HTTP2.Connection(
       isServer: true, limits: limits, headCapacity: Downstream.bodyRoom)
-    m.pointee.downstream = d
-    d.pointee.mux = m
-    d.pointee.state = .multiplexed
+    mux.downstream = client
+    client.mux = mux
+    client.state = .multiplexed
     counters.add(.http2Connections)
-    ready(m)
-    m.pointee.connection.start()
-    if isDraining { announceEnd(m) }
+    ready(mux)
+    mux.connection.start()
+    if isDraining { announceEnd(mux) }
     // The first SETTINGS must come like a request's head.
-    d.pointee.headTimed = true
-    arm(d, snapshot.settings.limits.headMilliseconds)
+    client.headTimed = true
+    arm(client, snapshot.settings.limits.headMilliseconds)
   }
 
   /// Acts on the frames that stand in the connection's buffer.
-  func takeFrames(_ d: UnsafeMutablePointer<Downstream>) {
-    guard let m = d.pointee.mux, let buffer = d.pointee.buffer else { return }
-    let count = d.pointee.end - d.pointee.start
-    d.pointee.start += readFrames(m, UnsafePointer(buffer + d.pointee.start), count)
-    let left = d.pointee.end - d.pointee.start
+  func takeFrames(_ client: Ref<Downstream>) {
+    guard let mux = client.mux, let buffer = client.buffer else { return }
+    let count = client.end - client.start
+    client.start += readFrames(mux, UnsafePointer(buffer + client.start), count)
+    let left = client.end - client.start
     if left == 0 {
-      dropBuffer(d)
-    } else if d.pointee.start > Downstream.headroom {
-      (buffer + Downstream.headroom).update(from: buffer + d.pointee.start, count: left)
-      d.pointee.start = Downstream.headroom
-      d.pointee.end = Downstream.headroom + left
+      dropBuffer(client)
+    } else if client.start > Downstream.headroom {
+      (buffer + Downstream.headroom).update(from: buffer + client.start, count: left)
+      client.start = Downstream.headroom
+      client.end = Downstream.headroom + left
     }
-    timeFrames(d, m, isPartial: left > 0 || m.pointee.connection.isInHeaders)
+    timeFrames(client, mux, isPartial: left > 0 || mux.connection.isInHeaders)
   }
 
   /// Half a frame or header section may not be held for long, whatever else goes on.
-  private func timeFrames(_ d: UnsafeMutablePointer<Downstream>, _ m: MuxPointer, isPartial: Bool) {
-    guard d.pointee.output.isEmpty else { return }
-    if isPartial || !m.pointee.connection.hasSettings {
-      if !d.pointee.headTimed { arm(d, snapshot.settings.limits.headMilliseconds) }
-      d.pointee.headTimed = true
-    } else if d.pointee.headTimed {
-      d.pointee.headTimed = false
-      if m.pointee.streamCount == 0 { armQuiet(d, m) } else { disarm(d) }
+  private func timeFrames(_ client: Ref<Downstream>, _ mux: Ref<Mux>, isPartial: Bool) {
+    guard client.output.isEmpty else { return }
+    if isPartial || !mux.connection.hasSettings {
+      if !client.headTimed { arm(client, snapshot.settings.limits.headMilliseconds) }
+      client.headTimed = true
+    } else if client.headTimed {
+      client.headTimed = false
+      if mux.streamCount == 0 { armQuiet(client, mux) } else { disarm(client) }
     }
   }
 
   /// How long a connection without streams is kept: one whose client has said that it will go, for a moment.
-  func armQuiet(_ d: UnsafeMutablePointer<Downstream>, _ m: MuxPointer) {
+  func armQuiet(_ client: Ref<Downstream>, _ mux: Ref<Mux>) {
     let limits = snapshot.settings.limits
-    if m.pointee.endAnnounced { return arm(d, min(Mux.goodbyeMilliseconds, limits.keepAliveMilliseconds)) }
-    arm(d, m.pointee.peerIsLeaving ? limits.lingerMilliseconds : limits.keepAliveMilliseconds)
+    if mux.endAnnounced { return arm(client, min(Mux.goodbyeMilliseconds, limits.keepAliveMilliseconds)) }
+    arm(client, mux.peerIsLeaving ? limits.lingerMilliseconds : limits.keepAliveMilliseconds)
   }
 
   /// The connection's own time limit has passed.
-  func muxTimeout(_ d: UnsafeMutablePointer<Downstream>, _ m: MuxPointer) {
-    guard d.pointee.output.isEmpty else {
+  func muxTimeout(_ client: Ref<Downstream>, _ mux: Ref<Mux>) {
+    guard client.output.isEmpty else {
       counters.add(.h2ZeroWindowStalls)
-      return reset(d)
+      return reset(client)
     }
-    if d.pointee.headTimed || m.pointee.streamCount == 0 {
-      ready(m)
-      m.pointee.connection.end()
-      m.pointee.isClosing = true
+    if client.headTimed || mux.streamCount == 0 {
+      ready(mux)
+      mux.connection.end()
+      mux.isClosing = true
     }
   }
 
   // MARK: Draining
 
   /// The client's next requests belong elsewhere; those that it has sent are answered (RFC 9113 §6.8).
-  func announceEnd(_ m: MuxPointer) {
-    guard !m.pointee.endAnnounced else { return }
-    m.pointee.endAnnounced = true
-    ready(m)
-    m.pointee.connection.announceEnd()
-    m.pointee.connection.ping()
-    if let d = m.pointee.downstream, m.pointee.streamCount == 0, d.pointee.output.isEmpty { armQuiet(d, m) }
+  func announceEnd(_ mux: Ref<Mux>) {
+    guard !mux.endAnnounced else { return }
+    mux.endAnnounced = true
+    ready(mux)
+    mux.connection.announceEnd()
+    mux.connection.ping()
+    if let client = mux.downstream, mux.streamCount == 0, client.output.isEmpty { armQuiet(client, mux) }
   }
 
   /// The client has read the announcement: what has come by now is all.
-  func finishAnnouncedEnd(_ m: MuxPointer) {
-    guard m.pointee.endAnnounced else { return }
-    ready(m)
-    m.pointee.connection.end()
-    if m.pointee.streamCount == 0 { m.pointee.isClosing = true }
+  func finishAnnouncedEnd(_ mux: Ref<Mux>) {
+    guard mux.endAnnounced else { return }
+    ready(mux)
+    mux.connection.end()
+    if mux.streamCount == 0 { mux.isClosing = true }
   }
 
   // MARK: Requests
 
   /// A request has come: it gets a connection of its own, as far as the rest of the proxy sees.
-  func openStream(_ m: MuxPointer, _ head: DecodedHead) {
-    guard let carrier = m.pointee.downstream, let text = m.pointee.connection.headBuffer else { return }
-    m.pointee.connection.headBuffer = nil
-    let d = downstreams.acquire()
-    let s = streams.acquire()
-    link(s, m)
-    s.pointee.downstream = d
-    m.pointee.connection.accept(head, as: &s.pointee.state)
-    s.pointee.hasNoContent = s.pointee.state.remoteClosed
-    d.pointee.stream = s
-    d.pointee.timer = TimerNode(owner: token(d))
-    d.pointee.listener = carrier.pointee.listener
-    d.pointee.peer = carrier.pointee.peer
-    d.pointee.isTrusted = carrier.pointee.isTrusted
-    d.pointee.session = carrier.pointee.session
+  func openStream(_ mux: Ref<Mux>, _ head: DecodedHead) {
+    guard let carrier = mux.downstream, let text = mux.connection.headBuffer else { return }
+    mux.connection.headBuffer = nil
+    let client = downstreams.acquire()
+    let stream = streams.acquire()
+    link(stream, mux)
+    stream.downstream = client
+    mux.connection.accept(head, as: &stream.state)
+    stream.hasNoContent = stream.state.remoteClosed
+    client.stream = stream
+    client.timer = TimerNode(owner: token(client))
+    client.listener = carrier.listener
+    client.peer = carrier.peer
+    client.isTrusted = carrier.isTrusted
+    client.session = carrier.session
     // The carrier outlives its streams.
-    d.pointee.identity = carrier.pointee.identity
-    d.pointee.state = .reading
-    d.pointee.buffer = text - Downstream.headroom
-    d.pointee.start = Downstream.headroom
-    d.pointee.sent = Downstream.headroom
-    d.pointee.requestEnd = Downstream.headroom
-    d.pointee.end = Downstream.headroom + head.count
-    if !carrier.pointee.headTimed, carrier.pointee.output.isEmpty { disarm(carrier) }
+    client.identity = carrier.identity
+    client.state = .reading
+    client.buffer = text - Downstream.headroom
+    client.start = Downstream.headroom
+    client.sent = Downstream.headroom
+    client.requestEnd = Downstream.headroom
+    client.end = Downstream.headroom + head.count
+    if !carrier.headTimed, carrier.output.isEmpty { disarm(carrier) }
     counters.add(.requests)
     counters.add(.http2Requests)
     // The head's own buffer is counted already.
-    guard buffers.hasRoom(.beginning) else { return outOfBuffers(d) }
+    guard buffers.hasRoom(.beginning) else { return outOfBuffers(client) }
     guard !head.isTooLarge else {
       requestHead = RequestHead()
-      return refuse(d, .headTooLarge)
+      return refuse(client, .headTooLarge)
     }
-    d.pointee.awaitsDispatch = true
-    opened.append(token(d))
+    client.awaitsDispatch = true
+    opened.append(token(client))
   }
 
   /// Requests whose streams were opened by what has just been read, and not reset by it again (CVE-2023-44487): only those
@@ -139,164 +139,163 @@ extension Worker {
   func dispatchOpened() {
     guard !opened.isEmpty else { return }
     for token in opened {
-      if let d = downstreams.find(index: token.index, generation: token.generation) { dispatch(d) }
+      if let client = downstreams.find(index: token.index, generation: token.generation) { dispatch(client) }
     }
     opened.removeAll(keepingCapacity: true)
   }
 
   /// Handles a stream's request, unless that has been done: what comes behind its head needs it.
-  func dispatch(_ d: UnsafeMutablePointer<Downstream>) {
-    guard d.pointee.awaitsDispatch, let buffer = d.pointee.buffer else { return }
-    d.pointee.awaitsDispatch = false
-    let text = UnsafePointer(buffer + d.pointee.start)
-    let count = d.pointee.end - d.pointee.start
+  func dispatch(_ client: Ref<Downstream>) {
+    guard client.awaitsDispatch, let buffer = client.buffer else { return }
+    client.awaitsDispatch = false
+    let text = UnsafePointer(buffer + client.start)
+    let count = client.end - client.start
     if let error = RequestHead.parse(text, count: count, fields: &fields, into: &requestHead) {
-      return refuse(d, error)
+      return refuse(client, error)
     }
-    route(d, text)
+    route(client, text)
   }
 
   /// Puts received content into the buffer, framed as the backend wants it. What `fill` is for connections.
-  func fillStream(_ d: UnsafeMutablePointer<Downstream>, _ s: StreamPointer) -> Fill {
-    let isTunnel = d.pointee.state == .tunnel
-    guard s.pointee.waiting > 0 || s.pointee.state.remoteClosed else { return .wait }
-    if isTunnel, s.pointee.isDrained {
-      d.pointee.sawEnd = true
+  func fillStream(_ client: Ref<Downstream>, _ stream: Ref<MuxStream>) -> Fill {
+    let isTunnel = client.state == .tunnel
+    guard stream.waiting > 0 || stream.state.remoteClosed else { return .wait }
+    if isTunnel, stream.isDrained {
+      client.sawEnd = true
       return .closed
     }
-    takeBuffer(d)
-    guard let x = d.pointee.exchange else { return .wait }
-    guard let buffer = d.pointee.buffer else { return .noBuffer }
-    let room = Downstream.headroom + Downstream.bodyRoom - d.pointee.end
+    takeBuffer(client)
+    guard let exchange = client.exchange else { return .wait }
+    guard let buffer = client.buffer else { return .noBuffer }
+    let room = Downstream.headroom + Downstream.bodyRoom - client.end
     let isChunked =
-      !isTunnel && x.pointee.requestFraming == .chunked && x.pointee.service?.pointee.isHTTP2 != true
+      !isTunnel && exchange.requestFraming == .chunked && exchange.service?.pointee.isHTTP2 != true
     if isTunnel || !isChunked {
-      let n = takeContent(s, buffer + d.pointee.end, room)
-      d.pointee.end += n
-      guard n > 0 || s.pointee.isDrained else { return .wait }
+      let n = takeContent(stream, buffer + client.end, room)
+      client.end += n
+      guard n > 0 || stream.isDrained else { return .wait }
       if isTunnel { return .some }
-      accept(d, x, n)
-      if s.pointee.isDrained { x.pointee.requestComplete = true }
+      accept(client, exchange, n)
+      if stream.isDrained { exchange.requestComplete = true }
       return .some
     }
-    return fillChunk(d, s, x, buffer, room)
+    return fillChunk(client, stream, exchange, buffer, room)
   }
 
-  private func accept(_ d: UnsafeMutablePointer<Downstream>, _ x: UnsafeMutablePointer<Exchange>, _ n: Int) {
-    d.pointee.requestEnd = d.pointee.end
-    x.pointee.bytesIn += UInt64(n)
-    if case .length = x.pointee.requestFraming {
-      x.pointee.requestLeft -= min(UInt64(n), x.pointee.requestLeft)
+  private func accept(_ client: Ref<Downstream>, _ exchange: Ref<Exchange>, _ n: Int) {
+    client.requestEnd = client.end
+    exchange.bytesIn += UInt64(n)
+    if case .length = exchange.requestFraming {
+      exchange.requestLeft -= min(UInt64(n), exchange.requestLeft)
       // Trailers may follow, for backends that know such (RFC 9113 §8.1).
-      if x.pointee.requestLeft == 0, x.pointee.service?.pointee.isHTTP2 != true {
-        x.pointee.requestComplete = true
+      if exchange.requestLeft == 0, exchange.service?.pointee.isHTTP2 != true {
+        exchange.requestComplete = true
       }
     }
   }
 
   /// Content whose length nobody told goes to an HTTP/1.1 backend in chunks (RFC 9112 §7.1).
   private func fillChunk(
-    _ d: UnsafeMutablePointer<Downstream>, _ s: StreamPointer, _ x: UnsafeMutablePointer<Exchange>,
+    _ client: Ref<Downstream>, _ stream: Ref<MuxStream>, _ exchange: Ref<Exchange>,
     _ buffer: UnsafeMutablePointer<UInt8>, _ room: Int
   ) -> Fill {
-    let trailers = x.pointee.requestTrailers.count
+    let trailers = exchange.requestTrailers.count
     let overhead = ChunkLine.room + 2 + 5 + trailers + 2
     guard room > overhead else {
       // Chunks never fill the buffer to its last byte: what has been sent makes room before that.
-      let end = d.pointee.end
-      makeRoom(d, x)
-      return d.pointee.end < end ? .some : .wait
+      let end = client.end
+      makeRoom(client, exchange)
+      return client.end < end ? .some : .wait
     }
-    let at = d.pointee.end + ChunkLine.room
-    let n = takeContent(s, buffer + at, room - overhead)
+    let at = client.end + ChunkLine.room
+    let n = takeContent(stream, buffer + at, room - overhead)
     if n > 0 {
       let (start, end) = ChunkLine.wrap(buffer, ContentRange(from: at, to: at + n), head: 0, last: false)
-      (buffer + d.pointee.end).update(from: buffer + start, count: end - start)
-      d.pointee.end += end - start
+      (buffer + client.end).update(from: buffer + start, count: end - start)
+      client.end += end - start
     }
-    if s.pointee.isDrained {
-      var writer = HeadWriter(buffer + d.pointee.end, capacity: 7 + trailers)
+    if stream.isDrained {
+      var writer = HeadWriter(buffer + client.end, capacity: 7 + trailers)
       writer.append("0\r\n")
-      if let text = x.pointee.requestTrailers.bytes.baseAddress { writer.append(text, trailers) }
+      if let text = exchange.requestTrailers.bytes.baseAddress { writer.append(text, trailers) }
       writer.append("\r\n")
-      d.pointee.end += writer.count
-      x.pointee.requestComplete = true
+      client.end += writer.count
+      exchange.requestComplete = true
     }
-    accept(d, x, n)
+    accept(client, exchange, n)
     return .some
   }
 
   /// Trailers of a request (RFC 9113 §8.1).
-  func takeRequestTrailers(_ d: UnsafeMutablePointer<Downstream>, _ text: UnsafePointer<UInt8>, _ count: Int)
-  {
-    dispatch(d)
-    guard d.pointee.slot.isLive else { return }
+  func takeRequestTrailers(_ client: Ref<Downstream>, _ text: UnsafePointer<UInt8>, _ count: Int) {
+    dispatch(client)
+    guard client.slot.isLive else { return }
     // The text ends with an empty line.
-    if let x = d.pointee.exchange, count > 2, count <= Downstream.headroom {
-      x.pointee.requestTrailers.append(text, count - 2)
+    if let exchange = client.exchange, count > 2, count <= Downstream.headroom {
+      exchange.requestTrailers.append(text, count - 2)
     }
-    pump(d)
+    pump(client)
   }
 
   // MARK: Responses
 
   /// Sends content of a response; what the windows do not allow waits. With `isLast` the stream ends behind it.
   func sendContent(
-    _ d: UnsafeMutablePointer<Downstream>, _ s: StreamPointer, _ bytes: UnsafePointer<UInt8>, _ count: Int,
+    _ client: Ref<Downstream>, _ stream: Ref<MuxStream>, _ bytes: UnsafePointer<UInt8>, _ count: Int,
     isLast: Bool
   ) -> Bool {
-    guard !s.pointee.state.localClosed else { return !s.pointee.state.wasReset }
-    let at = d.pointee.output.isEmpty ? sendFrames(s, bytes, count, isLast: isLast) : 0
+    guard !stream.state.localClosed else { return !stream.state.wasReset }
+    let at = client.output.isEmpty ? sendFrames(stream, bytes, count, isLast: isLast) : 0
     guard at < count else { return true }
-    d.pointee.output.append(bytes + at, count - at)
-    if isLast { s.pointee.endsAfterOutput = true }
-    block(s)
-    arm(d, snapshot.settings.limits.sendStallMilliseconds)
+    client.output.append(bytes + at, count - at)
+    if isLast { stream.endsAfterOutput = true }
+    block(stream)
+    arm(client, snapshot.settings.limits.sendStallMilliseconds)
     return true
   }
 
   /// The response is complete: the stream ends, now or behind what waits.
-  func endResponse(_ d: UnsafeMutablePointer<Downstream>, _ s: StreamPointer, trailers: ParkedOutput) {
-    s.pointee.trailers = trailers
-    guard d.pointee.output.isEmpty else {
-      s.pointee.endsAfterOutput = true
-      d.pointee.state = .closing
+  func endResponse(_ client: Ref<Downstream>, _ stream: Ref<MuxStream>, trailers: ParkedOutput) {
+    stream.trailers = trailers
+    guard client.output.isEmpty else {
+      stream.endsAfterOutput = true
+      client.state = .closing
       return
     }
-    finishStream(d, s)
+    finishStream(client, stream)
   }
 
-  private func finishStream(_ d: UnsafeMutablePointer<Downstream>, _ s: StreamPointer) {
-    if !s.pointee.state.localClosed { sendEnd(s, trailers: s.pointee.trailers) }
-    s.pointee.resetCode = .noError
-    guard !s.pointee.state.remoteClosed, s.pointee.mux?.pointee.isBroken == false else { return close(d) }
+  private func finishStream(_ client: Ref<Downstream>, _ stream: Ref<MuxStream>) {
+    if !stream.state.localClosed { sendEnd(stream, trailers: stream.trailers) }
+    stream.resetCode = .noError
+    guard !stream.state.remoteClosed, stream.mux?.isBroken == false else { return close(client) }
     // Some clients take a reset behind a whole response for a failure: the rest of the request gets a moment to
     // come and is thrown away, as on HTTP/1.1 connections.
-    d.pointee.state = .lingering
-    dropStash(s)
-    dropBuffer(d)
-    arm(d, snapshot.settings.limits.lingerMilliseconds)
+    client.state = .lingering
+    dropStash(stream)
+    dropBuffer(client)
+    arm(client, snapshot.settings.limits.lingerMilliseconds)
   }
 
   /// There is room again for what waits.
-  func drainOutput(_ d: UnsafeMutablePointer<Downstream>, _ s: StreamPointer) {
-    let waiting = d.pointee.output.bytes
+  func drainOutput(_ client: Ref<Downstream>, _ stream: Ref<MuxStream>) {
+    let waiting = client.output.bytes
     if let base = waiting.baseAddress, waiting.count > 0 {
-      let isLast = s.pointee.endsAfterOutput && s.pointee.trailers.isEmpty
-      let n = sendFrames(s, base, waiting.count, isLast: isLast)
-      d.pointee.output.drop(n)
-      guard d.pointee.output.isEmpty else {
-        block(s)
-        if n > 0 { arm(d, snapshot.settings.limits.sendStallMilliseconds) }
+      let isLast = stream.endsAfterOutput && stream.trailers.isEmpty
+      let n = sendFrames(stream, base, waiting.count, isLast: isLast)
+      client.output.drop(n)
+      guard client.output.isEmpty else {
+        block(stream)
+        if n > 0 { arm(client, snapshot.settings.limits.sendStallMilliseconds) }
         return
       }
     }
-    if d.pointee.state == .closing { return finishStream(d, s) }
-    if d.pointee.state == .tunnel { return streamTunnelWritable(d, s) }
-    armForState(d)
-    guard let x = d.pointee.exchange, let u = x.pointee.upstream, u.pointee.readPaused else { return }
-    u.pointee.readPaused = false
-    if let timeouts = x.pointee.service?.pointee.timeouts { arm(u, timeouts.idleMilliseconds) }
-    pumpUpstream(u)
+    if client.state == .closing { return finishStream(client, stream) }
+    if client.state == .tunnel { return streamTunnelWritable(client, stream) }
+    armForState(client)
+    guard let exchange = client.exchange, let backend = exchange.upstream, backend.readPaused else { return }
+    backend.readPaused = false
+    if let timeouts = exchange.service?.pointee.timeouts { arm(backend, timeouts.idleMilliseconds) }
+    pumpUpstream(backend)
   }
 }

@@ -13,321 +13,329 @@ extension Worker {
   private static let waitingStreams = 100
 
   /// Gives the exchange a stream, on a connection that there is or on a new one. False when none can be had.
-  func openUpstreamStream(_ x: UnsafeMutablePointer<Exchange>, _ pool: Unmanaged<BackendPool>) -> Bool {
-    guard let m = usableMux(pool) ?? dialMux(x, pool), let carrier = m.pointee.upstream else { return false }
-    let u = upstreams.acquire()
-    let s = streams.acquire()
-    link(s, m)
-    s.pointee.upstream = u
-    u.pointee.stream = s
-    u.pointee.timer = TimerNode(owner: token(u))
-    u.pointee.pool = pool.retain()
-    attach(u, x)
-    if carrier.pointee.state == .active {
-      u.pointee.isReused = m.pointee.hasAnswered
+  func openUpstreamStream(_ exchange: Ref<Exchange>, _ pool: Unmanaged<BackendPool>) -> Bool {
+    guard let mux = usableMux(pool) ?? dialMux(exchange, pool), let carrier = mux.upstream else {
+      return false
+    }
+    let backend = upstreams.acquire()
+    let stream = streams.acquire()
+    link(stream, mux)
+    stream.upstream = backend
+    backend.stream = stream
+    backend.timer = TimerNode(owner: token(backend))
+    backend.pool = pool.retain()
+    attach(backend, exchange)
+    if carrier.state == .active {
+      backend.isReused = mux.hasAnswered
       counters.add(.upstreamConnectionsReused)
-      activate(u, s, m)
-    } else if let timeouts = x.pointee.service?.pointee.timeouts {
-      arm(u, timeouts.connectMilliseconds)
+      activate(backend, stream, mux)
+    } else if let timeouts = exchange.service?.pointee.timeouts {
+      arm(backend, timeouts.connectMilliseconds)
     }
     return true
   }
 
-  private func usableMux(_ pool: Unmanaged<BackendPool>) -> MuxPointer? {
+  private func usableMux(_ pool: Unmanaged<BackendPool>) -> Ref<Mux>? {
     var next = pool._withUnsafeGuaranteedRef { $0.firstMux }
-    while let m = next {
-      next = m.pointee.next
-      guard let carrier = m.pointee.upstream, !m.pointee.isBroken, !m.pointee.isClosing else { continue }
-      if carrier.pointee.state == .active
-        ? m.pointee.connection.canOpenStream : m.pointee.streamCount < Self.waitingStreams
+    while let mux = next {
+      next = mux.next
+      guard let carrier = mux.upstream, !mux.isBroken, !mux.isClosing else { continue }
+      if carrier.state == .active
+        ? mux.connection.canOpenStream : mux.streamCount < Self.waitingStreams
       {
-        return m
+        return mux
       }
     }
     return nil
   }
 
-  private func dialMux(_ x: UnsafeMutablePointer<Exchange>, _ pool: Unmanaged<BackendPool>) -> MuxPointer? {
-    guard let u = dial(pool, maximum: x.pointee.service?.pointee.maximumConnections ?? 0) else { return nil }
-    let m = muxes.acquire()
+  private func dialMux(_ exchange: Ref<Exchange>, _ pool: Unmanaged<BackendPool>) -> Ref<Mux>? {
+    guard let backend = dial(pool, maximum: exchange.service?.pointee.maximumConnections ?? 0) else {
+      return nil
+    }
+    let mux = muxes.acquire()
     var limits = ConnectionLimits()
     limits.headerBytes = UInt32(snapshot.settings.limits.headBytes)
     // Streams share the connection: one slow client must not keep the others from theirs.
     limits.connectionWindow = 0x7FFF_0000
-    m.pointee.connection = HTTP2.Connection(
+    mux.connection = HTTP2.Connection(
       isServer: false, limits: limits, headCapacity: Downstream.bodyRoom)
-    m.pointee.upstream = u
-    u.pointee.mux = m
+    mux.upstream = backend
+    backend.mux = mux
     pool._withUnsafeGuaranteedRef { pool in
-      m.pointee.next = pool.firstMux
-      pool.firstMux = m
+      mux.next = pool.firstMux
+      pool.firstMux = mux
     }
-    if let timeouts = x.pointee.service?.pointee.timeouts { arm(u, timeouts.connectMilliseconds) }
-    return m
+    if let timeouts = exchange.service?.pointee.timeouts { arm(backend, timeouts.connectMilliseconds) }
+    return mux
   }
 
   /// The connection is there: those that have waited for it begin.
-  func beginUpstreamMux(_ u: UnsafeMutablePointer<UpstreamConnection>, _ m: MuxPointer) {
-    if let session = u.pointee.session, session.applicationProtocol != .http2 {
-      return connectFailed(u, "the backend does not offer HTTP/2 (ALPN h2)")
+  func beginUpstreamMux(_ backend: Ref<UpstreamConnection>, _ mux: Ref<Mux>) {
+    if let session = backend.session, session.applicationProtocol != .http2 {
+      return connectFailed(backend, "the backend does not offer HTTP/2 (ALPN h2)")
     }
-    u.pointee.state = .active
+    backend.state = .active
     counters.add(.upstreamConnectionsOpened)
-    disarm(u)
-    ready(m)
-    m.pointee.connection.start()
-    var next = m.pointee.firstStream
-    while let s = next {
-      next = s.pointee.nextStream
-      guard let waiting = s.pointee.upstream else { continue }
-      activate(waiting, s, m)
+    disarm(backend)
+    ready(mux)
+    mux.connection.start()
+    var next = mux.firstStream
+    while let stream = next {
+      next = stream.nextStream
+      guard let waiting = stream.upstream else { continue }
+      activate(waiting, stream, mux)
     }
     // Those that it was made for may have left meanwhile.
-    if m.pointee.slot.isLive, m.pointee.streamCount == 0 { becameQuiet(m) }
-    if hasUnread(u) { putOff(u) }
+    if mux.slot.isLive, mux.streamCount == 0 { becameQuiet(mux) }
+    if hasUnread(backend) { putOff(backend) }
   }
 
-  private func activate(_ u: UnsafeMutablePointer<UpstreamConnection>, _ s: StreamPointer, _ m: MuxPointer) {
-    guard let x = u.pointee.exchange else { return closeUpstream(u) }
-    u.pointee.state = .active
-    if let carrier = m.pointee.upstream { disarm(carrier) }
-    m.pointee.connection.open(&s.pointee.state)
-    if let timeouts = x.pointee.service?.pointee.timeouts { arm(u, timeouts.responseHeadMilliseconds) }
-    sendRequest(x, u)
+  private func activate(_ backend: Ref<UpstreamConnection>, _ stream: Ref<MuxStream>, _ mux: Ref<Mux>) {
+    guard let exchange = backend.exchange else { return closeUpstream(backend) }
+    backend.state = .active
+    if let carrier = mux.upstream { disarm(carrier) }
+    mux.connection.open(&stream.state)
+    if let timeouts = exchange.service?.pointee.timeouts { arm(backend, timeouts.responseHeadMilliseconds) }
+    sendRequest(exchange, backend)
   }
 
   /// No connection came about: every exchange that waited for it looks elsewhere.
-  func muxConnectFailed(_ u: UnsafeMutablePointer<UpstreamConnection>, _ m: MuxPointer, _ reason: String) {
-    leavePool(m)
-    while let s = m.pointee.firstStream, let waiting = s.pointee.upstream { connectFailed(waiting, reason) }
-    closeUpstream(u)
+  func muxConnectFailed(_ backend: Ref<UpstreamConnection>, _ mux: Ref<Mux>, _ reason: String) {
+    leavePool(mux)
+    while let stream = mux.firstStream, let waiting = stream.upstream { connectFailed(waiting, reason) }
+    closeUpstream(backend)
   }
 
-  func leavePool(_ m: MuxPointer) {
-    guard let pool = m.pointee.upstream?.pointee.pool else { return }
+  func leavePool(_ mux: Ref<Mux>) {
+    guard let pool = mux.upstream?.pool else { return }
     pool._withUnsafeGuaranteedRef { pool in
-      if pool.firstMux == m {
-        pool.firstMux = m.pointee.next
+      if pool.firstMux == mux {
+        pool.firstMux = mux.next
         return
       }
       var at = pool.firstMux
-      while let before = at, before.pointee.next != m { at = before.pointee.next }
-      at?.pointee.next = m.pointee.next
+      while let before = at, before.next != mux { at = before.next }
+      at?.next = mux.next
     }
-    m.pointee.next = nil
+    mux.next = nil
   }
 
   // MARK: Requests
 
   /// Sends what the buffer holds of the request as frames.
   func forwardStream(
-    _ x: UnsafeMutablePointer<Exchange>, _ u: UnsafeMutablePointer<UpstreamConnection>, _ s: StreamPointer
+    _ exchange: Ref<Exchange>, _ backend: Ref<UpstreamConnection>, _ stream: Ref<MuxStream>
   ) {
-    guard let d = x.pointee.downstream, let buffer = d.pointee.buffer, !x.pointee.requestSent,
-      u.pointee.state == .active
+    guard let client = exchange.downstream, let buffer = client.buffer, !exchange.requestSent,
+      backend.state == .active
     else { return }
-    let hasTrailers = !x.pointee.requestTrailers.isEmpty
-    if !s.pointee.headSent, x.pointee.wantsUpgrade, !mayUpgrade(x, u, s) { return }
-    if !s.pointee.headSent { forwardHead(x, d, u, s, UnsafePointer(buffer)) }
-    if d.pointee.sent < d.pointee.requestEnd {
-      let isLast = x.pointee.requestComplete && !hasTrailers
-      d.pointee.sent += sendFrames(
-        s, buffer + d.pointee.sent, d.pointee.requestEnd - d.pointee.sent, isLast: isLast)
-      guard d.pointee.sent == d.pointee.requestEnd else { return waitForBackend(x, d, u, s) }
+    let hasTrailers = !exchange.requestTrailers.isEmpty
+    if !stream.headSent, exchange.wantsUpgrade, !mayUpgrade(exchange, backend, stream) { return }
+    if !stream.headSent { forwardHead(exchange, client, backend, stream, UnsafePointer(buffer)) }
+    if client.sent < client.requestEnd {
+      let isLast = exchange.requestComplete && !hasTrailers
+      client.sent += sendFrames(
+        stream, buffer + client.sent, client.requestEnd - client.sent, isLast: isLast)
+      guard client.sent == client.requestEnd else { return waitForBackend(exchange, client, backend, stream) }
     }
-    guard x.pointee.requestComplete else {
-      if x.pointee.headDone || d.pointee.end >= Downstream.headroom + Downstream.bodyRoom { makeRoom(d, x) }
-      if !x.pointee.headDone { disarm(u) }
+    guard exchange.requestComplete else {
+      if exchange.headDone || client.end >= Downstream.headroom + Downstream.bodyRoom {
+        makeRoom(client, exchange)
+      }
+      if !exchange.headDone { disarm(backend) }
       return
     }
-    if !s.pointee.state.localClosed, !s.pointee.state.isTunnel {
-      sendEnd(s, trailers: x.pointee.requestTrailers)
+    if !stream.state.localClosed, !stream.state.isTunnel {
+      sendEnd(stream, trailers: exchange.requestTrailers)
     }
-    x.pointee.requestSent = true
-    if !x.pointee.headDone, let timeouts = x.pointee.service?.pointee.timeouts {
-      arm(u, timeouts.responseHeadMilliseconds)
+    exchange.requestSent = true
+    if !exchange.headDone, let timeouts = exchange.service?.pointee.timeouts {
+      arm(backend, timeouts.responseHeadMilliseconds)
     }
   }
 
   /// Extended CONNECT is for backends that have said that they take it (RFC 8441 §3): it waits until they could.
   private func mayUpgrade(
-    _ x: UnsafeMutablePointer<Exchange>, _ u: UnsafeMutablePointer<UpstreamConnection>, _ s: StreamPointer
+    _ exchange: Ref<Exchange>, _ backend: Ref<UpstreamConnection>, _ stream: Ref<MuxStream>
   ) -> Bool {
-    guard let m = s.pointee.mux, m.pointee.connection.hasSettings else { return false }
-    if m.pointee.connection.allowsConnectProtocol { return true }
-    reportBroken(u, "it takes no WebSocket over HTTP/2 (RFC 8441)")
-    x.pointee.upstream = nil
-    u.pointee.exchange = nil
-    closeUpstream(u)
-    if mayRetryElsewhere(x) { repeatElsewhere(x) } else { failExchange(x, .noTunnel) }
+    guard let mux = stream.mux, mux.connection.hasSettings else { return false }
+    if mux.connection.allowsConnectProtocol { return true }
+    reportBroken(backend, "it takes no WebSocket over HTTP/2 (RFC 8441)")
+    exchange.upstream = nil
+    backend.exchange = nil
+    closeUpstream(backend)
+    if mayRetryElsewhere(exchange) { repeatElsewhere(exchange) } else { failExchange(exchange, .noTunnel) }
     return false
   }
 
   /// The backend's first SETTINGS: what has waited for them goes on.
-  func settingsCame(_ m: MuxPointer) {
-    var next = m.pointee.firstStream
-    while let s = next {
-      next = s.pointee.nextStream
-      guard !s.pointee.headSent, let u = s.pointee.upstream, let x = u.pointee.exchange else { continue }
-      forwardRequest(x, u)
+  func settingsCame(_ mux: Ref<Mux>) {
+    var next = mux.firstStream
+    while let stream = next {
+      next = stream.nextStream
+      guard !stream.headSent, let backend = stream.upstream, let exchange = backend.exchange else { continue }
+      forwardRequest(exchange, backend)
       // What was refused may have changed the list.
-      if next?.pointee.slot.isLive == false { next = m.pointee.firstStream }
+      if next?.slot.isLive == false { next = mux.firstStream }
     }
-    resumeAll(m)
+    resumeAll(mux)
   }
 
   private func forwardHead(
-    _ x: UnsafeMutablePointer<Exchange>, _ d: UnsafeMutablePointer<Downstream>,
-    _ u: UnsafeMutablePointer<UpstreamConnection>, _ s: StreamPointer, _ buffer: UnsafePointer<UInt8>
+    _ exchange: Ref<Exchange>, _ client: Ref<Downstream>,
+    _ backend: Ref<UpstreamConnection>, _ stream: Ref<MuxStream>, _ buffer: UnsafePointer<UInt8>
   ) {
-    s.pointee.headSent = true
-    let count = x.pointee.requestHeadLength
-    let isSecure = s.pointee.mux?.pointee.upstream?.pointee.session != nil
-    s.pointee.state.expectsNoContent = x.pointee.method == .head
-    s.pointee.state.isTunnel = x.pointee.wantsUpgrade
+    stream.headSent = true
+    let count = exchange.requestHeadLength
+    let isSecure = stream.mux?.upstream?.session != nil
+    stream.state.expectsNoContent = exchange.method == .head
+    stream.state.isTunnel = exchange.wantsUpgrade
     let isLast =
-      x.pointee.requestComplete && d.pointee.requestEnd == d.pointee.start + count
-      && x.pointee.requestTrailers.isEmpty && !x.pointee.wantsUpgrade
+      exchange.requestComplete && client.requestEnd == client.start + count
+      && exchange.requestTrailers.isEmpty && !exchange.wantsUpgrade
     sendHead(
-      s,
-      x.pointee.wantsUpgrade
+      stream,
+      exchange.wantsUpgrade
         ? .connect(isSecure: isSecure)
-        : .request(isSecure: isSecure, acceptsTrailers: x.pointee.acceptsTrailers),
-      buffer + d.pointee.start, count, isLast: isLast)
-    d.pointee.sent = d.pointee.start + count
+        : .request(isSecure: isSecure, acceptsTrailers: exchange.acceptsTrailers),
+      buffer + client.start, count, isLast: isLast)
+    client.sent = client.start + count
   }
 
   private func waitForBackend(
-    _ x: UnsafeMutablePointer<Exchange>, _ d: UnsafeMutablePointer<Downstream>,
-    _ u: UnsafeMutablePointer<UpstreamConnection>, _ s: StreamPointer
+    _ exchange: Ref<Exchange>, _ client: Ref<Downstream>,
+    _ backend: Ref<UpstreamConnection>, _ stream: Ref<MuxStream>
   ) {
-    block(s)
+    block(stream)
     // Now it is the backend that keeps the client waiting.
-    if d.pointee.output.isEmpty { disarm(d) }
-    if !x.pointee.headDone, let timeouts = x.pointee.service?.pointee.timeouts {
-      arm(u, timeouts.idleMilliseconds)
+    if client.output.isEmpty { disarm(client) }
+    if !exchange.headDone, let timeouts = exchange.service?.pointee.timeouts {
+      arm(backend, timeouts.idleMilliseconds)
     }
   }
 
   /// The backend takes more of a request.
-  func resumeRequest(_ u: UnsafeMutablePointer<UpstreamConnection>) {
-    guard let x = u.pointee.exchange, let d = x.pointee.downstream else { return }
-    if d.pointee.state == .tunnel { return tunnelUp(d) }
-    forwardRequest(x, u)
-    guard d.pointee.slot.isLive, d.pointee.state == .exchange else { return }
-    armForState(d)
-    pump(d)
+  func resumeRequest(_ backend: Ref<UpstreamConnection>) {
+    guard let exchange = backend.exchange, let client = exchange.downstream else { return }
+    if client.state == .tunnel { return tunnelUp(client) }
+    forwardRequest(exchange, backend)
+    guard client.slot.isLive, client.state == .exchange else { return }
+    armForState(client)
+    pump(client)
   }
 
   // MARK: Responses
 
   /// Reads and acts on frames of a backend.
-  func pumpMux(_ u: UnsafeMutablePointer<UpstreamConnection>, _ m: MuxPointer) {
+  func pumpMux(_ backend: Ref<UpstreamConnection>, _ mux: Ref<Mux>) {
     for _ in 0..<4 {
-      if u.pointee.buffer == nil {
-        u.pointee.buffer = buffers.acquireUnbounded()
-        u.pointee.end = Downstream.headroom
+      if backend.buffer == nil {
+        backend.buffer = buffers.acquireUnbounded()
+        backend.end = Downstream.headroom
       }
-      guard let buffer = u.pointee.buffer else { return }
-      let room = Downstream.headroom + Downstream.bodyRoom - u.pointee.end
-      let n = receiveUpstream(u, buffer + u.pointee.end, room)
+      guard let buffer = backend.buffer else { return }
+      let room = Downstream.headroom + Downstream.bodyRoom - backend.end
+      let n = receiveUpstream(backend, buffer + backend.end, room)
       if n == Sys.wouldBlock {
-        if u.pointee.end == Downstream.headroom { dropUpstreamBuffer(u) }
+        if backend.end == Downstream.headroom { dropUpstreamBuffer(backend) }
         return
       }
       guard n > 0 else {
-        ready(m)
-        m.pointee.isBroken = true
+        ready(mux)
+        mux.isBroken = true
         return
       }
-      u.pointee.end += n
-      let count = u.pointee.end - Downstream.headroom
-      let used = readFrames(m, UnsafePointer(buffer + Downstream.headroom), count)
+      backend.end += n
+      let count = backend.end - Downstream.headroom
+      let used = readFrames(mux, UnsafePointer(buffer + Downstream.headroom), count)
       if used > 0 {
         (buffer + Downstream.headroom).update(from: buffer + Downstream.headroom + used, count: count - used)
       }
-      u.pointee.end -= used
-      guard u.pointee.slot.isLive, !m.pointee.isBroken, !m.pointee.isClosing else { return }
+      backend.end -= used
+      guard backend.slot.isLive, !mux.isBroken, !mux.isClosing else { return }
       // The end may have come with the last bytes: there is no further event for it.
-      guard !u.pointee.sawEnd else {
-        ready(m)
-        m.pointee.isBroken = true
+      guard !backend.sawEnd else {
+        ready(mux)
+        mux.isBroken = true
         return
       }
-      if u.pointee.end == Downstream.headroom, !hasUnread(u) { return dropUpstreamBuffer(u) }
-      if !hasUnread(u) { return }
+      if backend.end == Downstream.headroom, !hasUnread(backend) { return dropUpstreamBuffer(backend) }
+      if !hasUnread(backend) { return }
     }
-    putOff(u)
+    putOff(backend)
   }
 
   /// A header section on a stream that there is: a response's head, or trailers either way.
-  func takeHead(_ m: MuxPointer, _ s: StreamPointer, _ head: DecodedHead) {
-    guard let text = m.pointee.connection.headBuffer else { return }
-    if let d = s.pointee.downstream { return takeRequestTrailers(d, text, head.count) }
-    guard let u = s.pointee.upstream, let x = u.pointee.exchange, let d = x.pointee.downstream else { return }
-    m.pointee.hasAnswered = true
+  func takeHead(_ mux: Ref<Mux>, _ stream: Ref<MuxStream>, _ head: DecodedHead) {
+    guard let text = mux.connection.headBuffer else { return }
+    if let client = stream.downstream { return takeRequestTrailers(client, text, head.count) }
+    guard let backend = stream.upstream, let exchange = backend.exchange, let client = exchange.downstream
+    else { return }
+    mux.hasAnswered = true
     if head.isTrailers {
-      if head.count > 2 { x.pointee.trailers.append(text, head.count - 2) }
-      return pumpUpstream(u)
+      if head.count > 2 { exchange.trailers.append(text, head.count - 2) }
+      return pumpUpstream(backend)
     }
-    m.pointee.connection.headBuffer = nil
-    dropUpstreamBuffer(u)
-    u.pointee.buffer = text - Downstream.headroom
-    u.pointee.end = Downstream.headroom + head.count
-    u.pointee.searched = 0
-    x.pointee.endsWithHead = head.isLast
-    guard process(u, x, d, text - Downstream.headroom) else { return }
-    if head.isLast { upstreamEnded(u, x, clean: true) }
+    mux.connection.headBuffer = nil
+    dropUpstreamBuffer(backend)
+    backend.buffer = text - Downstream.headroom
+    backend.end = Downstream.headroom + head.count
+    backend.searched = 0
+    exchange.endsWithHead = head.isLast
+    guard process(backend, exchange, client, text - Downstream.headroom) else { return }
+    if head.isLast { upstreamEnded(backend, exchange, clean: true) }
   }
 
-  func dropUpstreamBuffer(_ u: UnsafeMutablePointer<UpstreamConnection>) {
-    guard let buffer = u.pointee.buffer else { return }
+  func dropUpstreamBuffer(_ backend: Ref<UpstreamConnection>) {
+    guard let buffer = backend.buffer else { return }
     buffers.release(buffer)
-    u.pointee.buffer = nil
-    u.pointee.end = 0
-    u.pointee.searched = 0
+    backend.buffer = nil
+    backend.end = 0
+    backend.searched = 0
   }
 
   /// Content of a stream: how many bytes, 0 at its end, or a negative error. What `receiveUpstream` is for connections.
-  func receiveStream(_ s: StreamPointer, _ buffer: UnsafeMutablePointer<UInt8>, _ capacity: Int) -> Int {
-    let n = takeContent(s, buffer, capacity)
+  func receiveStream(_ stream: Ref<MuxStream>, _ buffer: UnsafeMutablePointer<UInt8>, _ capacity: Int) -> Int
+  {
+    let n = takeContent(stream, buffer, capacity)
     if n > 0 { return n }
-    return s.pointee.state.remoteClosed ? 0 : Sys.wouldBlock
+    return stream.state.remoteClosed ? 0 : Sys.wouldBlock
   }
 
   /// The backend has reset a stream (RFC 9113 §8.7): REFUSED_STREAM says that it has done nothing.
-  func upstreamReset(_ u: UnsafeMutablePointer<UpstreamConnection>, _ code: ErrorCode) {
+  func upstreamReset(_ backend: Ref<UpstreamConnection>, _ code: ErrorCode) {
     // A stream that is reset says nothing about others that were kept.
-    u.pointee.isReused = false
-    if let client = u.pointee.exchange?.pointee.downstream?.pointee.stream, code != .noError {
-      client.pointee.resetCode = code
+    backend.isReused = false
+    if let stream = backend.exchange?.downstream?.stream, code != .noError {
+      stream.resetCode = code
     }
-    upstreamBroke(u, "the backend reset the stream: \(code)", untouched: code == .refusedStream)
+    upstreamBroke(backend, "the backend reset the stream: \(code)", untouched: code == .refusedStream)
   }
 
   /// The backend takes no more streams here; those it has not begun with go elsewhere.
-  func takeGoAway(_ m: MuxPointer, _ lastStream: UInt32) {
-    guard m.pointee.upstream != nil else {
-      m.pointee.peerIsLeaving = true
+  func takeGoAway(_ mux: Ref<Mux>, _ lastStream: UInt32) {
+    guard mux.upstream != nil else {
+      mux.peerIsLeaving = true
       // What stands behind it in the same flight is still answered.
-      if let d = m.pointee.downstream, m.pointee.streamCount == 0, d.pointee.output.isEmpty { armQuiet(d, m) }
+      if let client = mux.downstream, mux.streamCount == 0, client.output.isEmpty { armQuiet(client, mux) }
       return
     }
-    leavePool(m)
-    var next = m.pointee.firstStream
-    while let s = next {
-      next = s.pointee.nextStream
-      guard s.pointee.state.id > lastStream, let u = s.pointee.upstream else { continue }
-      ready(m)
-      m.pointee.connection.reset(&s.pointee.state, .cancel)
-      u.pointee.isReused = false
-      upstreamBroke(u, "the backend is going away", untouched: true)
+    leavePool(mux)
+    var next = mux.firstStream
+    while let stream = next {
+      next = stream.nextStream
+      guard stream.state.id > lastStream, let backend = stream.upstream else { continue }
+      ready(mux)
+      mux.connection.reset(&stream.state, .cancel)
+      backend.isReused = false
+      upstreamBroke(backend, "the backend is going away", untouched: true)
       // What was repeated may have changed the list.
-      if next?.pointee.slot.isLive == false { next = m.pointee.firstStream }
+      if next?.slot.isLive == false { next = mux.firstStream }
     }
-    if m.pointee.streamCount == 0 {
-      ready(m)
-      m.pointee.isClosing = true
+    if mux.streamCount == 0 {
+      ready(mux)
+      mux.isClosing = true
     }
   }
 }

@@ -104,18 +104,18 @@ extension Worker {
       accept(i)
       closeListener(i)
     }
-    for d in downstreams.live
-    where d.pointee.state == .reading && d.pointee.stream == nil && d.pointee.end == d.pointee.start {
-      beginClose(d)
+    for client in downstreams.live
+    where client.state == .reading && client.stream == nil && client.end == client.start {
+      beginClose(client)
     }
-    for m in muxes.live {
-      if m.pointee.downstream != nil { announceEnd(m) }
+    for mux in muxes.live {
+      if mux.downstream != nil { announceEnd(mux) }
     }
   }
 
   func finishDrain() {
     if nowMilliseconds >= shared.drainDeadline.load(ordering: .relaxed) {
-      for d in downstreams.live { abort(d) }
+      for client in downstreams.live { abort(client) }
     }
     if downstreams.count == 0 { isStopped = true }
   }

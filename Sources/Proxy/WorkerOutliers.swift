@@ -1,6 +1,7 @@
 #if canImport(Glibc)
   import Glibc
 #endif
+internal import EventLoop
 internal import Bytes
 internal import HTTP
 internal import Telemetry
@@ -31,27 +32,31 @@ extension Worker {
 
   /// What a response's head says. A gRPC call that goes on says it with its trailers.
   func recordHead(
-    _ u: UnsafeMutablePointer<UpstreamConnection>, _ x: UnsafeMutablePointer<Exchange>,
+    _ backend: Ref<UpstreamConnection>, _ exchange: Ref<Exchange>,
     _ base: UnsafePointer<UInt8>
   ) {
-    let countsErrors = x.pointee.service?.pointee.outliers.countsServerErrors == true
+    let countsErrors = exchange.service?.pointee.outliers.countsServerErrors == true
     let isGateway = 502...504 ~= responseHead.status || countsErrors && responseHead.status == 500
-    if isGateway || x.pointee.isGRPC && x.pointee.endsWithHead && isUnavailable(base) {
-      recordFailure(u)
+    if isGateway || exchange.isGRPC && exchange.endsWithHead && isUnavailable(base) {
+      recordFailure(backend)
     } else if responseHead.status == 429 {
       let now = nowMilliseconds
-      u.pointee.pool?._withUnsafeGuaranteedRef {
+      backend.pool?._withUnsafeGuaranteedRef {
         $0.status._withUnsafeGuaranteedRef { $0.refused(nowMilliseconds: now) }
       }
-    } else if !x.pointee.isGRPC || x.pointee.endsWithHead {
-      recordSuccess(u)
+    } else if !exchange.isGRPC || exchange.endsWithHead {
+      recordSuccess(backend)
     }
   }
 
   /// What the end of a gRPC call that had messages says.
-  func recordTrailers(_ u: UnsafeMutablePointer<UpstreamConnection>, _ x: UnsafeMutablePointer<Exchange>) {
-    guard !x.pointee.endsWithHead, !(502...504 ~= x.pointee.status) else { return }
-    if Self.saysUnavailable(x.pointee.trailers.bytes) { recordFailure(u) } else { recordSuccess(u) }
+  func recordTrailers(_ backend: Ref<UpstreamConnection>, _ exchange: Ref<Exchange>) {
+    guard !exchange.endsWithHead, !(502...504 ~= exchange.status) else { return }
+    if Self.saysUnavailable(exchange.trailers.bytes) {
+      recordFailure(backend)
+    } else {
+      recordSuccess(backend)
+    }
   }
 
   private static let unavailable: StaticString = "grpc-status: 14\r\n"
@@ -69,16 +74,16 @@ extension Worker {
     return false
   }
 
-  private func recordSuccess(_ u: UnsafeMutablePointer<UpstreamConnection>) {
+  private func recordSuccess(_ backend: Ref<UpstreamConnection>) {
     let now = nowMilliseconds
-    u.pointee.pool?._withUnsafeGuaranteedRef {
+    backend.pool?._withUnsafeGuaranteedRef {
       $0.status._withUnsafeGuaranteedRef { $0.succeeded(nowMilliseconds: now) }
     }
   }
 
   /// A request failed as a gateway would say it: after too many in a row the backend is spared for a while.
-  func recordFailure(_ u: UnsafeMutablePointer<UpstreamConnection>, isConnection: Bool = false) {
-    guard let pool = u.pointee.pool, let service = u.pointee.exchange?.pointee.service,
+  func recordFailure(_ backend: Ref<UpstreamConnection>, isConnection: Bool = false) {
+    guard let pool = backend.pool, let service = backend.exchange?.service,
       service.pointee.outliers.consecutiveFailures > 0
     else { return }
     let now = nowMilliseconds

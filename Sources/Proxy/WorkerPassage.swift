@@ -7,68 +7,67 @@ internal import Telemetry
 // in TCP, a connection to a backend is made and both are joined into a tunnel.
 extension Worker {
   /// Begins to pass a client's connection on where its server name says so. False when it speaks HTTP.
-  func beginPassage(_ d: UnsafeMutablePointer<Downstream>) -> Bool {
-    guard snapshot.serverNames != nil, let session = d.pointee.session else { return false }
+  func beginPassage(_ client: Ref<Downstream>) -> Bool {
+    guard snapshot.serverNames != nil, let session = client.session else { return false }
     return session.withServerName { name, count in
       guard let route = snapshot.passage(name, count) else { return false }
-      guard !route.pointee.needsIdentity || d.pointee.identity != nil else {
-        beginClose(d)
+      guard !route.pointee.needsIdentity || client.identity != nil else {
+        beginClose(client)
         return true
       }
-      let x = exchanges.acquire()
-      x.pointee.downstream = d
-      x.pointee.snapshot = Unmanaged.passRetained(snapshot)
-      x.pointee.route = route
-      x.pointee.service = route.pointee.service
-      x.pointee.isPassage = true
+      let exchange = exchanges.acquire()
+      exchange.downstream = client
+      exchange.snapshot = Unmanaged.passRetained(snapshot)
+      exchange.route = route
+      exchange.service = route.pointee.service
+      exchange.isPassage = true
       // There is no request that could be sent once more, nor a response whose head is waited for.
-      x.pointee.replayable = false
-      x.pointee.requestComplete = true
-      x.pointee.headDone = true
-      x.pointee.keepsAlive = false
-      x.pointee.startedNanoseconds = nowNanoseconds
-      if accessLog != nil { remember(x, method: "TCP", host: name, count) }
-      d.pointee.exchange = x
-      d.pointee.state = .tunnel
-      disarm(d)
+      exchange.replayable = false
+      exchange.requestComplete = true
+      exchange.headDone = true
+      exchange.keepsAlive = false
+      exchange.startedNanoseconds = nowNanoseconds
+      if accessLog != nil { remember(exchange, method: "TCP", host: name, count) }
+      client.exchange = exchange
+      client.state = .tunnel
+      disarm(client)
       counters.add(.passages)
-      startUpstream(x)
+      startUpstream(exchange)
       return true
     }
   }
 
   /// The backend is there: whatever either side has said already passes.
-  func joinPassage(_ u: UnsafeMutablePointer<UpstreamConnection>, _ x: UnsafeMutablePointer<Exchange>) {
-    guard let d = x.pointee.downstream else { return closeUpstream(u) }
-    x.pointee.responseStarted = true
-    touch(u, x)
-    pump(d)
-    guard u.pointee.slot.isLive, u.pointee.exchange == x else { return }
+  func joinPassage(_ backend: Ref<UpstreamConnection>, _ exchange: Ref<Exchange>) {
+    guard let client = exchange.downstream else { return closeUpstream(backend) }
+    exchange.responseStarted = true
+    touch(backend, exchange)
+    pump(client)
+    guard backend.slot.isLive, backend.exchange == exchange else { return }
     let hasMore =
-      u.pointee.readable || !u.pointee.parkedInput.isEmpty || u.pointee.session?.hasPending == true
-    if hasMore { pumpUpstream(u) }
+      backend.readable || !backend.parkedInput.isEmpty || backend.session?.hasPending == true
+    if hasMore { pumpUpstream(backend) }
   }
 
   /// No backend could be connected to: there is nothing to say to the client but the end.
-  func refusePassage(_ x: UnsafeMutablePointer<Exchange>, _ d: UnsafeMutablePointer<Downstream>, status: Int)
-  {
+  func refusePassage(_ exchange: Ref<Exchange>, _ client: Ref<Downstream>, status: Int) {
     counters.add(.requestsWithoutBackend)
-    x.pointee.status = status
-    endExchange(x, reusable: false)
-    beginClose(d)
+    exchange.status = status
+    endExchange(exchange, reusable: false)
+    beginClose(client)
   }
 
   /// What the access log will say of a connection that is passed on: its server name stands for the host.
   private func remember(
-    _ x: UnsafeMutablePointer<Exchange>, method: StaticString, host: UnsafePointer<UInt8>, _ count: Int
+    _ exchange: Ref<Exchange>, method: StaticString, host: UnsafePointer<UInt8>, _ count: Int
   ) {
     let methodLength = method.utf8CodeUnitCount
     let memory = UnsafeMutablePointer<UInt8>.allocate(capacity: methodLength + count)
     memory.update(from: method.utf8Start, count: methodLength)
     (memory + methodLength).update(from: host, count: count)
-    x.pointee.logged = memory
-    x.pointee.loggedMethodLength = methodLength
-    x.pointee.loggedHostLength = count
-    x.pointee.loggedPathLength = 0
+    exchange.logged = memory
+    exchange.loggedMethodLength = methodLength
+    exchange.loggedHostLength = count
+    exchange.loggedPathLength = 0
   }
 }

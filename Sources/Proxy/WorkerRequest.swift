@@ -8,111 +8,113 @@ internal import Upstream
 // From received bytes to a routed request.
 extension Worker {
   /// Handles one request head if it is complete. True when something was done; false when more bytes are needed.
-  func handleRequest(_ d: UnsafeMutablePointer<Downstream>) -> Bool {
-    guard let buffer = d.pointee.buffer else { return false }
-    if listeners[Int(d.pointee.listener)].settings.h2c, beginsHTTP2(d, buffer) { return d.pointee.mux != nil }
-    skipEmptyLine(d, buffer)
-    let base = UnsafePointer(buffer + d.pointee.start)
-    let count = d.pointee.end - d.pointee.start
+  func handleRequest(_ client: Ref<Downstream>) -> Bool {
+    guard let buffer = client.buffer else { return false }
+    if listeners[Int(client.listener)].settings.h2c, beginsHTTP2(client, buffer) { return client.mux != nil }
+    skipEmptyLine(client, buffer)
+    let base = UnsafePointer(buffer + client.start)
+    let count = client.end - client.start
     guard count > 0 else { return false }
     let limit = snapshot.settings.limits.headBytes
-    switch HeadEnd.find(base, count: count, from: d.pointee.searched) {
+    switch HeadEnd.find(base, count: count, from: client.searched) {
     case .bareLineFeed:
       requestHead = RequestHead()
-      refuse(d, .bareLineFeed)
+      refuse(client, .bareLineFeed)
       return true
     case .incomplete(let resume):
-      if !d.pointee.headTimed { arm(d, snapshot.settings.limits.headMilliseconds) }
-      d.pointee.headTimed = true
-      d.pointee.searched = resume
+      if !client.headTimed { arm(client, snapshot.settings.limits.headMilliseconds) }
+      client.headTimed = true
+      client.searched = resume
       guard count < limit else {
         requestHead = RequestHead()
-        refuse(d, resume == 0 ? .targetTooLong : .headTooLarge)
+        refuse(client, resume == 0 ? .targetTooLong : .headTooLarge)
         return true
       }
-      compact(d, buffer)
+      compact(client, buffer)
       return false
     case .found(let length):
-      d.pointee.searched = 0
+      client.searched = 0
       guard length <= limit else {
         requestHead = RequestHead()
-        refuse(d, .headTooLarge)
+        refuse(client, .headTooLarge)
         return true
       }
       let error = RequestHead.parse(base, count: length, fields: &fields, into: &requestHead)
       counters.add(.requests)
-      if let error { refuse(d, error) } else { route(d, base) }
+      if let error { refuse(client, error) } else { route(client, base) }
       return true
     }
   }
 
   /// Empty lines before a request are overlooked (RFC 9112 §2.2).
-  private func skipEmptyLine(_ d: UnsafeMutablePointer<Downstream>, _ buffer: UnsafeMutablePointer<UInt8>) {
-    guard d.pointee.searched == 0 else { return }
-    while d.pointee.end - d.pointee.start >= 2, buffer[d.pointee.start] == 0x0D,
-      buffer[d.pointee.start + 1] == 0x0A
-    { d.pointee.start += 2 }
-    guard d.pointee.start == d.pointee.end else { return }
-    d.pointee.start = Downstream.headroom
-    d.pointee.end = Downstream.headroom
+  private func skipEmptyLine(_ client: Ref<Downstream>, _ buffer: UnsafeMutablePointer<UInt8>) {
+    guard client.searched == 0 else { return }
+    while client.end - client.start >= 2, buffer[client.start] == 0x0D,
+      buffer[client.start + 1] == 0x0A
+    { client.start += 2 }
+    guard client.start == client.end else { return }
+    client.start = Downstream.headroom
+    client.end = Downstream.headroom
   }
 
   /// Moves a head that began far back in the buffer to its front, so that it has all the room.
-  private func compact(_ d: UnsafeMutablePointer<Downstream>, _ buffer: UnsafeMutablePointer<UInt8>) {
-    guard d.pointee.start > Downstream.headroom else { return }
-    let count = d.pointee.end - d.pointee.start
-    (buffer + Downstream.headroom).update(from: buffer + d.pointee.start, count: count)
-    d.pointee.start = Downstream.headroom
-    d.pointee.end = Downstream.headroom + count
+  private func compact(_ client: Ref<Downstream>, _ buffer: UnsafeMutablePointer<UInt8>) {
+    guard client.start > Downstream.headroom else { return }
+    let count = client.end - client.start
+    (buffer + Downstream.headroom).update(from: buffer + client.start, count: count)
+    client.start = Downstream.headroom
+    client.end = Downstream.headroom + count
   }
 
   /// Whether a client without TLS begins with HTTP/2's preface, or may be about to (RFC 9113 §3.3).
   private func beginsHTTP2(
-    _ d: UnsafeMutablePointer<Downstream>, _ buffer: UnsafeMutablePointer<UInt8>
+    _ client: Ref<Downstream>, _ buffer: UnsafeMutablePointer<UInt8>
   ) -> Bool {
-    let count = d.pointee.end - d.pointee.start
-    guard d.pointee.session == nil, d.pointee.stream == nil, d.pointee.searched == 0,
-      let matching = HTTP2.Connection.matchesPreface(buffer + d.pointee.start, count)
+    let count = client.end - client.start
+    guard client.session == nil, client.stream == nil, client.searched == 0,
+      let matching = HTTP2.Connection.matchesPreface(buffer + client.start, count)
     else { return false }
     guard matching == HTTP2.Connection.prefaceLength else {
-      if !d.pointee.headTimed { arm(d, snapshot.settings.limits.headMilliseconds) }
-      d.pointee.headTimed = true
+      if !client.headTimed { arm(client, snapshot.settings.limits.headMilliseconds) }
+      client.headTimed = true
       return true
     }
-    beginMux(d)
-    takeFrames(d)
+    beginMux(client)
+    takeFrames(client)
     return true
   }
 
-  func route(_ d: UnsafeMutablePointer<Downstream>, _ base: UnsafePointer<UInt8>) {
-    if requestHead.targetLength > snapshot.settings.limits.targetBytes { return refuse(d, .targetTooLong) }
-    let listener = listeners[Int(d.pointee.listener)].settings
-    if listener.profile == nil, answerChallenge(d, base) { return }
-    if let port = listener.redirectPort { return redirect(d, base, port) }
+  func route(_ client: Ref<Downstream>, _ base: UnsafePointer<UInt8>) {
+    if requestHead.targetLength > snapshot.settings.limits.targetBytes {
+      return refuse(client, .targetTooLong)
+    }
+    let listener = listeners[Int(client.listener)].settings
+    if listener.profile == nil, answerChallenge(client, base) { return }
+    if let port = listener.redirectPort { return redirect(client, base, port) }
     let pathLength = pathOnlyLength(base)
     // An absolute URL without a path, and `*`, belong to the root.
     let hasPath = pathLength > 0 && base[requestHead.targetStart] == 0x2F
     let index = snapshot.routes.find(
       host: base + requestHead.hostStart, requestHead.hostLength,
       path: hasPath ? base + requestHead.targetStart : Self.slash.utf8Start, hasPath ? pathLength : 1)
-    guard index >= 0 else { return answer(d, .noRoute, closing: false, isGRPC: isCall(base)) }
+    guard index >= 0 else { return answer(client, .noRoute, closing: false, isGRPC: isCall(base)) }
     let compiled = snapshot.compiledRoutes + index
-    if let refusal = refusalByIdentity(d, base, compiled) {
-      return answer(d, refusal, closing: false, isGRPC: isCall(base), route: compiled)
+    if let refusal = refusalByIdentity(client, base, compiled) {
+      return answer(client, refusal, closing: false, isGRPC: isCall(base), route: compiled)
     }
-    if answerAsLastHop(d, base) { return }
-    let x = begin(d, base, compiled)
-    if let s = d.pointee.stream { describe(x, d, s) }
+    if answerAsLastHop(client, base) { return }
+    let exchange = begin(client, base, compiled)
+    if let stream = client.stream { describe(exchange, client, stream) }
     // HTTP/2 has no other upgrade than this one (RFC 8441).
-    if x.pointee.wantsUpgrade, x.pointee.service?.pointee.isHTTP2 == true, !x.pointee.isExtendedConnect {
-      x.pointee.wantsUpgrade = x.pointee.webSocket.hasKey
+    if exchange.wantsUpgrade, exchange.service?.pointee.isHTTP2 == true, !exchange.isExtendedConnect {
+      exchange.wantsUpgrade = exchange.webSocket.hasKey
     }
-    if let problem = placeHead(d, x, base) { return failExchange(x, problem) }
-    d.pointee.state = .exchange
-    startUpstream(x)
-    guard d.pointee.slot.isLive, d.pointee.state == .exchange else { return }
+    if let problem = placeHead(client, exchange, base) { return failExchange(exchange, problem) }
+    client.state = .exchange
+    startUpstream(exchange)
+    guard client.slot.isLive, client.state == .exchange else { return }
     // One that has closed behind its request does not wait for the answer.
-    if d.pointee.peerClosed { clientGone(d) } else { armForState(d) }
+    if client.peerClosed { clientGone(client) } else { armForState(client) }
   }
 
   /// Whether the request that has been parsed is a gRPC call.
@@ -137,42 +139,42 @@ extension Worker {
   }
 
   private func begin(
-    _ d: UnsafeMutablePointer<Downstream>, _ base: UnsafePointer<UInt8>,
+    _ client: Ref<Downstream>, _ base: UnsafePointer<UInt8>,
     _ route: UnsafeMutablePointer<CompiledRoute>
-  ) -> UnsafeMutablePointer<Exchange> {
-    let x = exchanges.acquire()
-    x.pointee.downstream = d
-    x.pointee.snapshot = Unmanaged.passRetained(snapshot)
-    x.pointee.route = route
-    x.pointee.service = route.pointee.service
-    x.pointee.method = requestHead.method
-    x.pointee.minorVersion = requestHead.minorVersion
-    x.pointee.keepsAlive = requestHead.keepsAlive && !isDraining
-    x.pointee.wantsUpgrade = requestHead.upgrade && !offersH2C(base)
-    x.pointee.requestFraming = requestHead.framing
-    if case .length(let length) = requestHead.framing { x.pointee.requestLeft = length }
-    if route.pointee.service.pointee.compression != nil { x.pointee.wantsGzip = wantsGzip(base) }
-    x.pointee.startedNanoseconds = nowNanoseconds
-    x.pointee.unwrapsRequest =
-      route.pointee.service.pointee.isHTTP2 && d.pointee.stream == nil && requestHead.framing == .chunked
-    noteFields(x, base)
-    if accessLog != nil { remember(x, base) }
-    d.pointee.exchange = x
-    return x
+  ) -> Ref<Exchange> {
+    let exchange = exchanges.acquire()
+    exchange.downstream = client
+    exchange.snapshot = Unmanaged.passRetained(snapshot)
+    exchange.route = route
+    exchange.service = route.pointee.service
+    exchange.method = requestHead.method
+    exchange.minorVersion = requestHead.minorVersion
+    exchange.keepsAlive = requestHead.keepsAlive && !isDraining
+    exchange.wantsUpgrade = requestHead.upgrade && !offersH2C(base)
+    exchange.requestFraming = requestHead.framing
+    if case .length(let length) = requestHead.framing { exchange.requestLeft = length }
+    if route.pointee.service.pointee.compression != nil { exchange.wantsGzip = wantsGzip(base) }
+    exchange.startedNanoseconds = nowNanoseconds
+    exchange.unwrapsRequest =
+      route.pointee.service.pointee.isHTTP2 && client.stream == nil && requestHead.framing == .chunked
+    noteFields(exchange, base)
+    if accessLog != nil { remember(exchange, base) }
+    client.exchange = exchange
+    return exchange
   }
 
   /// What the fields say that matters to other versions and to gRPC.
-  private func noteFields(_ x: UnsafeMutablePointer<Exchange>, _ base: UnsafePointer<UInt8>) {
+  private func noteFields(_ exchange: Ref<Exchange>, _ base: UnsafePointer<UInt8>) {
     for i in 0..<fields.count {
       let line = fields.lines[i]
-      if x.pointee.wantsUpgrade { x.pointee.webSocket.note(line, of: base) }
+      if exchange.wantsUpgrade { exchange.webSocket.note(line, of: base) }
       if line.name == .te {
-        x.pointee.acceptsTrailers = HTTP.FieldName.containsTrailers(
+        exchange.acceptsTrailers = HTTP.FieldName.containsTrailers(
           base + Int(line.valueStart), Int(line.valueLength))
       } else if line.name == .other, line.nameLength == 12, line.valueLength >= 16 {
         let isGRPC = FieldName.isGRPCContent(
           name: base + Int(line.nameStart), value: base + Int(line.valueStart))
-        if isGRPC { x.pointee.isGRPC = true }
+        if isGRPC { exchange.isGRPC = true }
       }
     }
   }
@@ -192,116 +194,118 @@ extension Worker {
 
   /// Puts the rewritten head right before the content, so that both leave in one write; or tells why not.
   private func placeHead(
-    _ d: UnsafeMutablePointer<Downstream>, _ x: UnsafeMutablePointer<Exchange>, _ base: UnsafePointer<UInt8>
+    _ client: Ref<Downstream>, _ exchange: Ref<Exchange>, _ base: UnsafePointer<UInt8>
   ) -> LocalAnswer? {
-    guard let buffer = d.pointee.buffer else { return .badRequest }
+    guard let buffer = client.buffer else { return .badRequest }
     var writer = HeadWriter(scratch, capacity: Self.scratchSize)
-    writeRequestHead(&writer, d, x, base)
-    var bodyStart = d.pointee.start + requestHead.length
+    writeRequestHead(&writer, client, exchange, base)
+    var bodyStart = client.start + requestHead.length
     guard !writer.overflowed else { return .headTooLarge }
     if writer.count > bodyStart {
       // Fields that the configuration adds need more than the headroom: move the content up.
       let shift = writer.count - bodyStart
-      guard d.pointee.end + shift <= Downstream.headroom + Downstream.bodyRoom else { return .headTooLarge }
-      (buffer + bodyStart + shift).update(from: buffer + bodyStart, count: d.pointee.end - bodyStart)
+      guard client.end + shift <= Downstream.headroom + Downstream.bodyRoom else { return .headTooLarge }
+      (buffer + bodyStart + shift).update(from: buffer + bodyStart, count: client.end - bodyStart)
       bodyStart += shift
-      d.pointee.end += shift
+      client.end += shift
     }
-    d.pointee.start = bodyStart - writer.count
-    (buffer + d.pointee.start).update(from: writer.start, count: writer.count)
-    d.pointee.sent = d.pointee.start
-    d.pointee.requestEnd = bodyStart
-    x.pointee.requestHeadLength = writer.count
-    if d.pointee.stream != nil { return nil }
-    return acceptContent(d, x) ? nil : .badRequest
+    client.start = bodyStart - writer.count
+    (buffer + client.start).update(from: writer.start, count: writer.count)
+    client.sent = client.start
+    client.requestEnd = bodyStart
+    exchange.requestHeadLength = writer.count
+    if client.stream != nil { return nil }
+    return acceptContent(client, exchange) ? nil : .badRequest
   }
 
   /// Takes the bytes behind `requestEnd` as content, as far as the request goes. False when they are malformed.
-  func acceptContent(_ d: UnsafeMutablePointer<Downstream>, _ x: UnsafeMutablePointer<Exchange>) -> Bool {
-    guard let buffer = d.pointee.buffer, !x.pointee.requestComplete else { return true }
-    let available = d.pointee.end - d.pointee.requestEnd
-    switch x.pointee.requestFraming {
-    case .none, .untilClose: x.pointee.requestComplete = true
+  func acceptContent(_ client: Ref<Downstream>, _ exchange: Ref<Exchange>) -> Bool {
+    guard let buffer = client.buffer, !exchange.requestComplete else { return true }
+    let available = client.end - client.requestEnd
+    switch exchange.requestFraming {
+    case .none, .untilClose: exchange.requestComplete = true
     case .length:
-      let n = Int(min(UInt64(available), x.pointee.requestLeft))
-      x.pointee.requestLeft -= UInt64(n)
-      d.pointee.requestEnd += n
-      x.pointee.bytesIn += UInt64(n)
-      x.pointee.requestComplete = x.pointee.requestLeft == 0
+      let n = Int(min(UInt64(available), exchange.requestLeft))
+      exchange.requestLeft -= UInt64(n)
+      client.requestEnd += n
+      exchange.bytesIn += UInt64(n)
+      exchange.requestComplete = exchange.requestLeft == 0
     case .chunked:
       guard available > 0 else { return true }
-      if x.pointee.unwrapsRequest { return unwrapContent(d, x, buffer + d.pointee.requestEnd, available) }
-      switch x.pointee.requestChunks.scan(buffer + d.pointee.requestEnd, available) {
-      case .more: d.pointee.requestEnd = d.pointee.end
+      if exchange.unwrapsRequest {
+        return unwrapContent(client, exchange, buffer + client.requestEnd, available)
+      }
+      switch exchange.requestChunks.scan(buffer + client.requestEnd, available) {
+      case .more: client.requestEnd = client.end
       case .end(let n):
-        d.pointee.requestEnd += n
-        x.pointee.requestComplete = true
+        client.requestEnd += n
+        exchange.requestComplete = true
       case .failed: return false
       }
-      x.pointee.bytesIn += UInt64(available)
+      exchange.bytesIn += UInt64(available)
     }
     return true
   }
 
   /// Content in chunks for a backend that knows none: the payload moves together, and what stands behind it with it.
   private func unwrapContent(
-    _ d: UnsafeMutablePointer<Downstream>, _ x: UnsafeMutablePointer<Exchange>,
+    _ client: Ref<Downstream>, _ exchange: Ref<Exchange>,
     _ p: UnsafeMutablePointer<UInt8>, _ available: Int
   ) -> Bool {
     var kept = 0
     var used = available
-    let outcome = x.pointee.requestChunks.scan(
+    let outcome = exchange.requestChunks.scan(
       p, available,
       data: { at, n in
         (p + kept).update(from: p + at, count: n)
         kept += n
       },
       trailer: { byte in
-        withUnsafePointer(to: byte) { x.pointee.requestTrailers.append($0, 1) }
+        withUnsafePointer(to: byte) { exchange.requestTrailers.append($0, 1) }
       })
     switch outcome {
     case .failed: return false
     case .more: break
     case .end(let n):
       used = n
-      x.pointee.requestComplete = true
+      exchange.requestComplete = true
     }
     (p + kept).update(from: p + used, count: available - used)
-    d.pointee.requestEnd += kept
-    d.pointee.end -= used - kept
-    x.pointee.bytesIn += UInt64(kept)
+    client.requestEnd += kept
+    client.end -= used - kept
+    exchange.bytesIn += UInt64(kept)
     return true
   }
 
   /// What is peculiar to a request that came by HTTP/2.
   private func describe(
-    _ x: UnsafeMutablePointer<Exchange>, _ d: UnsafeMutablePointer<Downstream>, _ s: StreamPointer
+    _ exchange: Ref<Exchange>, _ client: Ref<Downstream>, _ stream: Ref<MuxStream>
   ) {
-    x.pointee.isExtendedConnect = s.pointee.state.isTunnel
+    exchange.isExtendedConnect = stream.state.isTunnel
     // Trailers may follow even without content, for backends that know such.
-    let mayFollow = x.pointee.service?.pointee.isHTTP2 == true && !x.pointee.isExtendedConnect
-    x.pointee.requestComplete = s.pointee.hasNoContent || (x.pointee.requestFraming == .none && !mayFollow)
+    let mayFollow = exchange.service?.pointee.isHTTP2 == true && !exchange.isExtendedConnect
+    exchange.requestComplete = stream.hasNoContent || (exchange.requestFraming == .none && !mayFollow)
   }
 
   /// More of the request's content has arrived.
-  func takeRequestContent(_ d: UnsafeMutablePointer<Downstream>) {
-    guard let x = d.pointee.exchange else { return }
-    guard d.pointee.stream != nil || acceptContent(d, x) else {
-      shared.report(.requestRefused(peer: text(d.pointee.peer), reason: "malformed chunked content"))
-      return failExchange(x, .badRequest)
+  func takeRequestContent(_ client: Ref<Downstream>) {
+    guard let exchange = client.exchange else { return }
+    guard client.stream != nil || acceptContent(client, exchange) else {
+      shared.report(.requestRefused(peer: text(client.peer), reason: "malformed chunked content"))
+      return failExchange(exchange, .badRequest)
     }
-    armForState(d)
-    if let u = x.pointee.upstream, u.pointee.state == .active { forwardRequest(x, u) }
+    armForState(client)
+    if let backend = exchange.upstream, backend.state == .active { forwardRequest(exchange, backend) }
   }
 
   /// Everything in the buffer has been sent and more is to come: use it from the front again. From here on the
   /// request cannot be repeated on another backend.
-  func makeRoom(_ d: UnsafeMutablePointer<Downstream>, _ x: UnsafeMutablePointer<Exchange>) {
-    guard d.pointee.sent == d.pointee.requestEnd, d.pointee.requestEnd == d.pointee.end else { return }
-    x.pointee.replayable = false
-    d.pointee.start = Downstream.headroom
-    d.pointee.sent = Downstream.headroom
-    d.pointee.requestEnd = Downstream.headroom
-    d.pointee.end = Downstream.headroom
+  func makeRoom(_ client: Ref<Downstream>, _ exchange: Ref<Exchange>) {
+    guard client.sent == client.requestEnd, client.requestEnd == client.end else { return }
+    exchange.replayable = false
+    client.start = Downstream.headroom
+    client.sent = Downstream.headroom
+    client.requestEnd = Downstream.headroom
+    client.end = Downstream.headroom
   }
 }

@@ -11,116 +11,116 @@ internal import Telemetry
 // and what the other still has to say goes on. A side that is slow holds up the other one.
 extension Worker {
   func beginTunnel(
-    _ u: UnsafeMutablePointer<UpstreamConnection>, _ x: UnsafeMutablePointer<Exchange>,
-    _ d: UnsafeMutablePointer<Downstream>, _ buffer: UnsafeMutablePointer<UInt8>, _ bodyStart: Int,
+    _ backend: Ref<UpstreamConnection>, _ exchange: Ref<Exchange>,
+    _ client: Ref<Downstream>, _ buffer: UnsafeMutablePointer<UInt8>, _ bodyStart: Int,
     _ head: HeadWriter
   ) -> Bool {
-    x.pointee.responseStarted = true
-    x.pointee.requestComplete = true
-    x.pointee.keepsAlive = false
-    if let s = d.pointee.stream {
-      sendHead(s, .response, head.start, head.count, isLast: false)
-    } else if !send(d, head.start, head.count) {
-      clientGone(d)
+    exchange.responseStarted = true
+    exchange.requestComplete = true
+    exchange.keepsAlive = false
+    if let stream = client.stream {
+      sendHead(stream, .response, head.start, head.count, isLast: false)
+    } else if !send(client, head.start, head.count) {
+      clientGone(client)
       return false
     }
-    d.pointee.state = .tunnel
+    client.state = .tunnel
     counters.add(.upgrades)
-    disarm(d)
+    disarm(client)
     // What the client has sent behind its request already belongs to the new protocol.
-    d.pointee.sent = d.pointee.requestEnd
-    guard tunnelDown(u, x, d, buffer, from: bodyStart) else { return false }
-    tunnelUp(d)
-    if d.pointee.slot.isLive, d.pointee.state == .tunnel { pump(d) }
-    return u.pointee.slot.isLive && u.pointee.exchange == x
+    client.sent = client.requestEnd
+    guard tunnelDown(backend, exchange, client, buffer, from: bodyStart) else { return false }
+    tunnelUp(client)
+    if client.slot.isLive, client.state == .tunnel { pump(client) }
+    return backend.slot.isLive && backend.exchange == exchange
   }
 
   /// Whether the backend may be sent something: not before it is connected to.
-  func tunnelIsJoined(_ d: UnsafeMutablePointer<Downstream>) -> Bool {
-    d.pointee.exchange?.pointee.upstream?.pointee.state == .active
+  func tunnelIsJoined(_ client: Ref<Downstream>) -> Bool {
+    client.exchange?.upstream?.state == .active
   }
 
   // MARK: Client to backend
 
   /// Sends what the buffer holds, then the client's end if that has come.
-  func tunnelUp(_ d: UnsafeMutablePointer<Downstream>) {
-    guard let x = d.pointee.exchange, let u = x.pointee.upstream, u.pointee.state == .active,
-      let buffer = d.pointee.buffer
+  func tunnelUp(_ client: Ref<Downstream>) {
+    guard let exchange = client.exchange, let backend = exchange.upstream, backend.state == .active,
+      let buffer = client.buffer
     else { return }
-    while d.pointee.sent < d.pointee.end {
+    while client.sent < client.end {
       // A backend that takes no more may still have something to say.
-      if u.pointee.writeClosed {
-        d.pointee.sent = d.pointee.end
+      if backend.writeClosed {
+        client.sent = client.end
         break
       }
-      let n = sendUpstream(u, buffer + d.pointee.sent, d.pointee.end - d.pointee.sent)
+      let n = sendUpstream(backend, buffer + client.sent, client.end - client.sent)
       if n == Sys.wouldBlock { return }
       guard n > 0 else {
-        u.pointee.writeClosed = true
-        u.pointee.readable = true
-        putOff(u)
+        backend.writeClosed = true
+        backend.readable = true
+        putOff(backend)
         continue
       }
-      d.pointee.sent += n
-      x.pointee.bytesIn += UInt64(n)
+      client.sent += n
+      exchange.bytesIn += UInt64(n)
     }
-    dropBuffer(d)
-    d.pointee.sent = 0
-    d.pointee.requestEnd = 0
-    touch(u, x)
-    if d.pointee.sawEnd { return tunnelClientEnded(d) }
-    if hasMore(d) { putOff(d) }
+    dropBuffer(client)
+    client.sent = 0
+    client.requestEnd = 0
+    touch(backend, exchange)
+    if client.sawEnd { return tunnelClientEnded(client) }
+    if hasMore(client) { putOff(client) }
   }
 
   /// The client has closed its half: so does our half towards the backend, which may still have something to say.
-  func tunnelClientEnded(_ d: UnsafeMutablePointer<Downstream>) {
-    guard let x = d.pointee.exchange, let u = x.pointee.upstream, u.pointee.state == .active else {
-      return clientGone(d)
+  func tunnelClientEnded(_ client: Ref<Downstream>) {
+    guard let exchange = client.exchange, let backend = exchange.upstream, backend.state == .active else {
+      return clientGone(client)
     }
-    guard d.pointee.sent == d.pointee.end else { return }
+    guard client.sent == client.end else { return }
     // Without TLS's own end it is a client that has gone, and perhaps not all that it has said (RFC 8446 §6.1).
-    if d.pointee.stream == nil, let session = d.pointee.session, !session.peerHasClosed {
-      return clientGone(d)
+    if client.stream == nil, let session = client.session, !session.peerHasClosed {
+      return clientGone(client)
     }
-    if !u.pointee.writeClosed {
-      u.pointee.writeClosed = true
-      closeWrite(u)
+    if !backend.writeClosed {
+      backend.writeClosed = true
+      closeWrite(backend)
     }
-    finishTunnelIfOver(d)
+    finishTunnelIfOver(client)
   }
 
-  private func closeWrite(_ u: UnsafeMutablePointer<UpstreamConnection>) {
-    if let s = u.pointee.stream { return sendEnd(s, trailers: ParkedOutput()) }
-    if let session = u.pointee.session {
+  private func closeWrite(_ backend: Ref<UpstreamConnection>) {
+    if let stream = backend.stream { return sendEnd(stream, trailers: ParkedOutput()) }
+    if let session = backend.session {
       session.shutdown()
-      _ = flushUpstreamPipe(u)
+      _ = flushUpstreamPipe(backend)
     }
-    if u.pointee.output.isEmpty { Sys.shutdownWrite(u.pointee.fd) }
+    if backend.output.isEmpty { Sys.shutdownWrite(backend.fd) }
   }
 
   /// The backend has room again, and what was parked for it has been sent.
   func tunnelWritable(
-    _ u: UnsafeMutablePointer<UpstreamConnection>, _ d: UnsafeMutablePointer<Downstream>
+    _ backend: Ref<UpstreamConnection>, _ client: Ref<Downstream>
   ) {
-    guard u.pointee.writeClosed else { return tunnelUp(d) }
-    Sys.shutdownWrite(u.pointee.fd)
-    finishTunnelIfOver(d)
+    guard backend.writeClosed else { return tunnelUp(client) }
+    Sys.shutdownWrite(backend.fd)
+    finishTunnelIfOver(client)
   }
 
   // MARK: Backend to client
 
   /// Sends what the buffer holds. True when reading may go on.
   func tunnelDown(
-    _ u: UnsafeMutablePointer<UpstreamConnection>, _ x: UnsafeMutablePointer<Exchange>,
-    _ d: UnsafeMutablePointer<Downstream>, _ buffer: UnsafeMutablePointer<UInt8>, from: Int
+    _ backend: Ref<UpstreamConnection>, _ exchange: Ref<Exchange>,
+    _ client: Ref<Downstream>, _ buffer: UnsafeMutablePointer<UInt8>, from: Int
   ) -> Bool {
-    let count = u.pointee.end - from
-    u.pointee.end = Downstream.headroom
-    touch(u, x)
+    let count = backend.end - from
+    backend.end = Downstream.headroom
+    touch(backend, exchange)
     guard count > 0 else { return true }
-    x.pointee.bytesOut += UInt64(count)
-    guard send(d, buffer + from, count) else {
-      clientGone(d)
+    exchange.bytesOut += UInt64(count)
+    guard send(client, buffer + from, count) else {
+      clientGone(client)
       return false
     }
     return true
@@ -128,122 +128,122 @@ extension Worker {
 
   /// The backend has closed its half: so does our half towards the client, which may still have something to say.
   func tunnelBackendEnded(
-    _ u: UnsafeMutablePointer<UpstreamConnection>, _ x: UnsafeMutablePointer<Exchange>,
-    _ d: UnsafeMutablePointer<Downstream>, clean: Bool
+    _ backend: Ref<UpstreamConnection>, _ exchange: Ref<Exchange>,
+    _ client: Ref<Downstream>, clean: Bool
   ) {
-    guard !d.pointee.writeClosed else { return }
-    guard clean else { return breakTunnel(u, x, d) }
-    u.pointee.sawEnd = true
-    if let buffer = u.pointee.buffer {
+    guard !client.writeClosed else { return }
+    guard clean else { return breakTunnel(backend, exchange, client) }
+    backend.sawEnd = true
+    if let buffer = backend.buffer {
       buffers.release(buffer)
-      u.pointee.buffer = nil
-      u.pointee.end = 0
+      backend.buffer = nil
+      backend.end = 0
     }
-    d.pointee.writeClosed = true
-    guard closeWrite(d) else { return clientGone(d) }
-    finishTunnelIfOver(d)
+    client.writeClosed = true
+    guard closeWrite(client) else { return clientGone(client) }
+    finishTunnelIfOver(client)
   }
 
-  private func closeWrite(_ d: UnsafeMutablePointer<Downstream>) -> Bool {
-    if let s = d.pointee.stream {
-      if d.pointee.output.isEmpty { sendEnd(s, trailers: ParkedOutput()) }
+  private func closeWrite(_ client: Ref<Downstream>) -> Bool {
+    if let stream = client.stream {
+      if client.output.isEmpty { sendEnd(stream, trailers: ParkedOutput()) }
       return true
     }
-    if let session = d.pointee.session {
+    if let session = client.session {
       session.shutdown()
-      guard flushPipe(d) else { return false }
+      guard flushPipe(client) else { return false }
     }
-    if d.pointee.output.isEmpty { Sys.shutdownWrite(d.pointee.fd) }
+    if client.output.isEmpty { Sys.shutdownWrite(client.fd) }
     return true
   }
 
   /// An event of a backend that has said all: it may have gone altogether.
   func tunnelBackendStirred(
-    _ u: UnsafeMutablePointer<UpstreamConnection>, _ d: UnsafeMutablePointer<Downstream>
+    _ backend: Ref<UpstreamConnection>, _ client: Ref<Downstream>
   ) {
-    guard u.pointee.stream == nil else { return finishTunnelIfOver(d) }
-    u.pointee.readable = false
-    guard Sys.socketError(u.pointee.fd) != 0 else { return finishTunnelIfOver(d) }
-    u.pointee.output.free()
-    u.pointee.writeClosed = true
-    finishTunnelIfOver(d)
+    guard backend.stream == nil else { return finishTunnelIfOver(client) }
+    backend.readable = false
+    guard Sys.socketError(backend.fd) != 0 else { return finishTunnelIfOver(client) }
+    backend.output.free()
+    backend.writeClosed = true
+    finishTunnelIfOver(client)
   }
 
   /// A client's stream has room again, and what was parked for it has been sent.
-  func streamTunnelWritable(_ d: UnsafeMutablePointer<Downstream>, _ s: StreamPointer) {
-    guard let x = d.pointee.exchange, let u = x.pointee.upstream else { return clientGone(d) }
-    touch(u, x)
-    if d.pointee.writeClosed {
-      sendEnd(s, trailers: ParkedOutput())
-      finishTunnelIfOver(d)
-    } else if u.pointee.readPaused {
-      u.pointee.readPaused = false
-      pumpUpstream(u)
+  func streamTunnelWritable(_ client: Ref<Downstream>, _ stream: Ref<MuxStream>) {
+    guard let exchange = client.exchange, let backend = exchange.upstream else { return clientGone(client) }
+    touch(backend, exchange)
+    if client.writeClosed {
+      sendEnd(stream, trailers: ParkedOutput())
+      finishTunnelIfOver(client)
+    } else if backend.readPaused {
+      backend.readPaused = false
+      pumpUpstream(backend)
     }
   }
 
   /// The client has room again. False when its connection is gone.
-  func flushTunnel(_ d: UnsafeMutablePointer<Downstream>) -> Bool {
-    let result = d.pointee.output.flush(d.pointee.fd)
-    guard result >= 0, let x = d.pointee.exchange, let u = x.pointee.upstream else {
-      clientGone(d)
+  func flushTunnel(_ client: Ref<Downstream>) -> Bool {
+    let result = client.output.flush(client.fd)
+    guard result >= 0, let exchange = client.exchange, let backend = exchange.upstream else {
+      clientGone(client)
       return false
     }
-    touch(u, x)
+    touch(backend, exchange)
     guard result == 1 else { return true }
-    if d.pointee.writeClosed {
-      Sys.shutdownWrite(d.pointee.fd)
-      finishTunnelIfOver(d)
-    } else if u.pointee.readPaused {
-      u.pointee.readPaused = false
-      pumpUpstream(u)
+    if client.writeClosed {
+      Sys.shutdownWrite(client.fd)
+      finishTunnelIfOver(client)
+    } else if backend.readPaused {
+      backend.readPaused = false
+      pumpUpstream(backend)
     }
-    return d.pointee.slot.isLive
+    return client.slot.isLive
   }
 
   // MARK: The end
 
   /// Closes both connections when both sides have said all and it has been passed on.
-  private func finishTunnelIfOver(_ d: UnsafeMutablePointer<Downstream>) {
-    guard let x = d.pointee.exchange, let u = x.pointee.upstream, u.pointee.writeClosed,
-      d.pointee.writeClosed, u.pointee.output.isEmpty, d.pointee.output.isEmpty
+  private func finishTunnelIfOver(_ client: Ref<Downstream>) {
+    guard let exchange = client.exchange, let backend = exchange.upstream, backend.writeClosed,
+      client.writeClosed, backend.output.isEmpty, client.output.isEmpty
     else { return }
-    endExchange(x, reusable: false)
-    if let s = d.pointee.stream { return endResponse(d, s, trailers: ParkedOutput()) }
-    d.pointee.state = .closing
-    finishClose(d)
+    endExchange(exchange, reusable: false)
+    if let stream = client.stream { return endResponse(client, stream, trailers: ParkedOutput()) }
+    client.state = .closing
+    finishClose(client)
   }
 
   /// The backend's connection has broken: the client must be able to tell that from an end.
   private func breakTunnel(
-    _ u: UnsafeMutablePointer<UpstreamConnection>, _ x: UnsafeMutablePointer<Exchange>,
-    _ d: UnsafeMutablePointer<Downstream>
+    _ backend: Ref<UpstreamConnection>, _ exchange: Ref<Exchange>,
+    _ client: Ref<Downstream>
   ) {
-    reportBroken(u, "the backend broke the connection off")
+    reportBroken(backend, "the backend broke the connection off")
     // A reset destroys what is on its way: not for backends that merely leave TLS's own end out.
-    let isReset = d.pointee.stream != nil || (d.pointee.session == nil && u.pointee.session == nil)
-    endExchange(x, reusable: false)
-    if isReset { return reset(d) }
-    d.pointee.state = .closing
-    if d.pointee.output.isEmpty {
-      finishClose(d)
+    let isReset = client.stream != nil || (client.session == nil && backend.session == nil)
+    endExchange(exchange, reusable: false)
+    if isReset { return reset(client) }
+    client.state = .closing
+    if client.output.isEmpty {
+      finishClose(client)
     } else {
-      arm(d, snapshot.settings.limits.sendStallMilliseconds)
+      arm(client, snapshot.settings.limits.sendStallMilliseconds)
     }
   }
 
   /// Nothing has passed either way for too long.
-  func tunnelTimeout(_ x: UnsafeMutablePointer<Exchange>, _ d: UnsafeMutablePointer<Downstream>) {
+  func tunnelTimeout(_ exchange: Ref<Exchange>, _ client: Ref<Downstream>) {
     counters.add(.tunnelTimeouts)
-    endExchange(x, reusable: false)
-    beginClose(d)
+    endExchange(exchange, reusable: false)
+    beginClose(client)
   }
 
-  func touch(_ u: UnsafeMutablePointer<UpstreamConnection>, _ x: UnsafeMutablePointer<Exchange>) {
-    if x.pointee.isPassage, let service = x.pointee.service {
-      arm(u, service.pointee.tunnelIdleMilliseconds)
+  func touch(_ backend: Ref<UpstreamConnection>, _ exchange: Ref<Exchange>) {
+    if exchange.isPassage, let service = exchange.service {
+      arm(backend, service.pointee.tunnelIdleMilliseconds)
     } else {
-      arm(u, snapshot.settings.limits.tunnelIdleMilliseconds)
+      arm(backend, snapshot.settings.limits.tunnelIdleMilliseconds)
     }
   }
 }

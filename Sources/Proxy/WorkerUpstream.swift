@@ -9,112 +9,114 @@ internal import Upstream
 
 // The backend's side of a connection: events, handshake, reading, closing.
 extension Worker {
-  func upstreamEvent(_ u: UnsafeMutablePointer<UpstreamConnection>, _ readiness: Readiness) {
-    if !readiness.isDisjoint(with: [.peerClosed, .hangup, .error]) { u.pointee.peerClosed = true }
-    if !readiness.isDisjoint(with: [.readable, .peerClosed, .hangup, .error]) { u.pointee.readable = true }
-    switch u.pointee.state {
+  func upstreamEvent(_ backend: Ref<UpstreamConnection>, _ readiness: Readiness) {
+    if !readiness.isDisjoint(with: [.peerClosed, .hangup, .error]) { backend.peerClosed = true }
+    if !readiness.isDisjoint(with: [.readable, .peerClosed, .hangup, .error]) { backend.readable = true }
+    switch backend.state {
     case .connecting:
-      if !readiness.isDisjoint(with: [.writable, .hangup, .error]) { connected(u) }
+      if !readiness.isDisjoint(with: [.writable, .hangup, .error]) { connected(backend) }
     case .handshaking:
-      if u.pointee.readable { stepUpstreamHandshake(u) }
+      if backend.readable { stepUpstreamHandshake(backend) }
     case .idle:
       // Nothing is due on it: it is being closed, or its peer is confused.
-      if u.pointee.readable { closeUpstream(u) }
+      if backend.readable { closeUpstream(backend) }
     case .active:
       if readiness.contains(.writable) {
-        upstreamWritable(u)
-        guard u.pointee.slot.isLive, u.pointee.state == .active else { return }
+        upstreamWritable(backend)
+        guard backend.slot.isLive, backend.state == .active else { return }
       }
-      if u.pointee.readable { pumpUpstream(u) }
+      if backend.readable { pumpUpstream(backend) }
     }
   }
 
-  private func upstreamWritable(_ u: UnsafeMutablePointer<UpstreamConnection>) {
-    if !u.pointee.output.isEmpty {
-      let result = u.pointee.output.flush(u.pointee.fd)
-      if result < 0, let m = u.pointee.mux {
+  private func upstreamWritable(_ backend: Ref<UpstreamConnection>) {
+    if !backend.output.isEmpty {
+      let result = backend.output.flush(backend.fd)
+      if result < 0, let mux = backend.mux {
         // Its streams learn of it at the end of the turn.
-        m.pointee.isBroken = true
-        return ready(m)
+        mux.isBroken = true
+        return ready(mux)
       }
       if result < 0 {
-        if let d = u.pointee.exchange?.pointee.downstream, d.pointee.state == .tunnel {
-          return upstreamBroke(u, "the backend closed the connection")
+        if let client = backend.exchange?.downstream, client.state == .tunnel {
+          return upstreamBroke(backend, "the backend closed the connection")
         }
-        return uploadBroke(u)
+        return uploadBroke(backend)
       }
       if result == 0 { return }
     }
-    if let m = u.pointee.mux { return resumeAll(m) }
-    guard let x = u.pointee.exchange, let d = x.pointee.downstream else { return }
-    if d.pointee.state == .tunnel { return tunnelWritable(u, d) }
-    guard !x.pointee.requestSent, d.pointee.sent < d.pointee.requestEnd else { return }
-    forwardRequest(x, u)
-    guard d.pointee.slot.isLive, d.pointee.state == .exchange else { return }
-    armForState(d)
-    pump(d)
+    if let mux = backend.mux { return resumeAll(mux) }
+    guard let exchange = backend.exchange, let client = exchange.downstream else { return }
+    if client.state == .tunnel { return tunnelWritable(backend, client) }
+    guard !exchange.requestSent, client.sent < client.requestEnd else { return }
+    forwardRequest(exchange, backend)
+    guard client.slot.isLive, client.state == .exchange else { return }
+    armForState(client)
+    pump(client)
   }
 
-  func stepUpstreamHandshake(_ u: UnsafeMutablePointer<UpstreamConnection>) {
-    guard let session = u.pointee.session else { return }
+  func stepUpstreamHandshake(_ backend: Ref<UpstreamConnection>) {
+    guard let session = backend.session else { return }
     while true {
-      if !u.pointee.parkedInput.isEmpty {
-        let bytes = u.pointee.parkedInput.bytes
+      if !backend.parkedInput.isEmpty {
+        let bytes = backend.parkedInput.bytes
         pipe.setInput(bytes.baseAddress, bytes.count)
-      } else if u.pointee.readable {
-        let n = Sys.recv(u.pointee.fd, pipe.receiveBuffer, RecordPipe.inputCapacity)
-        if n < RecordPipe.inputCapacity { u.pointee.readable = n > 0 && u.pointee.peerClosed }
-        if n <= 0, n != Sys.wouldBlock { return connectFailed(u, "closed during the TLS handshake") }
+      } else if backend.readable {
+        let n = Sys.recv(backend.fd, pipe.receiveBuffer, RecordPipe.inputCapacity)
+        if n < RecordPipe.inputCapacity { backend.readable = n > 0 && backend.peerClosed }
+        if n <= 0, n != Sys.wouldBlock { return connectFailed(backend, "closed during the TLS handshake") }
         pipe.setInput(pipe.receiveBuffer, max(0, n))
       }
       let step = session.handshake()
-      u.pointee.parkedInput.keep(pipe.unreadInput)
+      backend.parkedInput.keep(pipe.unreadInput)
       pipe.setInput(nil, 0)
-      guard flushUpstreamPipe(u) else { return connectFailed(u, "closed during the TLS handshake") }
+      guard flushUpstreamPipe(backend) else {
+        return connectFailed(backend, "closed during the TLS handshake")
+      }
       switch step {
       case .complete:
-        return established(u)
-      case .wantRead where u.pointee.readable: continue
+        return established(backend)
+      case .wantRead where backend.readable: continue
       case .wantRead, .wantWrite: return
-      case .closed, .failed: return connectFailed(u, "TLS: " + Failure.take(session))
+      case .closed, .failed: return connectFailed(backend, "TLS: " + Failure.take(session))
       }
     }
   }
 
   /// Receives at most `capacity` bytes of plaintext: how many, 0 at the end, or a negative error.
   func receiveUpstream(
-    _ u: UnsafeMutablePointer<UpstreamConnection>, _ buffer: UnsafeMutablePointer<UInt8>, _ capacity: Int
+    _ backend: Ref<UpstreamConnection>, _ buffer: UnsafeMutablePointer<UInt8>, _ capacity: Int
   ) -> Int {
-    if let s = u.pointee.stream { return receiveStream(s, buffer, capacity) }
-    guard let session = u.pointee.session else {
-      guard u.pointee.readable else { return u.pointee.sawEnd ? 0 : Sys.wouldBlock }
-      let n = Sys.recv(u.pointee.fd, buffer, capacity)
+    if let stream = backend.stream { return receiveStream(stream, buffer, capacity) }
+    guard let session = backend.session else {
+      guard backend.readable else { return backend.sawEnd ? 0 : Sys.wouldBlock }
+      let n = Sys.recv(backend.fd, buffer, capacity)
       // After the peer's close there is no further edge: read on to the end.
-      if n < capacity { u.pointee.readable = n > 0 && u.pointee.peerClosed }
-      if n == 0 { u.pointee.sawEnd = true }
+      if n < capacity { backend.readable = n > 0 && backend.peerClosed }
+      if n == 0 { backend.sawEnd = true }
       return n
     }
-    return decryptUpstream(u, session, buffer, capacity)
+    return decryptUpstream(backend, session, buffer, capacity)
   }
 
   private func decryptUpstream(
-    _ u: UnsafeMutablePointer<UpstreamConnection>, _ session: Session, _ buffer: UnsafeMutablePointer<UInt8>,
+    _ backend: Ref<UpstreamConnection>, _ session: Session, _ buffer: UnsafeMutablePointer<UInt8>,
     _ capacity: Int
   ) -> Int {
     defer {
-      u.pointee.parkedInput.keep(pipe.unreadInput)
+      backend.parkedInput.keep(pipe.unreadInput)
       pipe.setInput(nil, 0)
       // As for clients: what a read answers by itself goes to this backend or nowhere.
-      if !pipe.output.isEmpty { _ = flushUpstreamPipe(u) }
+      if !pipe.output.isEmpty { _ = flushUpstreamPipe(backend) }
     }
-    if u.pointee.sawEnd { return 0 }
+    if backend.sawEnd { return 0 }
     var total = 0
-    pipe.setInput(u.pointee.parkedInput.bytes.baseAddress, u.pointee.parkedInput.bytes.count)
+    pipe.setInput(backend.parkedInput.bytes.baseAddress, backend.parkedInput.bytes.count)
     while total < capacity {
       if pipe.unreadInput.isEmpty, !session.hasPending {
-        guard u.pointee.readable, total == 0 else { break }
-        let n = Sys.recv(u.pointee.fd, pipe.receiveBuffer, RecordPipe.inputCapacity)
-        if n < RecordPipe.inputCapacity { u.pointee.readable = n > 0 && u.pointee.peerClosed }
+        guard backend.readable, total == 0 else { break }
+        let n = Sys.recv(backend.fd, pipe.receiveBuffer, RecordPipe.inputCapacity)
+        if n < RecordPipe.inputCapacity { backend.readable = n > 0 && backend.peerClosed }
         // Without a close notification the stream has been cut off (RFC 8446 §6.1).
         if n == 0 { return -1 }
         guard n > 0 else { return n }
@@ -124,112 +126,112 @@ extension Worker {
       case .bytes(let n): total += n
       case .wantRead: if !pipe.unreadInput.isEmpty { return total > 0 ? total : Sys.wouldBlock }
       case .closed:
-        u.pointee.sawEnd = true
+        backend.sawEnd = true
         return total
       case .failed:
         Failure.clear()
         return total > 0 ? total : -1
       }
     }
-    return total > 0 ? total : (u.pointee.sawEnd ? 0 : Sys.wouldBlock)
+    return total > 0 ? total : (backend.sawEnd ? 0 : Sys.wouldBlock)
   }
 
   /// Keeps a connection for the next request.
-  func keepIdle(_ u: UnsafeMutablePointer<UpstreamConnection>) {
-    guard let pool = u.pointee.pool else { return closeUpstream(u) }
+  func keepIdle(_ backend: Ref<UpstreamConnection>) {
+    guard let pool = backend.pool else { return closeUpstream(backend) }
     // Bytes behind the response, or a close that has come with it, would be taken for the next answer.
     let isClean =
-      !u.pointee.sawEnd && !u.pointee.peerClosed && !u.pointee.readable && u.pointee.parkedInput.isEmpty
-      && u.pointee.session?.hasPending != true && u.pointee.output.isEmpty
-    guard !isDraining, isClean, pool._withUnsafeGuaranteedRef({ $0.keepIdle(u) }) else {
-      return closeUpstream(u)
+      !backend.sawEnd && !backend.peerClosed && !backend.readable && backend.parkedInput.isEmpty
+      && backend.session?.hasPending != true && backend.output.isEmpty
+    guard !isDraining, isClean, pool._withUnsafeGuaranteedRef({ $0.keepIdle(backend) }) else {
+      return closeUpstream(backend)
     }
-    u.pointee.exchange = nil
-    if let buffer = u.pointee.buffer {
+    backend.exchange = nil
+    if let buffer = backend.buffer {
       buffers.release(buffer)
-      u.pointee.buffer = nil
+      backend.buffer = nil
     }
-    u.pointee.end = 0
-    u.pointee.searched = 0
-    arm(u, pool._withUnsafeGuaranteedRef { $0.keepAliveMilliseconds })
+    backend.end = 0
+    backend.searched = 0
+    arm(backend, pool._withUnsafeGuaranteedRef { $0.keepAliveMilliseconds })
   }
 
   /// Closes the connections that wait on a backend that is no longer used; those at work close when they are done.
   func closeIdle(of pool: BackendPool) {
     pool.isRetired = true
-    while let u = pool.takeIdle() { closeUpstream(u) }
+    while let backend = pool.takeIdle() { closeUpstream(backend) }
     var next = pool.firstMux
-    while let m = next {
-      next = m.pointee.next
-      guard m.pointee.streamCount == 0, m.pointee.upstream?.pointee.state == .active else { continue }
-      ready(m)
-      m.pointee.isClosing = true
+    while let mux = next {
+      next = mux.next
+      guard mux.streamCount == 0, mux.upstream?.state == .active else { continue }
+      ready(mux)
+      mux.isClosing = true
     }
   }
 
   /// Frees everything that belongs to a connection, and takes it out of every list.
-  func closeUpstream(_ u: UnsafeMutablePointer<UpstreamConnection>) {
-    guard u.pointee.slot.isLive else { return }
-    u.pointee.pool?._withUnsafeGuaranteedRef { $0.forgetIdle(u) }
-    if let x = u.pointee.exchange {
-      x.pointee.upstream = nil
-      u.pointee.exchange = nil
+  func closeUpstream(_ backend: Ref<UpstreamConnection>) {
+    guard backend.slot.isLive else { return }
+    backend.pool?._withUnsafeGuaranteedRef { $0.forgetIdle(backend) }
+    if let exchange = backend.exchange {
+      exchange.upstream = nil
+      backend.exchange = nil
     }
-    if let s = u.pointee.stream {
-      u.pointee.stream = nil
-      release(s)
+    if let stream = backend.stream {
+      backend.stream = nil
+      release(stream)
     } else {
-      if let m = u.pointee.mux {
-        leavePool(m)
-        dismantle(m)
+      if let mux = backend.mux {
+        leavePool(mux)
+        dismantle(mux)
       }
-      Sys.close(u.pointee.fd)
-      u.pointee.session?.free()
-      u.pointee.pool?._withUnsafeGuaranteedRef { $0.status._withUnsafeGuaranteedRef { $0.closeConnection() } }
+      Sys.close(backend.fd)
+      backend.session?.free()
+      backend.pool?._withUnsafeGuaranteedRef { $0.status._withUnsafeGuaranteedRef { $0.closeConnection() } }
     }
-    u.pointee.session = nil
-    u.pointee.parkedInput.free()
-    u.pointee.output.free()
-    if let buffer = u.pointee.buffer {
+    backend.session = nil
+    backend.parkedInput.free()
+    backend.output.free()
+    if let buffer = backend.buffer {
       buffers.release(buffer)
-      u.pointee.buffer = nil
+      backend.buffer = nil
     }
-    u.pointee.pool?.release()
-    u.pointee.pool = nil
-    wheel.remove(timer(u))
-    upstreams.release(u)
+    backend.pool?.release()
+    backend.pool = nil
+    wheel.remove(timer(backend))
+    upstreams.release(backend)
   }
 
-  func upstreamTimeout(_ u: UnsafeMutablePointer<UpstreamConnection>) {
-    switch u.pointee.state {
-    case .idle: closeUpstream(u)
-    case .connecting, .handshaking: connectFailed(u, "connect timed out")
+  func upstreamTimeout(_ backend: Ref<UpstreamConnection>) {
+    switch backend.state {
+    case .idle: closeUpstream(backend)
+    case .connecting, .handshaking: connectFailed(backend, "connect timed out")
     case .active:
-      if let m = u.pointee.mux {
-        guard m.pointee.streamCount == 0 else { return }
-        ready(m)
-        m.pointee.connection.end()
-        m.pointee.isClosing = true
+      if let mux = backend.mux {
+        guard mux.streamCount == 0 else { return }
+        ready(mux)
+        mux.connection.end()
+        mux.isClosing = true
         return
       }
-      guard let x = u.pointee.exchange else { return closeUpstream(u) }
-      if let d = x.pointee.downstream, d.pointee.state == .tunnel { return tunnelTimeout(x, d) }
+      guard let exchange = backend.exchange else { return closeUpstream(backend) }
+      if let client = exchange.downstream, client.state == .tunnel { return tunnelTimeout(exchange, client) }
       counters.add(.upstreamTimeouts)
       reportBroken(
-        u, x.pointee.headDone ? "no byte within the time limit" : "no response within the time limit",
+        backend, exchange.headDone ? "no byte within the time limit" : "no response within the time limit",
         isConnection: false)
-      if retryElsewhere(x, u, after: .responseTimeout) { return }
-      if x.pointee.responseStarted { return breakOff(x) }
-      failExchange(x, .backendTimeout)
+      if retryElsewhere(exchange, backend, after: .responseTimeout) { return }
+      if exchange.responseStarted { return breakOff(exchange) }
+      failExchange(exchange, .backendTimeout)
     }
   }
 
   /// `isConnection` when it was the connection that failed: then a health check that passes again is proof enough.
   func reportBroken(
-    _ u: UnsafeMutablePointer<UpstreamConnection>, _ reason: String, isConnection: Bool = true
+    _ backend: Ref<UpstreamConnection>, _ reason: String, isConnection: Bool = true
   ) {
-    guard let pool = u.pointee.pool else { return }
-    recordFailure(u, isConnection: isConnection)
+    guard let pool = backend.pool else { return }
+    recordFailure(backend, isConnection: isConnection)
     shared.report(.backendFailed(backend: pool._withUnsafeGuaranteedRef { $0.settings.key }, reason: reason))
   }
 }

@@ -22,7 +22,7 @@ import Testing
   static let patienceSeconds = 30.0
 
   @Test(
-    "an issuance survives each of its requests being broken once, in each way, by each kind of challenge",
+    "an issuance survives its requests being broken once, in each way, by each kind of challenge",
     arguments: kinds, [ChallengeType.http01, .tlsALPN01, .dns01])
   func sweep(kind: String, challenge: ChallengeType) async throws {
     let place = try Place()
@@ -37,7 +37,10 @@ import Testing
     try await proxy.breakRequest(-1, "none")
     #expect(try await issue(place, pebble, proxy, "clean", challenge) == [])
     // How often the CA is asked whether it is done differs: it is gone on until no such request comes any more.
-    for n in 0..<40 {
+    // A fixed third of the points, another one for each kind; all of them where CERTD_TEST_ALL is set.
+    let step = Tier.isAll ? 1 : 3
+    let first = Tier.isAll ? 0 : (Self.kinds.firstIndex(of: kind) ?? 0) % step
+    for n in stride(from: first, to: 40, by: step) {
       try await proxy.breakRequest(n, kind)
       #expect(try await issue(place, pebble, proxy, "run-\(n)", challenge) == [], "\(kind) of request \(n)")
       guard try await proxy.count() <= n else { continue }

@@ -12,18 +12,18 @@ struct SlabTests {
   func acquire() {
     var slab = Slab<Item>()
     let item = slab.acquire()
-    #expect(item.pointee.value == 0)
-    #expect(item.pointee.slot.isLive)
+    #expect(item.value == 0)
+    #expect(item.slot.isLive)
     #expect(slab.count == 1)
-    #expect(slab.find(index: item.pointee.slot.index, generation: item.pointee.slot.generation) == item)
+    #expect(slab.find(index: item.slot.index, generation: item.slot.generation) == item)
   }
 
   @Test("a released slot is not found any more, and not given out before it is recycled")
   func release() {
     var slab = Slab<Item>()
     let item = slab.acquire()
-    item.pointee.value = 7
-    let old = item.pointee.slot
+    item.value = 7
+    let old = item.slot
     slab.release(item)
     #expect(slab.count == 0)
     #expect(slab.find(index: old.index, generation: old.generation) == nil)
@@ -32,9 +32,9 @@ struct SlabTests {
     slab.recycle()
     let again = (0..<200).map { _ in slab.acquire() }
     #expect(again.contains(item))
-    #expect(item.pointee.value == 0)
+    #expect(item.value == 0)
     #expect(slab.find(index: old.index, generation: old.generation) == nil)
-    #expect(slab.find(index: old.index, generation: item.pointee.slot.generation) == item)
+    #expect(slab.find(index: old.index, generation: item.slot.generation) == item)
   }
 
   @Test("releasing twice counts once")
@@ -63,9 +63,9 @@ struct SlabTests {
   func generationWraps() {
     var slab = Slab<Item>()
     let item = slab.acquire()
-    item.pointee.slot.generation = 0xFF_FFFF
+    item.slot.generation = 0xFF_FFFF
     slab.release(item)
-    #expect(item.pointee.slot.generation == 0)
+    #expect(item.slot.generation == 0)
   }
 
   @Test("pointers stay where they are while the slab grows, and every slot in use is visited once")
@@ -73,13 +73,13 @@ struct SlabTests {
     var slab = Slab<Item>()
     let items = (0..<1000).map { number in
       let item = slab.acquire()
-      item.pointee.value = number
+      item.value = number
       return item
     }
     #expect(Set(items).count == 1000)
-    #expect(items.enumerated().allSatisfy { $1.pointee.value == $0 })
+    #expect(items.enumerated().allSatisfy { $1.value == $0 })
     for item in items[..<500] { slab.release(item) }
-    #expect(slab.live.map(\.pointee.value).sorted() == Array(500..<1000))
+    #expect(slab.live.map { $0.value }.sorted() == Array(500..<1000))
     for item in slab.live { slab.release(item) }
     #expect(slab.count == 0)
   }
@@ -88,17 +88,17 @@ struct SlabTests {
   func random() {
     var random = SeededGenerator(seed: 5)
     var slab = Slab<Item>()
-    var owned: [(UnsafeMutablePointer<Item>, Int)] = []
+    var owned: [(Ref<Item>, Int)] = []
     for number in 0..<20_000 {
       switch Int.random(in: 0..<10, using: &random) {
       case 0: slab.recycle()
       case 1...5 where !owned.isEmpty:
         let (item, value) = owned.remove(at: Int.random(in: 0..<owned.count, using: &random))
-        #expect(item.pointee.value == value)
+        #expect(item.value == value)
         slab.release(item)
       default:
         let item = slab.acquire()
-        item.pointee.value = number
+        item.value = number
         owned.append((item, number))
       }
       #expect(slab.count == owned.count)
