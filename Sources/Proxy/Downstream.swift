@@ -29,18 +29,9 @@ struct Downstream: Slotted {
   }
 
   var slot = Slot()
-  var timer = TimerNode()
-  var fd: Int32 = -1
+  var wire = Transport()
   var state = State.handshaking
   var listener: UInt16 = 0
-  /// The socket may have more to read: an edge has not been used up.
-  var readable = false
-  /// The end of the client's stream has been read.
-  var sawEnd = false
-  /// The client has closed, though what it sent before may still wait to be read.
-  var peerClosed = false
-  /// Our sending half has been closed (tunnel).
-  var writeClosed = false
   /// The time limit of the head that is being received has begun.
   var headTimed = false
   /// Waits in the queue of first handshake steps.
@@ -55,7 +46,6 @@ struct Downstream: Slotted {
   var awaitsDispatch = false
   /// Waits in the queue of those that had their share of a turn.
   var isDeferred = false
-  var session: Session?
   /// Retained: who the client has proven to be.
   var identity: Unmanaged<ClientIdentity>?
   var exchange: Ref<Exchange>?
@@ -70,8 +60,6 @@ struct Downstream: Slotted {
   var end = 0
   /// How far the search for the head's end has come, from `start`.
   var searched = 0
-  var parkedInput = ParkedInput()
-  var output = ParkedOutput()
   var peer = PeerText()
   /// The connection's ends as a PROXY header told them; owned.
   var announced: UnsafeMutablePointer<ProxyProtocol.Ends>?

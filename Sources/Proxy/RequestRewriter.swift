@@ -137,7 +137,7 @@ extension Worker {
     }
     client.peer.withBytes { out.append($0, $1) }
     if !hasProto {
-      out.append(client.session == nil ? "\r\nX-Forwarded-Proto: http" : "\r\nX-Forwarded-Proto: https")
+      out.append(!client.wire.isSecure ? "\r\nX-Forwarded-Proto: http" : "\r\nX-Forwarded-Proto: https")
     }
     if !hasHost, requestHead.authorityLength > 0 {
       out.append("\r\nX-Forwarded-Host: ")
@@ -164,7 +164,7 @@ extension Worker {
       out.append(text, count)
       out.append(isV6 ? "]\"" : "")
     }
-    out.append(client.session == nil ? ";proto=http" : ";proto=https")
+    out.append(!client.wire.isSecure ? ";proto=http" : ";proto=https")
     if requestHead.authorityLength > 0 {
       out.append(";host=\"")
       out.append(base + requestHead.authorityStart, requestHead.authorityLength)

@@ -10,21 +10,13 @@ struct UpstreamConnection: Slotted {
   }
 
   var slot = Slot()
-  var timer = TimerNode()
-  var fd: Int32 = -1
+  var wire = Transport()
   var state = State.connecting
-  var readable = false
-  var sawEnd = false
-  /// The backend has closed, though what it sent before may still wait to be read.
-  var peerClosed = false
   /// A request has been answered on it before: it may have been closed meanwhile.
   var isReused = false
   /// Not read from because the client does not take what we have.
   var readPaused = false
   var isDeferred = false
-  /// The sending half has been closed (tunnel).
-  var writeClosed = false
-  var session: Session?
   var exchange: Ref<Exchange>?
   /// HTTP/2 on this connection.
   var mux: Ref<Mux>?
@@ -36,8 +28,6 @@ struct UpstreamConnection: Slotted {
   var buffer: UnsafeMutablePointer<UInt8>?
   var end = 0
   var searched = 0
-  var parkedInput = ParkedInput()
-  var output = ParkedOutput()
   /// Hangs in its pool's list of idle connections; written by the pool.
   fileprivate(set) var isInIdleList = false
   fileprivate var nextIdle: Ref<UpstreamConnection>?

@@ -220,8 +220,8 @@ final class Worker {
   }
 
   // The timers stand inside their connections, whose memory never moves.
-  private static let downstreamTimerOffset = MemoryLayout<Downstream>.offset(of: \.timer) ?? 0
-  private static let upstreamTimerOffset = MemoryLayout<UpstreamConnection>.offset(of: \.timer) ?? 0
+  private static let downstreamTimerOffset = MemoryLayout<Downstream>.offset(of: \.wire.timer) ?? 0
+  private static let upstreamTimerOffset = MemoryLayout<UpstreamConnection>.offset(of: \.wire.timer) ?? 0
 
   func timer(_ client: Ref<Downstream>) -> UnsafeMutablePointer<TimerNode> {
     client.address(atOffset: Self.downstreamTimerOffset, as: TimerNode.self)

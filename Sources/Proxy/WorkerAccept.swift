@@ -34,10 +34,10 @@ extension Worker {
 
   private func open(_ fd: Int32, _ index: Int, _ peer: SocketAddress) {
     let client = downstreams.acquire()
-    client.fd = fd
+    client.wire.fd = fd
     client.listener = UInt16(truncatingIfNeeded: index)
     client.peer = PeerText(peer)
-    client.timer = TimerNode(owner: token(client))
+    client.wire.timer = TimerNode(owner: token(client))
     if !snapshot.settings.trustedProxies.isEmpty {
       let address = peer.ipBytes
       client.isTrusted = snapshot.settings.trustedProxies.contains { $0.contains(address) }
@@ -46,7 +46,7 @@ extension Worker {
     counters.add(.connectionsAccepted)
     if let context = listeners[index].context {
       guard let session = Session(server: context, pipe: pipe) else { return close(client) }
-      client.session = session
+      client.wire.secure(session)
       arm(client, snapshot.settings.limits.handshakeMilliseconds)
     } else {
       client.state = .reading

@@ -86,7 +86,7 @@ extension Worker {
   }
 
   private static func version(_ client: Ref<Downstream>) -> AccessEntry.TLSVersion {
-    switch client.session?.version {
+    switch client.wire.session?.version {
     case .tls13: .tls13
     case .tls12: .tls12
     case .unknown, nil: .none

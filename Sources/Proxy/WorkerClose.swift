@@ -53,14 +53,14 @@ extension Worker {
 
   /// The response has broken off: a reset tells the client that what it has is not all.
   func reset(_ client: Ref<Downstream>) {
-    client.output.free()
+    client.wire.output.free()
     if let stream = client.stream {
       // The code that the backend gave, or one that says that this was not the client's doing; a tunnel's end by
       // reset has a code of its own (RFC 8441 §5).
       if stream.resetCode == .cancel, client.state != .tunnel { stream.resetCode = .internalError }
       return abort(client)
     }
-    Sys.setResetOnClose(client.fd)
+    Sys.setResetOnClose(client.wire.fd)
     abort(client)
   }
 
@@ -68,12 +68,9 @@ extension Worker {
   func beginClose(_ client: Ref<Downstream>) {
     guard client.slot.isLive else { return }
     if let stream = client.stream { return endResponse(client, stream, trailers: ParkedOutput()) }
-    if let session = client.session, client.state != .handshaking {
-      session.shutdown()
-      guard flushPipe(client) else { return close(client) }
-    }
+    if client.state != .handshaking, !client.wire.sayGoodbye(pipe) { return close(client) }
     client.state = .closing
-    if client.output.isEmpty {
+    if client.wire.output.isEmpty {
       finishClose(client)
     } else {
       arm(client, snapshot.settings.limits.sendStallMilliseconds)
@@ -82,20 +79,20 @@ extension Worker {
 
   /// Closing while the client still sends would destroy what it has not read yet: half-close, and discard the rest.
   func finishClose(_ client: Ref<Downstream>) {
-    if client.sawEnd || client.peerClosed { return close(client) }
-    Sys.shutdownWrite(client.fd)
+    if client.wire.sawEnd || client.wire.peerClosed { return close(client) }
+    Sys.shutdownWrite(client.wire.fd)
     client.state = .lingering
-    client.parkedInput.free()
+    client.wire.dropUnread()
     dropBuffer(client)
     arm(client, snapshot.settings.limits.lingerMilliseconds)
-    if client.readable { discard(client) }
+    if client.wire.readable { discard(client) }
   }
 
   func discard(_ client: Ref<Downstream>) {
     for _ in 0..<8 {
-      let n = Sys.recv(client.fd, pipe.receiveBuffer, RecordPipe.inputCapacity)
+      let n = Sys.recv(client.wire.fd, scratch, Self.scratchSize)
       if n == Sys.wouldBlock {
-        client.readable = false
+        client.wire.readable = false
         return
       }
       if n <= 0 { return close(client) }
@@ -110,15 +107,11 @@ extension Worker {
     if let exchange = client.exchange { endExchange(exchange, reusable: false) }
     if let stream = client.stream { return closeStream(client, stream) }
     if let mux = client.mux { dismantle(mux) }
-    Sys.close(client.fd)
-    client.session?.free()
-    client.session = nil
+    client.wire.close()
     client.identity?.release()
     client.identity = nil
     client.announced?.deallocate()
     client.announced = nil
-    client.parkedInput.free()
-    client.output.free()
     dropBuffer(client)
     wheel.remove(timer(client))
     downstreams.release(client)
@@ -130,9 +123,8 @@ extension Worker {
   /// Frees a stream of a client; the connection that carries it goes on.
   private func closeStream(_ client: Ref<Downstream>, _ stream: Ref<MuxStream>) {
     client.stream = nil
-    client.session = nil
+    client.wire.forget()
     client.identity = nil
-    client.output.free()
     dropBuffer(client)
     wheel.remove(timer(client))
     release(stream)
@@ -141,27 +133,27 @@ extension Worker {
 
   func downstreamTimeout(_ client: Ref<Downstream>) {
     if let mux = client.mux { return muxTimeout(client, mux) }
-    if client.stream != nil, !client.output.isEmpty { counters.add(.h2ZeroWindowStalls) }
+    if client.stream != nil, !client.wire.output.isEmpty { counters.add(.h2ZeroWindowStalls) }
     switch client.state {
-    case .reading where client.end > client.start && client.output.isEmpty:
+    case .reading where client.end > client.start && client.wire.output.isEmpty:
       requestHead = RequestHead()
       answer(client, .requestTimeout, closing: true)
-    case .reading where client.output.isEmpty: beginClose(client)
+    case .reading where client.wire.output.isEmpty: beginClose(client)
     // The time that nothing passes at all is what counts.
     case .tunnel: break
-    case .exchange where client.output.isEmpty:
+    case .exchange where client.wire.output.isEmpty:
       // The client does not send the rest of its request.
       if let exchange = client.exchange, !exchange.requestComplete {
         failExchange(exchange, .requestTimeout)
       }
-    default: client.output.isEmpty ? abort(client) : reset(client)
+    default: client.wire.output.isEmpty ? abort(client) : reset(client)
     }
   }
 
   /// The timeout that fits what the connection is doing.
   func armForState(_ client: Ref<Downstream>) {
     let limits = snapshot.settings.limits
-    guard client.output.isEmpty else { return arm(client, limits.sendStallMilliseconds) }
+    guard client.wire.output.isEmpty else { return arm(client, limits.sendStallMilliseconds) }
     switch client.state {
     case .reading: arm(client, limits.keepAliveMilliseconds)
     case .exchange:

@@ -7,10 +7,10 @@ internal import TLS
 // forwarded at once and marked, all others wait in the buffer for the handshake's end.
 extension Worker {
   /// A step of a handshake: early data, while it may come, goes to the connection's buffer.
-  func handshakeStep(_ client: Ref<Downstream>, _ session: Session) -> Session.Step {
-    while session.awaitsEarlyData {
+  func handshakeStep(_ client: Ref<Downstream>, _ lease: borrowing PipeLease) -> Session.Step {
+    while lease.awaitsEarlyData {
       // Most connections bring none: they get no buffer for it.
-      switch session.readEarly(into: scratch, capacity: ServerContext.maximumEarlyDataBytes) {
+      switch lease.readEarly(into: scratch, capacity: ServerContext.maximumEarlyDataBytes) {
       case .bytes(let n):
         takeBuffer(client)
         // There always is room: a client's early data altogether is smaller than the buffer.
@@ -23,13 +23,13 @@ extension Worker {
       case .failed: return .failed
       }
     }
-    return session.handshake()
+    return lease.handshake()
   }
 
   /// Serves a request that has come whole in early data, if it is one that may be repeated. True when it is served.
   @discardableResult
   func serveEarly(_ client: Ref<Downstream>) -> Bool {
-    guard client.state == .handshaking, let buffer = client.buffer, client.output.isEmpty,
+    guard client.state == .handshaking, let buffer = client.buffer, client.wire.output.isEmpty,
       client.end > client.start
     else { return false }
     let base = UnsafePointer(buffer + client.start)

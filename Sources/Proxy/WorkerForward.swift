@@ -118,13 +118,13 @@ extension Worker {
       return nil
     }
     let backend = upstreams.acquire()
-    backend.fd = Int32(fd)
-    backend.timer = TimerNode(owner: token(backend))
+    backend.wire.fd = Int32(fd)
+    backend.wire.timer = TimerNode(owner: token(backend))
     backend.pool = pool.retain()
-    Sys.setNoDelay(backend.fd)
+    Sys.setNoDelay(backend.wire.fd)
     var address = pool._withUnsafeGuaranteedRef { $0.address }
-    let result = Sys.connect(backend.fd, &address)
-    guard result == 0 || result == Sys.inProgress, poller.add(backend.fd, token(backend)) == 0 else {
+    let result = Sys.connect(backend.wire.fd, &address)
+    guard result == 0 || result == Sys.inProgress, poller.add(backend.wire.fd, token(backend)) == 0 else {
       // At once: nobody listens on this machine, or no port of ours is left.
       counters.add(.upstreamConnectionsFailed)
       reportBroken(backend, SystemError(call: "connect", code: Int32(clamping: -result)).description)
@@ -136,7 +136,7 @@ extension Worker {
 
   /// The kernel has decided about a connect.
   func connected(_ backend: Ref<UpstreamConnection>) {
-    let error = Sys.socketError(backend.fd)
+    let error = Sys.socketError(backend.wire.fd)
     guard error == 0 else {
       return connectFailed(backend, SystemError(call: "connect", code: error).description)
     }
@@ -148,7 +148,7 @@ extension Worker {
     guard let context, let session = Session(client: context, host: host, pipe: pipe) else {
       return connectFailed(backend, "no TLS session")
     }
-    backend.session = session
+    backend.wire.secure(session)
     backend.state = .handshaking
     stepUpstreamHandshake(backend)
   }
@@ -199,13 +199,13 @@ extension Worker {
   func forwardRequest(_ exchange: Ref<Exchange>, _ backend: Ref<UpstreamConnection>) {
     if let stream = backend.stream { return forwardStream(exchange, backend, stream) }
     guard let client = exchange.downstream, let buffer = client.buffer, !exchange.requestSent,
-      !backend.writeClosed
+      !backend.wire.writeClosed
     else { return }
     while client.sent < client.requestEnd {
       let n = sendUpstream(backend, buffer + client.sent, client.requestEnd - client.sent)
       if n == Sys.wouldBlock {
         // Now it is the backend that keeps the client waiting.
-        if client.output.isEmpty { disarm(client) }
+        if client.wire.output.isEmpty { disarm(client) }
         if !exchange.headDone, let timeouts = exchange.service?.pointee.timeouts {
           arm(backend, timeouts.idleMilliseconds)
         }
@@ -231,10 +231,10 @@ extension Worker {
   /// The backend takes no more of a request: it may have answered before it closed, and what it has said by now comes first
   /// (RFC 9112 §9.5). Without an answer the end of the connection is met right behind.
   func uploadBroke(_ backend: Ref<UpstreamConnection>) {
-    backend.writeClosed = true
-    backend.output.free()
-    backend.peerClosed = true
-    backend.readable = true
+    backend.wire.writeClosed = true
+    backend.wire.output.free()
+    backend.wire.peerClosed = true
+    backend.wire.readable = true
     putOff(backend)
   }
 
@@ -247,59 +247,7 @@ extension Worker {
       if n < count { block(stream) }
       return n > 0 ? n : Sys.wouldBlock
     }
-    guard let session = backend.session else { return Sys.send(backend.fd, bytes, count) }
-    guard backend.output.isEmpty else { return Sys.wouldBlock }
-    let n = min(count, Session.maximumWrite)
-    guard session.write(bytes, n) else {
-      Failure.clear()
-      pipe.clearOutput()
-      return -1
-    }
-    return flushUpstreamPipe(backend) ? n : -1
-  }
-
-  /// Sends all bytes to a backend, parking what does not fit. False when the connection has failed.
-  func sendAll(_ backend: Ref<UpstreamConnection>, _ bytes: UnsafePointer<UInt8>, _ count: Int)
-    -> Bool
-  {
-    guard let session = backend.session else {
-      var sent = 0
-      if backend.output.isEmpty {
-        let n = Sys.send(backend.fd, bytes, count)
-        guard n >= 0 || n == Sys.wouldBlock else { return false }
-        sent = max(0, n)
-      }
-      if sent < count { backend.output.append(bytes + sent, count - sent) }
-      return true
-    }
-    var at = 0
-    while at < count {
-      let n = min(count - at, Session.maximumWrite)
-      guard session.write(bytes + at, n) else {
-        Failure.clear()
-        pipe.clearOutput()
-        return false
-      }
-      at += n
-      guard flushUpstreamPipe(backend) else { return false }
-    }
-    return true
-  }
-
-  /// Sends the pipe's records to a backend, parking what does not fit.
-  func flushUpstreamPipe(_ backend: Ref<UpstreamConnection>) -> Bool {
-    let records = pipe.output
-    guard let base = records.baseAddress, records.count > 0 else { return true }
-    defer { pipe.clearOutput() }
-    let bytes = base.assumingMemoryBound(to: UInt8.self)
-    var sent = 0
-    if backend.output.isEmpty {
-      let n = Sys.send(backend.fd, bytes, records.count)
-      guard n >= 0 || n == Sys.wouldBlock else { return false }
-      sent = max(0, n)
-    }
-    if sent < records.count { backend.output.append(bytes + sent, records.count - sent) }
-    return true
+    return backend.wire.sendSome(bytes, count, pipe)
   }
 }
 

@@ -50,17 +50,15 @@ extension Worker {
   }
 
   func stepHandshake(_ client: Ref<Downstream>) {
-    guard client.state == .handshaking, let session = client.session else { return }
+    guard client.state == .handshaking, let session = client.wire.session else { return }
     while true {
-      guard feed(client) else { return }
-      let step = handshakeStep(client, session)
-      client.parkedInput.keep(pipe.unreadInput)
-      pipe.setInput(nil, 0)
-      if !pipe.output.isEmpty {
-        client.helloDone = true
-        guard flushPipe(client) else { return close(client) }
-      }
-      switch step {
+      let wasParked = !client.wire.output.isEmpty
+      let step = client.wire.handshake(pipe, listensFirst: true) { handshakeStep(client, $0) }
+      armStall(client, unless: wasParked)
+      if step.hasSpoken { client.helloDone = true }
+      if step.isOver { return close(client) }
+      switch step.outcome {
+      case nil: return
       case .complete:
         if session.applicationProtocol == .acmeValidation { return closeValidation(client) }
         counters.add(session.wasResumed ? .handshakesResumed : .handshakesFull)
@@ -75,13 +73,13 @@ extension Worker {
           arm(client, snapshot.settings.limits.keepAliveMilliseconds)
         }
         return pump(client)
-      case .wantRead where client.readable || !client.parkedInput.isEmpty: continue
+      case .wantRead where client.wire.readable || client.wire.hasUnreadRecords: continue
       case .wantRead, .wantWrite:
         serveEarly(client)
         return
       case .closed, .failed:
         counters.add(.handshakesFailed)
-        let reason = Failure.take(session)
+        let reason = client.wire.failure
         shared.report(.handshakeFailed(peer: text(client.peer), reason: reason))
         return close(client)
       }
@@ -91,28 +89,8 @@ extension Worker {
   /// A CA has seen what it wanted to see; nothing else may follow (RFC 8737 §3).
   private func closeValidation(_ client: Ref<Downstream>) {
     counters.add(.validations)
-    client.session?.shutdown()
-    _ = flushPipe(client)
+    _ = client.wire.sayGoodbye(pipe)
     close(client)
-  }
-
-  /// Puts received records into the pipe for a handshake step; false when there is nothing, or no client any more.
-  private func feed(_ client: Ref<Downstream>) -> Bool {
-    if !client.parkedInput.isEmpty {
-      let bytes = client.parkedInput.bytes
-      pipe.setInput(bytes.baseAddress, bytes.count)
-      return true
-    }
-    guard client.readable else { return false }
-    let n = Sys.recv(client.fd, pipe.receiveBuffer, RecordPipe.inputCapacity)
-    // After the peer's close there is no further edge: read on to the end.
-    if n < RecordPipe.inputCapacity { client.readable = n > 0 && client.peerClosed }
-    if n > 0 {
-      pipe.setInput(pipe.receiveBuffer, n)
-      return true
-    }
-    if n != Sys.wouldBlock { close(client) }
-    return false
   }
 
   func text(_ peer: PeerText) -> String {

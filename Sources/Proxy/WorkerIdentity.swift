@@ -33,7 +33,7 @@ extension Worker {
 
   /// Whether the request's host is the server name of the handshake (RFC 6066 §3), where there was one.
   private func isForServerName(_ client: Ref<Downstream>, _ base: UnsafePointer<UInt8>) -> Bool {
-    guard let session = client.session else { return true }
+    guard let session = client.wire.session else { return true }
     return session.withServerName { name, count in
       guard count > 0 else { return true }
       func withoutLastDot(_ text: UnsafePointer<UInt8>, _ length: Int) -> Int {

@@ -22,17 +22,14 @@ extension Worker {
       mux.connection.end()
       flush(mux)
     }
-    if let session = client.session {
-      session.shutdown()
-      _ = flushPipe(client)
-    }
+    _ = client.wire.sayGoodbye(pipe)
     close(client)
     return true
   }
 
   /// Whether a client's connection waits for a request of which nothing has come.
   private static func isIdle(_ client: Ref<Downstream>) -> Bool {
-    guard client.stream == nil, client.exchange == nil, client.output.isEmpty else { return false }
+    guard client.stream == nil, client.exchange == nil, client.wire.output.isEmpty else { return false }
     switch client.state {
     case .reading: return client.end == client.start
     case .multiplexed: return client.mux?.streamCount == 0

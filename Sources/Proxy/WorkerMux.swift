@@ -30,18 +30,18 @@ extension Worker {
     var isSent = false
     if let client = mux.downstream {
       isSent = send(client, base, count)
-      parked = client.output.count
+      parked = client.wire.output.count
     } else if let backend = mux.upstream {
-      isSent = sendAll(backend, base, count)
-      parked = backend.output.count
+      isSent = backend.wire.send(base, count, pipe)
+      parked = backend.wire.output.count
     }
     if !isSent || parked > Mux.maximumParkedBytes { mux.isBroken = true }
   }
 
   /// Whether the peer does not take what it has been sent: content has to wait.
   func isCongested(_ mux: Ref<Mux>) -> Bool {
-    if let client = mux.downstream { return !client.output.isEmpty }
-    if let backend = mux.upstream { return backend.state != .active || !backend.output.isEmpty }
+    if let client = mux.downstream { return !client.wire.output.isEmpty }
+    if let backend = mux.upstream { return backend.state != .active || !backend.wire.output.isEmpty }
     return true
   }
 
@@ -308,7 +308,7 @@ extension Worker {
   func becameQuiet(_ mux: Ref<Mux>) {
     if let client = mux.downstream {
       if mux.endAnnounced && mux.connection.hasEnded { mux.isClosing = true }
-      if client.output.isEmpty { armQuiet(client, mux) }
+      if client.wire.output.isEmpty { armQuiet(client, mux) }
     } else if let backend = mux.upstream, let pool = backend.pool {
       let isRetired = pool._withUnsafeGuaranteedRef { $0.isRetired }
       if isRetired || isDraining || mux.connection.isRefusing { mux.isClosing = true }

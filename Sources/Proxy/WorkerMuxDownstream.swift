@@ -45,7 +45,7 @@ extension Worker {
 
   /// Half a frame or header section may not be held for long, whatever else goes on.
   private func timeFrames(_ client: Ref<Downstream>, _ mux: Ref<Mux>, isPartial: Bool) {
-    guard client.output.isEmpty else { return }
+    guard client.wire.output.isEmpty else { return }
     if isPartial || !mux.connection.hasSettings {
       if !client.headTimed { arm(client, snapshot.settings.limits.headMilliseconds) }
       client.headTimed = true
@@ -64,7 +64,7 @@ extension Worker {
 
   /// The connection's own time limit has passed.
   func muxTimeout(_ client: Ref<Downstream>, _ mux: Ref<Mux>) {
-    guard client.output.isEmpty else {
+    guard client.wire.output.isEmpty else {
       counters.add(.h2ZeroWindowStalls)
       return reset(client)
     }
@@ -84,7 +84,7 @@ extension Worker {
     ready(mux)
     mux.connection.announceEnd()
     mux.connection.ping()
-    if let client = mux.downstream, mux.streamCount == 0, client.output.isEmpty { armQuiet(client, mux) }
+    if let client = mux.downstream, mux.streamCount == 0, client.wire.output.isEmpty { armQuiet(client, mux) }
   }
 
   /// The client has read the announcement: what has come by now is all.
@@ -108,11 +108,11 @@ extension Worker {
     mux.connection.accept(head, as: &stream.state)
     stream.hasNoContent = stream.state.remoteClosed
     client.stream = stream
-    client.timer = TimerNode(owner: token(client))
+    client.wire.timer = TimerNode(owner: token(client))
     client.listener = carrier.listener
     client.peer = carrier.peer
     client.isTrusted = carrier.isTrusted
-    client.session = carrier.session
+    client.wire.informed(by: carrier.wire)
     // The carrier outlives its streams.
     client.identity = carrier.identity
     client.state = .reading
@@ -121,7 +121,7 @@ extension Worker {
     client.sent = Downstream.headroom
     client.requestEnd = Downstream.headroom
     client.end = Downstream.headroom + head.count
-    if !carrier.headTimed, carrier.output.isEmpty { disarm(carrier) }
+    if !carrier.headTimed, carrier.wire.output.isEmpty { disarm(carrier) }
     counters.add(.requests)
     counters.add(.http2Requests)
     // The head's own buffer is counted already.
@@ -161,7 +161,7 @@ extension Worker {
     let isTunnel = client.state == .tunnel
     guard stream.waiting > 0 || stream.state.remoteClosed else { return .wait }
     if isTunnel, stream.isDrained {
-      client.sawEnd = true
+      client.wire.sawEnd = true
       return .closed
     }
     takeBuffer(client)
@@ -245,9 +245,9 @@ extension Worker {
     isLast: Bool
   ) -> Bool {
     guard !stream.state.localClosed else { return !stream.state.wasReset }
-    let at = client.output.isEmpty ? sendFrames(stream, bytes, count, isLast: isLast) : 0
+    let at = client.wire.output.isEmpty ? sendFrames(stream, bytes, count, isLast: isLast) : 0
     guard at < count else { return true }
-    client.output.append(bytes + at, count - at)
+    client.wire.output.append(bytes + at, count - at)
     if isLast { stream.endsAfterOutput = true }
     block(stream)
     arm(client, snapshot.settings.limits.sendStallMilliseconds)
@@ -257,7 +257,7 @@ extension Worker {
   /// The response is complete: the stream ends, now or behind what waits.
   func endResponse(_ client: Ref<Downstream>, _ stream: Ref<MuxStream>, trailers: ParkedOutput) {
     stream.trailers = trailers
-    guard client.output.isEmpty else {
+    guard client.wire.output.isEmpty else {
       stream.endsAfterOutput = true
       client.state = .closing
       return
@@ -279,12 +279,12 @@ extension Worker {
 
   /// There is room again for what waits.
   func drainOutput(_ client: Ref<Downstream>, _ stream: Ref<MuxStream>) {
-    let waiting = client.output.bytes
+    let waiting = client.wire.output.bytes
     if let base = waiting.baseAddress, waiting.count > 0 {
       let isLast = stream.endsAfterOutput && stream.trailers.isEmpty
       let n = sendFrames(stream, base, waiting.count, isLast: isLast)
-      client.output.drop(n)
-      guard client.output.isEmpty else {
+      client.wire.output.drop(n)
+      guard client.wire.output.isEmpty else {
         block(stream)
         if n > 0 { arm(client, snapshot.settings.limits.sendStallMilliseconds) }
         return

@@ -22,7 +22,7 @@ extension Worker {
     link(stream, mux)
     stream.upstream = backend
     backend.stream = stream
-    backend.timer = TimerNode(owner: token(backend))
+    backend.wire.timer = TimerNode(owner: token(backend))
     backend.pool = pool.retain()
     attach(backend, exchange)
     if carrier.state == .active {
@@ -72,7 +72,7 @@ extension Worker {
 
   /// The connection is there: those that have waited for it begin.
   func beginUpstreamMux(_ backend: Ref<UpstreamConnection>, _ mux: Ref<Mux>) {
-    if let session = backend.session, session.applicationProtocol != .http2 {
+    if let session = backend.wire.session, session.applicationProtocol != .http2 {
       return connectFailed(backend, "the backend does not offer HTTP/2 (ALPN h2)")
     }
     backend.state = .active
@@ -188,7 +188,7 @@ extension Worker {
   ) {
     stream.headSent = true
     let count = exchange.requestHeadLength
-    let isSecure = stream.mux?.upstream?.session != nil
+    let isSecure = stream.mux?.upstream?.wire.isSecure == true
     stream.state.expectsNoContent = exchange.method == .head
     stream.state.isTunnel = exchange.wantsUpgrade
     let isLast =
@@ -209,7 +209,7 @@ extension Worker {
   ) {
     block(stream)
     // Now it is the backend that keeps the client waiting.
-    if client.output.isEmpty { disarm(client) }
+    if client.wire.output.isEmpty { disarm(client) }
     if !exchange.headDone, let timeouts = exchange.service?.pointee.timeouts {
       arm(backend, timeouts.idleMilliseconds)
     }
@@ -255,7 +255,7 @@ extension Worker {
       backend.end -= used
       guard backend.slot.isLive, !mux.isBroken, !mux.isClosing else { return }
       // The end may have come with the last bytes: there is no further event for it.
-      guard !backend.sawEnd else {
+      guard !backend.wire.sawEnd else {
         ready(mux)
         mux.isBroken = true
         return
@@ -318,7 +318,9 @@ extension Worker {
     guard mux.upstream != nil else {
       mux.peerIsLeaving = true
       // What stands behind it in the same flight is still answered.
-      if let client = mux.downstream, mux.streamCount == 0, client.output.isEmpty { armQuiet(client, mux) }
+      if let client = mux.downstream, mux.streamCount == 0, client.wire.output.isEmpty {
+        armQuiet(client, mux)
+      }
       return
     }
     leavePool(mux)

@@ -8,7 +8,7 @@ internal import Telemetry
 extension Worker {
   /// Begins to pass a client's connection on where its server name says so. False when it speaks HTTP.
   func beginPassage(_ client: Ref<Downstream>) -> Bool {
-    guard snapshot.serverNames != nil, let session = client.session else { return false }
+    guard snapshot.serverNames != nil, let session = client.wire.session else { return false }
     return session.withServerName { name, count in
       guard let route = snapshot.passage(name, count) else { return false }
       guard !route.pointee.needsIdentity || client.identity != nil else {
@@ -45,7 +45,7 @@ extension Worker {
     pump(client)
     guard backend.slot.isLive, backend.exchange == exchange else { return }
     let hasMore =
-      backend.readable || !backend.parkedInput.isEmpty || backend.session?.hasPending == true
+      backend.wire.hasUnread
     if hasMore { pumpUpstream(backend) }
   }
 

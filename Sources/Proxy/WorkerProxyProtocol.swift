@@ -16,13 +16,13 @@ extension Worker {
 
   /// Reads the header; what stands behind it is the client's first bytes.
   func readProxyHeader(_ client: Ref<Downstream>) {
-    guard client.readable else { return }
+    guard client.wire.readable else { return }
     let start = pipe.receiveBuffer.assumingMemoryBound(to: UInt8.self)
-    let kept = client.parkedInput.bytes
+    let kept = client.wire.early
     if let from = kept.baseAddress { pipe.receiveBuffer.copyMemory(from: from, byteCount: kept.count) }
     let room = RecordPipe.inputCapacity - kept.count
-    let n = Sys.recv(client.fd, start + kept.count, room)
-    if n < room { client.readable = n > 0 && client.peerClosed }
+    let n = Sys.recv(client.wire.fd, start + kept.count, room)
+    if n < room { client.wire.readable = n > 0 && client.wire.peerClosed }
     guard n > 0 else {
       if n != Sys.wouldBlock { refuseProxyHeader(client, "the connection ended before its end") }
       return
@@ -30,9 +30,9 @@ extension Worker {
     let bytes = UnsafeBufferPointer(start: start, count: kept.count + n)
     switch ProxyProtocol.read(bytes) {
     case .incomplete:
-      client.parkedInput.keep(UnsafeRawBufferPointer(bytes))
+      client.wire.keep(UnsafeRawBufferPointer(bytes))
       // After the peer's close there is no further edge.
-      if client.readable { readProxyHeader(client) }
+      if client.wire.readable { readProxyHeader(client) }
     case .malformed(let reason): refuseProxyHeader(client, reason.description)
     case .header(let length, let ends):
       if let ends { believe(client, ends) }
@@ -57,13 +57,13 @@ extension Worker {
 
   /// Goes on as an ordinary connection whose first bytes have been received already.
   private func begin(_ client: Ref<Downstream>, rest: UnsafeRawBufferPointer) {
-    if client.session != nil {
+    if client.wire.isSecure {
       client.state = .handshaking
-      client.parkedInput.keep(rest)
-      if client.readable || !client.parkedInput.isEmpty { queueHandshake(client) }
+      client.wire.keep(rest)
+      if client.wire.hasUnread { queueHandshake(client) }
       return
     }
-    client.parkedInput.free()
+    client.wire.dropUnread()
     client.state = .reading
     arm(client, snapshot.settings.limits.headMilliseconds)
     if let from = rest.baseAddress, rest.count > 0 {
@@ -83,7 +83,7 @@ extension Worker {
     let bytes = ProxyProtocol.header(version, ends(of: client))
     // A new socket has room for so little.
     return bytes.withUnsafeBytes { raw in
-      raw.baseAddress.map { Sys.send(backend.fd, $0, raw.count) == raw.count } ?? false
+      raw.baseAddress.map { Sys.send(backend.wire.fd, $0, raw.count) == raw.count } ?? false
     }
   }
 
@@ -91,7 +91,8 @@ extension Worker {
     // A stream has the ends of the connection that carries it.
     let client = client.stream?.mux?.downstream ?? client
     if let announced = client.announced { return announced.pointee }
-    guard let source = Sys.peerAddress(client.fd), let destination = Sys.localAddress(client.fd) else {
+    guard let source = Sys.peerAddress(client.wire.fd), let destination = Sys.localAddress(client.wire.fd)
+    else {
       return nil
     }
     return ProxyProtocol.Ends(source: source, destination: destination)

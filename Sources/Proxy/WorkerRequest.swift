@@ -71,7 +71,7 @@ extension Worker {
     _ client: Ref<Downstream>, _ buffer: UnsafeMutablePointer<UInt8>
   ) -> Bool {
     let count = client.end - client.start
-    guard client.session == nil, client.stream == nil, client.searched == 0,
+    guard !client.wire.isSecure, client.stream == nil, client.searched == 0,
       let matching = HTTP2.Connection.matchesPreface(buffer + client.start, count)
     else { return false }
     guard matching == HTTP2.Connection.prefaceLength else {
@@ -114,7 +114,7 @@ extension Worker {
     startUpstream(exchange)
     guard client.slot.isLive, client.state == .exchange else { return }
     // One that has closed behind its request does not wait for the answer.
-    if client.peerClosed { clientGone(client) } else { armForState(client) }
+    if client.wire.peerClosed { clientGone(client) } else { armForState(client) }
   }
 
   /// Whether the request that has been parsed is a gRPC call.

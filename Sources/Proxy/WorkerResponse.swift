@@ -19,8 +19,8 @@ extension Worker {
       guard let exchange = backend.exchange, let client = exchange.downstream else {
         return closeUpstream(backend)
       }
-      if client.writeClosed { return tunnelBackendStirred(backend, client) }
-      guard client.output.isEmpty else {
+      if client.wire.writeClosed { return tunnelBackendStirred(backend, client) }
+      guard client.wire.output.isEmpty else {
         backend.readPaused = true
         if client.state != .tunnel { disarm(backend) }
         return
@@ -42,7 +42,7 @@ extension Worker {
       guard n > 0 else { return upstreamEnded(backend, exchange, clean: n == 0) }
       backend.end += n
       guard process(backend, exchange, client, buffer) else { return }
-      if !hasUnread(backend), !backend.sawEnd { return }
+      if !hasUnread(backend), !backend.wire.sawEnd { return }
       // Compressing takes its time: others have theirs sooner.
       if exchange.gzip != nil { break }
     }
@@ -66,7 +66,7 @@ extension Worker {
   /// Whether something has come that has not been looked at: there will be no event for it.
   func hasUnread(_ backend: Ref<UpstreamConnection>) -> Bool {
     if let stream = backend.stream { return stream.waiting > 0 || stream.state.remoteClosed }
-    return backend.readable || backend.session?.hasPending == true || !backend.parkedInput.isEmpty
+    return backend.wire.hasUnread
   }
 
   private func dropBuffer(_ backend: Ref<UpstreamConnection>) {
@@ -313,7 +313,7 @@ extension Worker {
       arm(backend, timeouts.idleMilliseconds)
     }
     // The buffer is empty again; the next reader may have it.
-    if client.output.isEmpty, !backend.readable { dropBuffer(backend) }
+    if client.wire.output.isEmpty, !backend.wire.readable { dropBuffer(backend) }
     return true
   }
 

@@ -49,15 +49,15 @@ extension Worker {
     else { return }
     while client.sent < client.end {
       // A backend that takes no more may still have something to say.
-      if backend.writeClosed {
+      if backend.wire.writeClosed {
         client.sent = client.end
         break
       }
       let n = sendUpstream(backend, buffer + client.sent, client.end - client.sent)
       if n == Sys.wouldBlock { return }
       guard n > 0 else {
-        backend.writeClosed = true
-        backend.readable = true
+        backend.wire.writeClosed = true
+        backend.wire.readable = true
         putOff(backend)
         continue
       }
@@ -68,7 +68,7 @@ extension Worker {
     client.sent = 0
     client.requestEnd = 0
     touch(backend, exchange)
-    if client.sawEnd { return tunnelClientEnded(client) }
+    if client.wire.sawEnd { return tunnelClientEnded(client) }
     if hasMore(client) { putOff(client) }
   }
 
@@ -79,11 +79,9 @@ extension Worker {
     }
     guard client.sent == client.end else { return }
     // Without TLS's own end it is a client that has gone, and perhaps not all that it has said (RFC 8446 §6.1).
-    if client.stream == nil, let session = client.session, !session.peerHasClosed {
-      return clientGone(client)
-    }
-    if !backend.writeClosed {
-      backend.writeClosed = true
+    if client.stream == nil, !client.wire.hasEndedProperly { return clientGone(client) }
+    if !backend.wire.writeClosed {
+      backend.wire.writeClosed = true
       closeWrite(backend)
     }
     finishTunnelIfOver(client)
@@ -91,19 +89,15 @@ extension Worker {
 
   private func closeWrite(_ backend: Ref<UpstreamConnection>) {
     if let stream = backend.stream { return sendEnd(stream, trailers: ParkedOutput()) }
-    if let session = backend.session {
-      session.shutdown()
-      _ = flushUpstreamPipe(backend)
-    }
-    if backend.output.isEmpty { Sys.shutdownWrite(backend.fd) }
+    _ = backend.wire.closeWrite(pipe)
   }
 
   /// The backend has room again, and what was parked for it has been sent.
   func tunnelWritable(
     _ backend: Ref<UpstreamConnection>, _ client: Ref<Downstream>
   ) {
-    guard backend.writeClosed else { return tunnelUp(client) }
-    Sys.shutdownWrite(backend.fd)
+    guard backend.wire.writeClosed else { return tunnelUp(client) }
+    Sys.shutdownWrite(backend.wire.fd)
     finishTunnelIfOver(client)
   }
 
@@ -131,30 +125,27 @@ extension Worker {
     _ backend: Ref<UpstreamConnection>, _ exchange: Ref<Exchange>,
     _ client: Ref<Downstream>, clean: Bool
   ) {
-    guard !client.writeClosed else { return }
+    guard !client.wire.writeClosed else { return }
     guard clean else { return breakTunnel(backend, exchange, client) }
-    backend.sawEnd = true
+    backend.wire.sawEnd = true
     if let buffer = backend.buffer {
       buffers.release(buffer)
       backend.buffer = nil
       backend.end = 0
     }
-    client.writeClosed = true
+    client.wire.writeClosed = true
     guard closeWrite(client) else { return clientGone(client) }
     finishTunnelIfOver(client)
   }
 
   private func closeWrite(_ client: Ref<Downstream>) -> Bool {
     if let stream = client.stream {
-      if client.output.isEmpty { sendEnd(stream, trailers: ParkedOutput()) }
+      if client.wire.output.isEmpty { sendEnd(stream, trailers: ParkedOutput()) }
       return true
     }
-    if let session = client.session {
-      session.shutdown()
-      guard flushPipe(client) else { return false }
-    }
-    if client.output.isEmpty { Sys.shutdownWrite(client.fd) }
-    return true
+    let wasParked = !client.wire.output.isEmpty
+    defer { armStall(client, unless: wasParked) }
+    return client.wire.closeWrite(pipe)
   }
 
   /// An event of a backend that has said all: it may have gone altogether.
@@ -162,10 +153,10 @@ extension Worker {
     _ backend: Ref<UpstreamConnection>, _ client: Ref<Downstream>
   ) {
     guard backend.stream == nil else { return finishTunnelIfOver(client) }
-    backend.readable = false
-    guard Sys.socketError(backend.fd) != 0 else { return finishTunnelIfOver(client) }
-    backend.output.free()
-    backend.writeClosed = true
+    backend.wire.readable = false
+    guard Sys.socketError(backend.wire.fd) != 0 else { return finishTunnelIfOver(client) }
+    backend.wire.output.free()
+    backend.wire.writeClosed = true
     finishTunnelIfOver(client)
   }
 
@@ -173,7 +164,7 @@ extension Worker {
   func streamTunnelWritable(_ client: Ref<Downstream>, _ stream: Ref<MuxStream>) {
     guard let exchange = client.exchange, let backend = exchange.upstream else { return clientGone(client) }
     touch(backend, exchange)
-    if client.writeClosed {
+    if client.wire.writeClosed {
       sendEnd(stream, trailers: ParkedOutput())
       finishTunnelIfOver(client)
     } else if backend.readPaused {
@@ -184,15 +175,15 @@ extension Worker {
 
   /// The client has room again. False when its connection is gone.
   func flushTunnel(_ client: Ref<Downstream>) -> Bool {
-    let result = client.output.flush(client.fd)
+    let result = client.wire.flush()
     guard result >= 0, let exchange = client.exchange, let backend = exchange.upstream else {
       clientGone(client)
       return false
     }
     touch(backend, exchange)
     guard result == 1 else { return true }
-    if client.writeClosed {
-      Sys.shutdownWrite(client.fd)
+    if client.wire.writeClosed {
+      Sys.shutdownWrite(client.wire.fd)
       finishTunnelIfOver(client)
     } else if backend.readPaused {
       backend.readPaused = false
@@ -205,8 +196,8 @@ extension Worker {
 
   /// Closes both connections when both sides have said all and it has been passed on.
   private func finishTunnelIfOver(_ client: Ref<Downstream>) {
-    guard let exchange = client.exchange, let backend = exchange.upstream, backend.writeClosed,
-      client.writeClosed, backend.output.isEmpty, client.output.isEmpty
+    guard let exchange = client.exchange, let backend = exchange.upstream, backend.wire.writeClosed,
+      client.wire.writeClosed, backend.wire.output.isEmpty, client.wire.output.isEmpty
     else { return }
     endExchange(exchange, reusable: false)
     if let stream = client.stream { return endResponse(client, stream, trailers: ParkedOutput()) }
@@ -221,11 +212,11 @@ extension Worker {
   ) {
     reportBroken(backend, "the backend broke the connection off")
     // A reset destroys what is on its way: not for backends that merely leave TLS's own end out.
-    let isReset = client.stream != nil || (client.session == nil && backend.session == nil)
+    let isReset = client.stream != nil || (!client.wire.isSecure && !backend.wire.isSecure)
     endExchange(exchange, reusable: false)
     if isReset { return reset(client) }
     client.state = .closing
-    if client.output.isEmpty {
+    if client.wire.output.isEmpty {
       finishClose(client)
     } else {
       arm(client, snapshot.settings.limits.sendStallMilliseconds)

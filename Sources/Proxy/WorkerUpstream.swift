@@ -10,28 +10,27 @@ internal import Upstream
 // The backend's side of a connection: events, handshake, reading, closing.
 extension Worker {
   func upstreamEvent(_ backend: Ref<UpstreamConnection>, _ readiness: Readiness) {
-    if !readiness.isDisjoint(with: [.peerClosed, .hangup, .error]) { backend.peerClosed = true }
-    if !readiness.isDisjoint(with: [.readable, .peerClosed, .hangup, .error]) { backend.readable = true }
+    backend.wire.note(readiness)
     switch backend.state {
     case .connecting:
       if !readiness.isDisjoint(with: [.writable, .hangup, .error]) { connected(backend) }
     case .handshaking:
-      if backend.readable { stepUpstreamHandshake(backend) }
+      if backend.wire.readable { stepUpstreamHandshake(backend) }
     case .idle:
       // Nothing is due on it: it is being closed, or its peer is confused.
-      if backend.readable { closeUpstream(backend) }
+      if backend.wire.readable { closeUpstream(backend) }
     case .active:
       if readiness.contains(.writable) {
         upstreamWritable(backend)
         guard backend.slot.isLive, backend.state == .active else { return }
       }
-      if backend.readable { pumpUpstream(backend) }
+      if backend.wire.readable { pumpUpstream(backend) }
     }
   }
 
   private func upstreamWritable(_ backend: Ref<UpstreamConnection>) {
-    if !backend.output.isEmpty {
-      let result = backend.output.flush(backend.fd)
+    if !backend.wire.output.isEmpty {
+      let result = backend.wire.flush()
       if result < 0, let mux = backend.mux {
         // Its streams learn of it at the end of the turn.
         mux.isBroken = true
@@ -56,29 +55,14 @@ extension Worker {
   }
 
   func stepUpstreamHandshake(_ backend: Ref<UpstreamConnection>) {
-    guard let session = backend.session else { return }
     while true {
-      if !backend.parkedInput.isEmpty {
-        let bytes = backend.parkedInput.bytes
-        pipe.setInput(bytes.baseAddress, bytes.count)
-      } else if backend.readable {
-        let n = Sys.recv(backend.fd, pipe.receiveBuffer, RecordPipe.inputCapacity)
-        if n < RecordPipe.inputCapacity { backend.readable = n > 0 && backend.peerClosed }
-        if n <= 0, n != Sys.wouldBlock { return connectFailed(backend, "closed during the TLS handshake") }
-        pipe.setInput(pipe.receiveBuffer, max(0, n))
-      }
-      let step = session.handshake()
-      backend.parkedInput.keep(pipe.unreadInput)
-      pipe.setInput(nil, 0)
-      guard flushUpstreamPipe(backend) else {
-        return connectFailed(backend, "closed during the TLS handshake")
-      }
-      switch step {
-      case .complete:
-        return established(backend)
-      case .wantRead where backend.readable: continue
-      case .wantRead, .wantWrite: return
-      case .closed, .failed: return connectFailed(backend, "TLS: " + Failure.take(session))
+      let step = backend.wire.handshake(pipe, listensFirst: false) { $0.handshake() }
+      if step.isOver { return connectFailed(backend, "closed during the TLS handshake") }
+      switch step.outcome {
+      case .complete: return established(backend)
+      case .wantRead where backend.wire.readable: continue
+      case .wantRead, .wantWrite, nil: return
+      case .closed, .failed: return connectFailed(backend, "TLS: " + backend.wire.failure)
       }
     }
   }
@@ -88,52 +72,7 @@ extension Worker {
     _ backend: Ref<UpstreamConnection>, _ buffer: UnsafeMutablePointer<UInt8>, _ capacity: Int
   ) -> Int {
     if let stream = backend.stream { return receiveStream(stream, buffer, capacity) }
-    guard let session = backend.session else {
-      guard backend.readable else { return backend.sawEnd ? 0 : Sys.wouldBlock }
-      let n = Sys.recv(backend.fd, buffer, capacity)
-      // After the peer's close there is no further edge: read on to the end.
-      if n < capacity { backend.readable = n > 0 && backend.peerClosed }
-      if n == 0 { backend.sawEnd = true }
-      return n
-    }
-    return decryptUpstream(backend, session, buffer, capacity)
-  }
-
-  private func decryptUpstream(
-    _ backend: Ref<UpstreamConnection>, _ session: Session, _ buffer: UnsafeMutablePointer<UInt8>,
-    _ capacity: Int
-  ) -> Int {
-    defer {
-      backend.parkedInput.keep(pipe.unreadInput)
-      pipe.setInput(nil, 0)
-      // As for clients: what a read answers by itself goes to this backend or nowhere.
-      if !pipe.output.isEmpty { _ = flushUpstreamPipe(backend) }
-    }
-    if backend.sawEnd { return 0 }
-    var total = 0
-    pipe.setInput(backend.parkedInput.bytes.baseAddress, backend.parkedInput.bytes.count)
-    while total < capacity {
-      if pipe.unreadInput.isEmpty, !session.hasPending {
-        guard backend.readable, total == 0 else { break }
-        let n = Sys.recv(backend.fd, pipe.receiveBuffer, RecordPipe.inputCapacity)
-        if n < RecordPipe.inputCapacity { backend.readable = n > 0 && backend.peerClosed }
-        // Without a close notification the stream has been cut off (RFC 8446 §6.1).
-        if n == 0 { return -1 }
-        guard n > 0 else { return n }
-        pipe.setInput(pipe.receiveBuffer, n)
-      }
-      switch session.read(into: buffer + total, capacity: capacity - total) {
-      case .bytes(let n): total += n
-      case .wantRead: if !pipe.unreadInput.isEmpty { return total > 0 ? total : Sys.wouldBlock }
-      case .closed:
-        backend.sawEnd = true
-        return total
-      case .failed:
-        Failure.clear()
-        return total > 0 ? total : -1
-      }
-    }
-    return total > 0 ? total : (backend.sawEnd ? 0 : Sys.wouldBlock)
+    return backend.wire.receive(buffer, capacity, pipe)
   }
 
   /// Keeps a connection for the next request.
@@ -141,8 +80,8 @@ extension Worker {
     guard let pool = backend.pool else { return closeUpstream(backend) }
     // Bytes behind the response, or a close that has come with it, would be taken for the next answer.
     let isClean =
-      !backend.sawEnd && !backend.peerClosed && !backend.readable && backend.parkedInput.isEmpty
-      && backend.session?.hasPending != true && backend.output.isEmpty
+      !backend.wire.sawEnd && !backend.wire.peerClosed && !backend.wire.hasUnread
+      && backend.wire.output.isEmpty
     guard !isDraining, isClean, pool._withUnsafeGuaranteedRef({ $0.keepIdle(backend) }) else {
       return closeUpstream(backend)
     }
@@ -185,13 +124,10 @@ extension Worker {
         leavePool(mux)
         dismantle(mux)
       }
-      Sys.close(backend.fd)
-      backend.session?.free()
+      backend.wire.close()
       backend.pool?._withUnsafeGuaranteedRef { $0.status._withUnsafeGuaranteedRef { $0.closeConnection() } }
     }
-    backend.session = nil
-    backend.parkedInput.free()
-    backend.output.free()
+    backend.wire.forget()
     if let buffer = backend.buffer {
       buffers.release(buffer)
       backend.buffer = nil

@@ -22,6 +22,19 @@ struct HabitsTests {
     }
   }
 
+  @Test(
+    "the proxy steps TLS nowhere but on its wire",
+    arguments: [
+      "PipeLease(", ".setInput(", ".clearOutput(", ".unreadInput", "session.read(", "session.write(",
+      "session.shutdown(", "session.handshake(", "session?.shutdown(",
+    ])
+  func wire(_ step: String) {
+    for (file, scrubbed) in SourceTree.code
+    where file.path.hasPrefix("Sources/Proxy/") && !file.path.hasPrefix("Sources/Proxy/Wire/") {
+      #expect(!String(decoding: scrubbed.code, as: UTF8.self).contains(step), "\(file.path) has \(step)")
+    }
+  }
+
   @Test("full Foundation is nowhere imported")
   func foundation() {
     for file in SourceTree.sources + SourceTree.tests {

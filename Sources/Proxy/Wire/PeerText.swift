@@ -1,0 +1,23 @@
+internal import OS
+
+/// The client's IP address as text, made once for each connection.
+struct PeerText: BitwiseCopyable {
+  private var text: (UInt64, UInt64, UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0, 0, 0)
+  private(set) var count: UInt8 = 0
+
+  init() {}
+
+  init(_ address: SocketAddress) {
+    let n = withUnsafeMutableBytes(of: &text) { raw in
+      raw.baseAddress.map { address.writeHost(to: $0.assumingMemoryBound(to: UInt8.self)) } ?? 0
+    }
+    count = UInt8(truncatingIfNeeded: n)
+  }
+
+  func withBytes<R>(_ body: (UnsafePointer<UInt8>, Int) -> R) -> R {
+    withUnsafeBytes(of: text) { raw in
+      // The tuple is never empty, so that there always is a base address.
+      body(raw.baseAddress.unsafelyUnwrapped.assumingMemoryBound(to: UInt8.self), Int(count))
+    }
+  }
+}
