@@ -18,12 +18,15 @@ let rules: [SwiftSetting] = [
 let dataPlaneRules =
   rules + [.unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release))]
 
+// What the compiler cannot check is marked where it stands.
+let strict: [SwiftSetting] = [.strictMemorySafety()]
+
 func dataPlaneFloor(_ name: String, _ lower: Target.Dependency...) -> Target {
-  .target(name: name, dependencies: lower, swiftSettings: dataPlaneRules)
+  .target(name: name, dependencies: lower, swiftSettings: dataPlaneRules + strict)
 }
 
 func floor(_ name: String, _ lower: Target.Dependency...) -> Target {
-  .target(name: name, dependencies: lower, swiftSettings: rules)
+  .target(name: name, dependencies: lower, swiftSettings: rules + strict)
 }
 
 func tests(_ name: String, _ tested: Target.Dependency...) -> Target {
@@ -80,7 +83,7 @@ let package = Package(
         "CertStore", "Upstream", "Configuration", "Renewal", "Proxy", "GCP", "DNS",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
-      swiftSettings: rules),
+      swiftSettings: rules + strict),
 
     // Servers, certificates, seeded randomness and guarded memory that several test targets need.
     .target(

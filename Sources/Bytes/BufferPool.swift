@@ -6,7 +6,7 @@
 /// a limit of them at a time.
 ///
 /// Belongs to one thread.
-public struct BufferPool: ~Copyable {
+@safe public struct BufferPool: ~Copyable {
   /// What a buffer is for: work that begins leaves room for work that goes on, so that what has been begun can be ended.
   public enum Purpose: Sendable {
     /// Something new, such as a request: gets one while less than half of the limit is out.
@@ -19,7 +19,7 @@ public struct BufferPool: ~Copyable {
   public let bufferSize: Int
   /// The most buffers that may be out when another one is asked for.
   public var maximum: Int
-  private var idle: [UnsafeMutablePointer<UInt8>] = []
+  private var idle: [UnsafeMutablePointer<UInt8>] = unsafe []
   private let maximumIdle: Int
   /// Buffers that are out.
   public private(set) var inUse = 0
@@ -31,7 +31,7 @@ public struct BufferPool: ~Copyable {
     self.maximum = maximum
   }
 
-  deinit { for buffer in idle { free(buffer) } }
+  deinit { unsafe idle.forEach { buffer in unsafe free(buffer) } }
 
   /// Whether there would be a buffer.
   @inline(__always)
@@ -43,9 +43,9 @@ public struct BufferPool: ~Copyable {
   @inline(__always)
   public mutating func acquire(_ purpose: Purpose) -> UnsafeMutablePointer<UInt8>? {
     guard hasRoom(purpose) else { return nil }
-    guard let buffer = idle.popLast() ?? fresh() else { return nil }
+    guard let buffer = unsafe idle.popLast() ?? fresh() else { return nil }
     inUse += 1
-    return buffer
+    return unsafe buffer
   }
 
   /// A buffer beyond the limit, for what mostly comes back before its owner's turn is over, such as the frames of a
@@ -53,17 +53,17 @@ public struct BufferPool: ~Copyable {
   @inline(__always)
   public mutating func acquireUnbounded() -> UnsafeMutablePointer<UInt8> {
     inUse += 1
-    return idle.popLast() ?? .allocate(capacity: bufferSize)
+    return unsafe idle.popLast() ?? .allocate(capacity: bufferSize)
   }
 
   /// Gives a buffer back.
   @inline(__always)
   public mutating func release(_ buffer: UnsafeMutablePointer<UInt8>) {
     inUse -= 1
-    if idle.count < maximumIdle { idle.append(buffer) } else { free(buffer) }
+    if unsafe idle.count < maximumIdle { unsafe idle.append(buffer) } else { unsafe free(buffer) }
   }
 
   private func fresh() -> UnsafeMutablePointer<UInt8>? {
-    malloc(bufferSize)?.bindMemory(to: UInt8.self, capacity: bufferSize)
+    unsafe malloc(bufferSize)?.bindMemory(to: UInt8.self, capacity: bufferSize)
   }
 }

@@ -34,14 +34,14 @@ public final class Mailbox<Message: Sendable>: Sendable {
     guard let waiting else { return false }
     guard waiting == 1 else { return true }
     var one: UInt64 = 1
-    _ = Sys.write(descriptor, &one, 8)
+    _ = unsafe Sys.write(descriptor, &one, 8)
     return true
   }
 
   /// All messages, in order of arrival.
   public func take() -> [Message] {
     var count: UInt64 = 0
-    _ = Sys.read(descriptor, &count, 8)
+    _ = unsafe Sys.read(descriptor, &count, 8)
     return queue.withLock { queue in
       defer { queue.messages.removeAll() }
       return queue.messages

@@ -7,7 +7,7 @@ public import OS
 /// A descriptor is registered once, edge-triggered, for reading, writing and the peer's close; nothing is
 /// changed afterwards. A token carries a generation, so that an event that was under way when its slot was
 /// reused is recognised as stale and dropped.
-public struct Poller: ~Copyable, @unchecked Sendable {
+@safe public struct Poller: ~Copyable, @unchecked Sendable {
   /// Events taken from the kernel in one turn.
   public static let batchSize = 512
 
@@ -19,47 +19,47 @@ public struct Poller: ~Copyable, @unchecked Sendable {
     let fd = epoll_create1(Int32(EPOLL_CLOEXEC))
     guard fd >= 0 else { throw SystemError(call: "epoll_create1", code: certd_errno()) }
     epoll = fd
-    events = .allocate(capacity: Self.batchSize)
+    unsafe events = .allocate(capacity: Self.batchSize)
   }
 
   deinit {
     Sys.close(epoll)
-    events.deallocate()
+    unsafe events.deallocate()
   }
 
   /// Registers a descriptor for all its edges. Closing the descriptor removes it. Returns 0 or `-errno`.
   public func add(_ fd: Int32, _ token: Token) -> Int {
-    var event = epoll_event()
-    event.events =
+    var event = unsafe epoll_event()
+    unsafe event.events =
       EPOLLIN.rawValue | EPOLLOUT.rawValue | EPOLLRDHUP.rawValue | EPOLLET.rawValue
-    event.data.u64 = token.bits
-    return epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) == 0 ? 0 : -Int(certd_errno())
+    unsafe event.data.u64 = token.bits
+    return unsafe epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) == 0 ? 0 : -Int(certd_errno())
   }
 
   /// Registers a descriptor for reading only, level-triggered: listening sockets and wake-ups.
   public func addLevel(_ fd: Int32, _ token: Token) -> Int {
-    var event = epoll_event()
-    event.events = EPOLLIN.rawValue
-    event.data.u64 = token.bits
-    return epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) == 0 ? 0 : -Int(certd_errno())
+    var event = unsafe epoll_event()
+    unsafe event.events = EPOLLIN.rawValue
+    unsafe event.data.u64 = token.bits
+    return unsafe epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) == 0 ? 0 : -Int(certd_errno())
   }
 
   /// Forgets a descriptor that stays open.
   public func remove(_ fd: Int32) {
-    var event = epoll_event()
-    epoll_ctl(epoll, EPOLL_CTL_DEL, fd, &event)
+    var event = unsafe epoll_event()
+    unsafe epoll_ctl(epoll, EPOLL_CTL_DEL, fd, &event)
   }
 
   /// Waits for events, at most so many milliseconds (-1: for ever). Returns how many there are.
   public func wait(milliseconds: Int32) -> Int {
-    let n = epoll_wait(epoll, events, Int32(Self.batchSize), milliseconds)
+    let n = unsafe epoll_wait(epoll, events, Int32(Self.batchSize), milliseconds)
     return n < 0 ? 0 : Int(n)
   }
 
   /// One event of the last `wait`.
   public func event(_ index: Int) -> (token: Token, readiness: Readiness) {
-    let event = events[index]
-    return (Token(bits: event.data.u64), Readiness(rawValue: event.events))
+    let event = unsafe events[index]
+    return unsafe (Token(bits: event.data.u64), Readiness(rawValue: event.events))
   }
 }
 

@@ -2,11 +2,11 @@
 ///
 /// A released slot is not given out again before `recycle`, which its owner calls after each batch of events,
 /// so that a pointer still on the stack of a handler never shows somebody else's connection.
-public struct Slab<Element: Slotted>: ~Copyable {
+@safe public struct Slab<Element: Slotted>: ~Copyable {
   private static var chunkBits: UInt32 { 6 }
   private static var chunkSize: Int { 1 << Int(chunkBits) }
 
-  private var chunks: [UnsafeMutablePointer<Element>] = []
+  private var chunks: [UnsafeMutablePointer<Element>] = unsafe []
   private var free: [UInt32] = []
   private var dead: [UInt32] = []
   /// Slots in use.
@@ -15,27 +15,27 @@ public struct Slab<Element: Slotted>: ~Copyable {
   /// No slots yet.
   public init() {}
 
-  deinit { for chunk in chunks { chunk.deallocate() } }
+  deinit { unsafe chunks.forEach { chunk in unsafe chunk.deallocate() } }
 
   /// A slot, initialised to `Element()` with its index and generation set.
   public mutating func acquire() -> Ref<Element> {
     if free.isEmpty { grow() }
     let index = free.removeLast()
-    let slot = pointer(index)
-    let generation = slot.pointee.slot.generation
-    slot.pointee = Element()
-    slot.pointee.slot = Slot(index: index, generation: generation, isLive: true)
+    let slot = unsafe pointer(index)
+    let generation = unsafe slot.pointee.slot.generation
+    unsafe slot.pointee = Element()
+    unsafe slot.pointee.slot = Slot(index: index, generation: generation, isLive: true)
     count += 1
-    return Ref(slot)
+    return unsafe Ref(slot)
   }
 
   /// Gives a slot back. Its generation changes at once.
   public mutating func release(_ reference: Ref<Element>) {
-    let slot = reference.base
-    guard slot.pointee.slot.isLive else { return }
-    slot.pointee.slot.isLive = false
-    slot.pointee.slot.generation = (slot.pointee.slot.generation &+ 1) & 0xFF_FFFF
-    dead.append(slot.pointee.slot.index)
+    let slot = unsafe reference.base
+    guard unsafe slot.pointee.slot.isLive else { return }
+    unsafe slot.pointee.slot.isLive = false
+    unsafe slot.pointee.slot.generation = unsafe (slot.pointee.slot.generation &+ 1) & 0xFF_FFFF
+    unsafe dead.append(slot.pointee.slot.index)
     count -= 1
   }
 
@@ -48,16 +48,16 @@ public struct Slab<Element: Slotted>: ~Copyable {
 
   /// The slot of a token, or nil when it has been released since.
   public func find(index: UInt32, generation: UInt32) -> Ref<Element>? {
-    guard Int(index >> Self.chunkBits) < chunks.count else { return nil }
-    let slot = pointer(index)
-    return slot.pointee.slot.isLive && slot.pointee.slot.generation == generation ? Ref(slot) : nil
+    guard unsafe Int(index >> Self.chunkBits) < chunks.count else { return nil }
+    let slot = unsafe pointer(index)
+    return unsafe slot.pointee.slot.isLive && slot.pointee.slot.generation == generation ? Ref(slot) : nil
   }
 
   /// Every slot in use at this moment, as a list of its own, so that slots may be released while it is walked.
   /// Not for the hot path.
   public var live: [Ref<Element>] {
-    chunks.flatMap { chunk in
-      (0..<Self.chunkSize).lazy.filter { chunk[$0].slot.isLive }.map { Ref(chunk + $0) }
+    unsafe chunks.flatMap { chunk in
+      (0..<Self.chunkSize).lazy.filter { unsafe chunk[$0].slot.isLive }.map { unsafe Ref(chunk + $0) }
     }
   }
 
@@ -66,24 +66,24 @@ public struct Slab<Element: Slotted>: ~Copyable {
   public func next(
     _ cursor: inout UInt32, where holds: (Ref<Element>) -> Bool
   ) -> Ref<Element>? {
-    let capacity = UInt32(chunks.count) << Self.chunkBits
+    let capacity = unsafe UInt32(chunks.count) << Self.chunkBits
     for _ in 0..<capacity {
       cursor = cursor &+ 1 < capacity ? cursor &+ 1 : 0
-      let slot = Ref(pointer(cursor))
+      let slot = unsafe Ref(pointer(cursor))
       if slot.slot.isLive, holds(slot) { return slot }
     }
     return nil
   }
 
   private func pointer(_ index: UInt32) -> UnsafeMutablePointer<Element> {
-    chunks[Int(index >> Self.chunkBits)] + Int(index & (1 << Self.chunkBits - 1))
+    unsafe chunks[Int(index >> Self.chunkBits)] + Int(index & (1 << Self.chunkBits - 1))
   }
 
   private mutating func grow() {
     let chunk = UnsafeMutablePointer<Element>.allocate(capacity: Self.chunkSize)
-    chunk.initialize(repeating: Element(), count: Self.chunkSize)
-    let first = UInt32(chunks.count) << Self.chunkBits
-    chunks.append(chunk)
+    unsafe chunk.initialize(repeating: Element(), count: Self.chunkSize)
+    let first = unsafe UInt32(chunks.count) << Self.chunkBits
+    unsafe chunks.append(chunk)
     for i in (0..<UInt32(Self.chunkSize)).reversed() { free.append(first + i) }
   }
 }

@@ -2,7 +2,7 @@
 ///
 /// A timer that is moved later stays where it is linked and is linked anew when its old place comes up.
 /// Deadlines are in milliseconds of the monotonic clock and fire up to one tick late, never early.
-public struct TimerWheel: ~Copyable {
+@safe public struct TimerWheel: ~Copyable {
   /// The tick, in milliseconds.
   public static let tickMilliseconds: UInt64 = 64
   private static let buckets = 1024
@@ -14,36 +14,36 @@ public struct TimerWheel: ~Copyable {
 
   /// An empty wheel.
   public init(nowMilliseconds now: UInt64) {
-    heads = .allocate(capacity: Self.buckets)
-    heads.initialize(repeating: nil, count: Self.buckets)
-    occupied = .allocate(capacity: Self.buckets / 64)
-    occupied.initialize(repeating: 0, count: Self.buckets / 64)
+    unsafe heads = .allocate(capacity: Self.buckets)
+    unsafe heads.initialize(repeating: nil, count: Self.buckets)
+    unsafe occupied = .allocate(capacity: Self.buckets / 64)
+    unsafe occupied.initialize(repeating: 0, count: Self.buckets / 64)
     cursor = now / Self.tickMilliseconds
   }
 
   deinit {
-    heads.deallocate()
-    occupied.deallocate()
+    unsafe heads.deallocate()
+    unsafe occupied.deallocate()
   }
 
   /// Sets or moves a timer.
   public mutating func set(_ node: UnsafeMutablePointer<TimerNode>, deadline: UInt64) {
-    node.pointee.deadline = deadline
+    unsafe node.pointee.deadline = deadline
     let tick = tick(of: deadline)
-    if node.pointee.isLinked {
-      if tick >= node.pointee.linkedTick { return }
-      unlink(node)
+    if unsafe node.pointee.isLinked {
+      if unsafe tick >= node.pointee.linkedTick { return }
+      unsafe unlink(node)
     }
-    link(node, tick)
+    unsafe link(node, tick)
   }
 
   /// Stops a timer without unlinking it: the cheap way for one that will be set again.
-  public func disarm(_ node: UnsafeMutablePointer<TimerNode>) { node.pointee.deadline = .max }
+  public func disarm(_ node: UnsafeMutablePointer<TimerNode>) { unsafe node.pointee.deadline = .max }
 
   /// Takes a timer out, before its memory goes away.
   public mutating func remove(_ node: UnsafeMutablePointer<TimerNode>) {
-    if node.pointee.isLinked { unlink(node) }
-    node.pointee.deadline = .max
+    if unsafe node.pointee.isLinked { unsafe unlink(node) }
+    unsafe node.pointee.deadline = .max
   }
 
   /// Appends every timer that is due to `due`, unlinked and unset: one that is set again before its turn is not due any more.
@@ -53,7 +53,7 @@ public struct TimerWheel: ~Copyable {
     // linked anew on the way is linked where the cursor will pass.
     if target >= cursor + UInt64(Self.buckets) { cursor = target - UInt64(Self.buckets - 1) }
     while cursor <= target {
-      drain(bucket: Int(cursor % UInt64(Self.buckets)), now: now, &due)
+      unsafe drain(bucket: Int(cursor % UInt64(Self.buckets)), now: now, &due)
       cursor += 1
     }
   }
@@ -63,7 +63,7 @@ public struct TimerWheel: ~Copyable {
     let start = Int(cursor % UInt64(Self.buckets))
     let words = Self.buckets / 64
     for i in 0...words {
-      var word = occupied[(start / 64 + i) % words]
+      var word = unsafe occupied[(start / 64 + i) % words]
       if i == 0 { word &= ~0 << UInt64(start % 64) }
       if i == words { word &= ~(~0 << UInt64(start % 64)) }
       guard word != 0 else { continue }
@@ -82,53 +82,53 @@ public struct TimerWheel: ~Copyable {
   }
 
   private mutating func drain(bucket: Int, now: UInt64, _ due: inout [UnsafeMutablePointer<TimerNode>]) {
-    var next = heads[bucket]
-    heads[bucket] = nil
-    occupied[bucket / 64] &= ~(1 << UInt64(bucket % 64))
-    while let node = next {
-      next = node.pointee.next
-      node.pointee.next = nil
-      node.pointee.previous = nil
-      node.pointee.isLinked = false
-      let deadline = node.pointee.deadline
+    var next = unsafe heads[bucket]
+    unsafe heads[bucket] = nil
+    unsafe occupied[bucket / 64] &= ~(1 << UInt64(bucket % 64))
+    while let node = unsafe next {
+      unsafe next = unsafe node.pointee.next
+      unsafe node.pointee.next = nil
+      unsafe node.pointee.previous = nil
+      unsafe node.pointee.isLinked = false
+      let deadline = unsafe node.pointee.deadline
       if deadline <= now {
-        node.pointee.deadline = .max
-        due.append(node)
+        unsafe node.pointee.deadline = .max
+        unsafe due.append(node)
       } else if deadline != .max {
         // The cursor still stands on this bucket: the earliest new place is the next one.
-        link(node, max(tick(of: deadline), cursor + 1))
+        unsafe link(node, max(tick(of: deadline), cursor + 1))
       }
     }
   }
 
   private mutating func link(_ node: UnsafeMutablePointer<TimerNode>, _ tick: UInt64) {
     let bucket = Int(tick % UInt64(Self.buckets))
-    node.pointee.linkedTick = tick
-    node.pointee.isLinked = true
-    node.pointee.previous = nil
-    node.pointee.next = heads[bucket]
-    heads[bucket]?.pointee.previous = node
-    heads[bucket] = node
-    occupied[bucket / 64] |= 1 << UInt64(bucket % 64)
+    unsafe node.pointee.linkedTick = tick
+    unsafe node.pointee.isLinked = true
+    unsafe node.pointee.previous = nil
+    unsafe node.pointee.next = unsafe heads[bucket]
+    unsafe heads[bucket]?.pointee.previous = unsafe node
+    unsafe heads[bucket] = unsafe node
+    unsafe occupied[bucket / 64] |= 1 << UInt64(bucket % 64)
   }
 
   private mutating func unlink(_ node: UnsafeMutablePointer<TimerNode>) {
-    let bucket = Int(node.pointee.linkedTick % UInt64(Self.buckets))
-    if let previous = node.pointee.previous {
-      previous.pointee.next = node.pointee.next
+    let bucket = unsafe Int(node.pointee.linkedTick % UInt64(Self.buckets))
+    if let previous = unsafe node.pointee.previous {
+      unsafe previous.pointee.next = unsafe node.pointee.next
     } else {
-      heads[bucket] = node.pointee.next
-      if heads[bucket] == nil { occupied[bucket / 64] &= ~(1 << UInt64(bucket % 64)) }
+      unsafe heads[bucket] = unsafe node.pointee.next
+      if unsafe heads[bucket] == nil { unsafe occupied[bucket / 64] &= ~(1 << UInt64(bucket % 64)) }
     }
-    node.pointee.next?.pointee.previous = node.pointee.previous
-    node.pointee.next = nil
-    node.pointee.previous = nil
-    node.pointee.isLinked = false
+    unsafe node.pointee.next?.pointee.previous = unsafe node.pointee.previous
+    unsafe node.pointee.next = nil
+    unsafe node.pointee.previous = nil
+    unsafe node.pointee.isLinked = false
   }
 }
 
 /// A timer inside the thing that it times out.
-public struct TimerNode: BitwiseCopyable {
+@safe public struct TimerNode: BitwiseCopyable {
   var next: UnsafeMutablePointer<TimerNode>?
   var previous: UnsafeMutablePointer<TimerNode>?
   var linkedTick: UInt64 = 0

@@ -3,7 +3,7 @@ package enum ASCII {
   /// Whether bytes are a lower-case literal in any letter case.
   package static func same(_ p: UnsafePointer<UInt8>, _ count: Int, _ literal: StaticString) -> Bool {
     guard count == literal.utf8CodeUnitCount else { return false }
-    for i in 0..<count where lowered(p[i]) != literal.utf8Start[i] { return false }
+    for i in 0..<count where unsafe lowered(p[i]) != literal.utf8Start[i] { return false }
     return true
   }
 

@@ -20,8 +20,8 @@ public struct AcceptEncoding: BitwiseCopyable, Sendable {
   /// Takes in the value of one field line.
   public mutating func take(_ value: UnsafePointer<UInt8>, _ count: Int) {
     var gathered = self
-    ListElements.forEach(value, count) { element, length in
-      gathered.takeElement(element, length)
+    unsafe ListElements.forEach(value, count) { element, length in
+      unsafe gathered.takeElement(element, length)
       return true
     }
     self = gathered
@@ -29,14 +29,14 @@ public struct AcceptEncoding: BitwiseCopyable, Sendable {
 
   private mutating func takeElement(_ p: UnsafePointer<UInt8>, _ count: Int) {
     var end = 0
-    while end < count, p[end] != 0x3B, p[end] != 0x20, p[end] != 0x09 { end += 1 }
-    let weight = Self.weight(p, from: end, to: count)
+    while end < count, unsafe p[end] != 0x3B, unsafe p[end] != 0x20, unsafe p[end] != 0x09 { end += 1 }
+    let weight = unsafe Self.weight(p, from: end, to: count)
     switch end {
-    case 1 where p[0] == 0x2A: others = weight
-    case 4 where FieldName.matches(p, "gzip"): gzip = max(gzip ?? 0, weight)
+    case 1 where unsafe p[0] == 0x2A: others = weight
+    case 4 where unsafe FieldName.matches(p, "gzip"): gzip = max(gzip ?? 0, weight)
     // The old name is the same coding (RFC 9110 §8.4.1.3).
-    case 6 where FieldName.matches(p, "x-gzip"): gzip = max(gzip ?? 0, weight)
-    case 8 where FieldName.matches(p, "identity"): identity = weight
+    case 6 where unsafe FieldName.matches(p, "x-gzip"): gzip = max(gzip ?? 0, weight)
+    case 8 where unsafe FieldName.matches(p, "identity"): identity = weight
     default: break
     }
   }
@@ -44,23 +44,25 @@ public struct AcceptEncoding: BitwiseCopyable, Sendable {
   /// `OWS ";" OWS "q=" qvalue`; a thousand when there is none.
   private static func weight(_ p: UnsafePointer<UInt8>, from start: Int, to end: Int) -> Int {
     var at = start
-    func skipBlanks() { while at < end, p[at] == 0x20 || p[at] == 0x09 { at += 1 } }
+    func skipBlanks() { while at < end, unsafe p[at] == 0x20 || p[at] == 0x09 { at += 1 } }
     skipBlanks()
     guard at < end else { return 1000 }
-    guard p[at] == 0x3B else { return 0 }
+    guard unsafe p[at] == 0x3B else { return 0 }
     at += 1
     skipBlanks()
-    guard at + 2 < end, p[at] | 0x20 == 0x71, p[at + 1] == 0x3D, p[at + 2] == 0x30 || p[at + 2] == 0x31 else {
+    guard at + 2 < end, unsafe p[at] | 0x20 == 0x71, unsafe p[at + 1] == 0x3D,
+      unsafe p[at + 2] == 0x30 || p[at + 2] == 0x31
+    else {
       return 0
     }
-    var value = Int(p[at + 2] - 0x30) * 1000
+    var value = unsafe Int(p[at + 2] - 0x30) * 1000
     at += 3
     guard at < end else { return value }
-    guard p[at] == 0x2E, end - at <= 4 else { return 0 }
+    guard unsafe p[at] == 0x2E, end - at <= 4 else { return 0 }
     var scale = 100
     for i in at + 1..<end {
-      guard p[i] &- 0x30 < 10 else { return 0 }
-      value += Int(p[i] - 0x30) * scale
+      guard unsafe p[i] &- 0x30 < 10 else { return 0 }
+      unsafe value += Int(p[i] - 0x30) * scale
       scale /= 10
     }
     return value <= 1000 ? value : 0

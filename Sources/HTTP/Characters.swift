@@ -23,17 +23,17 @@ package enum Characters {
     let ones: UInt64 = 0x0101_0101_0101_0101
     let highs: UInt64 = 0x8080_8080_8080_8080
     while i + 8 <= count {
-      let word = UnsafeRawPointer(p + i).loadUnaligned(as: UInt64.self)
+      let word = unsafe UnsafeRawPointer(p + i).loadUnaligned(as: UInt64.self)
       // A byte below 0x20, or 0x7F, sets its high bit here; obs-text may do so too and is looked at again.
       let below = (word &- ones &* 0x20) & ~word & highs
       let del = ((word ^ ones &* 0x7F) &- ones) & ~(word ^ ones &* 0x7F) & highs
       if below | del != 0 {
-        for j in i..<i + 8 where !isValue(p[j]) { return false }
+        for j in i..<i + 8 where unsafe !isValue(p[j]) { return false }
       }
       i += 8
     }
     while i < count {
-      if !isValue(p[i]) { return false }
+      if unsafe !isValue(p[i]) { return false }
       i += 1
     }
     return true

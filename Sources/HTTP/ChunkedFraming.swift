@@ -56,8 +56,8 @@ public struct ChunkedFraming: BitwiseCopyable, Sendable {
         if left == 0 { state = .dataCR }
         continue
       }
-      if isInTrailer, state != .trailerStart || p[i] != 0x0D { trailer(p[i]) }
-      if let error = step(p[i]) { return .failed(error) }
+      if isInTrailer, unsafe state != .trailerStart || p[i] != 0x0D { unsafe trailer(p[i]) }
+      if let error = unsafe step(p[i]) { return .failed(error) }
       i += 1
       if state == .done { return .end(i) }
     }
@@ -184,7 +184,7 @@ public struct ChunkedFraming: BitwiseCopyable, Sendable {
   /// Whether a field has no place among trailers; its name's case does not matter.
   package static func isForbiddenTrailer(_ name: UnsafePointer<UInt8>, _ length: Int) -> Bool {
     var value = hashStart
-    for i in 0..<length { value = hash(value, name[i]) }
+    for i in 0..<length { value = unsafe hash(value, name[i]) }
     return forbidden(value)
   }
 

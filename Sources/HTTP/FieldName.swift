@@ -8,28 +8,28 @@ public enum FieldName: UInt8, Sendable, BitwiseCopyable {
   @inline(__always)
   public static func identify(_ p: UnsafePointer<UInt8>, _ length: Int) -> FieldName {
     switch length {
-    case 2: return matches(p, "te") ? .te : .other
-    case 3: return matches(p, "via") ? .via : .other
-    case 4: return matches(p, "host") ? .host : matches(p, "date") ? .date : .other
-    case 6: return matches(p, "expect") ? .expect : matches(p, "server") ? .server : .other
-    case 7: return matches(p, "upgrade") ? .upgrade : matches(p, "trailer") ? .trailer : .other
-    case 9: return matches(p, "forwarded") ? .forwarded : .other
+    case 2: return unsafe matches(p, "te") ? .te : .other
+    case 3: return unsafe matches(p, "via") ? .via : .other
+    case 4: return unsafe matches(p, "host") ? .host : matches(p, "date") ? .date : .other
+    case 6: return unsafe matches(p, "expect") ? .expect : matches(p, "server") ? .server : .other
+    case 7: return unsafe matches(p, "upgrade") ? .upgrade : matches(p, "trailer") ? .trailer : .other
+    case 9: return unsafe matches(p, "forwarded") ? .forwarded : .other
     case 10:
-      return matches(p, "connection") ? .connection : matches(p, "keep-alive") ? .keepAlive : .other
+      return unsafe matches(p, "connection") ? .connection : matches(p, "keep-alive") ? .keepAlive : .other
     case 14:
-      return matches(p, "content-length")
+      return unsafe matches(p, "content-length")
         ? .contentLength : matches(p, "http2-settings") ? .http2Settings : .other
-    case 15: return matches(p, "x-forwarded-for") ? .xForwardedFor : .other
+    case 15: return unsafe matches(p, "x-forwarded-for") ? .xForwardedFor : .other
     case 16:
-      return matches(p, "x-forwarded-host")
+      return unsafe matches(p, "x-forwarded-host")
         ? .xForwardedHost
         : matches(p, "x-forwarded-port")
           ? .xForwardedPort : matches(p, "proxy-connection") ? .proxyConnection : .other
     case 17:
-      return matches(p, "transfer-encoding")
+      return unsafe matches(p, "transfer-encoding")
         ? .transferEncoding : matches(p, "x-forwarded-proto") ? .xForwardedProto : .other
-    case 18: return matches(p, "proxy-authenticate") ? .proxyAuthenticate : .other
-    case 19: return matches(p, "proxy-authorization") ? .proxyAuthorization : .other
+    case 18: return unsafe matches(p, "proxy-authenticate") ? .proxyAuthenticate : .other
+    case 19: return unsafe matches(p, "proxy-authorization") ? .proxyAuthorization : .other
     default: return .other
     }
   }
@@ -47,8 +47,8 @@ public enum FieldName: UInt8, Sendable, BitwiseCopyable {
   /// Whether a TE field's value asks for trailers (RFC 9110 §10.1.4).
   public static func containsTrailers(_ value: UnsafePointer<UInt8>, _ length: Int) -> Bool {
     var found = false
-    ListElements.forEach(value, length) { p, n in
-      if n == 8, matches(p, "trailers") { found = true }
+    unsafe ListElements.forEach(value, length) { p, n in
+      if n == 8, unsafe matches(p, "trailers") { found = true }
       return !found
     }
     return found
@@ -58,20 +58,20 @@ public enum FieldName: UInt8, Sendable, BitwiseCopyable {
   /// whatever encoding.
   @inline(__always)
   public static func isGRPCContent(name: UnsafePointer<UInt8>, value: UnsafePointer<UInt8>) -> Bool {
-    matches(name, "content-type") && matches(value, "application/grpc")
+    unsafe matches(name, "content-type") && matches(value, "application/grpc")
   }
 
   /// Compares with a lower-case literal of the same length, letter case folded.
   @inline(__always)
   package static func matches(_ p: UnsafePointer<UInt8>, _ literal: StaticString) -> Bool {
     let count = literal.utf8CodeUnitCount
-    let text = UnsafeRawPointer(literal.utf8Start)
-    let raw = UnsafeRawPointer(p)
+    let text = unsafe UnsafeRawPointer(literal.utf8Start)
+    let raw = unsafe UnsafeRawPointer(p)
     if count >= 8 {
       let fold: UInt64 = 0x2020_2020_2020_2020
       var i = 0
       while i + 8 <= count {
-        if raw.loadUnaligned(fromByteOffset: i, as: UInt64.self) | fold
+        if unsafe raw.loadUnaligned(fromByteOffset: i, as: UInt64.self) | fold
           != text.loadUnaligned(fromByteOffset: i, as: UInt64.self) | fold
         {
           return false
@@ -79,10 +79,10 @@ public enum FieldName: UInt8, Sendable, BitwiseCopyable {
         i += 8
       }
       // The last word overlaps the one before, so that nothing beyond the name is read.
-      return raw.loadUnaligned(fromByteOffset: count - 8, as: UInt64.self) | fold
+      return unsafe raw.loadUnaligned(fromByteOffset: count - 8, as: UInt64.self) | fold
         == text.loadUnaligned(fromByteOffset: count - 8, as: UInt64.self) | fold
     }
-    for i in 0..<count where p[i] | 0x20 != literal.utf8Start[i] { return false }
+    for i in 0..<count where unsafe p[i] | 0x20 != literal.utf8Start[i] { return false }
     return true
   }
 }

@@ -17,7 +17,7 @@ public struct FieldLine: BitwiseCopyable, Sendable {
 }
 
 /// Room for the field lines of one head: allocated once for each worker and used for every message.
-public struct FieldSection: ~Copyable {
+@safe public struct FieldSection: ~Copyable {
   /// The lines of the head parsed last.
   public let lines: UnsafeMutablePointer<FieldLine>
   /// How many there are.
@@ -31,15 +31,17 @@ public struct FieldSection: ~Copyable {
   public init(capacity: Int, requests: Int = .max) {
     self.capacity = max(1, capacity)
     requestCapacity = max(1, min(requests, capacity))
-    lines = .allocate(capacity: self.capacity)
+    unsafe lines = .allocate(capacity: self.capacity)
   }
 
-  deinit { lines.deallocate() }
+  deinit { unsafe lines.deallocate() }
 
   /// Parses trailer lines up to the empty line that ends `count` bytes.
   public mutating func parseTrailers(_ base: UnsafePointer<UInt8>, count: Int) -> ParseError? {
-    guard count >= 2, base[count - 2] == 0x0D, base[count - 1] == 0x0A else { return .malformedTrailer }
-    return parse(base, from: 0, to: count, most: capacity)
+    guard count >= 2, unsafe base[count - 2] == 0x0D, unsafe base[count - 1] == 0x0A else {
+      return .malformedTrailer
+    }
+    return unsafe parse(base, from: 0, to: count, most: capacity)
   }
 
   /// Parses the field lines from `start` to the empty line that ends at `end`.
@@ -50,9 +52,9 @@ public struct FieldSection: ~Copyable {
     var at = start
     let last = end - 2
     while at < last {
-      guard let found = memchr(base + at, 0x0A, end - at) else { return .bareLineFeed }
-      let lineEnd = UnsafePointer(found.assumingMemoryBound(to: UInt8.self)) - base - 1
-      if let error = parseLine(base, at, lineEnd, most) { return error }
+      guard let found = unsafe memchr(base + at, 0x0A, end - at) else { return .bareLineFeed }
+      let lineEnd = unsafe UnsafePointer(found.assumingMemoryBound(to: UInt8.self)) - base - 1
+      if let error = unsafe parseLine(base, at, lineEnd, most) { return error }
       at = lineEnd + 2
     }
     return nil
@@ -62,21 +64,25 @@ public struct FieldSection: ~Copyable {
   private mutating func parseLine(
     _ base: UnsafePointer<UInt8>, _ start: Int, _ end: Int, _ most: Int
   ) -> ParseError? {
-    if base[start] == 0x20 || base[start] == 0x09 { return .obsoleteFolding }
+    if unsafe base[start] == 0x20 || base[start] == 0x09 { return .obsoleteFolding }
     var colon = start
-    while colon < end, Characters.isToken(base[colon]) { colon += 1 }
+    while colon < end, unsafe Characters.isToken(base[colon]) { colon += 1 }
     guard colon < end else { return .missingColon }
-    guard base[colon] == 0x3A else {
-      return base[colon] == 0x20 || base[colon] == 0x09 ? .spaceBeforeColon : .malformedFieldName
+    guard unsafe base[colon] == 0x3A else {
+      return unsafe base[colon] == 0x20 || base[colon] == 0x09 ? .spaceBeforeColon : .malformedFieldName
     }
     guard colon > start else { return .malformedFieldName }
     var valueStart = colon + 1
-    while valueStart < end, base[valueStart] == 0x20 || base[valueStart] == 0x09 { valueStart += 1 }
+    while valueStart < end, unsafe base[valueStart] == 0x20 || base[valueStart] == 0x09 { valueStart += 1 }
     var valueEnd = end
-    while valueEnd > valueStart, base[valueEnd - 1] == 0x20 || base[valueEnd - 1] == 0x09 { valueEnd -= 1 }
-    guard Characters.areValue(base + valueStart, valueEnd - valueStart) else { return .malformedFieldValue }
+    while valueEnd > valueStart, unsafe base[valueEnd - 1] == 0x20 || base[valueEnd - 1] == 0x09 {
+      valueEnd -= 1
+    }
+    guard unsafe Characters.areValue(base + valueStart, valueEnd - valueStart) else {
+      return .malformedFieldValue
+    }
     guard count < most else { return .tooManyFields }
-    lines[count] = FieldLine(
+    unsafe lines[count] = unsafe FieldLine(
       nameStart: UInt32(truncatingIfNeeded: start), nameLength: UInt32(truncatingIfNeeded: colon - start),
       valueStart: UInt32(truncatingIfNeeded: valueStart),
       valueLength: UInt32(truncatingIfNeeded: valueEnd - valueStart),

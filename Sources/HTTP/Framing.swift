@@ -23,24 +23,24 @@ struct FramingFields: BitwiseCopyable {
   /// Takes one line in. `strict` refuses what only an attacker or a broken peer writes.
   @inline(__always)
   mutating func take(_ base: UnsafePointer<UInt8>, _ line: FieldLine) -> ParseError? {
-    let value = base + Int(line.valueStart)
+    let value = unsafe base + Int(line.valueStart)
     let length = Int(line.valueLength)
     switch line.name {
     case .contentLength:
-      if allowsEqualLengths { return takeEqualLengths(value, length) }
+      if allowsEqualLengths { return unsafe takeEqualLengths(value, length) }
       guard contentLength == nil else { return .repeatedContentLength }
-      guard let number = Self.decimal(value, length) else { return .malformedContentLength }
+      guard let number = unsafe Self.decimal(value, length) else { return .malformedContentLength }
       contentLength = number
     case .transferEncoding:
       // One line, one coding, and that one chunked: all else is either unknown to us or an attack.
       guard !hasTransferEncoding else { return .chunkedNotFinal }
       hasTransferEncoding = true
-      if length == 7, FieldName.matches(value, "chunked") {
+      if length == 7, unsafe FieldName.matches(value, "chunked") {
         isChunked = true
       } else {
-        return Self.endsInChunked(value, length) ? .unsupportedTransferEncoding : .chunkedNotFinal
+        return unsafe Self.endsInChunked(value, length) ? .unsupportedTransferEncoding : .chunkedNotFinal
       }
-    case .connection: connection.take(value, length)
+    case .connection: unsafe connection.take(value, length)
     default: break
     }
     return nil
@@ -48,8 +48,8 @@ struct FramingFields: BitwiseCopyable {
 
   private mutating func takeEqualLengths(_ value: UnsafePointer<UInt8>, _ length: Int) -> ParseError? {
     var problem: ParseError? = length == 0 ? .malformedContentLength : nil
-    ListElements.forEach(value, length) { element, count in
-      guard let number = Self.decimal(element, count) else {
+    unsafe ListElements.forEach(value, length) { element, count in
+      guard let number = unsafe Self.decimal(element, count) else {
         problem = .malformedContentLength
         return false
       }
@@ -68,7 +68,7 @@ struct FramingFields: BitwiseCopyable {
     guard length > 0, length <= 19 else { return nil }
     var value: UInt64 = 0
     for i in 0..<length {
-      let digit = p[i] &- 0x30
+      let digit = unsafe p[i] &- 0x30
       guard digit < 10 else { return nil }
       value = value &* 10 &+ UInt64(digit)
     }
@@ -76,11 +76,11 @@ struct FramingFields: BitwiseCopyable {
   }
 
   private static func endsInChunked(_ p: UnsafePointer<UInt8>, _ length: Int) -> Bool {
-    guard length > 8, FieldName.matches(p + length - 7, "chunked") else { return false }
-    let before = p[length - 8]
+    guard length > 8, unsafe FieldName.matches(p + length - 7, "chunked") else { return false }
+    let before = unsafe p[length - 8]
     guard before == 0x2C || before == 0x20 || before == 0x09 else { return false }
     // `chunked, chunked` is not a known coding before a final chunked.
-    return !(FieldName.matches(p, "chunked"))
+    return unsafe !(FieldName.matches(p, "chunked"))
   }
 }
 
@@ -96,11 +96,11 @@ public struct ConnectionOptions: BitwiseCopyable, Sendable, Equatable {
   public var namesFields = false
 
   mutating func take(_ p: UnsafePointer<UInt8>, _ length: Int) {
-    ListElements.forEach(p, length) { element, count in
+    unsafe ListElements.forEach(p, length) { element, count in
       switch count {
-      case 5 where FieldName.matches(element, "close"): close = true
-      case 7 where FieldName.matches(element, "upgrade"): upgrade = true
-      case 10 where FieldName.matches(element, "keep-alive"): keepAlive = true
+      case 5 where unsafe FieldName.matches(element, "close"): close = true
+      case 7 where unsafe FieldName.matches(element, "upgrade"): upgrade = true
+      case 10 where unsafe FieldName.matches(element, "keep-alive"): keepAlive = true
       default: namesFields = true
       }
       return true
@@ -117,12 +117,12 @@ public enum ListElements {
     var start = 0
     while start < length {
       var end = start
-      while end < length, p[end] != 0x2C { end += 1 }
+      while end < length, unsafe p[end] != 0x2C { end += 1 }
       var first = start
       var last = end
-      while first < last, p[first] == 0x20 || p[first] == 0x09 { first += 1 }
-      while last > first, p[last - 1] == 0x20 || p[last - 1] == 0x09 { last -= 1 }
-      if last > first, !body(p + first, last - first) { return }
+      while first < last, unsafe p[first] == 0x20 || p[first] == 0x09 { first += 1 }
+      while last > first, unsafe p[last - 1] == 0x20 || p[last - 1] == 0x09 { last -= 1 }
+      if last > first, unsafe !body(p + first, last - first) { return }
       start = end + 1
     }
   }

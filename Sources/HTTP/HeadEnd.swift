@@ -19,9 +19,9 @@ public enum HeadEnd {
   public static func find(_ base: UnsafePointer<UInt8>, count: Int, from: Int) -> Search {
     var lineStart = from
     while lineStart < count {
-      guard let found = memchr(base + lineStart, 0x0A, count - lineStart) else { break }
-      let at = UnsafePointer(found.assumingMemoryBound(to: UInt8.self)) - base
-      guard at > lineStart, base[at - 1] == 0x0D else { return .bareLineFeed }
+      guard let found = unsafe memchr(base + lineStart, 0x0A, count - lineStart) else { break }
+      let at = unsafe UnsafePointer(found.assumingMemoryBound(to: UInt8.self)) - base
+      guard at > lineStart, unsafe base[at - 1] == 0x0D else { return .bareLineFeed }
       if at == lineStart + 1 { return .found(at + 1) }
       lineStart = at + 1
     }
@@ -31,7 +31,7 @@ public enum HeadEnd {
   /// Whether `count` bytes end in an empty line, without which nothing of them is parsed.
   @inline(__always)
   static func isComplete(_ base: UnsafePointer<UInt8>, _ count: Int) -> Bool {
-    count >= 4
+    unsafe count >= 4
       && UnsafeRawPointer(base + count - 4).loadUnaligned(as: UInt32.self)
         == UInt32(littleEndian: 0x0A0D_0A0D)
   }

@@ -3,7 +3,7 @@
 #endif
 
 /// Writes a message head into memory that somebody else owns. What does not fit is not written and is told by `overflowed`.
-public struct HeadWriter: BitwiseCopyable {
+@safe public struct HeadWriter: BitwiseCopyable {
   /// Where the head begins.
   public let start: UnsafeMutablePointer<UInt8>
   /// Bytes written.
@@ -14,7 +14,7 @@ public struct HeadWriter: BitwiseCopyable {
 
   /// A writer into `capacity` bytes.
   public init(_ start: UnsafeMutablePointer<UInt8>, capacity: Int) {
-    self.start = start
+    unsafe self.start = unsafe start
     self.capacity = capacity
   }
 
@@ -25,31 +25,33 @@ public struct HeadWriter: BitwiseCopyable {
       overflowed = true
       return
     }
-    memcpy(start + count, bytes, n)
+    unsafe memcpy(start + count, bytes, n)
     count += n
   }
 
   /// Appends a literal.
   @inline(__always)
-  public mutating func append(_ text: StaticString) { append(text.utf8Start, text.utf8CodeUnitCount) }
+  public mutating func append(_ text: StaticString) { unsafe append(text.utf8Start, text.utf8CodeUnitCount) }
 
   /// Appends bytes of a control-plane value.
   public mutating func append(_ bytes: [UInt8]) {
-    bytes.withUnsafeBufferPointer { if let base = $0.baseAddress { append(base, $0.count) } }
+    unsafe bytes.withUnsafeBufferPointer { if let base = $0.baseAddress { unsafe append(base, $0.count) } }
   }
 
   /// Appends a number in decimal.
   public mutating func append(decimal value: UInt64) {
     var digits: (UInt64, UInt64, UInt32) = (0, 0, 0)
-    withUnsafeMutableBytes(of: &digits) { buffer in
+    unsafe withUnsafeMutableBytes(of: &digits) { buffer in
       var at = 20
       var rest = value
       repeat {
         at -= 1
-        buffer[at] = UInt8(truncatingIfNeeded: rest % 10) + 0x30
+        unsafe buffer[at] = UInt8(truncatingIfNeeded: rest % 10) + 0x30
         rest /= 10
       } while rest > 0
-      if let base = buffer.baseAddress { append((base + at).assumingMemoryBound(to: UInt8.self), 20 - at) }
+      if let base = buffer.baseAddress {
+        unsafe append((base + at).assumingMemoryBound(to: UInt8.self), 20 - at)
+      }
     }
   }
 
@@ -59,7 +61,7 @@ public struct HeadWriter: BitwiseCopyable {
     while shift >= 0 {
       var digit = UInt8(truncatingIfNeeded: value >> UInt64(shift) & 15)
       digit += digit < 10 ? 0x30 : 0x57
-      append(&digit, 1)
+      unsafe append(&digit, 1)
       shift -= 4
     }
   }
@@ -67,9 +69,9 @@ public struct HeadWriter: BitwiseCopyable {
   /// Appends one whole field line of a parsed head as it was: name, value, CRLF.
   @inline(__always)
   public mutating func append(_ line: FieldLine, of base: UnsafePointer<UInt8>) {
-    append(base + Int(line.nameStart), Int(line.nameLength))
+    unsafe append(base + Int(line.nameStart), Int(line.nameLength))
     append(": ")
-    append(base + Int(line.valueStart), Int(line.valueLength))
+    unsafe append(base + Int(line.valueStart), Int(line.valueLength))
     append("\r\n")
   }
 }

@@ -47,7 +47,7 @@ public enum Method: UInt8, BitwiseCopyable, Sendable {
   case other, get, head, post, put, delete, options, trace, connect
 
   static func identify(_ p: UnsafePointer<UInt8>, _ length: Int) -> Method {
-    func equals(_ text: StaticString) -> Bool { memcmp(p, text.utf8Start, length) == 0 }
+    func equals(_ text: StaticString) -> Bool { unsafe memcmp(p, text.utf8Start, length) == 0 }
     switch length {
     case 3: return equals("GET") ? .get : equals("PUT") ? .put : .other
     case 4: return equals("POST") ? .post : equals("HEAD") ? .head : .other
@@ -75,43 +75,45 @@ extension RequestHead {
   ) -> ParseError? {
     head = RequestHead()
     head.length = count
-    guard HeadEnd.isComplete(base, count) else { return .malformedRequestLine }
+    guard unsafe HeadEnd.isComplete(base, count) else { return .malformedRequestLine }
     var lineEnd = 0
-    if let error = head.parseRequestLine(base, count, &lineEnd) { return error }
-    if let error = fields.parse(base, from: lineEnd + 2, to: count, most: fields.requestCapacity) {
+    if let error = unsafe head.parseRequestLine(base, count, &lineEnd) { return error }
+    if let error = unsafe fields.parse(base, from: lineEnd + 2, to: count, most: fields.requestCapacity) {
       return error
     }
-    return head.interpret(base, fields)
+    return unsafe head.interpret(base, fields)
   }
 
   private mutating func parseRequestLine(
     _ base: UnsafePointer<UInt8>, _ count: Int, _ lineEnd: inout Int
   ) -> ParseError? {
-    guard let found = memchr(base, 0x0D, count) else { return .malformedRequestLine }
-    let end = UnsafePointer(found.assumingMemoryBound(to: UInt8.self)) - base
+    guard let found = unsafe memchr(base, 0x0D, count) else { return .malformedRequestLine }
+    let end = unsafe UnsafePointer(found.assumingMemoryBound(to: UInt8.self)) - base
     lineEnd = end
     var at = 0
-    while at < end, Characters.isToken(base[at]) { at += 1 }
-    guard at > 0, at < end, base[at] == 0x20 else {
+    while at < end, unsafe Characters.isToken(base[at]) { at += 1 }
+    guard at > 0, at < end, unsafe base[at] == 0x20 else {
       return at == 0 ? .malformedMethod : .malformedRequestLine
     }
     methodLength = at
-    method = Method.identify(base, at)
+    method = unsafe Method.identify(base, at)
     at += 1
     let start = at
-    while at < end, Characters.isTarget(base[at]) { at += 1 }
+    while at < end, unsafe Characters.isTarget(base[at]) { at += 1 }
     guard at > start else { return .malformedTarget }
-    guard at < end, base[at] == 0x20 else { return .malformedTarget }
+    guard at < end, unsafe base[at] == 0x20 else { return .malformedTarget }
     let target = (start, at - start)
     let version = at + 1
-    guard end - version == 8, base[end + 1] == 0x0A else { return .malformedRequestLine }
-    let text = base + version
-    guard memcmp(text, "HTTP/", 5) == 0, text[6] == 0x2E, text[5] &- 0x30 < 10, text[7] &- 0x30 < 10 else {
+    guard end - version == 8, unsafe base[end + 1] == 0x0A else { return .malformedRequestLine }
+    let text = unsafe base + version
+    guard unsafe memcmp(text, "HTTP/", 5) == 0, unsafe text[6] == 0x2E, unsafe text[5] &- 0x30 < 10,
+      unsafe text[7] &- 0x30 < 10
+    else {
       return .malformedRequestLine
     }
-    guard text[5] == 0x31 else { return .unsupportedVersion }
-    minorVersion = text[7] == 0x30 ? 0 : 1
-    return parseTarget(base, target.0, target.1)
+    guard unsafe text[5] == 0x31 else { return .unsupportedVersion }
+    minorVersion = unsafe text[7] == 0x30 ? 0 : 1
+    return unsafe parseTarget(base, target.0, target.1)
   }
 
   private mutating func parseTarget(_ base: UnsafePointer<UInt8>, _ start: Int, _ length: Int) -> ParseError?
@@ -119,22 +121,22 @@ extension RequestHead {
     if method == .connect { return .connectNotSupported }
     targetStart = start
     targetLength = length
-    if base[start] == 0x2F { return nil }
-    if base[start] == 0x2A, length == 1 { return method == .options ? nil : .malformedTarget }
+    if unsafe base[start] == 0x2F { return nil }
+    if unsafe base[start] == 0x2A, length == 1 { return method == .options ? nil : .malformedTarget }
     // absolute-form (RFC 9112 §3.2.2): its authority counts, not the Host field.
     var prefix = 0
-    if length > 8, FieldName.matches(base + start, "https://") {
+    if length > 8, unsafe FieldName.matches(base + start, "https://") {
       prefix = 8
-    } else if length > 7, FieldName.matches(base + start, "http://") {
+    } else if length > 7, unsafe FieldName.matches(base + start, "http://") {
       prefix = 7
     } else {
       return .malformedTarget
     }
     var end = start + prefix
-    while end < start + length, base[end] != 0x2F, base[end] != 0x3F { end += 1 }
+    while end < start + length, unsafe base[end] != 0x2F, unsafe base[end] != 0x3F { end += 1 }
     authorityStart = start + prefix
     authorityLength = end - authorityStart
-    guard setHost(base) else { return .malformedTarget }
+    guard unsafe setHost(base) else { return .malformedTarget }
     targetStart = end
     targetLength = start + length - end
     return nil
@@ -147,21 +149,22 @@ extension RequestHead {
     var hostSeen = false
     var hasUpgrade = false
     for i in 0..<fields.count {
-      let line = fields.lines[i]
+      let line = unsafe fields.lines[i]
       switch line.name {
       case .other: continue
       case .host:
         guard !hostSeen else { return .repeatedHost }
         hostSeen = true
-        if let error = takeHost(base, line) { return error }
+        if let error = unsafe takeHost(base, line) { return error }
       case .upgrade: hasUpgrade = true
       case .expect:
-        guard line.valueLength == 12, FieldName.matches(base + Int(line.valueStart), "100-continue") else {
+        guard line.valueLength == 12, unsafe FieldName.matches(base + Int(line.valueStart), "100-continue")
+        else {
           return .unsupportedExpectation
         }
         expectsContinue = minorVersion == 1
       default:
-        if let error = framing.take(base, line) { return error }
+        if let error = unsafe framing.take(base, line) { return error }
       }
     }
     guard hostSeen || minorVersion == 0 else { return .missingHost }
@@ -188,7 +191,7 @@ extension RequestHead {
     authorityLength = Int(line.valueLength)
     guard authorityLength > 0 else { return .malformedHost }
     let (hostWas, hostLengthWas) = (hostStart, hostLength)
-    guard setHost(base) else { return .malformedHost }
+    guard unsafe setHost(base) else { return .malformedHost }
     if length > 0 {
       (authorityStart, authorityLength, hostStart, hostLength) = (start, length, hostWas, hostLengthWas)
     }
@@ -201,24 +204,24 @@ extension RequestHead {
     var at = authorityStart
     guard at < end, authorityLength <= 261 else { return false }
     hostStart = at
-    if base[at] == 0x5B {
+    if unsafe base[at] == 0x5B {
       at += 1
       // An IPv6 address (RFC 3986 §3.2.2): zones and future versions have no meaning here.
       var colons = 0
-      while at < end, Characters.isAddress(base[at]) {
-        if base[at] == 0x3A { colons += 1 }
+      while at < end, unsafe Characters.isAddress(base[at]) {
+        if unsafe base[at] == 0x3A { colons += 1 }
         at += 1
       }
-      guard at < end, base[at] == 0x5D, colons >= 2 else { return false }
+      guard at < end, unsafe base[at] == 0x5D, colons >= 2 else { return false }
       at += 1
     } else {
-      while at < end, Characters.isHost(base[at]) { at += 1 }
+      while at < end, unsafe Characters.isHost(base[at]) { at += 1 }
     }
     hostLength = at - hostStart
     guard hostLength > 0 else { return false }
     if at == end { return true }
-    guard base[at] == 0x3A, end - at <= 6 else { return false }
-    for i in at + 1..<end where base[i] &- 0x30 > 9 { return false }
+    guard unsafe base[at] == 0x3A, end - at <= 6 else { return false }
+    for i in at + 1..<end where unsafe base[i] &- 0x30 > 9 { return false }
     return true
   }
 }

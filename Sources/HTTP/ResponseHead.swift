@@ -41,27 +41,28 @@ public struct ResponseHead: BitwiseCopyable, Sendable {
   ) -> ParseError? {
     head = ResponseHead()
     head.length = count
-    guard HeadEnd.isComplete(base, count) else { return .malformedStatusLine }
-    guard let found = memchr(base, 0x0D, count) else { return .malformedStatusLine }
-    let end = UnsafePointer(found.assumingMemoryBound(to: UInt8.self)) - base
-    guard head.parseStatusLine(base, end) else { return .malformedStatusLine }
-    if let error = fields.parse(base, from: end + 2, to: count, most: fields.capacity) { return error }
-    return head.interpret(base, method, fields)
+    guard unsafe HeadEnd.isComplete(base, count) else { return .malformedStatusLine }
+    guard let found = unsafe memchr(base, 0x0D, count) else { return .malformedStatusLine }
+    let end = unsafe UnsafePointer(found.assumingMemoryBound(to: UInt8.self)) - base
+    guard unsafe head.parseStatusLine(base, end) else { return .malformedStatusLine }
+    if let error = unsafe fields.parse(base, from: end + 2, to: count, most: fields.capacity) { return error }
+    return unsafe head.interpret(base, method, fields)
   }
 
   /// HTTP-version SP status-code SP [ reason ]; the last space may be missing, as many servers write it.
   private mutating func parseStatusLine(_ base: UnsafePointer<UInt8>, _ end: Int) -> Bool {
-    guard end >= 12, base[end + 1] == 0x0A, memcmp(base, "HTTP/1.", 7) == 0, base[7] &- 0x30 < 10,
-      base[8] == 0x20
+    guard end >= 12, unsafe base[end + 1] == 0x0A, unsafe memcmp(base, "HTTP/1.", 7) == 0,
+      unsafe base[7] &- 0x30 < 10,
+      unsafe base[8] == 0x20
     else { return false }
-    minorVersion = base[7] == 0x30 ? 0 : 1
+    minorVersion = unsafe base[7] == 0x30 ? 0 : 1
     for i in 9..<12 {
-      let digit = base[i] &- 0x30
+      let digit = unsafe base[i] &- 0x30
       guard digit < 10 else { return false }
       status = status * 10 + Int(digit)
     }
-    guard status >= 100, end == 12 || base[12] == 0x20 else { return false }
-    guard Characters.areValue(base + 12, end - 12) else { return false }
+    guard status >= 100, unsafe end == 12 || base[12] == 0x20 else { return false }
+    guard unsafe Characters.areValue(base + 12, end - 12) else { return false }
     statusStart = 9
     statusLength = end - 9
     return true
@@ -73,9 +74,9 @@ public struct ResponseHead: BitwiseCopyable, Sendable {
     var gathered = FramingFields()
     gathered.allowsEqualLengths = true
     for i in 0..<fields.count {
-      let line = fields.lines[i]
+      let line = unsafe fields.lines[i]
       guard line.name != .other else { continue }
-      if let error = gathered.take(base, line) { return error }
+      if let error = unsafe gathered.take(base, line) { return error }
     }
     connection = gathered.connection
     declaredLength = gathered.contentLength

@@ -9,7 +9,7 @@
 /// cannot afford a library's copies and allocations for each frame.
 ///
 /// Belongs to one thread; `free` is called exactly once.
-public struct Connection: BitwiseCopyable {
+@safe public struct Connection: BitwiseCopyable {
   let isServer: Bool
   let limits: ConnectionLimits
   /// Frames to be sent.
@@ -98,7 +98,7 @@ public struct Connection: BitwiseCopyable {
   /// How many leading bytes of `count` agree with a client's connection preface; all of them, or nil.
   public static func matchesPreface(_ bytes: UnsafePointer<UInt8>, _ count: Int) -> Int? {
     let n = min(count, prefaceLength)
-    for i in 0..<n where bytes[i] != preface.utf8Start[i] { return nil }
+    for i in 0..<n where unsafe bytes[i] != preface.utf8Start[i] { return nil }
     return n
   }
 
@@ -109,19 +109,19 @@ public struct Connection: BitwiseCopyable {
   ) -> Event {
     while !hasFailed {
       guard output.room >= Self.reserve else { return .outputFull }
-      let p = input + consumed
+      let p = unsafe input + consumed
       let left = count - consumed
       if prefaceLeft > 0 {
-        guard takePreface(p, left, &consumed) else { return fail(.protocolError) }
+        guard unsafe takePreface(p, left, &consumed) else { return fail(.protocolError) }
         if prefaceLeft > 0 { return .needMore }
         continue
       }
       guard left >= FrameHeader.size else { return .needMore }
-      let frame = FrameHeader(p)
+      let frame = unsafe FrameHeader(p)
       guard frame.length <= ConnectionLimits.frameBytes else { return fail(.frameSizeError) }
       guard left >= FrameHeader.size + frame.length else { return .needMore }
       consumed += FrameHeader.size + frame.length
-      if let event = handle(frame, p + FrameHeader.size, now) { return event }
+      if let event = unsafe handle(frame, p + FrameHeader.size, now) { return event }
     }
     consumed = count
     return .needMore
@@ -130,7 +130,7 @@ public struct Connection: BitwiseCopyable {
   private mutating func takePreface(_ p: UnsafePointer<UInt8>, _ left: Int, _ consumed: inout Int) -> Bool {
     let n = min(left, prefaceLeft)
     let from = Self.prefaceLength - prefaceLeft
-    for i in 0..<n where p[i] != Self.preface.utf8Start[from + i] { return false }
+    for i in 0..<n where unsafe p[i] != Self.preface.utf8Start[from + i] { return false }
     prefaceLeft -= n
     consumed += n
     return true
@@ -142,15 +142,15 @@ public struct Connection: BitwiseCopyable {
       return fail(.protocolError)
     }
     switch frame.type {
-    case FrameHeader.Kind.data: return handleData(frame, p, now)
-    case FrameHeader.Kind.headers: return handleHeaders(frame, p, now)
-    case FrameHeader.Kind.continuation: return handleContinuation(frame, p, now)
-    case FrameHeader.Kind.windowUpdate: return handleWindowUpdate(frame, p, now)
-    case FrameHeader.Kind.resetStream: return handleReset(frame, p, now)
-    case FrameHeader.Kind.settings: return handleSettings(frame, p, now)
-    case FrameHeader.Kind.ping: return handlePing(frame, p, now)
-    case FrameHeader.Kind.goAway: return handleGoAway(frame, p, now)
-    case FrameHeader.Kind.priority: return handlePriority(frame, p, now)
+    case FrameHeader.Kind.data: return unsafe handleData(frame, p, now)
+    case FrameHeader.Kind.headers: return unsafe handleHeaders(frame, p, now)
+    case FrameHeader.Kind.continuation: return unsafe handleContinuation(frame, p, now)
+    case FrameHeader.Kind.windowUpdate: return unsafe handleWindowUpdate(frame, p, now)
+    case FrameHeader.Kind.resetStream: return unsafe handleReset(frame, p, now)
+    case FrameHeader.Kind.settings: return unsafe handleSettings(frame, p, now)
+    case FrameHeader.Kind.ping: return unsafe handlePing(frame, p, now)
+    case FrameHeader.Kind.goAway: return unsafe handleGoAway(frame, p, now)
+    case FrameHeader.Kind.priority: return unsafe handlePriority(frame, p, now)
     // We never allow pushes (RFC 9113 §8.4).
     case FrameHeader.Kind.pushPromise: return fail(.protocolError)
     default: return floods.allows(.control, now: now) ? nil : calm(.control)
@@ -175,14 +175,14 @@ public struct Connection: BitwiseCopyable {
   ) -> Event {
     // Making us reset is as cheap for the peer as resetting (CVE-2025-8671).
     if isServer, !floods.allows(.madeReset, now: now) { return calm(.madeReset) }
-    reset(stream, code)
-    return .reset(stream, code, byPeer: false)
+    unsafe reset(stream, code)
+    return unsafe .reset(stream, code, byPeer: false)
   }
 
   /// Both sides are done with a stream: it leaves the table.
   mutating func forget(_ stream: UnsafeMutablePointer<StreamState>, resetByUs: Bool) {
-    table.remove(stream.pointee.id)
-    closed.remember(stream.pointee.id, resetByUs: resetByUs, window: limits.streamWindow)
+    unsafe table.remove(stream.pointee.id)
+    unsafe closed.remember(stream.pointee.id, resetByUs: resetByUs, window: limits.streamWindow)
   }
 
   /// Whether no frame but PRIORITY may have come for a stream yet.

@@ -27,13 +27,13 @@ extension Connection {
     gotSettings = true
     var windowGrew = false
     for at in stride(from: 0, to: frame.length, by: 6) {
-      let name = UInt16(p[at]) << 8 | UInt16(p[at + 1])
-      let value = readUInt32(p + at + 2)
+      let name = unsafe UInt16(p[at]) << 8 | UInt16(p[at + 1])
+      let value = unsafe readUInt32(p + at + 2)
       if let code = apply(name, value, &windowGrew) { return fail(code) }
     }
     output.header(0, FrameHeader.Kind.settings, FrameHeader.Flag.acknowledgement, 0)
     if isFirst, !isServer { return .settings }
-    return windowGrew ? .writable(nil) : nil
+    return unsafe windowGrew ? .writable(nil) : nil
   }
 
   private mutating func apply(_ name: UInt16, _ value: UInt32, _ windowGrew: inout Bool) -> ErrorCode? {
@@ -65,9 +65,9 @@ extension Connection {
     let difference = value - peer.initialWindow
     peer.initialWindow = value
     var overflows = false
-    table.forEach { stream in
-      stream.pointee.sendWindow += difference
-      if stream.pointee.sendWindow > Self.maximumWindow { overflows = true }
+    unsafe table.forEach { stream in
+      unsafe stream.pointee.sendWindow += difference
+      if unsafe stream.pointee.sendWindow > Self.maximumWindow { overflows = true }
     }
     if difference > 0 { windowGrew = true }
     return overflows ? .flowControlError : nil
@@ -75,7 +75,7 @@ extension Connection {
 
   /// Begins the connection: a client's preface, our SETTINGS, and the room that the whole connection has.
   public mutating func start() {
-    if !isServer { output.append(Self.preface.utf8Start, Self.prefaceLength) }
+    if !isServer { unsafe output.append(Self.preface.utf8Start, Self.prefaceLength) }
     var settings: [(UInt16, UInt32)] = [
       (Setting.initialWindowSize, limits.streamWindow), (Setting.maxHeaderListSize, limits.headerBytes),
     ]
@@ -106,7 +106,9 @@ extension Connection {
       return floods.allows(.control, now: now) ? .pingAnswered : calm(.control)
     }
     if pings > 0 { pings -= 1 } else if !floods.allows(.ping, now: now) { return calm(.ping) }
-    if output.begin(8, FrameHeader.Kind.ping, FrameHeader.Flag.acknowledgement, 0) { output.append(p, 8) }
+    if output.begin(8, FrameHeader.Kind.ping, FrameHeader.Flag.acknowledgement, 0) {
+      unsafe output.append(p, 8)
+    }
     return nil
   }
 
@@ -124,7 +126,7 @@ extension Connection {
     guard frame.length >= 8 else { return fail(.frameSizeError) }
     guard floods.allows(.control, now: now) else { return calm(.control) }
     goAwayReceived = true
-    return .goAway(lastStream: readUInt32(p) & 0x7FFF_FFFF, ErrorCode(wire: readUInt32(p + 4)))
+    return unsafe .goAway(lastStream: readUInt32(p) & 0x7FFF_FFFF, ErrorCode(wire: readUInt32(p + 4)))
   }
 
   /// Tells the peer that its next requests belong elsewhere, while all that it has sent is still taken.

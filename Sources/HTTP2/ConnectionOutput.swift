@@ -4,24 +4,24 @@ internal import HTTP
 extension Connection {
   /// Makes a request that has just come in (`.head` without a stream) a stream.
   public mutating func accept(_ head: DecodedHead, as stream: UnsafeMutablePointer<StreamState>) {
-    begin(stream, head.id)
-    stream.pointee.headReceived = true
-    stream.pointee.remoteClosed = head.isLast
-    stream.pointee.declaredLength = head.contentLength
-    stream.pointee.isTunnel = head.isExtendedConnect
+    unsafe begin(stream, head.id)
+    unsafe stream.pointee.headReceived = true
+    unsafe stream.pointee.remoteClosed = head.isLast
+    unsafe stream.pointee.declaredLength = head.contentLength
+    unsafe stream.pointee.isTunnel = head.isExtendedConnect
   }
 
   /// Opens a stream of ours (a client's). `canOpenStream` must be true.
   public mutating func open(_ stream: UnsafeMutablePointer<StreamState>) {
-    begin(stream, nextStream)
+    unsafe begin(stream, nextStream)
     nextStream += 2
   }
 
   private mutating func begin(_ stream: UnsafeMutablePointer<StreamState>, _ id: UInt32) {
-    stream.pointee.id = id
-    stream.pointee.sendWindow = peer.initialWindow
-    stream.pointee.receiveWindow = Int64(limits.streamWindow)
-    table.insert(stream)
+    unsafe stream.pointee.id = id
+    unsafe stream.pointee.sendWindow = peer.initialWindow
+    unsafe stream.pointee.receiveWindow = Int64(limits.streamWindow)
+    unsafe table.insert(stream)
   }
 
   // MARK: Header sections
@@ -44,21 +44,21 @@ extension Connection {
     _ stream: UnsafeMutablePointer<StreamState>, _ kind: HeadKind, _ text: UnsafePointer<UInt8>, _ count: Int,
     isLast: Bool
   ) -> Bool {
-    guard !stream.pointee.localClosed, !hasFailed else { return true }
+    guard unsafe !stream.pointee.localClosed, !hasFailed else { return true }
     // Gaps for the headers of this frame and of continuations.
     let gaps = FrameHeader.size * (2 + count / peer.frameBytes)
-    guard let end = output.end, output.room > gaps + 64 else { return false }
-    let blockStart = end + FrameHeader.size
-    var encoder = HeaderEncoder(blockStart, capacity: output.room - gaps)
+    guard let end = unsafe output.end, output.room > gaps + 64 else { return false }
+    let blockStart = unsafe end + FrameHeader.size
+    var encoder = unsafe HeaderEncoder(blockStart, capacity: output.room - gaps)
     if peer.wantsSmallerTable { encoder.resizeTable() }
-    HeadText.encode(text, count, kind, into: &encoder)
+    unsafe HeadText.encode(text, count, kind, into: &encoder)
     guard !encoder.overflowed else { return false }
     let flags = isLast ? FrameHeader.Flag.endStream : 0
-    frame(blockStart, encoder.count, stream.pointee.id, flags)
+    unsafe frame(blockStart, encoder.count, stream.pointee.id, flags)
     peer.wantsSmallerTable = false
-    if kind == .response { stream.pointee.isAnswered = true }
+    if kind == .response { unsafe stream.pointee.isAnswered = true }
     earn(frames: 2)
-    if isLast { closeLocal(stream) }
+    if isLast { unsafe closeLocal(stream) }
     return true
   }
 
@@ -74,7 +74,7 @@ extension Connection {
     let pieces = (count + most - 1) / most
     for i in (1..<pieces).reversed() {
       let n = min(most, count - i * most)
-      (block + i * (most + FrameHeader.size)).update(from: block + i * most, count: n)
+      unsafe (block + i * (most + FrameHeader.size)).update(from: block + i * most, count: n)
     }
     for i in 0..<pieces {
       let n = min(most, count - i * most)
@@ -96,7 +96,7 @@ extension Connection {
 
   /// Bytes of content that the windows allow on a stream now.
   public func sendable(_ stream: UnsafeMutablePointer<StreamState>) -> Int {
-    Int(max(0, min(stream.pointee.sendWindow, sendWindow)))
+    unsafe Int(max(0, min(stream.pointee.sendWindow, sendWindow)))
   }
 
   /// Sends content as far as the windows and the output's room go; how many bytes were taken. With `isLast` the
@@ -104,8 +104,8 @@ extension Connection {
   public mutating func writeData(
     _ stream: UnsafeMutablePointer<StreamState>, _ bytes: UnsafePointer<UInt8>, _ count: Int, isLast: Bool
   ) -> Int {
-    guard !stream.pointee.localClosed, !hasFailed else { return count }
-    let allowed = min(count, sendable(stream))
+    guard unsafe !stream.pointee.localClosed, !hasFailed else { return count }
+    let allowed = unsafe min(count, sendable(stream))
     var at = 0
     while at < allowed {
       let room = output.room - FrameHeader.size
@@ -113,34 +113,35 @@ extension Connection {
       guard room >= min(allowed - at, 1024) else { break }
       let n = min(allowed - at, room, peer.frameBytes)
       let ends = isLast && at + n == count
-      output.header(n, FrameHeader.Kind.data, ends ? FrameHeader.Flag.endStream : 0, stream.pointee.id)
-      output.append(bytes + at, n)
+      unsafe output.header(n, FrameHeader.Kind.data, ends ? FrameHeader.Flag.endStream : 0, stream.pointee.id)
+      unsafe output.append(bytes + at, n)
       at += n
       earn(frames: 1)
-      if ends { closeLocal(stream) }
+      if ends { unsafe closeLocal(stream) }
     }
-    stream.pointee.sendWindow -= Int64(at)
+    unsafe stream.pointee.sendWindow -= Int64(at)
     sendWindow -= Int64(at)
     return at
   }
 
   /// Ends our side of a stream without further content. False when there is no room.
   public mutating func writeEnd(_ stream: UnsafeMutablePointer<StreamState>) -> Bool {
-    guard !stream.pointee.localClosed, !hasFailed else { return true }
+    guard unsafe !stream.pointee.localClosed, !hasFailed else { return true }
     guard output.room >= FrameHeader.size else { return false }
-    output.header(0, FrameHeader.Kind.data, FrameHeader.Flag.endStream, stream.pointee.id)
-    closeLocal(stream)
+    unsafe output.header(0, FrameHeader.Kind.data, FrameHeader.Flag.endStream, stream.pointee.id)
+    unsafe closeLocal(stream)
     return true
   }
 
   /// Ends a stream at once, both ways.
   public mutating func reset(_ stream: UnsafeMutablePointer<StreamState>, _ code: ErrorCode) {
-    guard stream.pointee.id != 0, !(stream.pointee.localClosed && stream.pointee.remoteClosed) else { return }
-    writeReset(stream.pointee.id, code)
-    stream.pointee.localClosed = true
-    stream.pointee.remoteClosed = true
-    stream.pointee.wasReset = true
-    forget(stream, resetByUs: true)
+    guard unsafe stream.pointee.id != 0, unsafe !(stream.pointee.localClosed && stream.pointee.remoteClosed)
+    else { return }
+    unsafe writeReset(stream.pointee.id, code)
+    unsafe stream.pointee.localClosed = true
+    unsafe stream.pointee.remoteClosed = true
+    unsafe stream.pointee.wasReset = true
+    unsafe forget(stream, resetByUs: true)
   }
 
   mutating func writeReset(_ id: UInt32, _ code: ErrorCode) {
@@ -153,13 +154,13 @@ extension Connection {
   /// The owner has passed on content: the peer gets its room back once it is worth a frame.
   public mutating func take(_ stream: UnsafeMutablePointer<StreamState>, _ n: Int) {
     give(back: n)
-    guard !stream.pointee.remoteClosed, !hasFailed else { return }
-    stream.pointee.taken += n
-    guard stream.pointee.taken >= Int(limits.streamWindow / 2),
-      writeWindowUpdate(stream.pointee.id, UInt32(truncatingIfNeeded: stream.pointee.taken))
+    guard unsafe !stream.pointee.remoteClosed, !hasFailed else { return }
+    unsafe stream.pointee.taken += n
+    guard unsafe stream.pointee.taken >= Int(limits.streamWindow / 2),
+      unsafe writeWindowUpdate(stream.pointee.id, UInt32(truncatingIfNeeded: stream.pointee.taken))
     else { return }
-    stream.pointee.receiveWindow += Int64(stream.pointee.taken)
-    stream.pointee.taken = 0
+    unsafe stream.pointee.receiveWindow += Int64(stream.pointee.taken)
+    unsafe stream.pointee.taken = 0
   }
 
   /// Content that belongs to no stream any more has been thrown away.

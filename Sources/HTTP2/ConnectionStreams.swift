@@ -9,34 +9,35 @@ extension Connection {
     var start = 0
     var count = frame.length
     if frame.has(FrameHeader.Flag.padded) {
-      guard frame.length >= 1, Int(p[0]) < frame.length else { return fail(.protocolError) }
+      guard frame.length >= 1, unsafe Int(p[0]) < frame.length else { return fail(.protocolError) }
       start = 1
-      count -= 1 + Int(p[0])
+      unsafe count -= 1 + Int(p[0])
     }
     let isLast = frame.has(FrameHeader.Flag.endStream)
-    guard let stream = table.find(frame.stream) else { return dataOnClosed(frame, now) }
+    guard let stream = unsafe table.find(frame.stream) else { return dataOnClosed(frame, now) }
     if count == 0, !isLast, !floods.allows(.emptyFrame, now: now) { return calm(.emptyFrame) }
-    guard !stream.pointee.remoteClosed else {
+    guard unsafe !stream.pointee.remoteClosed else {
       give(back: frame.length)
-      return fail(stream, .streamClosed, now)
+      return unsafe fail(stream, .streamClosed, now)
     }
-    stream.pointee.receiveWindow -= Int64(frame.length)
+    unsafe stream.pointee.receiveWindow -= Int64(frame.length)
     // Padding is nobody's to take: its room goes back at once.
-    if frame.length > count { take(stream, frame.length - count) }
-    guard stream.pointee.receiveWindow >= 0 else {
+    if frame.length > count { unsafe take(stream, frame.length - count) }
+    guard unsafe stream.pointee.receiveWindow >= 0 else {
       give(back: count)
-      return fail(stream, .flowControlError, now)
+      return unsafe fail(stream, .flowControlError, now)
     }
-    stream.pointee.received += Int64(count)
-    let declared = stream.pointee.declaredLength
-    let tooMuch = declared >= 0 && stream.pointee.received > declared
-    let tooLittle = isLast && declared >= 0 && stream.pointee.received < declared
-    guard stream.pointee.headReceived, !tooMuch, !tooLittle || stream.pointee.expectsNoContent else {
+    unsafe stream.pointee.received += Int64(count)
+    let declared = unsafe stream.pointee.declaredLength
+    let tooMuch = unsafe declared >= 0 && stream.pointee.received > declared
+    let tooLittle = unsafe isLast && declared >= 0 && stream.pointee.received < declared
+    guard unsafe stream.pointee.headReceived, !tooMuch, unsafe !tooLittle || stream.pointee.expectsNoContent
+    else {
       give(back: count)
-      return fail(stream, .protocolError, now)
+      return unsafe fail(stream, .protocolError, now)
     }
-    if isLast { closeRemote(stream) }
-    return .data(stream, p + start, count, isLast: isLast)
+    if isLast { unsafe closeRemote(stream) }
+    return unsafe .data(stream, p + start, count, isLast: isLast)
   }
 
   private mutating func dataOnClosed(_ frame: FrameHeader, _ now: UInt64) -> Event? {
@@ -53,42 +54,44 @@ extension Connection {
   mutating func handleReset(_ frame: FrameHeader, _ p: UnsafePointer<UInt8>, _ now: UInt64) -> Event? {
     guard frame.length == 4 else { return fail(.frameSizeError) }
     guard frame.stream != 0, !isIdle(frame.stream) else { return fail(.protocolError) }
-    guard let stream = table.find(frame.stream) else {
+    guard let stream = unsafe table.find(frame.stream) else {
       return floods.allows(.control, now: now) ? nil : calm(.control)
     }
-    if isServer, !stream.pointee.localClosed {
+    if isServer, unsafe !stream.pointee.localClosed {
       // A client that has had an answer and wants no more of it is no attacker; still there is a measure.
-      let kind: Flood = stream.pointee.isAnswered ? .control : .rapidReset
+      let kind: Flood = unsafe stream.pointee.isAnswered ? .control : .rapidReset
       guard floods.allows(kind, now: now) else { return calm(kind) }
     }
-    let code = ErrorCode(wire: readUInt32(p))
+    let code = unsafe ErrorCode(wire: readUInt32(p))
     // A complete response, and no interest in the rest of the request (RFC 9113 §8.1).
-    let isComplete = !isServer && stream.pointee.remoteClosed && code == .noError
-    stream.pointee.remoteClosed = true
-    stream.pointee.localClosed = true
-    stream.pointee.wasReset = !isComplete
-    forget(stream, resetByUs: false)
-    return isComplete ? nil : .reset(stream, code, byPeer: true)
+    let isComplete = unsafe !isServer && stream.pointee.remoteClosed && code == .noError
+    unsafe stream.pointee.remoteClosed = true
+    unsafe stream.pointee.localClosed = true
+    unsafe stream.pointee.wasReset = !isComplete
+    unsafe forget(stream, resetByUs: false)
+    return unsafe isComplete ? nil : .reset(stream, code, byPeer: true)
   }
 
   // MARK: WINDOW_UPDATE (RFC 9113 §6.9)
 
   mutating func handleWindowUpdate(_ frame: FrameHeader, _ p: UnsafePointer<UInt8>, _ now: UInt64) -> Event? {
     guard frame.length == 4 else { return fail(.frameSizeError) }
-    let increment = Int64(readUInt32(p) & 0x7FFF_FFFF)
+    let increment = unsafe Int64(readUInt32(p) & 0x7FFF_FFFF)
     windowUpdates -= 1
     guard windowUpdates > 0 || floods.allows(.control, now: now) else { return calm(.control) }
     if frame.stream == 0 {
       guard increment > 0 else { return fail(.protocolError) }
       sendWindow += increment
-      return sendWindow <= Self.maximumWindow ? .writable(nil) : fail(.flowControlError)
+      return unsafe sendWindow <= Self.maximumWindow ? .writable(nil) : fail(.flowControlError)
     }
     guard !isIdle(frame.stream) else { return fail(.protocolError) }
-    guard let stream = table.find(frame.stream) else { return nil }
-    guard increment > 0 else { return fail(stream, .protocolError, now) }
-    stream.pointee.sendWindow += increment
-    guard stream.pointee.sendWindow <= Self.maximumWindow else { return fail(stream, .flowControlError, now) }
-    return .writable(stream)
+    guard let stream = unsafe table.find(frame.stream) else { return nil }
+    guard increment > 0 else { return unsafe fail(stream, .protocolError, now) }
+    unsafe stream.pointee.sendWindow += increment
+    guard unsafe stream.pointee.sendWindow <= Self.maximumWindow else {
+      return unsafe fail(stream, .flowControlError, now)
+    }
+    return unsafe .writable(stream)
   }
 
   static var maximumWindow: Int64 { 0x7FFF_FFFF }
@@ -97,14 +100,14 @@ extension Connection {
 
   mutating func handlePriority(_ frame: FrameHeader, _ p: UnsafePointer<UInt8>, _ now: UInt64) -> Event? {
     guard frame.stream != 0 else { return fail(.protocolError) }
-    let stream = table.find(frame.stream)
+    let stream = unsafe table.find(frame.stream)
     guard frame.length == 5 else {
-      guard let stream else { return fail(.frameSizeError) }
-      return fail(stream, .frameSizeError, now)
+      guard let stream = unsafe stream else { return fail(.frameSizeError) }
+      return unsafe fail(stream, .frameSizeError, now)
     }
-    guard readUInt32(p) & 0x7FFF_FFFF != frame.stream else {
-      guard let stream else { return fail(.protocolError) }
-      return fail(stream, .protocolError, now)
+    guard unsafe readUInt32(p) & 0x7FFF_FFFF != frame.stream else {
+      guard let stream = unsafe stream else { return fail(.protocolError) }
+      return unsafe fail(stream, .protocolError, now)
     }
     return floods.allows(.control, now: now) ? nil : calm(.control)
   }
@@ -113,12 +116,12 @@ extension Connection {
 
   /// The peer has ended its side.
   mutating func closeRemote(_ stream: UnsafeMutablePointer<StreamState>) {
-    stream.pointee.remoteClosed = true
-    if stream.pointee.localClosed { forget(stream, resetByUs: false) }
+    unsafe stream.pointee.remoteClosed = true
+    if unsafe stream.pointee.localClosed { unsafe forget(stream, resetByUs: false) }
   }
 
   mutating func closeLocal(_ stream: UnsafeMutablePointer<StreamState>) {
-    stream.pointee.localClosed = true
-    if stream.pointee.remoteClosed { forget(stream, resetByUs: false) }
+    unsafe stream.pointee.localClosed = true
+    if unsafe stream.pointee.remoteClosed { unsafe forget(stream, resetByUs: false) }
   }
 }

@@ -1,5 +1,5 @@
 /// What `Connection.next` found. Pointers into the input are good until the next call.
-public enum Event: BitwiseCopyable {
+@safe public enum Event: BitwiseCopyable {
   /// No whole frame is left in the input.
   case needMore
   /// The answers to what was read need room: send the output and call again.
@@ -25,7 +25,7 @@ public enum Event: BitwiseCopyable {
 }
 
 /// A complete header section, written as HTTP/1.1 text.
-public struct DecodedHead: BitwiseCopyable {
+@safe public struct DecodedHead: BitwiseCopyable {
   /// The stream's number.
   public let id: UInt32
   /// The stream; nil for a request that opens one.

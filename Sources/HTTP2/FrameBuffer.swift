@@ -1,5 +1,5 @@
 /// Frames that wait to be sent, in memory that the connection's owner lends.
-public struct FrameBuffer: BitwiseCopyable {
+@safe public struct FrameBuffer: BitwiseCopyable {
   /// The memory; nil while nothing waits and none is lent.
   public private(set) var base: UnsafeMutablePointer<UInt8>?
   /// Bytes that wait.
@@ -14,7 +14,7 @@ public struct FrameBuffer: BitwiseCopyable {
 
   /// Lends memory; the buffer must have none.
   public mutating func lend(_ memory: UnsafeMutablePointer<UInt8>, capacity: Int) {
-    base = memory
+    unsafe base = unsafe memory
     self.capacity = capacity
     count = 0
   }
@@ -25,11 +25,11 @@ public struct FrameBuffer: BitwiseCopyable {
   /// Gives the memory back to its owner.
   public mutating func takeBack() -> UnsafeMutablePointer<UInt8>? {
     defer {
-      base = nil
+      unsafe base = nil
       capacity = 0
       count = 0
     }
-    return base
+    return unsafe base
   }
 
   /// Begins a small frame if all of it fits: half a frame would be the end of the connection.
@@ -42,48 +42,48 @@ public struct FrameBuffer: BitwiseCopyable {
   /// Begins a frame of so many bytes of payload, for which there must be room.
   @inline(__always)
   mutating func header(_ length: Int, _ type: UInt8, _ flags: UInt8, _ stream: UInt32) {
-    guard let base, room >= FrameHeader.size else { return }
-    let p = base + count
-    p[0] = UInt8(truncatingIfNeeded: length >> 16)
-    p[1] = UInt8(truncatingIfNeeded: length >> 8)
-    p[2] = UInt8(truncatingIfNeeded: length)
-    p[3] = type
-    p[4] = flags
-    word(stream, at: p + 5)
+    guard let base = unsafe base, room >= FrameHeader.size else { return }
+    let p = unsafe base + count
+    unsafe p[0] = UInt8(truncatingIfNeeded: length >> 16)
+    unsafe p[1] = UInt8(truncatingIfNeeded: length >> 8)
+    unsafe p[2] = UInt8(truncatingIfNeeded: length)
+    unsafe p[3] = type
+    unsafe p[4] = flags
+    unsafe word(stream, at: p + 5)
     count += FrameHeader.size
   }
 
   @inline(__always)
   mutating func append(_ bytes: UnsafePointer<UInt8>, _ n: Int) {
-    guard let base, room >= n else { return }
-    (base + count).update(from: bytes, count: n)
+    guard let base = unsafe base, room >= n else { return }
+    unsafe (base + count).update(from: bytes, count: n)
     count += n
   }
 
   @inline(__always)
   mutating func append(_ value: UInt32) {
-    guard let base, room >= 4 else { return }
-    word(value, at: base + count)
+    guard let base = unsafe base, room >= 4 else { return }
+    unsafe word(value, at: base + count)
     count += 4
   }
 
   mutating func append(_ value: UInt16) {
-    guard let base, room >= 2 else { return }
-    base[count] = UInt8(truncatingIfNeeded: value >> 8)
-    base[count + 1] = UInt8(truncatingIfNeeded: value)
+    guard let base = unsafe base, room >= 2 else { return }
+    unsafe base[count] = UInt8(truncatingIfNeeded: value >> 8)
+    unsafe base[count + 1] = UInt8(truncatingIfNeeded: value)
     count += 2
   }
 
   /// Where the next byte goes, for writers that fill in a block themselves.
-  var end: UnsafeMutablePointer<UInt8>? { base.map { $0 + count } }
+  var end: UnsafeMutablePointer<UInt8>? { unsafe base.map { unsafe $0 + count } }
 
   mutating func advance(_ n: Int) { count += n }
 
   @inline(__always)
   private func word(_ value: UInt32, at p: UnsafeMutablePointer<UInt8>) {
-    p[0] = UInt8(truncatingIfNeeded: value >> 24)
-    p[1] = UInt8(truncatingIfNeeded: value >> 16)
-    p[2] = UInt8(truncatingIfNeeded: value >> 8)
-    p[3] = UInt8(truncatingIfNeeded: value)
+    unsafe p[0] = UInt8(truncatingIfNeeded: value >> 24)
+    unsafe p[1] = UInt8(truncatingIfNeeded: value >> 16)
+    unsafe p[2] = UInt8(truncatingIfNeeded: value >> 8)
+    unsafe p[3] = UInt8(truncatingIfNeeded: value)
   }
 }

@@ -8,11 +8,11 @@ struct FrameHeader: BitwiseCopyable {
   static let size = 9
 
   init(_ p: UnsafePointer<UInt8>) {
-    length = Int(p[0]) << 16 | Int(p[1]) << 8 | Int(p[2])
-    type = p[3]
-    flags = p[4]
+    length = unsafe Int(p[0]) << 16 | Int(p[1]) << 8 | Int(p[2])
+    type = unsafe p[3]
+    flags = unsafe p[4]
     // The reserved bit is ignored.
-    stream = UInt32(p[5] & 0x7F) << 24 | UInt32(p[6]) << 16 | UInt32(p[7]) << 8 | UInt32(p[8])
+    stream = unsafe UInt32(p[5] & 0x7F) << 24 | UInt32(p[6]) << 16 | UInt32(p[7]) << 8 | UInt32(p[8])
   }
 
   func has(_ flag: UInt8) -> Bool { flags & flag != 0 }
@@ -41,5 +41,5 @@ struct FrameHeader: BitwiseCopyable {
 
 @inline(__always)
 func readUInt32(_ p: UnsafePointer<UInt8>) -> UInt32 {
-  UInt32(p[0]) << 24 | UInt32(p[1]) << 16 | UInt32(p[2]) << 8 | UInt32(p[3])
+  unsafe UInt32(p[0]) << 24 | UInt32(p[1]) << 16 | UInt32(p[2]) << 8 | UInt32(p[3])
 }

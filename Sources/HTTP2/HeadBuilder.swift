@@ -5,7 +5,7 @@ internal import HTTP
 ///
 /// The text grows from the front of the memory. Pseudo-header fields and cookie crumbs, whose place in the text
 /// comes later, are kept at its end until then.
-struct HeadBuilder: BitwiseCopyable {
+@safe struct HeadBuilder: BitwiseCopyable {
   enum Kind: UInt8, BitwiseCopyable { case request, response, trailers }
 
   private struct Slice: BitwiseCopyable {
@@ -43,7 +43,7 @@ struct HeadBuilder: BitwiseCopyable {
     _ kind: Kind, _ base: UnsafeMutablePointer<UInt8>, capacity: Int, limit: Int, offersConnectProtocol: Bool
   ) {
     self.kind = kind
-    self.base = base
+    unsafe self.base = unsafe base
     self.capacity = capacity
     self.limit = limit
     self.offersConnectProtocol = offersConnectProtocol
@@ -57,13 +57,13 @@ struct HeadBuilder: BitwiseCopyable {
     if listBytes > limit { isTooLarge = true }
     if isMalformed || isTooLarge { return }
     guard nameLength > 0 else { return malformed() }
-    guard Self.isCleanValue(value, valueLength) else { return malformed() }
-    if name[0] == 0x3A { return takePseudo(name, nameLength, value, valueLength) }
-    for i in 0..<nameLength where !Characters.isToken(name[i]) || name[i] &- 0x41 < 26 {
+    guard unsafe Self.isCleanValue(value, valueLength) else { return malformed() }
+    if unsafe name[0] == 0x3A { return unsafe takePseudo(name, nameLength, value, valueLength) }
+    for i in 0..<nameLength where unsafe !Characters.isToken(name[i]) || name[i] &- 0x41 < 26 {
       return malformed()
     }
     if !startWritten { writeStart() }
-    takeRegular(name, nameLength, value, valueLength)
+    unsafe takeRegular(name, nameLength, value, valueLength)
   }
 
   /// Ends the text. `hasContent` says that content may follow.
@@ -83,10 +83,10 @@ struct HeadBuilder: BitwiseCopyable {
   @inline(__always)
   private static func isCleanValue(_ value: UnsafePointer<UInt8>, _ count: Int) -> Bool {
     guard count > 0 else { return true }
-    let first = value[0]
-    let last = value[count - 1]
+    let first = unsafe value[0]
+    let last = unsafe value[count - 1]
     if first == 0x20 || first == 0x09 || last == 0x20 || last == 0x09 { return false }
-    return Characters.areValue(value, count)
+    return unsafe Characters.areValue(value, count)
   }
 
   // MARK: Pseudo-header fields
@@ -97,26 +97,29 @@ struct HeadBuilder: BitwiseCopyable {
     // They come before the others, in neither trailers nor twice (RFC 9113 §8.3).
     guard !startWritten, kind != .trailers else { return malformed() }
     if kind == .response {
-      guard nameLength == 7, FieldName.matches(name, ":status"), status == 0 else { return malformed() }
-      return takeStatus(value, valueLength)
+      guard nameLength == 7, unsafe FieldName.matches(name, ":status"), status == 0 else {
+        return malformed()
+      }
+      return unsafe takeStatus(value, valueLength)
     }
-    let slice = keep(value, valueLength)
+    let slice = unsafe keep(value, valueLength)
     switch nameLength {
-    case 5 where FieldName.matches(name, ":path") && !path.isSet: path = slice
-    case 7 where FieldName.matches(name, ":method") && !method.isSet: method = slice
-    case 7 where FieldName.matches(name, ":scheme") && !scheme.isSet: scheme = slice
-    case 9 where FieldName.matches(name, ":protocol") && !connectProtocol.isSet: connectProtocol = slice
-    case 10 where FieldName.matches(name, ":authority") && !authority.isSet: authority = slice
+    case 5 where unsafe FieldName.matches(name, ":path") && !path.isSet: path = slice
+    case 7 where unsafe FieldName.matches(name, ":method") && !method.isSet: method = slice
+    case 7 where unsafe FieldName.matches(name, ":scheme") && !scheme.isSet: scheme = slice
+    case 9 where unsafe FieldName.matches(name, ":protocol") && !connectProtocol.isSet:
+      connectProtocol = slice
+    case 10 where unsafe FieldName.matches(name, ":authority") && !authority.isSet: authority = slice
     default: malformed()
     }
-    for i in 0..<nameLength where name[i] &- 0x41 < 26 { malformed() }
+    for i in 0..<nameLength where unsafe name[i] &- 0x41 < 26 { malformed() }
   }
 
   private mutating func takeStatus(_ value: UnsafePointer<UInt8>, _ count: Int) {
     guard count == 3 else { return malformed() }
     for i in 0..<3 {
-      guard value[i] &- 0x30 < 10 else { return malformed() }
-      status = status * 10 + Int(value[i] &- 0x30)
+      guard unsafe value[i] &- 0x30 < 10 else { return malformed() }
+      status = unsafe status * 10 + Int(value[i] &- 0x30)
     }
     // 101 has no meaning in HTTP/2 (RFC 9113 §8.6).
     if status < 100 || status == 101 { malformed() }
@@ -137,7 +140,7 @@ struct HeadBuilder: BitwiseCopyable {
 
   private mutating func writeRequestLine() {
     guard method.count > 0 else { return malformed() }
-    for i in 0..<method.count where !Characters.isToken(base[method.start + i]) { return malformed() }
+    for i in 0..<method.count where unsafe !Characters.isToken(base[method.start + i]) { return malformed() }
     let isConnect = method.count == 7 && memcmpLiteral(method, "CONNECT")
     if isConnect, !connectProtocol.isSet || !isWebSocket {
       let isPlain = !connectProtocol.isSet && !path.isSet && !scheme.isSet
@@ -180,14 +183,14 @@ struct HeadBuilder: BitwiseCopyable {
   }
 
   private var isKnownScheme: Bool {
-    (scheme.count == 5 && FieldName.matches(base + scheme.start, "https"))
+    unsafe (scheme.count == 5 && FieldName.matches(base + scheme.start, "https"))
       || (scheme.count == 4 && FieldName.matches(base + scheme.start, "http"))
   }
 
   private var isPath: Bool {
-    let p = base + path.start
-    for i in 0..<path.count where !Characters.isTarget(p[i]) { return false }
-    return p[0] == 0x2F || (path.count == 1 && p[0] == 0x2A)
+    let p = unsafe base + path.start
+    for i in 0..<path.count where unsafe !Characters.isTarget(p[i]) { return false }
+    return unsafe p[0] == 0x2F || (path.count == 1 && p[0] == 0x2A)
   }
 
   // MARK: Other fields
@@ -195,20 +198,21 @@ struct HeadBuilder: BitwiseCopyable {
   private mutating func takeRegular(
     _ name: UnsafePointer<UInt8>, _ nameLength: Int, _ value: UnsafePointer<UInt8>, _ valueLength: Int
   ) {
-    let known = FieldName.identify(name, nameLength)
+    let known = unsafe FieldName.identify(name, nameLength)
     switch known {
     case .other, .date, .server: break
     case .connection, .keepAlive, .proxyConnection, .transferEncoding, .upgrade: return malformed()
     case .te:
-      guard valueLength == 8, FieldName.matches(value, "trailers") else { return malformed() }
+      guard valueLength == 8, unsafe FieldName.matches(value, "trailers") else { return malformed() }
     case .host where kind == .request:
       guard !hasHost else { return malformed() }
       hasHost = true
       // Two names for one thing must agree (RFC 9113 §8.3.1).
-      if authority.isSet { return isAuthority(value, valueLength) ? () : malformed() }
+      if authority.isSet { return unsafe isAuthority(value, valueLength) ? () : malformed() }
     case .contentLength where kind != .trailers:
       let before = contentLength
-      guard takeLength(value, valueLength), before < 0 || (kind == .response && before == contentLength)
+      guard unsafe takeLength(value, valueLength),
+        before < 0 || (kind == .response && before == contentLength)
       else {
         return malformed()
       }
@@ -216,22 +220,22 @@ struct HeadBuilder: BitwiseCopyable {
     default: break
     }
     // The key belongs to HTTP/1.1's handshake, which makes its own (RFC 8441 §5).
-    if isExtendedConnect, nameLength == 17, FieldName.matches(name, "sec-websocket-key") { return }
-    if kind == .trailers, ChunkedFraming.isForbiddenTrailer(name, nameLength) { return }
-    if kind == .request, nameLength == 6, FieldName.matches(name, "cookie") {
-      return keepCookie(value, valueLength)
+    if isExtendedConnect, nameLength == 17, unsafe FieldName.matches(name, "sec-websocket-key") { return }
+    if kind == .trailers, unsafe ChunkedFraming.isForbiddenTrailer(name, nameLength) { return }
+    if kind == .request, nameLength == 6, unsafe FieldName.matches(name, "cookie") {
+      return unsafe keepCookie(value, valueLength)
     }
-    append(name, nameLength)
+    unsafe append(name, nameLength)
     append(": ")
-    append(value, valueLength)
+    unsafe append(value, valueLength)
     append("\r\n")
   }
 
   private func isAuthority(_ value: UnsafePointer<UInt8>, _ count: Int) -> Bool {
-    let ours = base + authority.start
-    let length = withoutPort(ours, authority.count)
-    guard length == withoutPort(value, count) else { return false }
-    for i in 0..<length where ASCII.lowered(ours[i]) != ASCII.lowered(value[i]) { return false }
+    let ours = unsafe base + authority.start
+    let length = unsafe withoutPort(ours, authority.count)
+    guard unsafe length == withoutPort(value, count) else { return false }
+    for i in 0..<length where unsafe ASCII.lowered(ours[i]) != ASCII.lowered(value[i]) { return false }
     return true
   }
 
@@ -240,7 +244,7 @@ struct HeadBuilder: BitwiseCopyable {
     let isPlain = scheme.count == 4
     let port: StaticString = isPlain ? ":80" : ":443"
     let length = port.utf8CodeUnitCount
-    guard count > length, FieldName.matches(p + count - length, port) else { return count }
+    guard count > length, unsafe FieldName.matches(p + count - length, port) else { return count }
     return count - length
   }
 
@@ -248,7 +252,7 @@ struct HeadBuilder: BitwiseCopyable {
     guard count > 0, count <= 18 else { return false }
     var number: Int64 = 0
     for i in 0..<count {
-      let digit = value[i] &- 0x30
+      let digit = unsafe value[i] &- 0x30
       guard digit < 10 else { return false }
       number = number * 10 + Int64(digit)
     }
@@ -265,7 +269,7 @@ struct HeadBuilder: BitwiseCopyable {
       return Slice()
     }
     tail -= n
-    (base + tail).update(from: value, count: n)
+    unsafe (base + tail).update(from: value, count: n)
     return Slice(start: tail, count: n)
   }
 
@@ -277,9 +281,9 @@ struct HeadBuilder: BitwiseCopyable {
     }
     if cookies == 0 { firstCookieEnd = tail }
     tail -= 4
-    UnsafeMutableRawPointer(base + tail).storeBytes(of: UInt32(truncatingIfNeeded: n), as: UInt32.self)
+    unsafe UnsafeMutableRawPointer(base + tail).storeBytes(of: UInt32(truncatingIfNeeded: n), as: UInt32.self)
     tail -= n
-    (base + tail).update(from: value, count: n)
+    unsafe (base + tail).update(from: value, count: n)
     cookies += 1
   }
 
@@ -290,7 +294,7 @@ struct HeadBuilder: BitwiseCopyable {
     append("cookie: ")
     var end = firstCookieEnd
     for i in 0..<cookies {
-      let n = Int(UnsafeRawPointer(base + end - 4).loadUnaligned(as: UInt32.self))
+      let n = unsafe Int(UnsafeRawPointer(base + end - 4).loadUnaligned(as: UInt32.self))
       let start = end - 4 - n
       if i > 0 { append("; ") }
       // Text and crumbs share the memory: the text must not grow into those still to come.
@@ -298,14 +302,14 @@ struct HeadBuilder: BitwiseCopyable {
         isTooLarge = true
         return
       }
-      append(base + start, n)
+      unsafe append(base + start, n)
       end = start
     }
     append("\r\n")
   }
 
   private func memcmpLiteral(_ slice: Slice, _ text: StaticString) -> Bool {
-    for i in 0..<slice.count where base[slice.start + i] != text.utf8Start[i] { return false }
+    for i in 0..<slice.count where unsafe base[slice.start + i] != text.utf8Start[i] { return false }
     return true
   }
 
@@ -315,14 +319,14 @@ struct HeadBuilder: BitwiseCopyable {
       isTooLarge = true
       return
     }
-    (base + count).update(from: bytes, count: n)
+    unsafe (base + count).update(from: bytes, count: n)
     count += n
   }
 
-  private mutating func append(_ slice: Slice) { append(base + slice.start, slice.count) }
-  private mutating func append(_ text: StaticString) { append(text.utf8Start, text.utf8CodeUnitCount) }
+  private mutating func append(_ slice: Slice) { unsafe append(base + slice.start, slice.count) }
+  private mutating func append(_ text: StaticString) { unsafe append(text.utf8Start, text.utf8CodeUnitCount) }
   private mutating func append(_ byte: UInt8) {
     var copy = byte
-    append(&copy, 1)
+    unsafe append(&copy, 1)
   }
 }

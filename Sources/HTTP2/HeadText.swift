@@ -11,24 +11,24 @@ enum HeadText {
     var at = 0
     switch kind {
     case .trailers: break
-    case .response: at = status(text, count, &out)
+    case .response: at = unsafe status(text, count, &out)
     case .request(let isSecure, let acceptsTrailers):
-      at = requestLine(text, count, isSecure, isConnect: false, &out)
-      at = fields(text, count, from: at, isRequest: true, isConnect: false, &out)
+      at = unsafe requestLine(text, count, isSecure, isConnect: false, &out)
+      at = unsafe fields(text, count, from: at, isRequest: true, isConnect: false, &out)
       if acceptsTrailers { teTrailers(&out) }
       return
     case .connect(let isSecure):
-      at = requestLine(text, count, isSecure, isConnect: true, &out)
-      _ = fields(text, count, from: at, isRequest: true, isConnect: true, &out)
+      at = unsafe requestLine(text, count, isSecure, isConnect: true, &out)
+      _ = unsafe fields(text, count, from: at, isRequest: true, isConnect: true, &out)
       return
     }
-    _ = fields(text, count, from: at, isRequest: false, isConnect: false, &out)
+    _ = unsafe fields(text, count, from: at, isRequest: false, isConnect: false, &out)
   }
 
   private static func status(_ text: UnsafePointer<UInt8>, _ count: Int, _ out: inout HeaderEncoder) -> Int {
-    guard count >= 12, let lineEnd = find(0x0A, text, 9, count) else { return count }
-    let code = text + 9
-    let value = Int(code[0] &- 0x30) * 100 + Int(code[1] &- 0x30) * 10 + Int(code[2] &- 0x30)
+    guard count >= 12, let lineEnd = unsafe find(0x0A, text, 9, count) else { return count }
+    let code = unsafe text + 9
+    let value = unsafe Int(code[0] &- 0x30) * 100 + Int(code[1] &- 0x30) * 10 + Int(code[2] &- 0x30)
     switch value {
     case 200: out.indexed(8)
     case 204: out.indexed(9)
@@ -39,7 +39,7 @@ enum HeadText {
     case 500: out.indexed(14)
     // After an upgrade the tunnel is an ordinary success (RFC 8441 §5).
     case 101: out.indexed(8)
-    default: out.literal(nameIndex: 8, code, 3)
+    default: unsafe out.literal(nameIndex: 8, code, 3)
     }
     return lineEnd + 1
   }
@@ -51,41 +51,46 @@ enum HeadText {
   private static let protocolName: StaticString = ":protocol"
 
   private static func teTrailers(_ out: inout HeaderEncoder) {
-    out.field(te.utf8Start, 2, trailers.utf8Start, 8)
+    unsafe out.field(te.utf8Start, 2, trailers.utf8Start, 8)
   }
 
   private static func requestLine(
     _ text: UnsafePointer<UInt8>, _ count: Int, _ isSecure: Bool, isConnect: Bool, _ out: inout HeaderEncoder
   ) -> Int {
-    guard let methodEnd = find(0x20, text, 0, count), let pathEnd = find(0x20, text, methodEnd + 1, count),
-      let lineEnd = find(0x0A, text, pathEnd, count)
+    guard let methodEnd = unsafe find(0x20, text, 0, count),
+      let pathEnd = unsafe find(0x20, text, methodEnd + 1, count),
+      let lineEnd = unsafe find(0x0A, text, pathEnd, count)
     else { return count }
     if isConnect {
-      out.literal(nameIndex: 2, connect.utf8Start, 7)
-      out.field(protocolName.utf8Start, 9, websocket.utf8Start, 9)
-    } else if methodEnd == 3, memcmp(text, "GET", 3) == 0 {
+      unsafe out.literal(nameIndex: 2, connect.utf8Start, 7)
+      unsafe out.field(protocolName.utf8Start, 9, websocket.utf8Start, 9)
+    } else if methodEnd == 3, unsafe memcmp(text, "GET", 3) == 0 {
       out.indexed(2)
-    } else if methodEnd == 4, memcmp(text, "POST", 4) == 0 {
+    } else if methodEnd == 4, unsafe memcmp(text, "POST", 4) == 0 {
       out.indexed(3)
     } else {
-      out.literal(nameIndex: 2, text, methodEnd)
+      unsafe out.literal(nameIndex: 2, text, methodEnd)
     }
     out.indexed(isSecure ? 7 : 6)
-    let path = text + methodEnd + 1
+    let path = unsafe text + methodEnd + 1
     let length = pathEnd - methodEnd - 1
-    if length == 1, path[0] == 0x2F { out.indexed(4) } else { out.literal(nameIndex: 4, path, length) }
+    if length == 1, unsafe path[0] == 0x2F {
+      out.indexed(4)
+    } else {
+      unsafe out.literal(nameIndex: 4, path, length)
+    }
     // The Host field follows at once where there is one: it becomes :authority, before all other fields.
-    return host(text, lineEnd + 1, count, &out)
+    return unsafe host(text, lineEnd + 1, count, &out)
   }
 
   private static func host(_ text: UnsafePointer<UInt8>, _ at: Int, _ count: Int, _ out: inout HeaderEncoder)
     -> Int
   {
-    guard count - at > 6, FieldName.matches(text + at, "host"), text[at + 4] == 0x3A,
-      let end = find(0x0A, text, at, count)
+    guard count - at > 6, unsafe FieldName.matches(text + at, "host"), unsafe text[at + 4] == 0x3A,
+      let end = unsafe find(0x0A, text, at, count)
     else { return at }
     let value = at + 6
-    if end - 1 > value { out.literal(nameIndex: 1, text + value, end - 1 - value) }
+    if end - 1 > value { unsafe out.literal(nameIndex: 1, text + value, end - 1 - value) }
     return end + 1
   }
 
@@ -94,21 +99,25 @@ enum HeadText {
     _ out: inout HeaderEncoder
   ) -> Int {
     var at = from
-    while at < count, text[at] != 0x0D {
-      guard let end = find(0x0A, text, at, count), let colon = find(0x3A, text, at, end) else { return count }
+    while at < count, unsafe text[at] != 0x0D {
+      guard let end = unsafe find(0x0A, text, at, count), let colon = unsafe find(0x3A, text, at, end) else {
+        return count
+      }
       let nameLength = colon - at
       var value = colon + 1
       var valueEnd = max(value, end - 1)
       // What HTTP/1.1 allows around a value is malformed here (RFC 9113 §8.2.1).
-      while value < valueEnd, isBlank(text[value]) { value += 1 }
-      while value < valueEnd, isBlank(text[valueEnd - 1]) { valueEnd -= 1 }
-      let name = text + at
+      while value < valueEnd, unsafe isBlank(text[value]) { value += 1 }
+      while value < valueEnd, unsafe isBlank(text[valueEnd - 1]) { valueEnd -= 1 }
+      let name = unsafe text + at
       at = end + 1
-      let known = FieldName.identify(name, nameLength)
+      let known = unsafe FieldName.identify(name, nameLength)
       // What speaks of one HTTP/1.1 connection has no meaning here (RFC 9113 §8.2.2).
       if known.isHopByHop || (known == .host && isRequest) { continue }
-      if isConnect || known == .other, isHandshakeField(name, nameLength, isConnect, isRequest) { continue }
-      out.field(name, nameLength, text + value, valueEnd - value)
+      if isConnect || known == .other, unsafe isHandshakeField(name, nameLength, isConnect, isRequest) {
+        continue
+      }
+      unsafe out.field(name, nameLength, text + value, valueEnd - value)
     }
     return at
   }
@@ -121,13 +130,13 @@ enum HeadText {
   private static func isHandshakeField(
     _ name: UnsafePointer<UInt8>, _ length: Int, _ isConnect: Bool, _ isRequest: Bool
   ) -> Bool {
-    if length == 17, isConnect { return FieldName.matches(name, "sec-websocket-key") }
-    return length == 20 && !isRequest && FieldName.matches(name, "sec-websocket-accept")
+    if length == 17, isConnect { return unsafe FieldName.matches(name, "sec-websocket-key") }
+    return unsafe length == 20 && !isRequest && FieldName.matches(name, "sec-websocket-accept")
   }
 
   @inline(__always)
   private static func find(_ byte: UInt8, _ text: UnsafePointer<UInt8>, _ from: Int, _ to: Int) -> Int? {
-    guard from < to, let found = memchr(text + from, Int32(byte), to - from) else { return nil }
-    return UnsafePointer(found.assumingMemoryBound(to: UInt8.self)) - text
+    guard from < to, let found = unsafe memchr(text + from, Int32(byte), to - from) else { return nil }
+    return unsafe UnsafePointer(found.assumingMemoryBound(to: UInt8.self)) - text
   }
 }

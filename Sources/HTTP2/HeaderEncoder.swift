@@ -2,14 +2,14 @@ internal import HTTP
 
 /// Compresses header sections (RFC 7541) with the static table alone: no state for each connection, no Huffman
 /// coding, no copy of a value that is used once.
-struct HeaderEncoder: BitwiseCopyable {
+@safe struct HeaderEncoder: BitwiseCopyable {
   private let start: UnsafeMutablePointer<UInt8>
   private let capacity: Int
   private(set) var count = 0
   private(set) var overflowed = false
 
   init(_ start: UnsafeMutablePointer<UInt8>, capacity: Int) {
-    self.start = start
+    unsafe self.start = unsafe start
     self.capacity = capacity
   }
 
@@ -24,15 +24,15 @@ struct HeaderEncoder: BitwiseCopyable {
     // Secrets are never to be indexed by anybody on the way (RFC 7541 §7.1.3).
     let isSecret = nameIndex == 23 || nameIndex == 32 || nameIndex == 49 || nameIndex == 55
     number(nameIndex, prefix: 4, first: isSecret ? 0x10 : 0)
-    string(value, n)
+    unsafe string(value, n)
   }
 
   /// A field by its name in any case, which is lower-cased (RFC 9113 §8.2).
   mutating func field(
     _ name: UnsafePointer<UInt8>, _ nameLength: Int, _ value: UnsafePointer<UInt8>, _ n: Int
   ) {
-    let index = StaticTable.index(name, nameLength)
-    if index > 0 { return literal(nameIndex: index, value, n) }
+    let index = unsafe StaticTable.index(name, nameLength)
+    if index > 0 { return unsafe literal(nameIndex: index, value, n) }
     append(0)
     number(nameLength, prefix: 7, first: 0)
     guard nameLength <= capacity - count else {
@@ -40,11 +40,11 @@ struct HeaderEncoder: BitwiseCopyable {
       return
     }
     for i in 0..<nameLength {
-      let c = name[i]
-      start[count + i] = c &- 0x41 < 26 ? c | 0x20 : c
+      let c = unsafe name[i]
+      unsafe start[count + i] = c &- 0x41 < 26 ? c | 0x20 : c
     }
     count += nameLength
-    string(value, n)
+    unsafe string(value, n)
   }
 
   private mutating func string(_ value: UnsafePointer<UInt8>, _ n: Int) {
@@ -53,7 +53,7 @@ struct HeaderEncoder: BitwiseCopyable {
       overflowed = true
       return
     }
-    (start + count).update(from: value, count: n)
+    unsafe (start + count).update(from: value, count: n)
     count += n
   }
 
@@ -75,7 +75,7 @@ struct HeaderEncoder: BitwiseCopyable {
       overflowed = true
       return
     }
-    start[count] = byte
+    unsafe start[count] = byte
     count += 1
   }
 }
@@ -85,52 +85,53 @@ enum StaticTable {
   /// The index of a name, or 0. The bytes must be token characters.
   static func index(_ p: UnsafePointer<UInt8>, _ length: Int) -> Int {
     switch length {
-    case 3: same(p, "age") ? 21 : same(p, "via") ? 60 : 0
+    case 3: unsafe same(p, "age") ? 21 : same(p, "via") ? 60 : 0
     case 4:
-      switch p[0] | 0x20 {
-      case 0x64: same(p, "date") ? 33 : 0
-      case 0x65: same(p, "etag") ? 34 : 0
-      case 0x66: same(p, "from") ? 37 : 0
-      case 0x68: same(p, "host") ? 38 : 0
-      case 0x6C: same(p, "link") ? 45 : 0
-      case 0x76: same(p, "vary") ? 59 : 0
+      switch unsafe p[0] | 0x20 {
+      case 0x64: unsafe same(p, "date") ? 33 : 0
+      case 0x65: unsafe same(p, "etag") ? 34 : 0
+      case 0x66: unsafe same(p, "from") ? 37 : 0
+      case 0x68: unsafe same(p, "host") ? 38 : 0
+      case 0x6C: unsafe same(p, "link") ? 45 : 0
+      case 0x76: unsafe same(p, "vary") ? 59 : 0
       default: 0
       }
-    case 5: same(p, "allow") ? 22 : same(p, "range") ? 50 : 0
+    case 5: unsafe same(p, "allow") ? 22 : same(p, "range") ? 50 : 0
     case 6:
-      same(p, "accept") ? 19 : same(p, "cookie") ? 32 : same(p, "server") ? 54 : same(p, "expect") ? 35 : 0
-    case 7: same(p, "expires") ? 36 : same(p, "referer") ? 51 : same(p, "refresh") ? 52 : 0
-    case 8: same(p, "location") ? 46 : same(p, "if-match") ? 39 : same(p, "if-range") ? 42 : 0
-    case 10: same(p, "user-agent") ? 58 : same(p, "set-cookie") ? 55 : 0
-    case 11: same(p, "retry-after") ? 53 : 0
-    case 12: same(p, "content-type") ? 31 : same(p, "max-forwards") ? 47 : 0
+      unsafe same(p, "accept")
+        ? 19 : same(p, "cookie") ? 32 : same(p, "server") ? 54 : same(p, "expect") ? 35 : 0
+    case 7: unsafe same(p, "expires") ? 36 : same(p, "referer") ? 51 : same(p, "refresh") ? 52 : 0
+    case 8: unsafe same(p, "location") ? 46 : same(p, "if-match") ? 39 : same(p, "if-range") ? 42 : 0
+    case 10: unsafe same(p, "user-agent") ? 58 : same(p, "set-cookie") ? 55 : 0
+    case 11: unsafe same(p, "retry-after") ? 53 : 0
+    case 12: unsafe same(p, "content-type") ? 31 : same(p, "max-forwards") ? 47 : 0
     case 13:
-      switch p[0] | 0x20 {
-      case 0x61: same(p, "authorization") ? 23 : same(p, "accept-ranges") ? 18 : 0
-      case 0x63: same(p, "cache-control") ? 24 : same(p, "content-range") ? 30 : 0
-      case 0x69: same(p, "if-none-match") ? 41 : 0
-      case 0x6C: same(p, "last-modified") ? 44 : 0
+      switch unsafe p[0] | 0x20 {
+      case 0x61: unsafe same(p, "authorization") ? 23 : same(p, "accept-ranges") ? 18 : 0
+      case 0x63: unsafe same(p, "cache-control") ? 24 : same(p, "content-range") ? 30 : 0
+      case 0x69: unsafe same(p, "if-none-match") ? 41 : 0
+      case 0x6C: unsafe same(p, "last-modified") ? 44 : 0
       default: 0
       }
-    case 14: same(p, "content-length") ? 28 : same(p, "accept-charset") ? 15 : 0
-    case 15: same(p, "accept-encoding") ? 16 : same(p, "accept-language") ? 17 : 0
+    case 14: unsafe same(p, "content-length") ? 28 : same(p, "accept-charset") ? 15 : 0
+    case 15: unsafe same(p, "accept-encoding") ? 16 : same(p, "accept-language") ? 17 : 0
     case 16:
-      same(p, "content-encoding")
+      unsafe same(p, "content-encoding")
         ? 26
         : same(p, "content-language")
           ? 27 : same(p, "content-location") ? 29 : same(p, "www-authenticate") ? 61 : 0
-    case 17: same(p, "if-modified-since") ? 40 : 0
+    case 17: unsafe same(p, "if-modified-since") ? 40 : 0
     case 19:
-      same(p, "content-disposition")
+      unsafe same(p, "content-disposition")
         ? 25 : same(p, "if-unmodified-since") ? 43 : same(p, "proxy-authorization") ? 49 : 0
-    case 25: same(p, "strict-transport-security") ? 56 : 0
-    case 27: same(p, "access-control-allow-origin") ? 20 : 0
+    case 25: unsafe same(p, "strict-transport-security") ? 56 : 0
+    case 27: unsafe same(p, "access-control-allow-origin") ? 20 : 0
     default: 0
     }
   }
 
   @inline(__always)
   private static func same(_ p: UnsafePointer<UInt8>, _ name: StaticString) -> Bool {
-    FieldName.matches(p, name)
+    unsafe FieldName.matches(p, name)
   }
 }

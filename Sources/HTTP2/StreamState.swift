@@ -1,6 +1,6 @@
 /// What a connection knows of one stream (RFC 9113 §5). It stands inside its owner's own struct, whose memory does
 /// not move while the stream is in the connection's table.
-public struct StreamState: BitwiseCopyable {
+@safe public struct StreamState: BitwiseCopyable {
   /// The stream's number; 0 before it has one.
   public internal(set) var id: UInt32 = 0
   /// Bytes of content that may still be sent on this stream; negative after the peer made its window smaller.

@@ -1,5 +1,5 @@
 /// The open streams of a connection by number: open addressing, with memory only while there are streams.
-struct StreamTable: BitwiseCopyable {
+@safe struct StreamTable: BitwiseCopyable {
   typealias Entry = UnsafeMutablePointer<StreamState>?
 
   private var entries: UnsafeMutablePointer<Entry>?
@@ -7,10 +7,10 @@ struct StreamTable: BitwiseCopyable {
   private(set) var count = 0
 
   func find(_ id: UInt32) -> UnsafeMutablePointer<StreamState>? {
-    guard let entries else { return nil }
+    guard let entries = unsafe entries else { return nil }
     var at = place(id)
-    while let stream = entries[at] {
-      if stream.pointee.id == id { return stream }
+    while let stream = unsafe entries[at] {
+      if unsafe stream.pointee.id == id { return unsafe stream }
       at = (at + 1) & (capacity - 1)
     }
     return nil
@@ -18,39 +18,39 @@ struct StreamTable: BitwiseCopyable {
 
   mutating func insert(_ stream: UnsafeMutablePointer<StreamState>) {
     if (count + 1) * 2 > capacity { grow() }
-    put(stream)
+    unsafe put(stream)
     count += 1
   }
 
   mutating func remove(_ id: UInt32) {
-    guard let entries else { return }
+    guard let entries = unsafe entries else { return }
     var at = place(id)
-    while let stream = entries[at], stream.pointee.id != id { at = (at + 1) & (capacity - 1) }
-    guard entries[at] != nil else { return }
+    while let stream = unsafe entries[at], unsafe stream.pointee.id != id { at = (at + 1) & (capacity - 1) }
+    guard unsafe entries[at] != nil else { return }
     count -= 1
     // Those behind it that were pushed on by it move up, so that every search still finds them.
     var hole = at
     var next = (at + 1) & (capacity - 1)
-    while let stream = entries[next] {
-      let home = place(stream.pointee.id)
+    while let stream = unsafe entries[next] {
+      let home = unsafe place(stream.pointee.id)
       if (next &- home) & (capacity - 1) >= (next &- hole) & (capacity - 1) {
-        entries[hole] = stream
+        unsafe entries[hole] = unsafe stream
         hole = next
       }
       next = (next + 1) & (capacity - 1)
     }
-    entries[hole] = nil
+    unsafe entries[hole] = nil
   }
 
   /// Every stream, once; the table must not be changed meanwhile.
   func forEach(_ body: (UnsafeMutablePointer<StreamState>) -> Void) {
-    guard let entries, count > 0 else { return }
-    for i in 0..<capacity { if let stream = entries[i] { body(stream) } }
+    guard let entries = unsafe entries, count > 0 else { return }
+    for i in 0..<capacity { if let stream = unsafe entries[i] { unsafe body(stream) } }
   }
 
   mutating func free() {
-    entries?.deallocate()
-    entries = nil
+    unsafe entries?.deallocate()
+    unsafe entries = nil
     capacity = 0
     count = 0
   }
@@ -58,27 +58,27 @@ struct StreamTable: BitwiseCopyable {
   private func place(_ id: UInt32) -> Int { Int(id >> 1) & (capacity - 1) }
 
   private mutating func put(_ stream: UnsafeMutablePointer<StreamState>) {
-    guard let entries else { return }
-    var at = place(stream.pointee.id)
-    while entries[at] != nil { at = (at + 1) & (capacity - 1) }
-    entries[at] = stream
+    guard let entries = unsafe entries else { return }
+    var at = unsafe place(stream.pointee.id)
+    while unsafe entries[at] != nil { at = (at + 1) & (capacity - 1) }
+    unsafe entries[at] = unsafe stream
   }
 
   private mutating func grow() {
-    let old = entries
+    let old = unsafe entries
     let oldCapacity = capacity
     capacity = max(8, capacity * 2)
     let bigger = UnsafeMutablePointer<Entry>.allocate(capacity: capacity)
-    bigger.initialize(repeating: nil, count: capacity)
-    entries = bigger
-    guard let old else { return }
-    for i in 0..<oldCapacity { if let stream = old[i] { put(stream) } }
-    old.deallocate()
+    unsafe bigger.initialize(repeating: nil, count: capacity)
+    unsafe entries = unsafe bigger
+    guard let old = unsafe old else { return }
+    for i in 0..<oldCapacity { if let stream = unsafe old[i] { unsafe put(stream) } }
+    unsafe old.deallocate()
   }
 }
 
 /// The numbers of streams that closed last, so that late frames can be told from wrong ones (RFC 9113 §5.1).
-struct ClosedStreams: BitwiseCopyable {
+@safe struct ClosedStreams: BitwiseCopyable {
   enum Ending { case ended, resetByUs, unknown }
 
   /// How many are remembered.
@@ -112,27 +112,27 @@ struct ClosedStreams: BitwiseCopyable {
   mutating func remember(_ id: UInt32, resetByUs: Bool, window: UInt32) {
     if resetByUs { allowLate(window: window) }
     let memory: UnsafeMutablePointer<UInt32>
-    if let numbers {
-      memory = numbers
+    if let numbers = unsafe numbers {
+      unsafe memory = unsafe numbers
     } else {
-      memory = .allocate(capacity: Self.capacity)
-      memory.initialize(repeating: 0, count: Self.capacity)
-      numbers = memory
+      unsafe memory = .allocate(capacity: Self.capacity)
+      unsafe memory.initialize(repeating: 0, count: Self.capacity)
+      unsafe numbers = unsafe memory
     }
-    memory[next] = id | (resetByUs ? 0x8000_0000 : 0)
+    unsafe memory[next] = id | (resetByUs ? 0x8000_0000 : 0)
     next = (next + 1) % Self.capacity
   }
 
   func ending(of id: UInt32) -> Ending {
-    guard let numbers else { return .unknown }
-    for i in 0..<Self.capacity where numbers[i] & 0x7FFF_FFFF == id {
-      return numbers[i] & 0x8000_0000 != 0 ? .resetByUs : .ended
+    guard let numbers = unsafe numbers else { return .unknown }
+    for i in 0..<Self.capacity where unsafe numbers[i] & 0x7FFF_FFFF == id {
+      return unsafe numbers[i] & 0x8000_0000 != 0 ? .resetByUs : .ended
     }
     return .unknown
   }
 
   mutating func free() {
-    numbers?.deallocate()
-    numbers = nil
+    unsafe numbers?.deallocate()
+    unsafe numbers = nil
   }
 }

@@ -66,7 +66,7 @@ final class Connection {
       }
       fd = Int32(socket)
       Sys.setNoDelay(fd)
-      let result = Sys.connect(fd, &address)
+      let result = unsafe Sys.connect(fd, &address)
       if result == 0 || result == Sys.inProgress, loop.register(fd, self) {
         state = .connecting
         // An address that does not answer must not use up the time of those behind it.
@@ -169,7 +169,9 @@ final class Connection {
       var at = 0
       while at < bytes.count {
         let n = min(bytes.count - at, Session.maximumWrite)
-        let written = bytes.withUnsafeBytes { $0.baseAddress.map { session.write($0 + at, n) } ?? false }
+        let written = unsafe bytes.withUnsafeBytes {
+          unsafe $0.baseAddress.map { unsafe session.write($0 + at, n) } ?? false
+        }
         takeRecords()
         guard written else { return fail(.tls, Failure.take()) }
         at += n
@@ -193,7 +195,9 @@ final class Connection {
 
   private func flush() {
     while !outgoing.isEmpty, fd >= 0 {
-      let n = outgoing.withUnsafeBytes { raw in raw.baseAddress.map { Sys.send(fd, $0, raw.count) } ?? 0 }
+      let n = unsafe outgoing.withUnsafeBytes { raw in
+        unsafe raw.baseAddress.map { unsafe Sys.send(fd, $0, raw.count) } ?? 0
+      }
       if n == Sys.wouldBlock { return }
       // A server may answer and close before it has read everything: what it said counts.
       guard n > 0 else { return outgoing.removeAll() }
@@ -202,24 +206,24 @@ final class Connection {
   }
 
   private func takeRecords() {
-    outgoing += loop.pipe.output
+    unsafe outgoing += loop.pipe.output
     loop.pipe.clearOutput()
   }
 
   private func receive() {
     while state != .closed, fd >= 0 {
-      let n = Sys.recv(fd, loop.pipe.receiveBuffer, RecordPipe.inputCapacity)
+      let n = unsafe Sys.recv(fd, loop.pipe.receiveBuffer, RecordPipe.inputCapacity)
       if n == Sys.wouldBlock { return }
       // Over TLS only a close notification is a clean end (RFC 9112 §9.8): all else may be a truncation.
       if n <= 0 { return ended(clean: n == 0 && session == nil) }
-      let bytes = UnsafeRawBufferPointer(start: loop.pipe.receiveBuffer, count: n)
+      let bytes = unsafe UnsafeRawBufferPointer(start: loop.pipe.receiveBuffer, count: n)
       if session == nil {
-        incoming += bytes
+        unsafe incoming += bytes
         interpret()
       } else {
-        loop.pipe.setInput(bytes.baseAddress, n)
+        unsafe loop.pipe.setInput(bytes.baseAddress, n)
         decrypt()
-        loop.pipe.setInput(nil, 0)
+        unsafe loop.pipe.setInput(nil, 0)
       }
     }
   }
@@ -228,10 +232,10 @@ final class Connection {
     guard let session else { return }
     if state == .handshaking { handshake() }
     while state == .exchanging || state == .idle {
-      let result = withUnsafeTemporaryAllocation(byteCount: 16_384, alignment: 16) { buffer in
+      let result = unsafe withUnsafeTemporaryAllocation(byteCount: 16_384, alignment: 16) { buffer in
         guard let base = buffer.baseAddress else { return Session.ReadResult.failed }
-        let result = session.read(into: base, capacity: buffer.count)
-        if case .bytes(let n) = result { incoming += UnsafeRawBufferPointer(start: base, count: n) }
+        let result = unsafe session.read(into: base, capacity: buffer.count)
+        if case .bytes(let n) = result { unsafe incoming += UnsafeRawBufferPointer(start: base, count: n) }
         return result
       }
       // A read may answer by itself, with an alert or a key update. The pipe is everybody's.

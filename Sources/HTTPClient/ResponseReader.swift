@@ -42,17 +42,18 @@ struct ResponseReader {
 
   private mutating func readHead(_ bytes: inout [UInt8], _ fields: inout FieldSection) -> Outcome? {
     var parsed = ResponseHead()
-    let outcome: Outcome? = bytes.withUnsafeBufferPointer { buffer in
+    let outcome: Outcome? = unsafe bytes.withUnsafeBufferPointer { buffer in
       guard let base = buffer.baseAddress, buffer.count > 0 else { return .more }
-      switch HeadEnd.find(base, count: buffer.count, from: searched) {
+      switch unsafe HeadEnd.find(base, count: buffer.count, from: searched) {
       case .bareLineFeed: return .failed(.malformed, "\(ParseError.bareLineFeed.reason)")
       case .incomplete(let resume):
         searched = resume
         return buffer.count > Self.maximumHeadBytes ? .failed(.tooLarge, "response head too large") : .more
       case .found(let length):
-        let error = ResponseHead.parse(base, count: length, method: method, fields: &fields, into: &parsed)
+        let error = unsafe ResponseHead.parse(
+          base, count: length, method: method, fields: &fields, into: &parsed)
         if let error { return .failed(.malformed, "\(error.reason)") }
-        return take(parsed, base, fields)
+        return unsafe take(parsed, base, fields)
       }
     }
     if let outcome { return outcome }
@@ -67,11 +68,11 @@ struct ResponseReader {
     guard !parsed.isInterim else { return nil }
     guard parsed.status != 101 else { return .failed(.malformed, "unexpected 101") }
     func text(_ start: UInt32, _ count: UInt32) -> String {
-      String(decoding: UnsafeBufferPointer(start: base + Int(start), count: Int(count)), as: UTF8.self)
+      unsafe String(decoding: UnsafeBufferPointer(start: base + Int(start), count: Int(count)), as: UTF8.self)
     }
     response = Response(status: parsed.status)
     for i in 0..<fields.count {
-      let line = fields.lines[i]
+      let line = unsafe fields.lines[i]
       response.fields.add(text(line.nameStart, line.nameLength), text(line.valueStart, line.valueLength))
     }
     head = parsed
@@ -104,9 +105,9 @@ struct ResponseReader {
 
   private mutating func readChunks(_ bytes: inout [UInt8], _ head: ResponseHead) -> Outcome {
     var body: [UInt8] = []
-    let outcome = bytes.withUnsafeBufferPointer { buffer -> ChunkedFraming.Outcome in
+    let outcome = unsafe bytes.withUnsafeBufferPointer { buffer -> ChunkedFraming.Outcome in
       guard let base = buffer.baseAddress else { return .more }
-      return chunks.scan(base, buffer.count) { at, n in body += buffer[at..<at + n] }
+      return unsafe chunks.scan(base, buffer.count) { at, n in unsafe body += buffer[at..<at + n] }
     }
     response.body += body
     if response.body.count > maximumBodyBytes { return .failed(.tooLarge, "content too large") }

@@ -30,28 +30,28 @@ public enum DescriptorBudget {
   @inlinable @inline(__always)
   static func end(_ share: Share) -> Int32 {
     switch share {
-    case .clients: clientsEnd
-    case .backends: backendsEnd
-    case .controlPlane: controlPlaneEnd
+    case .clients: unsafe clientsEnd
+    case .backends: unsafe backendsEnd
+    case .controlPlane: unsafe controlPlaneEnd
     }
   }
 
   /// Raises the soft limit to the hard one and divides what there is. To be called once, first thing in the main thread.
   public static func claim() {
     var limit = rlimit()
-    guard !isSet, certd_get_descriptor_limit(&limit) == 0 else { return }
-    inherited = limit
-    isSet = true
+    guard unsafe !isSet, unsafe certd_get_descriptor_limit(&limit) == 0 else { return }
+    unsafe inherited = limit
+    unsafe isSet = true
     // Further than this nobody's connections go, and the kernel's table must not grow with an absurd limit.
     let wanted = min(limit.rlim_max, rlim_t(maximum))
     if wanted > limit.rlim_cur {
       limit.rlim_cur = wanted
-      _ = certd_set_descriptor_limit(&limit)
-      _ = certd_get_descriptor_limit(&limit)
+      _ = unsafe certd_set_descriptor_limit(&limit)
+      _ = unsafe certd_get_descriptor_limit(&limit)
     }
     let count = Int32(clamping: limit.rlim_cur)
-    (clientsEnd, backendsEnd, controlPlaneEnd) = shares(of: count)
-    self.count = count
+    unsafe (clientsEnd, backendsEnd, controlPlaneEnd) = shares(of: count)
+    unsafe self.count = count
   }
 
   /// The most descriptors that are made use of.
@@ -68,11 +68,11 @@ public enum DescriptorBudget {
 
   /// How many clients may be connected at most: an eighth is kept for their backends, for whom idle clients make room
   /// beyond that.
-  public static var clients: Int { count == 0 ? .max : Int(shares(of: count).clients) }
+  public static var clients: Int { unsafe count == 0 ? .max : Int(shares(of: count).clients) }
 
   /// Gives a child the limit that this process was started with: programs that use select(2) fail beyond 1024.
   static func restore(in child: pid_t) {
-    guard isSet else { return }
-    _ = certd_set_descriptor_limit_of(child, &inherited)
+    guard unsafe isSet else { return }
+    _ = unsafe certd_set_descriptor_limit_of(child, &inherited)
   }
 }

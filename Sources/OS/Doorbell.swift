@@ -15,7 +15,7 @@ public final class Doorbell: Sendable {
   /// Wakes whoever waits, or whoever waits next. Never blocks.
   public func ring() {
     var one: UInt64 = 1
-    _ = Sys.write(descriptor, &one, 8)
+    _ = unsafe Sys.write(descriptor, &one, 8)
   }
 
   /// Waits for a ring, at most so many milliseconds (-1: for ever); false when none came.
@@ -23,11 +23,11 @@ public final class Doorbell: Sendable {
   public func wait(milliseconds: Int32 = -1) -> Bool {
     var wanted = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
     while true {
-      let count = poll(&wanted, 1, milliseconds)
+      let count = unsafe poll(&wanted, 1, milliseconds)
       if count < 0, certd_errno() == EINTR { continue }
       guard count > 0 else { return false }
       var rings: UInt64 = 0
-      _ = Sys.read(descriptor, &rings, 8)
+      _ = unsafe Sys.read(descriptor, &rings, 8)
       return true
     }
   }

@@ -36,7 +36,7 @@ public struct FileLock: ~Copyable, Sendable {
       if let lock = try tryAcquire(path, fs) { return lock }
       guard Clock.monotonicNanoseconds() &- start < patienceNanoseconds else { return nil }
       var pause = timespec(tv_sec: 0, tv_nsec: Int(retryNanoseconds))
-      nanosleep(&pause, nil)
+      unsafe nanosleep(&pause, nil)
     }
   }
 

@@ -10,7 +10,7 @@ extension FileSystem {
   ) throws(SystemError) -> [UInt8] {
     let file = try open(path, O_RDONLY | (followingLinks ? 0 : O_NOFOLLOW))
     var raw = stat()
-    try call("fstat", path) { Int(fstat(file.descriptor, &raw)) }
+    try call("fstat", path) { unsafe Int(fstat(file.descriptor, &raw)) }
     guard FileStatus(raw).kind == .file else {
       throw SystemError(call: "read as a regular file", code: EINVAL, subject: path)
     }
@@ -21,8 +21,8 @@ extension FileSystem {
     var filled = 0
     while true {
       let count = try call("read", path) {
-        bytes.withUnsafeMutableBytes {
-          CLinux.read(file.descriptor, $0.baseAddress.map { $0 + filled }, $0.count - filled)
+        unsafe bytes.withUnsafeMutableBytes {
+          unsafe CLinux.read(file.descriptor, $0.baseAddress.map { unsafe $0 + filled }, $0.count - filled)
         }
       }
       filled += count
@@ -46,15 +46,17 @@ extension FileSystem {
   public func list(_ path: String) throws(SystemError) -> [String] {
     var stream: OpaquePointer?
     try call("opendir", path) {
-      stream = opendir(path)
-      return stream == nil ? -1 : 0
+      unsafe stream = unsafe opendir(path)
+      return unsafe stream == nil ? -1 : 0
     }
-    guard let stream else { return [] }
-    defer { closedir(stream) }
+    guard let stream = unsafe stream else { return [] }
+    defer { unsafe closedir(stream) }
     var names: [String] = []
-    while let entry = readdir(stream) {
-      let name = withUnsafePointer(to: &entry.pointee.d_name) { tuple in
-        tuple.withMemoryRebound(to: CChar.self, capacity: Int(NAME_MAX) + 1) { String(cString: $0) }
+    while let entry = unsafe readdir(stream) {
+      let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) { tuple in
+        unsafe tuple.withMemoryRebound(to: CChar.self, capacity: Int(NAME_MAX) + 1) {
+          unsafe String(cString: $0)
+        }
       }
       if name == "." || name == ".." { continue }
       guard names.count < Self.maximumDirectoryEntries else {
@@ -68,7 +70,7 @@ extension FileSystem {
   /// Where a symbolic link points, as written in it. EINVAL when it is none.
   public func readLink(_ path: String) throws(SystemError) -> String {
     var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
-    let count = try call("readlink", path) { readlink(path, &buffer, buffer.count) }
+    let count = try call("readlink", path) { unsafe readlink(path, &buffer, buffer.count) }
     return String(decoding: buffer[..<count].map(UInt8.init(bitPattern:)), as: UTF8.self)
   }
 }

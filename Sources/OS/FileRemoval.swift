@@ -23,7 +23,7 @@ extension FileSystem {
       throw SystemError(call: "remove", code: ELOOP, subject: path)
     }
     for name in try list(path) { try remove(path + "/" + name, depth: depth + 1) }
-    try call("rmdir", path) { Int(rmdir(path)) }
+    try call("rmdir", path) { unsafe Int(rmdir(path)) }
   }
 
   static func isStrictlyInside(_ path: String, _ root: String) -> Bool {

@@ -61,7 +61,7 @@ public final class DirectoryHandle: Sendable {
   deinit { close(descriptor) }
 
   fileprivate func status(_ path: String, _ raw: inout stat) -> Int {
-    Int(fstatat(descriptor, path, &raw, AT_SYMLINK_NOFOLLOW))
+    unsafe Int(fstatat(descriptor, path, &raw, AT_SYMLINK_NOFOLLOW))
   }
 }
 
@@ -81,7 +81,7 @@ extension FileSystem {
   /// The status of a path; of a symbolic link itself unless `followingLinks`.
   public func status(_ path: String, followingLinks: Bool = false) throws(SystemError) -> FileStatus {
     var raw = stat()
-    try call("stat", path) { Int(followingLinks ? stat(path, &raw) : lstat(path, &raw)) }
+    try call("stat", path) { unsafe Int(followingLinks ? stat(path, &raw) : lstat(path, &raw)) }
     return FileStatus(raw)
   }
 
@@ -96,7 +96,7 @@ extension FileSystem {
   /// How many bytes may still be written below a path.
   public func freeBytes(_ path: String) throws(SystemError) -> UInt64 {
     var raw = statvfs()
-    try call("statvfs", path) { Int(statvfs(path, &raw)) }
+    try call("statvfs", path) { unsafe Int(statvfs(path, &raw)) }
     return UInt64(raw.f_bavail).multipliedReportingOverflow(by: UInt64(raw.f_frsize)).partialValue
   }
 
@@ -105,14 +105,14 @@ extension FileSystem {
 
   /// Sets the permission bits of a file or directory.
   public func changeMode(_ path: String, _ mode: UInt32) throws(SystemError) {
-    try call("chmod", path) { Int(chmod(path, mode)) }
+    try call("chmod", path) { unsafe Int(chmod(path, mode)) }
   }
 
   /// Sets owner and group of a path, not of what a link points at; nil leaves one as it is.
   public func changeOwner(
     _ path: String, user: UInt32? = nil, group: UInt32? = nil
   ) throws(SystemError) {
-    try call("chown", path) { Int(lchown(path, user ?? .max, group ?? .max)) }
+    try call("chown", path) { unsafe Int(lchown(path, user ?? .max, group ?? .max)) }
   }
 }
 

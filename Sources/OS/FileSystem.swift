@@ -45,7 +45,7 @@ public struct FileSystem: Sendable {
     _ path: String, _ flags: Int32, mode: UInt32 = 0, call name: String = "open"
   ) throws(SystemError) -> FileHandle {
     let safe = flags | O_CLOEXEC | O_NOCTTY | O_NONBLOCK
-    return FileHandle(Int32(try call(name, path) { Int(certd_open(path, safe, mode)) }))
+    return FileHandle(Int32(try call(name, path) { unsafe Int(certd_open(path, safe, mode)) }))
   }
 }
 

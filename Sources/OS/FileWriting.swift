@@ -58,17 +58,17 @@ extension FileSystem {
 
   /// Gives a file, link or directory another name on the same file system, replacing a file or link there.
   public func rename(_ from: String, to: String) throws(SystemError) {
-    try call("rename", to) { Int(CLinux.rename(from, to)) }
+    try call("rename", to) { unsafe Int(CLinux.rename(from, to)) }
   }
 
   /// Makes a symbolic link at `path` that points to `target`, which need not exist.
   public func symlink(_ path: String, to target: String) throws(SystemError) {
-    try call("symlink", path) { Int(CLinux.symlink(target, path)) }
+    try call("symlink", path) { unsafe Int(CLinux.symlink(target, path)) }
   }
 
   /// Removes a file or a link, not what the link points at.
   public func unlink(_ path: String) throws(SystemError) {
-    try call("unlink", path) { Int(CLinux.unlink(path)) }
+    try call("unlink", path) { unsafe Int(CLinux.unlink(path)) }
   }
 
   /// The same; nothing there is fine.
@@ -80,7 +80,7 @@ extension FileSystem {
 
   /// Makes one directory with exactly this mode, whatever the umask is. EEXIST when the name is taken.
   public func makeDirectory(_ path: String, mode: UInt32, group: UInt32? = nil) throws(SystemError) {
-    try call("mkdir", path) { Int(mkdir(path, mode & 0o700)) }
+    try call("mkdir", path) { unsafe Int(mkdir(path, mode & 0o700)) }
     if let group { try changeOwner(path, group: group) }
     if mode & ~0o700 != 0 { try changeMode(path, mode) }
   }
@@ -101,7 +101,7 @@ extension FileSystem {
   public func absolutePath(_ path: String) throws(SystemError) -> String {
     if path.hasPrefix("/") { return path }
     var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
-    try call("getcwd", path) { getcwd(&buffer, buffer.count) == nil ? -1 : 0 }
+    try call("getcwd", path) { unsafe getcwd(&buffer, buffer.count) == nil ? -1 : 0 }
     let directory = String(decoding: buffer.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
     return directory == "/" ? "/" + path : directory + "/" + path
   }
@@ -112,7 +112,9 @@ extension FileSystem {
     while written < bytes.count {
       let end = min(bytes.count, written + maximumWriteInBytes)
       written += try call("write", path) {
-        bytes.withUnsafeBytes { CLinux.write(descriptor, $0.baseAddress.map { $0 + written }, end - written) }
+        unsafe bytes.withUnsafeBytes {
+          unsafe CLinux.write(descriptor, $0.baseAddress.map { unsafe $0 + written }, end - written)
+        }
       }
     }
   }

@@ -15,12 +15,12 @@ public final class Gate: Sendable {
   /// Lets the waiting thread go on.
   public func open() {
     var one: UInt64 = 1
-    _ = Sys.write(descriptor, &one, 8)
+    _ = unsafe Sys.write(descriptor, &one, 8)
   }
 
   /// Waits until it is open.
   public func wait() {
     var count: UInt64 = 0
-    _ = Sys.read(descriptor, &count, 8)
+    _ = unsafe Sys.read(descriptor, &count, 8)
   }
 }

@@ -22,9 +22,9 @@ public enum ListeningSocket {
     }
     var address = address
     let length = address.length
-    let bound = withUnsafePointer(to: &address.storage) {
-      UnsafeRawPointer($0).withMemoryRebound(to: sockaddr.self, capacity: 1) {
-        bind(socket.number, $0, length)
+    let bound = unsafe withUnsafePointer(to: &address.storage) {
+      unsafe UnsafeRawPointer($0).withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        unsafe bind(socket.number, $0, length)
       }
     }
     guard bound == 0 else {
@@ -48,9 +48,9 @@ public enum ListeningSocket {
     var address = SocketAddress()
     address.length = socklen_t(MemoryLayout<sockaddr_storage>.size)
     var length = address.length
-    let status = withUnsafeMutablePointer(to: &address.storage) {
-      UnsafeMutableRawPointer($0).withMemoryRebound(to: sockaddr.self, capacity: 1) {
-        getsockname(fd, $0, &length)
+    let status = unsafe withUnsafeMutablePointer(to: &address.storage) {
+      unsafe UnsafeMutableRawPointer($0).withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        unsafe getsockname(fd, $0, &length)
       }
     }
     guard status == 0 else { throw SystemError(call: "getsockname", code: certd_errno()) }

@@ -12,15 +12,15 @@ public enum MessageExchange {
   ) throws(SystemError) -> [UInt8] {
     let deadline = Clock.monotonicNanoseconds() + UInt64(max(0, milliseconds)) * 1_000_000
     let socket = try connect(server, SOCK_DGRAM, deadline)
-    let sent = message.withUnsafeBytes { raw in
-      raw.baseAddress.map { Sys.send(socket.number, $0, raw.count) } ?? 0
+    let sent = unsafe message.withUnsafeBytes { raw in
+      unsafe raw.baseAddress.map { unsafe Sys.send(socket.number, $0, raw.count) } ?? 0
     }
     try check(sent, "send", server)
     var buffer = [UInt8](repeating: 0, count: maximumBytes)
     while true {
       try wait(socket.number, POLLIN, deadline, server)
-      let count = buffer.withUnsafeMutableBytes { raw in
-        raw.baseAddress.map { Sys.recv(socket.number, $0, raw.count) } ?? 0
+      let count = unsafe buffer.withUnsafeMutableBytes { raw in
+        unsafe raw.baseAddress.map { unsafe Sys.recv(socket.number, $0, raw.count) } ?? 0
       }
       if count == Sys.wouldBlock { continue }
       try check(count, "recv", server)
@@ -40,8 +40,8 @@ public enum MessageExchange {
     let socket = try connect(server, SOCK_STREAM, deadline)
     var left = [UInt8(message.count >> 8), UInt8(truncatingIfNeeded: message.count)] + message
     while !left.isEmpty {
-      let sent = left.withUnsafeBytes { raw in
-        raw.baseAddress.map { Sys.send(socket.number, $0, raw.count) } ?? 0
+      let sent = unsafe left.withUnsafeBytes { raw in
+        unsafe raw.baseAddress.map { unsafe Sys.send(socket.number, $0, raw.count) } ?? 0
       }
       if sent == Sys.wouldBlock {
         try wait(socket.number, POLLOUT, deadline, server)
@@ -60,8 +60,8 @@ public enum MessageExchange {
     var bytes: [UInt8] = []
     var buffer = [UInt8](repeating: 0, count: max(1, count))
     while bytes.count < count {
-      let read = buffer.withUnsafeMutableBytes { raw in
-        raw.baseAddress.map { Sys.recv(fd, $0, count - bytes.count) } ?? 0
+      let read = unsafe buffer.withUnsafeMutableBytes { raw in
+        unsafe raw.baseAddress.map { unsafe Sys.recv(fd, $0, count - bytes.count) } ?? 0
       }
       if read == Sys.wouldBlock {
         try wait(fd, POLLIN, deadline, server)
@@ -81,7 +81,7 @@ public enum MessageExchange {
     let fd = Sys.result(Int(CLinux.socket(server.family, type, 0)))
     try check(fd, "socket", server)
     let socket = Descriptor(owning: Int32(fd))
-    let status = withUnsafePointer(to: server) { Sys.connect(socket.number, $0) }
+    let status = unsafe withUnsafePointer(to: server) { unsafe Sys.connect(socket.number, $0) }
     if status == Sys.inProgress {
       try wait(socket.number, POLLOUT, deadline, server)
       let failure = Sys.socketError(socket.number)
@@ -110,7 +110,7 @@ public enum MessageExchange {
       }
       var entry = pollfd(fd: fd, events: Int16(events), revents: 0)
       let milliseconds = Int32(clamping: (deadline - now) / 1_000_000 + 1)
-      let ready = Sys.result(Int(poll(&entry, 1, milliseconds)))
+      let ready = unsafe Sys.result(Int(poll(&entry, 1, milliseconds)))
       if ready > 0 { return }
       if ready < 0, ready != -Int(EINTR) {
         throw SystemError(call: "poll", code: Int32(-ready), subject: server.description)

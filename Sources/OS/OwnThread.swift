@@ -22,10 +22,10 @@ private final class Job: Sendable {
   /// Starts it, or tells why the system gave no thread; the closure then never runs.
   func start() -> SystemError? {
     var thread = pthread_t()
-    let reference = Unmanaged.passRetained(self)
-    let code = pthread_create(&thread, nil, runJob, reference.toOpaque())
+    let reference = unsafe Unmanaged.passRetained(self)
+    let code = unsafe pthread_create(&thread, nil, runJob, reference.toOpaque())
     guard code == 0 else {
-      reference.release()
+      unsafe reference.release()
       return SystemError(call: "pthread_create", code: code)
     }
     pthread_detach(thread)
@@ -36,7 +36,7 @@ private final class Job: Sendable {
 }
 
 private func runJob(_ argument: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? {
-  guard let argument else { return nil }
-  Unmanaged<Job>.fromOpaque(argument).takeRetainedValue().run()
+  guard let argument = unsafe argument else { return nil }
+  unsafe Unmanaged<Job>.fromOpaque(argument).takeRetainedValue().run()
   return nil
 }

@@ -14,9 +14,9 @@ public enum ProcessMemory {
       guard parts.count >= 6, parts[1] == "r-xp", parts[5].hasPrefix("/") else { continue }
       let range = parts[0].split(separator: "-")
       guard range.count == 2, let start = UInt(range[0], radix: 16), let end = UInt(range[1], radix: 16),
-        start < end, let pointer = UnsafeMutableRawPointer(bitPattern: start)
+        start < end, let pointer = unsafe UnsafeMutableRawPointer(bitPattern: start)
       else { continue }
-      madvise(pointer, Int(end - start), MADV_DONTNEED)
+      unsafe madvise(pointer, Int(end - start), MADV_DONTNEED)
     }
   }
 }

@@ -9,26 +9,26 @@ public enum Resolver {
     guard !host.utf8.contains(0) else {
       throw SystemError(call: "getaddrinfo", code: EINVAL, subject: "a host name with a NUL byte")
     }
-    var hints = addrinfo()
-    hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
-    hints.ai_flags = AI_ADDRCONFIG
+    var hints = unsafe addrinfo()
+    unsafe hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
+    unsafe hints.ai_flags = AI_ADDRCONFIG
     var list: UnsafeMutablePointer<addrinfo>?
-    let status = getaddrinfo(host, nil, &hints, &list)
-    defer { if list != nil { freeaddrinfo(list) } }
+    let status = unsafe getaddrinfo(host, nil, &hints, &list)
+    defer { if unsafe list != nil { unsafe freeaddrinfo(list) } }
     guard status == 0 else {
-      let reason = String(cString: gai_strerror(status))
+      let reason = unsafe String(cString: gai_strerror(status))
       throw SystemError(
         call: "getaddrinfo", code: status == EAI_SYSTEM ? certd_errno() : ENOENT,
         subject: "\(host) (\(reason))")
     }
     var found: [SocketAddress] = []
-    var next = list
-    while let entry = next?.pointee, found.count < 16 {
-      if let raw = entry.ai_addr, var address = SocketAddress(raw, length: entry.ai_addrlen) {
+    var next = unsafe list
+    while let entry = unsafe next?.pointee, found.count < 16 {
+      if let raw = unsafe entry.ai_addr, var address = unsafe SocketAddress(raw, length: entry.ai_addrlen) {
         address.port = port
         found.append(address)
       }
-      next = entry.ai_next
+      unsafe next = unsafe entry.ai_next
     }
     guard !found.isEmpty else { throw SystemError(call: "getaddrinfo", code: ENOENT, subject: host) }
     return found

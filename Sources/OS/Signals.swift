@@ -18,7 +18,7 @@ public enum Signals {
     // A file that may not grow is an error of the write, like a full disk.
     certd_ignore_signal(SIGXFSZ)
     var set = Self.set(signals)
-    pthread_sigmask(SIG_BLOCK, &set, nil)
+    unsafe pthread_sigmask(SIG_BLOCK, &set, nil)
   }
 
   /// A thread that hands every arriving signal to `body`, until it answers false.
@@ -29,7 +29,7 @@ public enum Signals {
       var set = Self.set(signals)
       while true {
         var number: Int32 = 0
-        guard sigwait(&set, &number) == 0 else { continue }
+        guard unsafe sigwait(&set, &number) == 0 else { continue }
         if !body(number) { return }
       }
     }
@@ -37,8 +37,8 @@ public enum Signals {
 
   private static func set(_ signals: [Int32]) -> sigset_t {
     var set = sigset_t()
-    sigemptyset(&set)
-    for number in signals { sigaddset(&set, number) }
+    unsafe sigemptyset(&set)
+    for number in signals { unsafe sigaddset(&set, number) }
     return set
   }
 }

@@ -20,14 +20,14 @@ public struct SocketAddress: @unchecked Sendable {
     // C would stop reading at it.
     guard !host.utf8.contains(0) else { return nil }
     var v4 = sockaddr_in()
-    if inet_pton(AF_INET, host, &v4.sin_addr) == 1 {
+    if unsafe inet_pton(AF_INET, host, &v4.sin_addr) == 1 {
       v4.sin_family = sa_family_t(AF_INET)
       v4.sin_port = port.bigEndian
       self.init(copying: &v4, family: AF_INET)
       return
     }
     var v6 = sockaddr_in6()
-    guard inet_pton(AF_INET6, host, &v6.sin6_addr) == 1 else { return nil }
+    guard unsafe inet_pton(AF_INET6, host, &v6.sin6_addr) == 1 else { return nil }
     v6.sin6_family = sa_family_t(AF_INET6)
     v6.sin6_port = port.bigEndian
     self.init(copying: &v6, family: AF_INET6)
@@ -38,13 +38,13 @@ public struct SocketAddress: @unchecked Sendable {
     switch ipBytes.count {
     case 4:
       var v4 = sockaddr_in()
-      withUnsafeMutableBytes(of: &v4.sin_addr) { $0.copyBytes(from: ipBytes) }
+      unsafe withUnsafeMutableBytes(of: &v4.sin_addr) { unsafe $0.copyBytes(from: ipBytes) }
       v4.sin_family = sa_family_t(AF_INET)
       v4.sin_port = port.bigEndian
       self.init(copying: &v4, family: AF_INET)
     case 16:
       var v6 = sockaddr_in6()
-      withUnsafeMutableBytes(of: &v6.sin6_addr) { $0.copyBytes(from: ipBytes) }
+      unsafe withUnsafeMutableBytes(of: &v6.sin6_addr) { unsafe $0.copyBytes(from: ipBytes) }
       v6.sin6_family = sa_family_t(AF_INET6)
       v6.sin6_port = port.bigEndian
       self.init(copying: &v6, family: AF_INET6)
@@ -60,7 +60,7 @@ public struct SocketAddress: @unchecked Sendable {
       return nil
     }
     unix.sun_family = sa_family_t(AF_UNIX)
-    withUnsafeMutableBytes(of: &unix.sun_path) { $0.copyBytes(from: bytes) }
+    unsafe withUnsafeMutableBytes(of: &unix.sun_path) { unsafe $0.copyBytes(from: bytes) }
     self.init(copying: &unix, family: AF_UNIX)
   }
 
@@ -68,41 +68,41 @@ public struct SocketAddress: @unchecked Sendable {
   init?(_ raw: UnsafePointer<sockaddr>, length: socklen_t) {
     guard Int(length) <= MemoryLayout<sockaddr_storage>.size else { return nil }
     self.length = length
-    withUnsafeMutableBytes(of: &storage) {
-      $0.copyMemory(from: UnsafeRawBufferPointer(start: raw, count: Int(length)))
+    unsafe withUnsafeMutableBytes(of: &storage) {
+      unsafe $0.copyMemory(from: UnsafeRawBufferPointer(start: raw, count: Int(length)))
     }
   }
 
   private init<T>(copying value: inout T, family: Int32) {
     length = socklen_t(MemoryLayout<T>.size)
-    withUnsafeBytes(of: &value) { source in
-      withUnsafeMutableBytes(of: &storage) { $0.copyMemory(from: source) }
+    unsafe withUnsafeBytes(of: &value) { source in
+      unsafe withUnsafeMutableBytes(of: &storage) { unsafe $0.copyMemory(from: source) }
     }
   }
 
   /// The port, 0 for a Unix-domain address.
   public var port: UInt16 {
     get {
-      withUnsafeBytes(of: storage) { bytes in
-        family == AF_UNIX ? 0 : UInt16(bytes[2]) << 8 | UInt16(bytes[3])
+      unsafe withUnsafeBytes(of: storage) { bytes in
+        unsafe family == AF_UNIX ? 0 : UInt16(bytes[2]) << 8 | UInt16(bytes[3])
       }
     }
     set {
       guard family != AF_UNIX else { return }
-      withUnsafeMutableBytes(of: &storage) { bytes in
-        bytes[2] = UInt8(newValue >> 8)
-        bytes[3] = UInt8(newValue & 255)
+      unsafe withUnsafeMutableBytes(of: &storage) { bytes in
+        unsafe bytes[2] = UInt8(newValue >> 8)
+        unsafe bytes[3] = UInt8(newValue & 255)
       }
     }
   }
 
   /// The IP address in network order, 4 or 16 bytes (an IPv4-mapped IPv6 address as its 4), empty for Unix.
   public var ipBytes: [UInt8] {
-    withUnsafeBytes(of: storage) { bytes in
+    unsafe withUnsafeBytes(of: storage) { bytes in
       switch family {
-      case AF_INET: return Array(bytes[4..<8])
+      case AF_INET: return unsafe Array(bytes[4..<8])
       case AF_INET6:
-        let ip = Array(bytes[8..<24])
+        let ip = unsafe Array(bytes[8..<24])
         let mapped = ip[0..<10].allSatisfy { $0 == 0 } && ip[10] == 255 && ip[11] == 255
         return mapped ? Array(ip[12...]) : ip
       default: return []
@@ -115,19 +115,19 @@ public struct SocketAddress: @unchecked Sendable {
 
   /// Writes the IP address as text without port or brackets; an IPv4-mapped address as IPv4. Returns its length.
   public func writeHost(to out: UnsafeMutablePointer<UInt8>) -> Int {
-    withUnsafeBytes(of: storage) { bytes in
+    unsafe withUnsafeBytes(of: storage) { bytes in
       guard let base = bytes.baseAddress else { return 0 }
-      var source = base + 4
+      var source = unsafe base + 4
       var kind = AF_INET
       if family == AF_INET6 {
-        let mapped = memcmp(base + 8, Self.mappedPrefix, 12) == 0
-        source = base + (mapped ? 20 : 8)
+        let mapped = unsafe memcmp(base + 8, Self.mappedPrefix, 12) == 0
+        unsafe source = unsafe base + (mapped ? 20 : 8)
         kind = mapped ? AF_INET : AF_INET6
       } else if family != AF_INET {
         return 0
       }
-      return out.withMemoryRebound(to: CChar.self, capacity: Self.maximumHostLength) { text in
-        inet_ntop(kind, source, text, socklen_t(Self.maximumHostLength)) == nil ? 0 : strlen(text)
+      return unsafe out.withMemoryRebound(to: CChar.self, capacity: Self.maximumHostLength) { text in
+        unsafe inet_ntop(kind, source, text, socklen_t(Self.maximumHostLength)) == nil ? 0 : strlen(text)
       }
     }
   }
@@ -137,14 +137,14 @@ public struct SocketAddress: @unchecked Sendable {
   /// The IP address as text; the path for a Unix-domain address.
   public var host: String {
     if family == AF_UNIX {
-      return withUnsafeBytes(of: storage) { bytes in
-        String(decoding: bytes[2..<Int(length)].prefix { $0 != 0 }, as: UTF8.self)
+      return unsafe withUnsafeBytes(of: storage) { bytes in
+        unsafe String(decoding: bytes[2..<Int(length)].prefix { $0 != 0 }, as: UTF8.self)
       }
     }
-    return withUnsafeTemporaryAllocation(of: UInt8.self, capacity: Self.maximumHostLength) { out in
+    return unsafe withUnsafeTemporaryAllocation(of: UInt8.self, capacity: Self.maximumHostLength) { out in
       guard let base = out.baseAddress else { return "" }
-      let n = writeHost(to: base)
-      return String(decoding: UnsafeBufferPointer(start: base, count: n), as: UTF8.self)
+      let n = unsafe writeHost(to: base)
+      return unsafe String(decoding: UnsafeBufferPointer(start: base, count: n), as: UTF8.self)
     }
   }
 }

@@ -9,42 +9,46 @@ struct SpawnedShell: ~Copyable {
   /// one pipe; every other descriptor is closed and every signal has its default meaning.
   init(_ command: String, _ environment: [String: String], input: [UInt8] = []) throws(SystemError) {
     var pipe: [Int32] = [-1, -1]
-    guard certd_pipe2(&pipe, O_CLOEXEC) == 0 else { throw SystemError(call: "pipe2", code: certd_errno()) }
+    guard unsafe certd_pipe2(&pipe, O_CLOEXEC) == 0 else {
+      throw SystemError(call: "pipe2", code: certd_errno())
+    }
     let readEnd = FileHandle(pipe[0])
     let writeEnd = FileHandle(pipe[1])
     _ = certd_fcntl(readEnd.descriptor, F_SETFL, O_NONBLOCK)
 
     let stdin = try Self.filled(input)
 
-    var actions = posix_spawn_file_actions_t()
-    posix_spawn_file_actions_init(&actions)
-    defer { posix_spawn_file_actions_destroy(&actions) }
-    posix_spawn_file_actions_adddup2(&actions, writeEnd.descriptor, 1)
-    posix_spawn_file_actions_adddup2(&actions, writeEnd.descriptor, 2)
+    var actions = unsafe posix_spawn_file_actions_t()
+    unsafe posix_spawn_file_actions_init(&actions)
+    defer { unsafe posix_spawn_file_actions_destroy(&actions) }
+    unsafe posix_spawn_file_actions_adddup2(&actions, writeEnd.descriptor, 1)
+    unsafe posix_spawn_file_actions_adddup2(&actions, writeEnd.descriptor, 2)
     // Last, since a pipe itself may be descriptor 0.
     if input.isEmpty {
-      posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
+      unsafe posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
     } else {
-      posix_spawn_file_actions_adddup2(&actions, stdin.descriptor, 0)
+      unsafe posix_spawn_file_actions_adddup2(&actions, stdin.descriptor, 0)
     }
-    certd_spawn_closefrom(&actions, 3)
+    unsafe certd_spawn_closefrom(&actions, 3)
 
     var attributes = posix_spawnattr_t()
-    posix_spawnattr_init(&attributes)
-    defer { posix_spawnattr_destroy(&attributes) }
+    unsafe posix_spawnattr_init(&attributes)
+    defer { unsafe posix_spawnattr_destroy(&attributes) }
     let flags = POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK
-    posix_spawnattr_setflags(&attributes, Int16(flags))
-    posix_spawnattr_setpgroup(&attributes, 0)
+    unsafe posix_spawnattr_setflags(&attributes, Int16(flags))
+    unsafe posix_spawnattr_setpgroup(&attributes, 0)
     var signals = sigset_t()
-    sigemptyset(&signals)
-    posix_spawnattr_setsigmask(&attributes, &signals)
-    sigfillset(&signals)
-    posix_spawnattr_setsigdefault(&attributes, &signals)
+    unsafe sigemptyset(&signals)
+    unsafe posix_spawnattr_setsigmask(&attributes, &signals)
+    unsafe sigfillset(&signals)
+    unsafe posix_spawnattr_setsigdefault(&attributes, &signals)
 
     var child: pid_t = 0
     let entries = environment.map { "\($0.key)=\($0.value)" }.sorted()
-    let code = withStrings(["/bin/sh", "-c", command]) { arguments in
-      withStrings(entries) { posix_spawn(&child, "/bin/sh", &actions, &attributes, arguments, $0) }
+    let code = unsafe withStrings(["/bin/sh", "-c", command]) { arguments in
+      unsafe withStrings(entries) {
+        unsafe posix_spawn(&child, "/bin/sh", &actions, &attributes, arguments, $0)
+      }
     }
     guard code == 0 else { throw SystemError(call: "posix_spawn", code: code, subject: "/bin/sh") }
     DescriptorBudget.restore(in: child)
@@ -60,12 +64,14 @@ struct SpawnedShell: ~Copyable {
       throw SystemError(call: "write", code: E2BIG, subject: "the input of a command")
     }
     var pipe: [Int32] = [-1, -1]
-    guard certd_pipe2(&pipe, O_CLOEXEC) == 0 else { throw SystemError(call: "pipe2", code: certd_errno()) }
+    guard unsafe certd_pipe2(&pipe, O_CLOEXEC) == 0 else {
+      throw SystemError(call: "pipe2", code: certd_errno())
+    }
     let readEnd = FileHandle(pipe[0])
     let writeEnd = FileHandle(pipe[1])
     // An empty pipe takes it whole.
-    let written = input.withUnsafeBytes { raw in
-      raw.baseAddress.map { Sys.write(writeEnd.descriptor, $0, raw.count) } ?? 0
+    let written = unsafe input.withUnsafeBytes { raw in
+      unsafe raw.baseAddress.map { unsafe Sys.write(writeEnd.descriptor, $0, raw.count) } ?? 0
     }
     guard written == input.count else { throw SystemError(call: "write", code: Int32(-min(0, written))) }
     return readEnd
@@ -97,7 +103,7 @@ struct SpawnedShell: ~Copyable {
         pollfd(fd: watch.descriptor, events: Int16(POLLIN), revents: 0),
         pollfd(fd: outputEnded ? -1 : output.descriptor, events: Int16(POLLIN), revents: 0),
       ]
-      poll(&waits, 2, milliseconds)
+      unsafe poll(&waits, 2, milliseconds)
       if waits[1].revents != 0 { outputEnded = drain(&kept, &total) }
       if waits[0].revents != 0 { break }
     }
@@ -111,7 +117,7 @@ struct SpawnedShell: ~Copyable {
   private func drain(_ kept: inout [UInt8], _ total: inout Int) -> Bool {
     var buffer = [UInt8](repeating: 0, count: 4096)
     for _ in 0..<64 {
-      let count = read(output.descriptor, &buffer, buffer.count)
+      let count = unsafe read(output.descriptor, &buffer, buffer.count)
       if count == 0 { return true }
       if count < 0 { return certd_errno() != EAGAIN && certd_errno() != EINTR }
       total += count
@@ -124,7 +130,7 @@ struct SpawnedShell: ~Copyable {
 
   private func reap() -> Int32 {
     var status: Int32 = 0
-    while waitpid(process, &status, 0) < 0, certd_errno() == EINTR {}
+    while unsafe waitpid(process, &status, 0) < 0, certd_errno() == EINTR {}
     return status
   }
 
@@ -139,8 +145,8 @@ struct SpawnedShell: ~Copyable {
 private func withStrings<R>(
   _ texts: [String], _ body: (UnsafePointer<UnsafeMutablePointer<CChar>?>) -> R
 ) -> R {
-  var pointers: [UnsafeMutablePointer<CChar>?] = texts.map { strdup($0) }
-  pointers.append(nil)
-  defer { for pointer in pointers { free(pointer) } }
-  return body(pointers)
+  var pointers: [UnsafeMutablePointer<CChar>?] = unsafe texts.map { unsafe strdup($0) }
+  unsafe pointers.append(nil)
+  defer { unsafe pointers.forEach { pointer in unsafe free(pointer) } }
+  return unsafe body(pointers)
 }

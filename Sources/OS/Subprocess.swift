@@ -35,11 +35,12 @@ public enum Subprocess {
   /// The environment of this process; entries without `=` are left out.
   public static func inheritedEnvironment() -> [String: String] {
     var result: [String: String] = [:]
-    guard var entry = certd_environment() else { return result }
-    while let text = entry.pointee {
-      let parts = String(cString: text).split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+    guard var entry = unsafe certd_environment() else { return result }
+    while let text = unsafe entry.pointee {
+      let parts = unsafe String(cString: text).split(
+        separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
       if parts.count == 2 { result[String(parts[0])] = String(parts[1]) }
-      entry += 1
+      unsafe entry += 1
     }
     return result
   }

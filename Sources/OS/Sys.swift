@@ -22,7 +22,7 @@ public enum Sys {
   @inlinable
   public static func recv(_ fd: Int32, _ buffer: UnsafeMutableRawPointer, _ count: Int) -> Int {
     while true {
-      let n = result(CLinux.recv(fd, buffer, count, 0))
+      let n = unsafe result(CLinux.recv(fd, buffer, count, 0))
       if n != -Int(EINTR) { return n }
     }
   }
@@ -31,7 +31,7 @@ public enum Sys {
   @inlinable
   public static func send(_ fd: Int32, _ bytes: UnsafeRawPointer, _ count: Int) -> Int {
     while true {
-      let n = result(CLinux.send(fd, bytes, count, Int32(MSG_NOSIGNAL)))
+      let n = unsafe result(CLinux.send(fd, bytes, count, Int32(MSG_NOSIGNAL)))
       if n != -Int(EINTR) { return n }
     }
   }
@@ -42,7 +42,7 @@ public enum Sys {
     while true {
       peer.length = socklen_t(MemoryLayout<sockaddr_storage>.size)
       let flags = Int32(SOCK_NONBLOCK.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
-      let n = result(Int(certd_accept4(fd, &peer.storage, &peer.length, flags)))
+      let n = unsafe result(Int(certd_accept4(fd, &peer.storage, &peer.length, flags)))
       if n != -Int(EINTR) { return within(.clients, n) }
     }
   }
@@ -50,9 +50,9 @@ public enum Sys {
   /// Starts or completes a connection.
   @inlinable
   public static func connect(_ fd: Int32, _ address: UnsafePointer<SocketAddress>) -> Int {
-    let length = address.pointee.length
-    return UnsafeRawPointer(address).withMemoryRebound(to: sockaddr.self, capacity: 1) {
-      result(Int(CLinux.connect(fd, $0, length)))
+    let length = unsafe address.pointee.length
+    return unsafe UnsafeRawPointer(address).withMemoryRebound(to: sockaddr.self, capacity: 1) {
+      unsafe result(Int(CLinux.connect(fd, $0, length)))
     }
   }
 
@@ -84,7 +84,7 @@ public enum Sys {
   @inlinable @discardableResult
   public static func setOption(_ fd: Int32, level: Int32, name: Int32, value: Int32) -> Int {
     var value = value
-    return result(
+    return unsafe result(
       Int(CLinux.setsockopt(fd, level, name, &value, socklen_t(MemoryLayout<Int32>.size))))
   }
 
@@ -97,7 +97,7 @@ public enum Sys {
   /// Makes the close of a connection a reset, so that the peer learns at once that nothing more is wanted.
   public static func setResetOnClose(_ fd: Int32) {
     var option = linger(l_onoff: 1, l_linger: 0)
-    _ = CLinux.setsockopt(fd, SOL_SOCKET, SO_LINGER, &option, socklen_t(MemoryLayout<linger>.size))
+    _ = unsafe CLinux.setsockopt(fd, SOL_SOCKET, SO_LINGER, &option, socklen_t(MemoryLayout<linger>.size))
   }
 
   /// The pending error of a socket, 0 for none: how a non-blocking connect ended.
@@ -105,13 +105,13 @@ public enum Sys {
   public static func socketError(_ fd: Int32) -> Int32 {
     var value: Int32 = 0
     var length = socklen_t(MemoryLayout<Int32>.size)
-    return getsockopt(fd, SOL_SOCKET, SO_ERROR, &value, &length) == 0 ? value : certd_errno()
+    return unsafe getsockopt(fd, SOL_SOCKET, SO_ERROR, &value, &length) == 0 ? value : certd_errno()
   }
 
   /// Writes to any descriptor.
   public static func write(_ fd: Int32, _ bytes: UnsafeRawPointer, _ count: Int) -> Int {
     while true {
-      let n = result(CLinux.write(fd, bytes, count))
+      let n = unsafe result(CLinux.write(fd, bytes, count))
       if n != -Int(EINTR) { return n }
     }
   }
@@ -119,7 +119,7 @@ public enum Sys {
   /// Reads from any descriptor.
   public static func read(_ fd: Int32, _ buffer: UnsafeMutableRawPointer, _ count: Int) -> Int {
     while true {
-      let n = result(CLinux.read(fd, buffer, count))
+      let n = unsafe result(CLinux.read(fd, buffer, count))
       if n != -Int(EINTR) { return n }
     }
   }

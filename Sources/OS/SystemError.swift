@@ -18,7 +18,7 @@ public struct SystemError: Error, Equatable, CustomStringConvertible {
 
   /// `/var/lib/certd/lock: flock: Permission denied`
   public var description: String {
-    let reason = String(cString: strerror(code))
+    let reason = unsafe String(cString: strerror(code))
     return subject.isEmpty ? "\(call): \(reason)" : "\(subject): \(call): \(reason)"
   }
 

@@ -9,19 +9,19 @@ public struct Thread: @unchecked Sendable {
   public static func start(_ name: String, _ body: @escaping @Sendable () -> Void) throws(SystemError)
     -> Thread
   {
-    let box = Unmanaged.passRetained(Entry(name: name, body: body))
+    let box = unsafe Unmanaged.passRetained(Entry(name: name, body: body))
     var handle = pthread_t()
-    let status = pthread_create(
+    let status = unsafe pthread_create(
       &handle, nil,
       { raw in
-        guard let raw else { return nil }
-        let entry = Unmanaged<Entry>.fromOpaque(raw).takeRetainedValue()
-        certd_name_thread(String(entry.name.prefix(15)))
+        guard let raw = unsafe raw else { return nil }
+        let entry = unsafe Unmanaged<Entry>.fromOpaque(raw).takeRetainedValue()
+        unsafe certd_name_thread(String(entry.name.prefix(15)))
         entry.body()
         return nil
-      }, box.toOpaque())
+      }, unsafe box.toOpaque())
     guard status == 0 else {
-      box.release()
+      unsafe box.release()
       throw SystemError(call: "pthread_create", code: status, subject: name)
     }
     return Thread(handle: handle)

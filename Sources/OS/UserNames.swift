@@ -8,20 +8,24 @@ public enum UserNames {
   /// A user's number by name or written as a number; nil when there is none.
   public static func user(_ text: String) -> UInt32? {
     if let number = UInt32(text), number != .max { return number }
-    var entry = passwd()
+    var entry = unsafe passwd()
     var found: UnsafeMutablePointer<passwd>?
     var buffer = [CChar](repeating: 0, count: bufferBytes)
-    guard getpwnam_r(text, &entry, &buffer, buffer.count, &found) == 0, found != nil else { return nil }
-    return entry.pw_uid
+    guard unsafe getpwnam_r(text, &entry, &buffer, buffer.count, &found) == 0, unsafe found != nil else {
+      return nil
+    }
+    return unsafe entry.pw_uid
   }
 
   /// A group's number by name or written as a number; nil when there is none.
   public static func group(_ text: String) -> UInt32? {
     if let number = UInt32(text), number != .max { return number }
-    var entry = CLinux.group()
+    var entry = unsafe CLinux.group()
     var found: UnsafeMutablePointer<CLinux.group>?
     var buffer = [CChar](repeating: 0, count: bufferBytes)
-    guard getgrnam_r(text, &entry, &buffer, buffer.count, &found) == 0, found != nil else { return nil }
-    return entry.gr_gid
+    guard unsafe getgrnam_r(text, &entry, &buffer, buffer.count, &found) == 0, unsafe found != nil else {
+      return nil
+    }
+    return unsafe entry.gr_gid
   }
 }

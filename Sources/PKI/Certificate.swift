@@ -4,7 +4,7 @@ internal import COpenSSL
 /// An X.509 certificate (RFC 5280), read once: every property is a stored value.
 ///
 /// Immutable; may be shared between threads. Reading one does not mean trusting it.
-public final class Certificate: @unchecked Sendable {
+@safe public final class Certificate: @unchecked Sendable {
   private let handle: OpaquePointer
   /// The certificate as DER.
   public let der: [UInt8]
@@ -47,18 +47,21 @@ public final class Certificate: @unchecked Sendable {
       throw PKIError(what: what, reason: "longer than \(Self.maximumDERBytes) bytes")
     }
     var consumed = 0
-    let handle: OpaquePointer? = der.withUnsafeBufferPointer { buffer in
+    let handle: OpaquePointer? = unsafe der.withUnsafeBufferPointer { buffer in
       var at = buffer.baseAddress
-      guard let start = at, let handle = d2i_X509(nil, &at, buffer.count), let at else { return nil }
-      consumed = at - start
-      return handle
+      guard let start = unsafe at, let handle = unsafe d2i_X509(nil, &at, buffer.count), let at = unsafe at
+      else {
+        return nil
+      }
+      consumed = unsafe at - start
+      return unsafe handle
     }
-    guard let handle else { throw PKIError.drained(what) }
+    guard let handle = unsafe handle else { throw PKIError.drained(what) }
     guard consumed == der.count else {
-      X509_free(handle)
+      unsafe X509_free(handle)
       throw PKIError(what: what, reason: "there are bytes after its end")
     }
-    try self.init(owning: handle)
+    unsafe try self.init(owning: handle)
   }
 
   /// Reads one or more certificates from PEM, in order: up to 1 MiB and 1000 of them.
@@ -74,13 +77,13 @@ public final class Certificate: @unchecked Sendable {
   /// Takes ownership of a handle, also when it throws.
   init(owning handle: OpaquePointer) throws(PKIError) {
     do throws(PKIError) {
-      let reader = CertificateReader(handle: handle)
-      der = try encoded("writing a certificate") { i2d_X509(handle, $0) }
+      let reader = unsafe CertificateReader(handle: handle)
+      der = try unsafe encoded("writing a certificate") { unsafe i2d_X509(handle, $0) }
       sha256 = try Digest.sha256(der)
-      subject = try reader.oneLine(X509_get_subject_name(handle))
-      issuer = try reader.oneLine(X509_get_issuer_name(handle))
-      notBefore = try reader.time(X509_get0_notBefore(handle))
-      notAfter = try reader.time(X509_get0_notAfter(handle))
+      subject = try unsafe reader.oneLine(X509_get_subject_name(handle))
+      issuer = try unsafe reader.oneLine(X509_get_issuer_name(handle))
+      notBefore = try unsafe reader.time(X509_get0_notBefore(handle))
+      notAfter = try unsafe reader.time(X509_get0_notAfter(handle))
       publicKeyInfo = try reader.publicKeyInfo()
       keyTypeDescription = try reader.keyTypeDescription()
       let serial = try reader.serial()
@@ -88,19 +91,19 @@ public final class Certificate: @unchecked Sendable {
       authorityKeyIdentifier = reader.authorityKeyIdentifier
       ariCertID = authorityKeyIdentifier.map { Base64URL.encode($0) + "." + Base64URL.encode(serial) }
     } catch {
-      X509_free(handle)
+      unsafe X509_free(handle)
       throw error
     }
-    let reader = CertificateReader(handle: handle)
+    let reader = unsafe CertificateReader(handle: handle)
     commonName = reader.commonName
     identifiers = reader.identifiers
-    isCA = X509_check_ca(handle) == 1
+    isCA = unsafe X509_check_ca(handle) == 1
     subjectKeyIdentifier = reader.subjectKeyIdentifier
-    self.handle = handle
+    unsafe self.handle = unsafe handle
     ERR_clear_error()
   }
 
-  deinit { X509_free(handle) }
+  deinit { unsafe X509_free(handle) }
 
   /// The certificate as PEM, ending in a line feed.
   public var pem: [UInt8] { PEM.text(der) }
@@ -112,22 +115,23 @@ public final class Certificate: @unchecked Sendable {
   /// certificates, and the signature is good. Says nothing about validity in time.
   public func isSigned(by issuer: Certificate) -> Bool {
     defer { ERR_clear_error() }
-    guard X509_check_issued(issuer.handle, handle) == X509_V_OK, let key = X509_get0_pubkey(issuer.handle)
+    guard unsafe X509_check_issued(issuer.handle, handle) == X509_V_OK,
+      let key = unsafe X509_get0_pubkey(issuer.handle)
     else {
       return false
     }
-    return X509_verify(handle, key) == 1
+    return unsafe X509_verify(handle, key) == 1
   }
 
   /// Whether the key is the one that this certificate is about.
   public func matches(_ key: PrivateKey) -> Bool {
     defer { ERR_clear_error() }
-    guard let own = X509_get0_pubkey(handle) else { return false }
-    return key.withHandle { EVP_PKEY_eq(own, $0) == 1 }
+    guard let own = unsafe X509_get0_pubkey(handle) else { return false }
+    return unsafe key.withHandle { unsafe EVP_PKEY_eq(own, $0) == 1 }
   }
 
   /// Lends the `X509`; it must not be changed, nor kept beyond the call without its own reference.
-  public func withHandle<R>(_ body: (OpaquePointer) throws -> R) rethrows -> R { try body(handle) }
+  public func withHandle<R>(_ body: (OpaquePointer) throws -> R) rethrows -> R { try unsafe body(handle) }
 }
 
 extension Certificate: Equatable, Hashable {

@@ -12,21 +12,23 @@ public enum CertificateRequest {
     guard (1...maximumIdentifiers).contains(identifiers.count) else {
       throw PKIError(what: what, reason: "it needs 1 to \(maximumIdentifiers) identifiers")
     }
-    let request = try made(X509_REQ_new(), what)
-    defer { X509_REQ_free(request) }
-    try succeeded(X509_REQ_set_version(request, 0), what)
-    try succeeded(key.withHandle { X509_REQ_set_pubkey(request, $0) }, what)
+    let request = try unsafe made(X509_REQ_new(), what)
+    defer { unsafe X509_REQ_free(request) }
+    try unsafe succeeded(X509_REQ_set_version(request, 0), what)
+    try unsafe succeeded(key.withHandle { unsafe X509_REQ_set_pubkey(request, $0) }, what)
     var stack: OpaquePointer?
-    defer { certd_sk_X509_EXTENSION_pop_free(stack) }
+    defer { unsafe certd_sk_X509_EXTENSION_pop_free(stack) }
     // Not critical although the subject is empty: it is a wish, and CAs differ on critical ones.
     let names = ExtensionValue.subjectAlternativeName(identifiers, isCritical: false)
-    let copy = try names.with { (value) throws(PKIError) in try made(X509_EXTENSION_dup(value), what) }
-    guard certd_sk_X509_EXTENSION_push(&stack, copy) > 0 else {
-      X509_EXTENSION_free(copy)
+    let copy = try unsafe names.with { (value) throws(PKIError) in
+      try unsafe made(X509_EXTENSION_dup(value), what)
+    }
+    guard unsafe certd_sk_X509_EXTENSION_push(&stack, copy) > 0 else {
+      unsafe X509_EXTENSION_free(copy)
       throw PKIError.drained(what)
     }
-    try succeeded(X509_REQ_add_extensions(request, stack), what)
-    try succeeded(key.withHandle { X509_REQ_sign(request, $0, key.certificateDigest) }, what)
-    return try encoded(what) { i2d_X509_REQ(request, $0) }
+    try unsafe succeeded(X509_REQ_add_extensions(request, stack), what)
+    try unsafe succeeded(key.withHandle { unsafe X509_REQ_sign(request, $0, key.certificateDigest) }, what)
+    return try unsafe encoded(what) { unsafe i2d_X509_REQ(request, $0) }
   }
 }

@@ -6,7 +6,8 @@ public enum Digest {
   public static func sha256(_ bytes: [UInt8]) throws(PKIError) -> [UInt8] {
     var out = [UInt8](repeating: 0, count: 32)
     var count: UInt32 = 0
-    try succeeded(EVP_Digest(bytes, bytes.count, &out, &count, EVP_sha256(), nil), "hashing with SHA-256")
+    try unsafe succeeded(
+      EVP_Digest(bytes, bytes.count, &out, &count, EVP_sha256(), nil), "hashing with SHA-256")
     return out
   }
 
@@ -15,7 +16,7 @@ public enum Digest {
   public static func sha1(_ bytes: [UInt8]) throws(PKIError) -> [UInt8] {
     var out = [UInt8](repeating: 0, count: 20)
     var count: UInt32 = 0
-    try succeeded(EVP_Digest(bytes, bytes.count, &out, &count, EVP_sha1(), nil), "hashing with SHA-1")
+    try unsafe succeeded(EVP_Digest(bytes, bytes.count, &out, &count, EVP_sha1(), nil), "hashing with SHA-1")
     return out
   }
 
@@ -25,9 +26,9 @@ public enum Digest {
 
     fileprivate var algorithm: OpaquePointer? {
       switch self {
-      case .sha256: EVP_sha256()
-      case .sha384: EVP_sha384()
-      case .sha512: EVP_sha512()
+      case .sha256: unsafe EVP_sha256()
+      case .sha384: unsafe EVP_sha384()
+      case .sha512: unsafe EVP_sha512()
       }
     }
   }
@@ -42,7 +43,7 @@ public enum Digest {
     }
     var out = [UInt8](repeating: 0, count: 64)
     var count: UInt32 = 0
-    _ = try made(HMAC(hash.algorithm, key, Int32(key.count), bytes, bytes.count, &out, &count), what)
+    _ = try unsafe made(HMAC(hash.algorithm, key, Int32(key.count), bytes, bytes.count, &out, &count), what)
     return Array(out.prefix(Int(count)))
   }
 }

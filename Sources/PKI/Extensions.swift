@@ -40,15 +40,20 @@ struct ExtensionValue {
   /// Lends the value as OpenSSL's object.
   func with<R>(_ body: (OpaquePointer) throws(PKIError) -> R) throws(PKIError) -> R {
     let what = "making a certificate extension"
-    let data = try made(ASN1_OCTET_STRING_new(), what)
-    defer { ASN1_OCTET_STRING_free(data) }
-    try succeeded(ASN1_OCTET_STRING_set(data, der, Int32(der.count)), what)
-    let object = oid.flatMap { OBJ_txt2obj($0, 1) }
-    defer { ASN1_OBJECT_free(object) }
-    let made = try PKI.made(
-      object.map { X509_EXTENSION_create_by_OBJ(nil, $0, isCritical ? 1 : 0, data) }
-        ?? X509_EXTENSION_create_by_NID(nil, nid, isCritical ? 1 : 0, data), what)
-    defer { X509_EXTENSION_free(made) }
-    return try body(made)
+    let data = try unsafe made(ASN1_OCTET_STRING_new(), what)
+    defer { unsafe ASN1_OCTET_STRING_free(data) }
+    try unsafe succeeded(ASN1_OCTET_STRING_set(data, der, Int32(der.count)), what)
+    let object = unsafe oid.flatMap { unsafe OBJ_txt2obj($0, 1) }
+    defer { unsafe ASN1_OBJECT_free(object) }
+    let critical: Int32 = isCritical ? 1 : 0
+    let fresh =
+      if let object = unsafe object {
+        unsafe X509_EXTENSION_create_by_OBJ(nil, object, critical, data)
+      } else {
+        unsafe X509_EXTENSION_create_by_NID(nil, nid, critical, data)
+      }
+    let made = try unsafe PKI.made(fresh, what)
+    defer { unsafe X509_EXTENSION_free(made) }
+    return try unsafe body(made)
   }
 }

@@ -59,9 +59,9 @@ extension PrivateKey {
   /// A signature as JOSE wants it (RFC 7518 §3.3, §3.4): r and s side by side for ECDSA, PKCS#1 v1.5 for RSA.
   public func signJOSE(_ message: [UInt8]) throws(PKIError) -> [UInt8] {
     switch type {
-    case .ecP256: try sideBySide(sign(message, digest: EVP_sha256()), halfBytes: 32)
-    case .ecP384: try sideBySide(sign(message, digest: EVP_sha384()), halfBytes: 48)
-    case .rsa2048, .rsa3072, .rsa4096: try sign(message, digest: EVP_sha256())
+    case .ecP256: try unsafe sideBySide(sign(message, digest: EVP_sha256()), halfBytes: 32)
+    case .ecP384: try unsafe sideBySide(sign(message, digest: EVP_sha384()), halfBytes: 48)
+    case .rsa2048, .rsa3072, .rsa4096: try unsafe sign(message, digest: EVP_sha256())
     case nil: throw PKIError(what: "signing for JOSE", reason: "no algorithm for this type of key")
     }
   }
@@ -90,27 +90,27 @@ extension PrivateKey {
   /// A number of the key as big-endian bytes: of a fixed length, or as few as it needs.
   private func number(_ name: String, _ count: Int?) throws(PKIError) -> [UInt8] {
     var value: OpaquePointer?
-    defer { BN_free(value) }
+    defer { unsafe BN_free(value) }
     let what = "reading a public key"
-    try succeeded(withHandle { EVP_PKEY_get_bn_param($0, name, &value) }, what)
-    return try fixed(value, count ?? Int(BN_num_bits(value) + 7) / 8, what)
+    try unsafe succeeded(withHandle { unsafe EVP_PKEY_get_bn_param($0, name, &value) }, what)
+    return try unsafe fixed(value, count ?? Int(BN_num_bits(value) + 7) / 8, what)
   }
 
   private func sideBySide(_ der: [UInt8], halfBytes: Int) throws(PKIError) -> [UInt8] {
     let what = "signing for JOSE"
-    let signature: OpaquePointer? = der.withUnsafeBufferPointer {
+    let signature: OpaquePointer? = unsafe der.withUnsafeBufferPointer {
       var at = $0.baseAddress
-      return d2i_ECDSA_SIG(nil, &at, $0.count)
+      return unsafe d2i_ECDSA_SIG(nil, &at, $0.count)
     }
-    guard let signature else { throw PKIError.drained(what) }
-    defer { ECDSA_SIG_free(signature) }
-    return try fixed(ECDSA_SIG_get0_r(signature), halfBytes, what)
+    guard let signature = unsafe signature else { throw PKIError.drained(what) }
+    defer { unsafe ECDSA_SIG_free(signature) }
+    return try unsafe fixed(ECDSA_SIG_get0_r(signature), halfBytes, what)
       + fixed(ECDSA_SIG_get0_s(signature), halfBytes, what)
   }
 
   private func fixed(_ value: OpaquePointer?, _ count: Int, _ what: String) throws(PKIError) -> [UInt8] {
     var out = [UInt8](repeating: 0, count: count)
-    try succeeded(BN_bn2binpad(value, &out, Int32(count)), what)
+    try unsafe succeeded(BN_bn2binpad(value, &out, Int32(count)), what)
     return out
   }
 }

@@ -25,8 +25,8 @@ public struct PKIError: Error, Equatable, CustomStringConvertible {
     while true {
       let code = ERR_get_error()
       if code == 0 { break }
-      guard let text = ERR_reason_error_string(code) else { continue }
-      let reason = String(cString: text)
+      guard let text = unsafe ERR_reason_error_string(code) else { continue }
+      let reason = unsafe String(cString: text)
       if !reasons.contains(reason), reasons.count < maximumReasons { reasons.append(reason) }
     }
     let reason = reasons.isEmpty ? "refused by OpenSSL without a reason" : reasons.joined(separator: ", ")

@@ -8,7 +8,7 @@
 internal import COpenSSL
 
 /// A private key (an `EVP_PKEY`). Immutable; may be shared between threads. Its description tells nothing.
-public final class PrivateKey: @unchecked Sendable {
+@safe public final class PrivateKey: @unchecked Sendable {
   private let handle: OpaquePointer
   /// The public half as SubjectPublicKeyInfo DER (RFC 5280 §4.1.2.7).
   public let publicKeyInfo: [UInt8]
@@ -21,28 +21,28 @@ public final class PrivateKey: @unchecked Sendable {
   /// Takes ownership of a handle, also when it throws.
   private init(owning handle: OpaquePointer) throws(PKIError) {
     do throws(PKIError) {
-      publicKeyInfo = try encoded("reading a public key") { i2d_PUBKEY(handle, $0) }
+      publicKeyInfo = try unsafe encoded("reading a public key") { unsafe i2d_PUBKEY(handle, $0) }
     } catch {
-      EVP_PKEY_free(handle)
+      unsafe EVP_PKEY_free(handle)
       throw error
     }
-    type = keyType(of: handle)
-    self.handle = handle
+    type = unsafe keyType(of: handle)
+    unsafe self.handle = unsafe handle
   }
 
-  deinit { EVP_PKEY_free(handle) }
+  deinit { unsafe EVP_PKEY_free(handle) }
 
   /// A new key from OpenSSL's random generator.
   public static func generate(_ type: KeyType) throws(PKIError) -> PrivateKey {
     let handle =
       switch type {
-      case .ecP256: certd_EVP_EC_gen("P-256")
-      case .ecP384: certd_EVP_EC_gen("P-384")
-      case .rsa2048: certd_EVP_RSA_gen(2048)
-      case .rsa3072: certd_EVP_RSA_gen(3072)
-      case .rsa4096: certd_EVP_RSA_gen(4096)
+      case .ecP256: unsafe certd_EVP_EC_gen("P-256")
+      case .ecP384: unsafe certd_EVP_EC_gen("P-384")
+      case .rsa2048: unsafe certd_EVP_RSA_gen(2048)
+      case .rsa3072: unsafe certd_EVP_RSA_gen(3072)
+      case .rsa4096: unsafe certd_EVP_RSA_gen(4096)
       }
-    return try PrivateKey(owning: try made(handle, "generating a key of type \(type.rawValue)"))
+    return try unsafe PrivateKey(owning: try made(handle, "generating a key of type \(type.rawValue)"))
   }
 
   /// Reads the first private key of a PEM text: PKCS#8, SEC1 or PKCS#1 (RFC 5958, 5915, 8017).
@@ -59,17 +59,19 @@ public final class PrivateKey: @unchecked Sendable {
       throw PKIError(what: what, reason: "there is no private key in it")
     }
     var asked = false
-    let handle: OpaquePointer? = pem.withUnsafeBytes { bytes in
-      guard let bio = BIO_new_mem_buf(bytes.baseAddress, Int32(bytes.count)) else { return nil }
-      defer { BIO_free_all(bio) }
-      return withUnsafeMutablePointer(to: &asked) { PEM_read_bio_PrivateKey(bio, nil, refusePassphrase, $0) }
+    let handle: OpaquePointer? = unsafe pem.withUnsafeBytes { bytes in
+      guard let bio = unsafe BIO_new_mem_buf(bytes.baseAddress, Int32(bytes.count)) else { return nil }
+      defer { unsafe BIO_free_all(bio) }
+      return unsafe withUnsafeMutablePointer(to: &asked) {
+        unsafe PEM_read_bio_PrivateKey(bio, nil, refusePassphrase, $0)
+      }
     }
-    guard let handle else {
+    guard let handle = unsafe handle else {
       let error = PKIError.drained(what)
       throw asked
         ? PKIError(what: what, reason: "it is encrypted; store it without a passphrase") : error
     }
-    try self.init(owning: handle)
+    unsafe try self.init(owning: handle)
     ERR_clear_error()
     guard signsForItself() else {
       throw PKIError(what: what, reason: "it cannot sign, or its private half does not fit its public half")
@@ -78,37 +80,38 @@ public final class PrivateKey: @unchecked Sendable {
 
   /// The key as unencrypted PKCS#8 PEM (RFC 7468 §10). A secret: for the store only.
   public func pem() throws(PKIError) -> [UInt8] {
-    try printed("writing a private key") {
-      PEM_write_bio_PKCS8PrivateKey($0, handle, nil, nil, 0, nil, nil) == 1 ? 1 : -1
+    try unsafe printed("writing a private key") {
+      unsafe PEM_write_bio_PKCS8PrivateKey($0, handle, nil, nil, 0, nil, nil) == 1 ? 1 : -1
     }
   }
 
   /// Lends the `EVP_PKEY`; it must not be kept beyond the call without its own reference.
-  public func withHandle<R>(_ body: (OpaquePointer) throws -> R) rethrows -> R { try body(handle) }
+  public func withHandle<R>(_ body: (OpaquePointer) throws -> R) rethrows -> R { try unsafe body(handle) }
 
   /// The signature of a message as OpenSSL makes it: DER for ECDSA, PKCS#1 v1.5 for RSA.
   func sign(_ message: [UInt8], digest: OpaquePointer?) throws(PKIError) -> [UInt8] {
     let what = "signing"
-    let context = try made(EVP_MD_CTX_new(), what)
-    defer { EVP_MD_CTX_free(context) }
-    try succeeded(EVP_DigestSignInit(context, nil, digest, nil, handle), what)
+    let context = try unsafe made(EVP_MD_CTX_new(), what)
+    defer { unsafe EVP_MD_CTX_free(context) }
+    try unsafe succeeded(EVP_DigestSignInit(context, nil, digest, nil, handle), what)
     var count = 0
-    try succeeded(EVP_DigestSign(context, nil, &count, message, message.count), what)
+    try unsafe succeeded(EVP_DigestSign(context, nil, &count, message, message.count), what)
     var signature = [UInt8](repeating: 0, count: count)
-    try succeeded(EVP_DigestSign(context, &signature, &count, message, message.count), what)
+    try unsafe succeeded(EVP_DigestSign(context, &signature, &count, message, message.count), what)
     return Array(signature.prefix(count))
   }
 
   /// A probe signature verified by the public half: finds a damaged private half before a client does.
   private func signsForItself() -> Bool {
     let probe = Array("certd".utf8)
-    let digest = usesBuiltInDigest ? nil : EVP_sha256()
-    guard let signature = try? sign(probe, digest: digest), let context = EVP_MD_CTX_new() else {
+    let digest = unsafe usesBuiltInDigest ? nil : EVP_sha256()
+    guard let signature = try? unsafe sign(probe, digest: digest), let context = unsafe EVP_MD_CTX_new()
+    else {
       return false
     }
-    defer { EVP_MD_CTX_free(context) }
+    defer { unsafe EVP_MD_CTX_free(context) }
     let good =
-      EVP_DigestVerifyInit(context, nil, digest, nil, handle) == 1
+      unsafe EVP_DigestVerifyInit(context, nil, digest, nil, handle) == 1
       && EVP_DigestVerify(context, signature, signature.count, probe, probe.count) == 1
     ERR_clear_error()
     return good
@@ -116,13 +119,13 @@ public final class PrivateKey: @unchecked Sendable {
 
   /// Ed25519 and Ed448 hash by themselves (RFC 8032).
   private var usesBuiltInDigest: Bool {
-    EVP_PKEY_is_a(handle, "ED25519") == 1 || EVP_PKEY_is_a(handle, "ED448") == 1
+    unsafe EVP_PKEY_is_a(handle, "ED25519") == 1 || EVP_PKEY_is_a(handle, "ED448") == 1
   }
 
   /// The digest that certificates and requests are signed with by this key.
   var certificateDigest: OpaquePointer? {
     if usesBuiltInDigest { return nil }
-    return type == .ecP384 ? EVP_sha384() : EVP_sha256()
+    return unsafe type == .ecP384 ? EVP_sha384() : EVP_sha256()
   }
 }
 
@@ -130,14 +133,16 @@ public final class PrivateKey: @unchecked Sendable {
 private func refusePassphrase(
   _: UnsafeMutablePointer<CChar>?, _: Int32, _: Int32, _ asked: UnsafeMutableRawPointer?
 ) -> Int32 {
-  asked?.assumingMemoryBound(to: Bool.self).pointee = true
+  unsafe asked?.assumingMemoryBound(to: Bool.self).pointee = true
   return -1
 }
 
 /// Which of our types a key is.
 private func keyType(of handle: OpaquePointer) -> KeyType? {
-  if EVP_PKEY_is_a(handle, "RSA") == 1 { return KeyType(rawValue: "rsa-\(EVP_PKEY_get_bits(handle))") }
-  switch groupName(of: handle) {
+  if unsafe EVP_PKEY_is_a(handle, "RSA") == 1 {
+    return KeyType(rawValue: unsafe "rsa-\(EVP_PKEY_get_bits(handle))")
+  }
+  switch unsafe groupName(of: handle) {
   case "prime256v1", "P-256": return .ecP256
   case "secp384r1", "P-384": return .ecP384
   default: return nil
@@ -146,10 +151,10 @@ private func keyType(of handle: OpaquePointer) -> KeyType? {
 
 /// OpenSSL's name of an elliptic curve key's group; nil for other keys.
 func groupName(of handle: OpaquePointer) -> String? {
-  guard EVP_PKEY_is_a(handle, "EC") == 1 else { return nil }
+  guard unsafe EVP_PKEY_is_a(handle, "EC") == 1 else { return nil }
   var name = [CChar](repeating: 0, count: 80)
   var count = 0
-  guard EVP_PKEY_get_group_name(handle, &name, name.count, &count) == 1, count < name.count else {
+  guard unsafe EVP_PKEY_get_group_name(handle, &name, name.count, &count) == 1, count < name.count else {
     return nil
   }
   return String(decoding: name.prefix(count).map { UInt8(bitPattern: $0) }, as: UTF8.self)

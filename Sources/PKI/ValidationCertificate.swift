@@ -11,21 +11,21 @@ extension CertificateAuthority {
     guard keyAuthorizationSHA256.count == 32, !identifier.isWildcard else {
       throw PKIError(what: what, reason: "TLS-ALPN-01 proves single names by a SHA-256")
     }
-    let certificate = try draft(
+    let certificate = try unsafe draft(
       publicKeyInfo: key.publicKeyInfo, serial: serial, notBefore: notBefore,
       notAfter: notBefore + lifetimeSeconds)
     do throws(PKIError) {
-      try add(
+      try unsafe add(
         [
           .subjectAlternativeName([identifier], isCritical: true),
           .acmeIdentifier(keyAuthorizationSHA256),
         ], to: certificate)
-      try sign(certificate, key)
+      try unsafe sign(certificate, key)
     } catch {
-      X509_free(certificate)
+      unsafe X509_free(certificate)
       throw error
     }
-    return try Certificate(owning: certificate)
+    return try unsafe Certificate(owning: certificate)
   }
 }
 

@@ -16,9 +16,9 @@ enum ClaimedField {
   @inline(__always)
   static func read(_ name: UnsafePointer<UInt8>, _ length: Int) -> ClaimedField? {
     guard length >= 5, length <= maximumLength else { return nil }
-    switch name[0] | 0x20 {
+    switch unsafe name[0] | 0x20 {
     // x-…, proxy, forwarded, content-length, transfer-encoding, connection, te, host, upgrade, keep-alive, via
-    case 0x78, 0x70, 0x66, 0x63, 0x74, 0x68, 0x75, 0x6B: return compare(name, length)
+    case 0x78, 0x70, 0x66, 0x63, 0x74, 0x68, 0x75, 0x6B: return unsafe compare(name, length)
     default: return nil
     }
   }
@@ -27,17 +27,17 @@ enum ClaimedField {
     var folded = InlineArray<24, UInt8>(repeating: 0)
     var hasUnderscore = false
     for i in 0..<length {
-      let c = ASCII.lowered(name[i])
+      let c = unsafe ASCII.lowered(name[i])
       if c == 0x5F { hasUnderscore = true }
       folded[i] = c == 0x5F ? 0x2D : c
     }
-    return withUnsafeBytes(of: &folded) { raw in
-      guard let p = raw.baseAddress?.assumingMemoryBound(to: UInt8.self) else { return nil }
-      if length == 5, ASCII.same(p, 5, "proxy") { return .client }
-      if length == 9, ASCII.same(p, 9, "x-real-ip") { return .client }
-      if length > 12, ASCII.same(p, 12, "x-forwarded-") { return .client }
+    return unsafe withUnsafeBytes(of: &folded) { raw in
+      guard let p = unsafe raw.baseAddress?.assumingMemoryBound(to: UInt8.self) else { return nil }
+      if length == 5, unsafe ASCII.same(p, 5, "proxy") { return .client }
+      if length == 9, unsafe ASCII.same(p, 9, "x-real-ip") { return .client }
+      if length > 12, unsafe ASCII.same(p, 12, "x-forwarded-") { return .client }
       guard hasUnderscore else { return nil }
-      switch FieldName.identify(p, length) {
+      switch unsafe FieldName.identify(p, length) {
       case .other, .date, .server, .trailer, .expect: return nil
       case .forwarded, .xForwardedFor, .xForwardedProto, .xForwardedHost, .xForwardedPort, .via:
         return .client

@@ -16,7 +16,7 @@ public struct ClientCheck: Sendable, Equatable {
 }
 
 /// Who a client has proven to be, as backends and the log are told it: made once for each connection.
-final class ClientIdentity {
+@safe final class ClientIdentity {
   /// The fields for the backend, for those who frame them themselves.
   let fields: [Fields.Field]
   /// The same as HTTP/1.1 field lines.
@@ -40,17 +40,17 @@ final class ClientIdentity {
     guard text.count <= Self.maximumBytes else { return nil }
     self.fields = fields
     let lines = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: max(1, text.count))
-    _ = lines.update(fromContentsOf: text)
-    self.lines = UnsafeBufferPointer(rebasing: lines[..<text.count])
+    _ = unsafe lines.update(fromContentsOf: text)
+    unsafe self.lines = unsafe UnsafeBufferPointer(rebasing: lines[..<text.count])
     let name = Array(peer.label.utf8)
     let label = UnsafeMutableRawBufferPointer.allocate(byteCount: max(1, name.count), alignment: 1)
-    label.copyBytes(from: name)
-    self.label = UnsafeRawBufferPointer(rebasing: label[..<name.count])
+    unsafe label.copyBytes(from: name)
+    unsafe self.label = unsafe UnsafeRawBufferPointer(rebasing: label[..<name.count])
   }
 
   deinit {
-    lines.baseAddress.map { UnsafeMutablePointer(mutating: $0).deallocate() }
-    label.deallocate()
+    unsafe lines.baseAddress.map { unsafe UnsafeMutablePointer(mutating: $0).deallocate() }
+    unsafe label.deallocate()
   }
 
   /// A string of RFC 8941 §3.3.3: a name with a comma in it must not look like two.

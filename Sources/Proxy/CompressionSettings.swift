@@ -37,16 +37,18 @@ struct CompiledCompression: BitwiseCopyable {
   /// leave as it is, when it is there.
   func covers(_ value: UnsafePointer<UInt8>, _ count: Int) -> Bool {
     var length = 0
-    while length < count, value[length] != 0x3B, value[length] != 0x20, value[length] != 0x09 { length += 1 }
+    while length < count, unsafe value[length] != 0x3B, unsafe value[length] != 0x20,
+      unsafe value[length] != 0x09
+    { length += 1 }
     var kind = 0
-    while kind < length, value[kind] != 0x2F { kind += 1 }
-    guard kind < length, !Self.isStream(value, length) else { return false }
-    return types.contains(value, length) || kinds.contains(value, kind)
+    while kind < length, unsafe value[kind] != 0x2F { kind += 1 }
+    guard kind < length, unsafe !Self.isStream(value, length) else { return false }
+    return unsafe types.contains(value, length) || kinds.contains(value, kind)
   }
 
   private static func isStream(_ type: UnsafePointer<UInt8>, _ length: Int) -> Bool {
-    let isGRPC = length >= 16 && ASCII.same(type, 16, "application/grpc")
-    return isGRPC || streams.contains { ASCII.same(type, length, $0) }
+    let isGRPC = unsafe length >= 16 && ASCII.same(type, 16, "application/grpc")
+    return isGRPC || streams.contains { unsafe ASCII.same(type, length, $0) }
   }
 
   private static let streams: [StaticString] = [

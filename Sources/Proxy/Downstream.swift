@@ -8,7 +8,7 @@ internal import TLS
 ///
 ///     |headroom ... | request head and content | next, pipelined request | free |
 ///                    start    sent     requestEnd                        end
-struct Downstream: Slotted {
+@safe struct Downstream: Slotted {
   enum State: UInt8, BitwiseCopyable {
     /// The PROXY header of a trusted peer has not come whole.
     case proxyHeader

@@ -4,7 +4,7 @@ internal import Upstream
 
 /// One request and its response. It belongs to a client's connection, or to one stream of it, and holds what is
 /// needed only while something is under way: an idle connection has none.
-struct Exchange: Slotted {
+@safe struct Exchange: Slotted {
   /// How content passes from the upstream to the client.
   enum Relay: UInt8, BitwiseCopyable {
     /// Bytes as they are.

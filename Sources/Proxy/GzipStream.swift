@@ -2,7 +2,7 @@ internal import CZlib
 
 /// One gzip stream (RFC 1952) under way, over zlib. A plain handle that belongs to a `GzipPool`; it knows neither
 /// connections nor framing: bytes go in, bytes come out where it is told.
-struct GzipStream: BitwiseCopyable {
+@safe struct GzipStream: BitwiseCopyable {
   fileprivate let state: UnsafeMutablePointer<z_stream>
 
   /// What is done with bytes that zlib would rather keep for a while.
@@ -25,24 +25,24 @@ struct GzipStream: BitwiseCopyable {
 
   /// Gives bytes to be compressed by the steps that follow; they must stay until a step is done.
   func give(_ bytes: UnsafePointer<UInt8>, _ count: Int) {
-    state.pointee.next_in = UnsafeMutablePointer(mutating: bytes)
-    state.pointee.avail_in = UInt32(truncatingIfNeeded: count)
+    unsafe state.pointee.next_in = unsafe UnsafeMutablePointer(mutating: bytes)
+    unsafe state.pointee.avail_in = UInt32(truncatingIfNeeded: count)
   }
 
   /// Compresses into at most `capacity` bytes; nil when zlib refuses, after which the stream is of no use.
   func step(into out: UnsafeMutablePointer<UInt8>, capacity: Int, _ ending: Ending) -> Step? {
-    state.pointee.next_out = out
-    state.pointee.avail_out = UInt32(truncatingIfNeeded: capacity)
+    unsafe state.pointee.next_out = unsafe out
+    unsafe state.pointee.avail_out = UInt32(truncatingIfNeeded: capacity)
     let mode: Int32 =
       switch ending {
       case .none: Z_NO_FLUSH
       case .flush: Z_SYNC_FLUSH
       case .finish: Z_FINISH
       }
-    let result = deflate(state, mode)
+    let result = unsafe deflate(state, mode)
     // Z_BUF_ERROR only says that there was nothing to do.
     guard result == Z_OK || result == Z_STREAM_END || result == Z_BUF_ERROR else { return nil }
-    let left = Int(state.pointee.avail_out)
+    let left = unsafe Int(state.pointee.avail_out)
     let isDone = ending == .finish ? result == Z_STREAM_END : left > 0
     return Step(produced: capacity - left, isDone: isDone)
   }
@@ -64,24 +64,26 @@ final class GzipPool {
   func acquire(level: Int32) -> GzipStream? {
     guard active < Self.maximumActive else { return nil }
     if let kept = idle.popLast() {
-      if deflateReset(kept.state) == Z_OK, deflateParams(kept.state, level, Z_DEFAULT_STRATEGY) == Z_OK {
+      if unsafe deflateReset(kept.state) == Z_OK,
+        unsafe deflateParams(kept.state, level, Z_DEFAULT_STRATEGY) == Z_OK
+      {
         active += 1
         return kept
       }
       Self.free(kept)
     }
     let state = UnsafeMutablePointer<z_stream>.allocate(capacity: 1)
-    state.initialize(to: z_stream())
+    unsafe state.initialize(to: z_stream())
     // 16 beside the window's 15 bits asks for gzip's frame instead of zlib's.
-    let result = deflateInit2_(
+    let result = unsafe deflateInit2_(
       state, level, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY, ZLIB_VERSION,
       Int32(MemoryLayout<z_stream>.size))
     guard result == Z_OK else {
-      state.deallocate()
+      unsafe state.deallocate()
       return nil
     }
     active += 1
-    return GzipStream(state: state)
+    return unsafe GzipStream(state: state)
   }
 
   /// Takes a stream back, wherever it stands.
@@ -91,7 +93,7 @@ final class GzipPool {
   }
 
   private static func free(_ stream: GzipStream) {
-    deflateEnd(stream.state)
-    stream.state.deallocate()
+    unsafe deflateEnd(stream.state)
+    unsafe stream.state.deallocate()
   }
 }

@@ -121,7 +121,7 @@ extension Worker {
     counters.add(.requestsRejected)
     shared.report(.requestRefused(peer: text(client.peer), reason: "\(error.reason)"))
     requestHead.method = .other
-    answer(client, .refused(error), closing: true)
+    unsafe answer(client, .refused(error), closing: true)
   }
 
   /// Sends an answer of ours. Unless `closing`, the request's head is consumed and the connection goes on.
@@ -130,11 +130,11 @@ extension Worker {
     isLogged: Bool = false, isGRPC: Bool = false, route: UnsafeMutablePointer<CompiledRoute>? = nil
   ) {
     if case .requestTimeout = problem { counters.add(.requestTimeouts) }
-    if isGRPC, let stream = client.stream { return answerCall(client, stream, problem, detail, route) }
+    if isGRPC, let stream = client.stream { return unsafe answerCall(client, stream, problem, detail, route) }
     let body =
       #"{"error":{"message":"\#(problem.message(detail))","type":"\#(problem.type)","#
       + #""param":null,"code":"\#(problem.code)"}}"# + "\n"
-    respond(
+    unsafe respond(
       client, problem.status, "Content-Type: application/json\r\n", Array(body.utf8), closing: closing,
       isLogged: isLogged, route: route)
   }
@@ -147,14 +147,14 @@ extension Worker {
     counters.add(.responses(status: status))
     let hasContent = requestHead.framing != .none
     let closes = closing || isDraining || (!isLogged && (!requestHead.keepsAlive || hasContent))
-    var writer = HeadWriter(scratch, capacity: Self.scratchSize)
+    var writer = unsafe HeadWriter(scratch, capacity: Self.scratchSize)
     writer.append("HTTP/1.1 ")
     writer.append(decimal: UInt64(status))
     writer.append(" ")
     writer.append(LocalAnswer.reason(status))
     writer.append("\r\n")
     writer.append(Array(extra.utf8))
-    writeEdits(&writer, route)
+    unsafe writeEdits(&writer, route)
     writer.append("Content-Length: ")
     writer.append(decimal: UInt64(body.count))
     let old = requestHead.minorVersion == 0
@@ -166,11 +166,13 @@ extension Worker {
     if !isLogged { logLocal(client, status, body.count) }
     if let stream = client.stream {
       let bodyCount = writer.count - headCount
-      sendHead(stream, .response, writer.start, headCount, isLast: bodyCount == 0)
-      if bodyCount > 0 { _ = sendContent(client, stream, writer.start + headCount, bodyCount, isLast: true) }
+      unsafe sendHead(stream, .response, writer.start, headCount, isLast: bodyCount == 0)
+      if bodyCount > 0 {
+        _ = unsafe sendContent(client, stream, writer.start + headCount, bodyCount, isLast: true)
+      }
       return endResponse(client, stream, trailers: ParkedOutput())
     }
-    guard send(client, writer.start, writer.count) else { return close(client) }
+    guard unsafe send(client, writer.start, writer.count) else { return close(client) }
     if closes { return beginClose(client) }
     if !isLogged {
       client.requestEnd = client.start + requestHead.length
@@ -180,8 +182,8 @@ extension Worker {
 
   /// The fields that a route adds stand on our answers too: without those of CORS a browser shows its page no error.
   private func writeEdits(_ out: inout HeadWriter, _ route: UnsafeMutablePointer<CompiledRoute>?) {
-    guard let route, route.pointee.setOwn.count > 0 else { return }
-    out.append(route.pointee.setOwn.start, route.pointee.setOwn.count)
+    guard let route = unsafe route, unsafe route.pointee.setOwn.count > 0 else { return }
+    unsafe out.append(route.pointee.setOwn.start, route.pointee.setOwn.count)
   }
 
   /// Tells a gRPC client what it understands: a response of trailers alone (gRPC over HTTP/2, "Responses").
@@ -190,15 +192,15 @@ extension Worker {
     _ route: UnsafeMutablePointer<CompiledRoute>?
   ) {
     counters.add(.responses(status: problem.status))
-    var writer = HeadWriter(scratch, capacity: Self.scratchSize)
+    var writer = unsafe HeadWriter(scratch, capacity: Self.scratchSize)
     writer.append("HTTP/1.1 200 OK\r\nContent-Type: application/grpc\r\ngrpc-status: ")
     writer.append(decimal: problem.callStatus)
     writer.append("\r\ngrpc-message: ")
     writer.append(Array(problem.message(detail).utf8))
     writer.append("\r\n")
-    writeEdits(&writer, route)
+    unsafe writeEdits(&writer, route)
     writer.append("\r\n")
-    sendHead(stream, .response, writer.start, writer.count, isLast: true)
+    unsafe sendHead(stream, .response, writer.start, writer.count, isLast: true)
     endResponse(client, stream, trailers: ParkedOutput())
   }
 
@@ -206,13 +208,13 @@ extension Worker {
   func redirect(_ client: Ref<Downstream>, _ base: UnsafePointer<UInt8>, _ port: UInt16) {
     guard requestHead.hostLength > 0 else { return refuse(client, .missingHost) }
     func text(_ start: Int, _ count: Int) -> String {
-      String(decoding: UnsafeBufferPointer(start: base + start, count: count), as: UTF8.self)
+      unsafe String(decoding: UnsafeBufferPointer(start: base + start, count: count), as: UTF8.self)
     }
     let host = text(requestHead.hostStart, requestHead.hostLength)
     let target = text(requestHead.targetStart, requestHead.targetLength)
     let path = target.hasPrefix("/") ? target : target.hasPrefix("?") ? "/" + target : "/"
     let location = "https://\(host)\(port == 443 ? "" : ":\(port)")\(path)"
-    respond(client, 308, "Location: \(location)\r\n", [], closing: false)
+    unsafe respond(client, 308, "Location: \(location)\r\n", [], closing: false)
   }
 
   /// RFC 8555 §8.3: the key authorization, as it is, at the well-known path. False when this is something else.
@@ -222,11 +224,11 @@ extension Worker {
     guard requestHead.targetLength > count, requestHead.method == .get || requestHead.method == .head else {
       return false
     }
-    let target = base + requestHead.targetStart
-    for i in 0..<count where target[i] != prefix.utf8Start[i] { return false }
-    let token = UnsafeBufferPointer(start: target + count, count: requestHead.targetLength - count)
-    guard let content = shared.challenge(String(decoding: token, as: UTF8.self)) else { return false }
-    respond(client, 200, "Content-Type: application/octet-stream\r\n", content, closing: false)
+    let target = unsafe base + requestHead.targetStart
+    for i in 0..<count where unsafe target[i] != prefix.utf8Start[i] { return false }
+    let token = unsafe UnsafeBufferPointer(start: target + count, count: requestHead.targetLength - count)
+    guard let content = unsafe shared.challenge(String(decoding: token, as: UTF8.self)) else { return false }
+    unsafe respond(client, 200, "Content-Type: application/octet-stream\r\n", content, closing: false)
     return true
   }
 

@@ -45,7 +45,7 @@ struct Mux: Slotted {
 }
 
 /// One stream of a multiplexed connection.
-struct MuxStream: Slotted {
+@safe struct MuxStream: Slotted {
   var slot = Slot()
   var state = StreamState()
   var mux: Ref<Mux>?

@@ -45,44 +45,47 @@ public enum ProxyProtocol {
 
   /// Reads a header from the first bytes of a connection.
   static func read(_ bytes: UnsafeBufferPointer<UInt8>) -> Reading {
-    guard let first = bytes.first else { return .incomplete }
+    guard let first = unsafe bytes.first else { return .incomplete }
     let expected = first == signature[0] ? signature : word
     let seen = min(bytes.count, expected.count)
-    guard bytes[..<seen].elementsEqual(expected[..<seen]) else { return .malformed("no PROXY header") }
+    guard unsafe bytes[..<seen].elementsEqual(expected[..<seen]) else { return .malformed("no PROXY header") }
     guard seen == expected.count else { return .incomplete }
-    return expected.count == signature.count ? readBinary(bytes) : readLine(bytes)
+    return unsafe expected.count == signature.count ? readBinary(bytes) : readLine(bytes)
   }
 
   // MARK: Version 1
 
   private static func readLine(_ bytes: UnsafeBufferPointer<UInt8>) -> Reading {
     let limit = min(bytes.count, maximumLineBytes)
-    guard let end = bytes[..<limit].firstIndex(of: 0x0D) else {
+    guard let end = unsafe bytes[..<limit].firstIndex(of: 0x0D) else {
       return limit < maximumLineBytes ? .incomplete : .malformed("the line is too long")
     }
     guard end + 1 < maximumLineBytes else { return .malformed("the line is too long") }
     guard end + 1 < bytes.count else { return .incomplete }
-    guard bytes[end + 1] == 0x0A else { return .malformed("a carriage return stands alone") }
-    let parts = bytes[word.count..<end].split(separator: 0x20, omittingEmptySubsequences: false)
+    guard unsafe bytes[end + 1] == 0x0A else { return .malformed("a carriage return stands alone") }
+    let parts = unsafe bytes[word.count..<end].split(separator: 0x20, omittingEmptySubsequences: false)
     // Whatever follows UNKNOWN is to be ignored.
-    if parts[0].elementsEqual("UNKNOWN".utf8) { return .header(length: end + 2, ends: nil) }
-    let isV4 = parts[0].elementsEqual("TCP4".utf8)
-    guard isV4 || parts[0].elementsEqual("TCP6".utf8) else { return .malformed("an unknown protocol") }
-    guard parts.count == 5 else { return .malformed("not five fields") }
-    guard let sourcePort = port(parts[3]), let destinationPort = port(parts[4]) else {
+    if unsafe parts[0].elementsEqual("UNKNOWN".utf8) { return .header(length: end + 2, ends: nil) }
+    let isV4 = unsafe parts[0].elementsEqual("TCP4".utf8)
+    guard unsafe isV4 || parts[0].elementsEqual("TCP6".utf8) else { return .malformed("an unknown protocol") }
+    guard unsafe parts.count == 5 else { return .malformed("not five fields") }
+    guard let sourcePort = unsafe port(parts[3]), let destinationPort = unsafe port(parts[4]) else {
       return .malformed("a port is not a number")
     }
-    guard let source = address(parts[1], sourcePort, isV4: isV4),
-      let destination = address(parts[2], destinationPort, isV4: isV4)
+    guard let source = unsafe address(parts[1], sourcePort, isV4: isV4),
+      let destination = unsafe address(parts[2], destinationPort, isV4: isV4)
     else { return .malformed("an address is not one of its family") }
     return .header(length: end + 2, ends: Ends(source: source, destination: destination))
   }
 
   /// Decimal without leading zeros.
   private static func port(_ digits: Slice<UnsafeBufferPointer<UInt8>>) -> UInt16? {
-    guard (1...5).contains(digits.count), digits.count == 1 || digits.first != 0x30 else { return nil }
+    guard unsafe (1...5).contains(digits.count), unsafe digits.count == 1 || digits.first != 0x30 else {
+      return nil
+    }
     var value = 0
-    for digit in digits {
+    for index in unsafe digits.indices {
+      let digit = unsafe digits[index]
       guard (0x30...0x39).contains(digit) else { return nil }
       value = value * 10 + Int(digit - 0x30)
     }
@@ -93,8 +96,8 @@ public enum ProxyProtocol {
     -> SocketAddress?
   {
     // A colon tells the families apart; everything else is the address parser's business.
-    guard text.contains(0x3A) != isV4 else { return nil }
-    return SocketAddress(host: String(decoding: text, as: UTF8.self), port: port)
+    guard unsafe text.contains(0x3A) != isV4 else { return nil }
+    return unsafe SocketAddress(host: String(decoding: text, as: UTF8.self), port: port)
   }
 
   // MARK: Version 2
@@ -103,10 +106,10 @@ public enum ProxyProtocol {
 
   private static func readBinary(_ bytes: UnsafeBufferPointer<UInt8>) -> Reading {
     guard bytes.count >= fixedBytes else { return .incomplete }
-    let (command, family, transport) = (bytes[12] & 0x0F, bytes[13] >> 4, bytes[13] & 0x0F)
-    guard bytes[12] >> 4 == 2 else { return .malformed("an unknown version") }
+    let (command, family, transport) = unsafe (bytes[12] & 0x0F, bytes[13] >> 4, bytes[13] & 0x0F)
+    guard unsafe bytes[12] >> 4 == 2 else { return .malformed("an unknown version") }
     guard command <= 1 else { return .malformed("an unknown command") }
-    let length = Int(bytes[14]) << 8 | Int(bytes[15])
+    let length = unsafe Int(bytes[14]) << 8 | Int(bytes[15])
     guard fixedBytes + length <= maximumHeaderBytes else { return .malformed("the header is too long") }
     // LOCAL: the sender speaks for itself, a health check for instance; its addresses mean nothing.
     let isLocal = command == 0
@@ -127,12 +130,13 @@ public enum ProxyProtocol {
       return .header(length: total, ends: nil)
     }
     let size = family == 1 ? 4 : 16
-    let block = bytes[fixedBytes..<fixedBytes + needed]
-    let ports = block.startIndex + 2 * size
-    func port(_ at: Int) -> UInt16 { UInt16(bytes[at]) << 8 | UInt16(bytes[at + 1]) }
+    let block = unsafe bytes[fixedBytes..<fixedBytes + needed]
+    let ports = unsafe block.startIndex + 2 * size
+    func port(_ at: Int) -> UInt16 { unsafe UInt16(bytes[at]) << 8 | UInt16(bytes[at + 1]) }
     guard
-      let source = SocketAddress(ipBytes: block.prefix(size), port: port(ports)),
-      let destination = SocketAddress(ipBytes: block.dropFirst(size).prefix(size), port: port(ports + 2))
+      let source = unsafe SocketAddress(ipBytes: block.prefix(size), port: port(ports)),
+      let destination = unsafe SocketAddress(
+        ipBytes: block.dropFirst(size).prefix(size), port: port(ports + 2))
     else { return .malformed("the addresses do not fit the length") }
     return .header(length: total, ends: Ends(source: source, destination: destination))
   }

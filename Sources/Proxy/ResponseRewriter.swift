@@ -6,14 +6,14 @@ extension Worker {
   func writeResponseHead(
     _ out: inout HeadWriter, _ exchange: Ref<Exchange>, _ base: UnsafePointer<UInt8>, closing: Bool
   ) {
-    guard let route = exchange.route else { return }
+    guard let route = unsafe exchange.route else { return }
     out.append("HTTP/1.1 ")
-    out.append(base + responseHead.statusStart, responseHead.statusLength)
+    unsafe out.append(base + responseHead.statusStart, responseHead.statusLength)
     // The space before an empty reason is not optional (RFC 9112 §4).
     out.append(responseHead.statusLength == 3 ? " \r\n" : "\r\n")
     let nominates = responseHead.connection.namesFields
     for i in 0..<fields.count {
-      let line = fields.lines[i]
+      let line = unsafe fields.lines[i]
       if line.name.isHopByHop { continue }
       if line.name == .trailer, responseHead.framing != .chunked, responseHead.framing != .untilClose {
         continue
@@ -24,13 +24,13 @@ extension Worker {
       {
         continue
       }
-      let name = base + Int(line.nameStart)
+      let name = unsafe base + Int(line.nameStart)
       let length = Int(line.nameLength)
       // What says where the content ends is not Connection's to drop.
-      if nominates, line.name != .contentLength, isNominated(name, length, base) { continue }
-      if route.pointee.dropResponse.contains(name, length) { continue }
-      if exchange.isCoded, isReplaced(line, base) { continue }
-      out.append(line, of: base)
+      if nominates, line.name != .contentLength, unsafe isNominated(name, length, base) { continue }
+      if unsafe route.pointee.dropResponse.contains(name, length) { continue }
+      if exchange.isCoded, unsafe isReplaced(line, base) { continue }
+      unsafe out.append(line, of: base)
     }
     if responseHead.repeatsLength, responseHead.status >= 200, responseHead.status != 204, !exchange.isCoded,
       let length = responseHead.declaredLength
@@ -41,15 +41,15 @@ extension Worker {
     }
     if responseHead.status == 101 {
       out.append("Connection: upgrade\r\n")
-      for i in 0..<fields.count where fields.lines[i].name == .upgrade {
-        out.append(fields.lines[i], of: base)
+      for i in 0..<fields.count where unsafe fields.lines[i].name == .upgrade {
+        unsafe out.append(fields.lines[i], of: base)
       }
     } else if responseHead.status >= 200 {
-      writeCoding(&out, exchange, base)
+      unsafe writeCoding(&out, exchange, base)
       writeFraming(&out, exchange, closing)
     }
-    if route.pointee.setResponse.count > 0, responseHead.status >= 200 || responseHead.status == 101 {
-      out.append(route.pointee.setResponse.start, route.pointee.setResponse.count)
+    if unsafe route.pointee.setResponse.count > 0, responseHead.status >= 200 || responseHead.status == 101 {
+      unsafe out.append(route.pointee.setResponse.start, route.pointee.setResponse.count)
     }
     out.append("\r\n")
   }

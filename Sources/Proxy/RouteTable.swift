@@ -59,22 +59,22 @@ final class RouteTable: @unchecked Sendable {
     host: UnsafePointer<UInt8>, _ hostLength: Int, path: UnsafePointer<UInt8>, _ pathLength: Int
   ) -> Int {
     var length = hostLength
-    if length > 0, host[length - 1] == 0x2E { length -= 1 }
+    if length > 0, unsafe host[length - 1] == 0x2E { length -= 1 }
     if !exact.isEmpty {
-      var slot = Int(Self.hash(host, length) & UInt64(slots.count - 1))
+      var slot = unsafe Int(Self.hash(host, length) & UInt64(slots.count - 1))
       while slots[slot] >= 0 {
         let entry = Int(slots[slot])
-        if Self.same(exact[entry].name, host, length) {
-          if let route = Self.match(exact[entry].rules, path, pathLength) { return route }
+        if unsafe Self.same(exact[entry].name, host, length) {
+          if let route = unsafe Self.match(exact[entry].rules, path, pathLength) { return route }
           break
         }
         slot = (slot + 1) & (slots.count - 1)
       }
     }
-    for entry in wildcards.indices where Self.matches(wildcard: wildcards[entry].name, host, length) {
-      if let route = Self.match(wildcards[entry].rules, path, pathLength) { return route }
+    for entry in wildcards.indices where unsafe Self.matches(wildcard: wildcards[entry].name, host, length) {
+      if let route = unsafe Self.match(wildcards[entry].rules, path, pathLength) { return route }
     }
-    return Self.match(anyHost, path, pathLength) ?? -1
+    return unsafe Self.match(anyHost, path, pathLength) ?? -1
   }
 
   private static func bySpecificity(_ rules: [Rule]) -> [Rule] {
@@ -90,9 +90,9 @@ final class RouteTable: @unchecked Sendable {
     while size < exact.count * 2 { size *= 2 }
     slots = Array(repeating: -1, count: size)
     for (index, entry) in exact.enumerated() {
-      var slot = Int(
+      var slot = unsafe Int(
         entry.name.withUnsafeBufferPointer { buffer in
-          buffer.baseAddress.map { Self.hash($0, buffer.count) } ?? 0
+          unsafe buffer.baseAddress.map { unsafe Self.hash($0, buffer.count) } ?? 0
         } & UInt64(size - 1))
       while slots[slot] >= 0 { slot = (slot + 1) & (size - 1) }
       slots[slot] = Int32(index)
@@ -103,8 +103,8 @@ final class RouteTable: @unchecked Sendable {
     for index in rules.indices {
       let count = rules[index].path.count
       if rules[index].isPrefix ? count <= length : count == length {
-        let same = rules[index].path.withUnsafeBufferPointer { buffer in
-          for i in 0..<count where buffer[i] != path[i] { return false }
+        let same = unsafe rules[index].path.withUnsafeBufferPointer { buffer in
+          for i in 0..<count where unsafe buffer[i] != path[i] { return false }
           return true
         }
         if same { return Int(rules[index].route) }
@@ -117,19 +117,19 @@ final class RouteTable: @unchecked Sendable {
   private static func matches(wildcard suffix: [UInt8], _ host: UnsafePointer<UInt8>, _ length: Int) -> Bool {
     let label = length - suffix.count
     guard label > 0 else { return false }
-    for i in 0..<label where host[i] == 0x2E { return false }
-    return same(suffix, host + label, suffix.count)
+    for i in 0..<label where unsafe host[i] == 0x2E { return false }
+    return unsafe same(suffix, host + label, suffix.count)
   }
 
   private static func same(_ name: [UInt8], _ host: UnsafePointer<UInt8>, _ length: Int) -> Bool {
     guard name.count == length else { return false }
-    for i in 0..<length where name[i] != lowered(host[i]) { return false }
+    for i in 0..<length where unsafe name[i] != lowered(host[i]) { return false }
     return true
   }
 
   private static func hash(_ p: UnsafePointer<UInt8>, _ length: Int) -> UInt64 {
     var h: UInt64 = 0xCBF2_9CE4_8422_2325
-    for i in 0..<length { h = (h ^ UInt64(lowered(p[i]))) &* 0x100_0000_01B3 }
+    for i in 0..<length { h = unsafe (h ^ UInt64(lowered(p[i]))) &* 0x100_0000_01B3 }
     return h ^ h >> 32
   }
 
@@ -142,9 +142,9 @@ extension Snapshot {
   func passage(_ name: UnsafePointer<UInt8>, _ count: Int) -> UnsafeMutablePointer<CompiledRoute>? {
     let root: StaticString = "/"
     guard let serverNames else { return nil }
-    let index = serverNames.find(host: name, count, path: root.utf8Start, 1)
-    guard index >= 0, compiledRoutes[index].service.pointee.isPassage else { return nil }
-    return compiledRoutes + index
+    let index = unsafe serverNames.find(host: name, count, path: root.utf8Start, 1)
+    guard index >= 0, unsafe compiledRoutes[index].service.pointee.isPassage else { return nil }
+    return unsafe compiledRoutes + index
   }
 
   /// Tells TLS which server names get no protocol of ours (RFC 7301): what is spoken behind them is not ours to say.
@@ -154,12 +154,13 @@ extension Snapshot {
       var name = name
       return name.withUTF8 { text in
         // The empty name, of clients that ask for none, has no address.
-        text.baseAddress.map { self.passage($0, text.count) != nil } ?? self.passesNamelessUnread
+        unsafe text.baseAddress.map { unsafe self.passage($0, text.count) != nil }
+          ?? self.passesNamelessUnread
       }
     }
   }
 
-  private var passesNamelessUnread: Bool { passage(StaticString("").utf8Start, 0) != nil }
+  private var passesNamelessUnread: Bool { unsafe passage(StaticString("").utf8Start, 0) != nil }
 }
 
 extension Settings.Route {

@@ -5,7 +5,7 @@ internal import Upstream
 
 /// One worker's compiled form of the settings: raw memory for the request path, owned here, never changed.
 /// Exchanges keep the snapshot that they began with.
-final class Snapshot {
+@safe final class Snapshot {
   let settings: Settings
   let routes: RouteTable
   /// Where server names lead, to HTTP or not; nil when no service is spoken to in TCP.
@@ -22,9 +22,9 @@ final class Snapshot {
     let settings = plan.settings
     let arena = Arena()
     var pools: [String: BackendPool] = [:]
-    let services = arena.array(of: ServiceEntry.self, count: settings.services.count)
+    let services = unsafe arena.array(of: ServiceEntry.self, count: settings.services.count)
     for (index, service) in settings.services.enumerated() {
-      let members = arena.array(of: Unmanaged<BackendPool>.self, count: service.backends.count)
+      let members = unsafe arena.array(of: Unmanaged<BackendPool>.self, count: service.backends.count)
       for (position, backend) in service.backends.enumerated() {
         let key = "\(service.name) \(backend.key)"
         let pool: BackendPool
@@ -40,29 +40,29 @@ final class Snapshot {
             BackendTLS(backend).flatMap { plan.clientContexts[$0] })
         }
         pools[key] = pool
-        (members + position).initialize(to: Unmanaged.passUnretained(pool))
+        unsafe (members + position).initialize(to: Unmanaged.passUnretained(pool))
       }
-      (services + index).initialize(
+      unsafe (services + index).initialize(
         to: ServiceEntry(
           index: index, pools: members, count: min(service.backends.count, Balancer.maximumBackends),
           policy: service.policy, isHTTP2: service.backends.first?.http2 ?? false,
           timeouts: service.timeouts, attempts: max(1, service.attempts),
           maximumConnections: max(0, service.maximumConnections), isPassage: service.isPassage,
           tunnelIdleMilliseconds: service.tunnelIdleMilliseconds,
-          compression: service.compression.map { arena.value(CompiledCompression($0, arena)) },
+          compression: service.compression.map { unsafe arena.value(CompiledCompression($0, arena)) },
           outliers: service.outliers, retryRule: service.retryRule,
           budget: RetryBudget(percent: service.retryBudgetPercent)))
     }
-    let compiled = arena.array(of: CompiledRoute.self, count: settings.routes.count)
+    let compiled = unsafe arena.array(of: CompiledRoute.self, count: settings.routes.count)
     for (index, route) in settings.routes.enumerated() {
-      (compiled + index).initialize(
+      unsafe (compiled + index).initialize(
         to: CompiledRoute(index: index, service: services + route.service, route, arena))
     }
     self.settings = settings
     verifiesClients = settings.listeners.contains { $0.clients != nil }
     self.pools = pools
-    self.services = services
-    compiledRoutes = compiled
+    unsafe self.services = unsafe services
+    unsafe compiledRoutes = unsafe compiled
     routes = plan.routes
     serverNames = plan.serverNames
     memory = arena
@@ -70,7 +70,7 @@ final class Snapshot {
 }
 
 /// A service as the request path sees it.
-struct ServiceEntry: BitwiseCopyable {
+@safe struct ServiceEntry: BitwiseCopyable {
   let index: Int
   let pools: UnsafeMutablePointer<Unmanaged<BackendPool>>
   let count: Int
@@ -91,7 +91,7 @@ struct ServiceEntry: BitwiseCopyable {
 }
 
 /// A route as the request path sees it.
-struct CompiledRoute: BitwiseCopyable {
+@safe struct CompiledRoute: BitwiseCopyable {
   let index: Int
   let service: UnsafeMutablePointer<ServiceEntry>
   let needsIdentity: Bool
@@ -105,7 +105,7 @@ struct CompiledRoute: BitwiseCopyable {
   init(index: Int, service: UnsafeMutablePointer<ServiceEntry>, _ route: Settings.Route, _ arena: Arena) {
     let edits = route.edits
     self.index = index
-    self.service = service
+    unsafe self.service = unsafe service
     needsIdentity = route.needsIdentity
     let setsRequest = edits.setRequest.filter { !Self.framesContent($0.name) }
     let setsResponse = edits.setResponse.filter { !Self.framesContent($0.name) }
@@ -128,35 +128,35 @@ struct CompiledRoute: BitwiseCopyable {
 }
 
 /// Bytes that somebody else owns.
-struct RawBytes: BitwiseCopyable {
+@safe struct RawBytes: BitwiseCopyable {
   let start: UnsafeMutablePointer<UInt8>
   let count: Int
 }
 
 /// A few lower-case names.
-struct NameList: BitwiseCopyable {
+@safe struct NameList: BitwiseCopyable {
   private let names: UnsafeMutablePointer<RawBytes>
   let count: Int
 
   init(_ all: [String], _ arena: Arena) {
-    names = arena.array(of: RawBytes.self, count: all.count)
+    unsafe names = unsafe arena.array(of: RawBytes.self, count: all.count)
     count = all.count
     for (i, name) in all.enumerated() {
-      (names + i).initialize(to: arena.bytes(Array(name.lowercased().utf8)))
+      unsafe (names + i).initialize(to: arena.bytes(Array(name.lowercased().utf8)))
     }
   }
 
   @inline(__always)
   func contains(_ name: UnsafePointer<UInt8>, _ length: Int) -> Bool {
-    count == 0 ? false : search(name, length)
+    unsafe count == 0 ? false : search(name, length)
   }
 
   private func search(_ name: UnsafePointer<UInt8>, _ length: Int) -> Bool {
-    for i in 0..<count where names[i].count == length {
+    for i in 0..<count where unsafe names[i].count == length {
       var same = true
       for j in 0..<length {
-        let c = name[j] >= 0x41 && name[j] <= 0x5A ? name[j] | 0x20 : name[j]
-        if c != names[i].start[j] {
+        let c = unsafe name[j] >= 0x41 && name[j] <= 0x5A ? name[j] | 0x20 : name[j]
+        if unsafe c != names[i].start[j] {
           same = false
           break
         }
@@ -168,28 +168,28 @@ struct NameList: BitwiseCopyable {
 }
 
 /// Memory that lives as long as its snapshot.
-final class Arena {
-  private var blocks: [UnsafeMutableRawPointer] = []
+@safe final class Arena {
+  private var blocks: [UnsafeMutableRawPointer] = unsafe []
 
-  deinit { for block in blocks { block.deallocate() } }
+  deinit { unsafe blocks.forEach { block in unsafe block.deallocate() } }
 
   func array<T: BitwiseCopyable>(of type: T.Type, count: Int) -> UnsafeMutablePointer<T> {
     let size = max(1, count) * MemoryLayout<T>.stride
     let block = UnsafeMutableRawPointer.allocate(byteCount: size, alignment: MemoryLayout<T>.alignment)
-    blocks.append(block)
-    return block.bindMemory(to: T.self, capacity: max(1, count))
+    unsafe blocks.append(block)
+    return unsafe block.bindMemory(to: T.self, capacity: max(1, count))
   }
 
   func value<T: BitwiseCopyable>(_ value: T) -> UnsafeMutablePointer<T> {
-    let place = array(of: T.self, count: 1)
-    place.initialize(to: value)
-    return place
+    let place = unsafe array(of: T.self, count: 1)
+    unsafe place.initialize(to: value)
+    return unsafe place
   }
 
   func bytes(_ content: [UInt8]) -> RawBytes {
-    let copy = array(of: UInt8.self, count: content.count)
-    for (i, byte) in content.enumerated() { copy[i] = byte }
-    return RawBytes(start: copy, count: content.count)
+    let copy = unsafe array(of: UInt8.self, count: content.count)
+    for (i, byte) in content.enumerated() { unsafe copy[i] = byte }
+    return unsafe RawBytes(start: copy, count: content.count)
   }
 }
 

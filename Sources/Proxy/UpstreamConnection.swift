@@ -4,7 +4,7 @@ internal import TLS
 internal import Upstream
 
 /// A connection to a backend, or one HTTP/2 stream of it, which has a `stream` and no descriptor. A plain struct in a slab, like `Downstream`.
-struct UpstreamConnection: Slotted {
+@safe struct UpstreamConnection: Slotted {
   enum State: UInt8, BitwiseCopyable {
     case connecting, handshaking, active, idle
   }
@@ -37,7 +37,7 @@ struct UpstreamConnection: Slotted {
 }
 
 /// One worker's connections to one backend, and how to make more. Outlives configurations that keep the backend.
-final class BackendPool {
+@safe final class BackendPool {
   let settings: Settings.Backend
   let status: Unmanaged<BackendStatus>
   var address: SocketAddress
@@ -59,7 +59,7 @@ final class BackendPool {
 
   init(_ backend: Settings.Backend, keepAliveMilliseconds: UInt64, _ clientContext: ClientContext?) {
     settings = backend
-    status = Unmanaged.passRetained(backend.status)
+    unsafe status = unsafe Unmanaged.passRetained(backend.status)
     address = backend.address ?? SocketAddress()
     hasAddress = backend.address != nil
     self.keepAliveMilliseconds = keepAliveMilliseconds
@@ -67,7 +67,7 @@ final class BackendPool {
     self.clientContext = clientContext
   }
 
-  deinit { status.release() }
+  deinit { unsafe status.release() }
 
   /// Whether a connection waits here for a request.
   var hasIdle: Bool { firstIdle != nil }

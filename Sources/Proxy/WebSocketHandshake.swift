@@ -19,7 +19,7 @@ struct WebSocketHandshake: BitwiseCopyable {
   /// The key that a handshake of ours goes out with.
   init(key: [UInt8]) {
     guard key.count == Self.keyLength else { return }
-    key.withUnsafeBytes { take($0) }
+    unsafe key.withUnsafeBytes { unsafe take($0) }
   }
 
   /// Whether a key has been seen.
@@ -28,13 +28,13 @@ struct WebSocketHandshake: BitwiseCopyable {
   /// Remembers a key, if that is what the line is.
   mutating func note(_ line: FieldLine, of base: UnsafePointer<UInt8>) {
     guard line.nameLength == 17, line.valueLength == Self.keyLength,
-      FieldName.matches(base + Int(line.nameStart), Self.keyName)
+      unsafe FieldName.matches(base + Int(line.nameStart), Self.keyName)
     else { return }
-    take(UnsafeRawBufferPointer(start: base + Int(line.valueStart), count: Self.keyLength))
+    unsafe take(UnsafeRawBufferPointer(start: base + Int(line.valueStart), count: Self.keyLength))
   }
 
   private mutating func take(_ value: UnsafeRawBufferPointer) {
-    key = (
+    key = unsafe (
       value.loadUnaligned(as: UInt64.self), value.loadUnaligned(fromByteOffset: 8, as: UInt64.self),
       value.loadUnaligned(fromByteOffset: 16, as: UInt64.self)
     )
@@ -46,10 +46,12 @@ struct WebSocketHandshake: BitwiseCopyable {
     let expected = Array(accept.utf8)
     var found = 0
     for i in 0..<fields.count {
-      let line = fields.lines[i]
-      guard ASCII.same(base + Int(line.nameStart), Int(line.nameLength), Self.acceptName) else { continue }
-      let value = UnsafeBufferPointer(start: base + Int(line.valueStart), count: Int(line.valueLength))
-      guard value.elementsEqual(expected) else { return false }
+      let line = unsafe fields.lines[i]
+      guard unsafe ASCII.same(base + Int(line.nameStart), Int(line.nameLength), Self.acceptName) else {
+        continue
+      }
+      let value = unsafe UnsafeBufferPointer(start: base + Int(line.valueStart), count: Int(line.valueLength))
+      guard unsafe value.elementsEqual(expected) else { return false }
       found += 1
     }
     return found == 1
@@ -57,7 +59,7 @@ struct WebSocketHandshake: BitwiseCopyable {
 
   /// Sec-WebSocket-Accept for the key, or nil when hashing fails.
   var accept: String? {
-    let bytes = withUnsafeBytes(of: key) { Array($0) } + Array(Self.guid.utf8)
+    let bytes = unsafe withUnsafeBytes(of: key) { unsafe Array($0) } + Array(Self.guid.utf8)
     return (try? Digest.sha1(bytes)).map { Base64.encode($0) }
   }
 
@@ -79,9 +81,9 @@ extension Worker {
       out.append(Array(accept.utf8))
       out.append("\r\n")
     }
-    for i in 0..<fields.count where !fields.lines[i].name.isHopByHop && fields.lines[i].name != .contentLength
-    {
-      out.append(fields.lines[i], of: base)
+    for i in 0..<fields.count
+    where unsafe !fields.lines[i].name.isHopByHop && fields.lines[i].name != .contentLength {
+      unsafe out.append(fields.lines[i], of: base)
     }
     out.append("\r\n")
   }

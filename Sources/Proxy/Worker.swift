@@ -9,7 +9,7 @@ internal import Telemetry
 
 /// One worker: a thread with its own epoll set, listening sockets, TLS contexts, upstream connections and buffers.
 /// Nothing here is touched by another thread; orders come by mailbox.
-final class Worker {
+@safe final class Worker {
   /// What tokens name.
   enum Kind {
     static let mailbox: UInt8 = 0
@@ -59,7 +59,7 @@ final class Worker {
   var deferred: [Token] = []
   /// Where the search for idle clients stands.
   var idleCursor: UInt32 = 0
-  var due: [UnsafeMutablePointer<TimerNode>] = []
+  var due: [UnsafeMutablePointer<TimerNode>] = unsafe []
 
   var nowNanoseconds: UInt64 = 0
   var nowMilliseconds: UInt64 = 0
@@ -85,11 +85,11 @@ final class Worker {
     nowMilliseconds = nowNanoseconds / 1_000_000
     wheel = TimerWheel(nowMilliseconds: nowMilliseconds)
     fields = FieldSection(for: snapshot.settings.limits)
-    scratch = .allocate(capacity: Self.scratchSize)
+    unsafe scratch = .allocate(capacity: Self.scratchSize)
     _ = poller.addLevel(mailbox.descriptor, Token(kind: Kind.mailbox, index: 0, generation: 0))
   }
 
-  deinit { scratch.deallocate() }
+  deinit { unsafe scratch.deallocate() }
 
   /// Serves until stopped.
   func run() {
@@ -193,10 +193,10 @@ final class Worker {
   }
 
   private func runTimers() {
-    wheel.advance(nowMilliseconds: nowMilliseconds, &due)
-    if !due.isEmpty {
-      for node in due where node.pointee.deadline == .max {
-        let token = node.pointee.owner
+    unsafe wheel.advance(nowMilliseconds: nowMilliseconds, &due)
+    if unsafe !due.isEmpty {
+      for index in unsafe due.indices where unsafe due[index].pointee.deadline == .max {
+        let token = unsafe due[index].pointee.owner
         if token.kind == Kind.upstream {
           if let backend = upstreams.find(index: token.index, generation: token.generation) {
             upstreamTimeout(backend)
@@ -205,7 +205,7 @@ final class Worker {
           downstreamTimeout(client)
         }
       }
-      due.removeAll(keepingCapacity: true)
+      unsafe due.removeAll(keepingCapacity: true)
     }
     if acceptPaused, nowMilliseconds >= acceptResumeAt { resumeAccepting() }
     tick()
@@ -224,23 +224,23 @@ final class Worker {
   private static let upstreamTimerOffset = MemoryLayout<UpstreamConnection>.offset(of: \.wire.timer) ?? 0
 
   func timer(_ client: Ref<Downstream>) -> UnsafeMutablePointer<TimerNode> {
-    client.address(atOffset: Self.downstreamTimerOffset, as: TimerNode.self)
+    unsafe client.address(atOffset: Self.downstreamTimerOffset, as: TimerNode.self)
   }
 
   func timer(_ backend: Ref<UpstreamConnection>) -> UnsafeMutablePointer<TimerNode> {
-    backend.address(atOffset: Self.upstreamTimerOffset, as: TimerNode.self)
+    unsafe backend.address(atOffset: Self.upstreamTimerOffset, as: TimerNode.self)
   }
 
   func arm(_ client: Ref<Downstream>, _ milliseconds: UInt64) {
-    wheel.set(timer(client), deadline: nowMilliseconds &+ milliseconds)
+    unsafe wheel.set(timer(client), deadline: nowMilliseconds &+ milliseconds)
   }
 
   func arm(_ backend: Ref<UpstreamConnection>, _ milliseconds: UInt64) {
-    wheel.set(timer(backend), deadline: nowMilliseconds &+ milliseconds)
+    unsafe wheel.set(timer(backend), deadline: nowMilliseconds &+ milliseconds)
   }
 
-  func disarm(_ client: Ref<Downstream>) { wheel.disarm(timer(client)) }
-  func disarm(_ backend: Ref<UpstreamConnection>) { wheel.disarm(timer(backend)) }
+  func disarm(_ client: Ref<Downstream>) { unsafe wheel.disarm(timer(client)) }
+  func disarm(_ backend: Ref<UpstreamConnection>) { unsafe wheel.disarm(timer(backend)) }
 }
 
 /// One listening socket of one worker.

@@ -15,31 +15,32 @@ extension Worker {
   /// Copies what the log will say of the request: its buffer is gone by then. The query is left out: it may hold
   /// a key.
   func remember(_ exchange: Ref<Exchange>, _ base: UnsafePointer<UInt8>) {
-    let path = min(pathOnlyLength(base), Self.maximumPathBytes)
+    let path = unsafe min(pathOnlyLength(base), Self.maximumPathBytes)
     let method = min(requestHead.methodLength, 32)
     let memory = UnsafeMutablePointer<UInt8>.allocate(
       capacity: max(1, method + requestHead.hostLength + path))
-    memory.update(from: base, count: method)
-    (memory + method).update(from: base + requestHead.hostStart, count: requestHead.hostLength)
-    (memory + method + requestHead.hostLength).update(from: base + requestHead.targetStart, count: path)
-    exchange.logged = memory
+    unsafe memory.update(from: base, count: method)
+    unsafe (memory + method).update(from: base + requestHead.hostStart, count: requestHead.hostLength)
+    unsafe (memory + method + requestHead.hostLength).update(
+      from: base + requestHead.targetStart, count: path)
+    unsafe exchange.logged = unsafe memory
     exchange.loggedMethodLength = method
     exchange.loggedHostLength = requestHead.hostLength
     exchange.loggedPathLength = path
   }
 
   func logAccess(_ exchange: Ref<Exchange>) {
-    guard let accessLog, let client = exchange.downstream, let text = exchange.logged else { return }
-    let method = UnsafeRawBufferPointer(start: text, count: exchange.loggedMethodLength)
-    let host = UnsafeRawBufferPointer(start: text + method.count, count: exchange.loggedHostLength)
-    let path = UnsafeRawBufferPointer(
+    guard let accessLog, let client = exchange.downstream, let text = unsafe exchange.logged else { return }
+    let method = unsafe UnsafeRawBufferPointer(start: text, count: exchange.loggedMethodLength)
+    let host = unsafe UnsafeRawBufferPointer(start: text + method.count, count: exchange.loggedHostLength)
+    let path = unsafe UnsafeRawBufferPointer(
       start: text + method.count + host.count, count: exchange.loggedPathLength)
-    let service = exchange.service.map { snapshotNames(exchange, $0.pointee.index) } ?? []
-    let backend = Array((exchange.counted?._withUnsafeGuaranteedRef { $0.name } ?? "").utf8)
-    client.peer.withBytes { peer, peerCount in
-      service.withUnsafeBytes { service in
-        backend.withUnsafeBytes { backend in
-          var entry = AccessEntry(
+    let service = unsafe exchange.service.map { unsafe snapshotNames(exchange, $0.pointee.index) } ?? []
+    let backend = unsafe Array((exchange.counted?._withUnsafeGuaranteedRef { $0.name } ?? "").utf8)
+    unsafe client.peer.withBytes { peer, peerCount in
+      unsafe service.withUnsafeBytes { service in
+        unsafe backend.withUnsafeBytes { backend in
+          var entry = unsafe AccessEntry(
             wallNanoseconds: Clock.wallNanoseconds(),
             client: UnsafeRawBufferPointer(start: peer, count: peerCount), method: method, host: host,
             target: path, service: service, backend: backend)
@@ -48,7 +49,7 @@ extension Worker {
           entry.bytesOut = exchange.bytesOut
           entry.durationMicroseconds = (nowNanoseconds &- exchange.startedNanoseconds) / 1000
           entry.tls = Self.version(client)
-          entry.identity = Self.identityLabel(client)
+          unsafe entry.identity = unsafe Self.identityLabel(client)
           accessLog.append(entry)
         }
       }
@@ -57,15 +58,15 @@ extension Worker {
 
   /// An answer of ours to a request that was not forwarded.
   func logLocal(_ client: Ref<Downstream>, _ status: Int, _ bytes: Int) {
-    guard let accessLog, let buffer = client.buffer else { return }
-    let base = UnsafePointer(buffer + client.start)
+    guard let accessLog, let buffer = unsafe client.buffer else { return }
+    let base = unsafe UnsafePointer(buffer + client.start)
     // A head that did not parse has no parts to tell.
     let isParsed = requestHead.method != .other || requestHead.methodLength > 0
     func part(_ start: Int, _ count: Int) -> UnsafeRawBufferPointer {
-      UnsafeRawBufferPointer(start: base + start, count: isParsed && status != 400 ? count : 0)
+      unsafe UnsafeRawBufferPointer(start: base + start, count: isParsed && status != 400 ? count : 0)
     }
-    client.peer.withBytes { peer, peerCount in
-      var entry = AccessEntry(
+    unsafe client.peer.withBytes { peer, peerCount in
+      var entry = unsafe AccessEntry(
         wallNanoseconds: Clock.wallNanoseconds(),
         client: UnsafeRawBufferPointer(start: peer, count: peerCount),
         method: part(0, requestHead.methodLength),
@@ -75,14 +76,14 @@ extension Worker {
       entry.status = UInt16(clamping: status)
       entry.bytesOut = UInt64(bytes)
       entry.tls = Self.version(client)
-      entry.identity = Self.identityLabel(client)
+      unsafe entry.identity = unsafe Self.identityLabel(client)
       accessLog.append(entry)
     }
   }
 
   private func snapshotNames(_ exchange: Ref<Exchange>, _ index: Int) -> [UInt8] {
-    guard let held = exchange.snapshot else { return [] }
-    return held._withUnsafeGuaranteedRef { Array($0.settings.services[index].name.utf8) }
+    guard let held = unsafe exchange.snapshot else { return [] }
+    return unsafe held._withUnsafeGuaranteedRef { Array($0.settings.services[index].name.utf8) }
   }
 
   private static func version(_ client: Ref<Downstream>) -> AccessEntry.TLSVersion {

@@ -9,7 +9,7 @@ extension Worker {
     _ backend: Ref<UpstreamConnection>, _ exchange: Ref<Exchange>,
     _ base: UnsafePointer<UInt8>
   ) -> Bool {
-    guard exchange.replayable, !exchange.responseStarted, !exchange.gotInterim, isUnavailable(base),
+    guard exchange.replayable, !exchange.responseStarted, !exchange.gotInterim, unsafe isUnavailable(base),
       mayRetryElsewhere(exchange)
     else { return false }
     reportBroken(backend, "grpc-status 14 (UNAVAILABLE)")
@@ -25,12 +25,12 @@ extension Worker {
 
   func isUnavailable(_ base: UnsafePointer<UInt8>) -> Bool {
     for i in 0..<fields.count {
-      let line = fields.lines[i]
+      let line = unsafe fields.lines[i]
       guard line.nameLength == 11, line.valueLength == 2,
-        FieldName.matches(base + Int(line.nameStart), Self.statusName)
+        unsafe FieldName.matches(base + Int(line.nameStart), Self.statusName)
       else { continue }
-      let value = base + Int(line.valueStart)
-      return value[0] == 0x31 && value[1] == 0x34
+      let value = unsafe base + Int(line.valueStart)
+      return unsafe value[0] == 0x31 && value[1] == 0x34
     }
     return false
   }

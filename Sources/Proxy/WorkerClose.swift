@@ -42,7 +42,7 @@ extension Worker {
     }
     guard client.state == .reading else { return reset(client) }
     requestHead = RequestHead()
-    answer(client, .overloaded, closing: true)
+    unsafe answer(client, .overloaded, closing: true)
   }
 
   /// Ends everything without another word.
@@ -90,7 +90,7 @@ extension Worker {
 
   func discard(_ client: Ref<Downstream>) {
     for _ in 0..<8 {
-      let n = Sys.recv(client.wire.fd, scratch, Self.scratchSize)
+      let n = unsafe Sys.recv(client.wire.fd, scratch, Self.scratchSize)
       if n == Sys.wouldBlock {
         client.wire.readable = false
         return
@@ -108,12 +108,12 @@ extension Worker {
     if let stream = client.stream { return closeStream(client, stream) }
     if let mux = client.mux { dismantle(mux) }
     client.wire.close()
-    client.identity?.release()
-    client.identity = nil
-    client.announced?.deallocate()
-    client.announced = nil
+    unsafe client.identity?.release()
+    unsafe client.identity = nil
+    unsafe client.announced?.deallocate()
+    unsafe client.announced = nil
     dropBuffer(client)
-    wheel.remove(timer(client))
+    unsafe wheel.remove(timer(client))
     downstreams.release(client)
     shared.connections.wrappingSubtract(1, ordering: .relaxed)
     counters.add(.connectionsClosed)
@@ -124,9 +124,9 @@ extension Worker {
   private func closeStream(_ client: Ref<Downstream>, _ stream: Ref<MuxStream>) {
     client.stream = nil
     client.wire.forget()
-    client.identity = nil
+    unsafe client.identity = nil
     dropBuffer(client)
-    wheel.remove(timer(client))
+    unsafe wheel.remove(timer(client))
     release(stream)
     downstreams.release(client)
   }
@@ -137,7 +137,7 @@ extension Worker {
     switch client.state {
     case .reading where client.end > client.start && client.wire.output.isEmpty:
       requestHead = RequestHead()
-      answer(client, .requestTimeout, closing: true)
+      unsafe answer(client, .requestTimeout, closing: true)
     case .reading where client.wire.output.isEmpty: beginClose(client)
     // The time that nothing passes at all is what counts.
     case .tunnel: break

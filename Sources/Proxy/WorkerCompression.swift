@@ -12,11 +12,11 @@ extension Worker {
   /// Whether the client would have gzip (RFC 9110 §12.5.3), and does not forbid a change (RFC 9111 §5.2.1.6).
   func wantsGzip(_ base: UnsafePointer<UInt8>) -> Bool {
     var accepted = AcceptEncoding()
-    for i in 0..<fields.count where fields.lines[i].name == .other {
-      let line = fields.lines[i]
-      if line.isNamed("accept-encoding", base) {
-        accepted.take(base + Int(line.valueStart), Int(line.valueLength))
-      } else if line.isNamed("cache-control", base), line.lists("no-transform", base) {
+    for i in 0..<fields.count where unsafe fields.lines[i].name == .other {
+      let line = unsafe fields.lines[i]
+      if unsafe line.isNamed("accept-encoding", base) {
+        unsafe accepted.take(base + Int(line.valueStart), Int(line.valueLength))
+      } else if unsafe line.isNamed("cache-control", base), unsafe line.lists("no-transform", base) {
         return false
       }
     }
@@ -25,8 +25,8 @@ extension Worker {
 
   /// Decides about a response whose head has been parsed, before the client's head is written.
   func chooseCoding(_ exchange: Ref<Exchange>, _ base: UnsafePointer<UInt8>) {
-    guard let compression = exchange.service?.pointee.compression,
-      isCompressible(exchange, compression.pointee, base)
+    guard let compression = unsafe exchange.service?.pointee.compression,
+      unsafe isCompressible(exchange, compression.pointee, base)
     else { return }
     exchange.variesByCoding = true
     guard exchange.wantsGzip else { return }
@@ -34,7 +34,7 @@ extension Worker {
       exchange.isCoded = true
       return
     }
-    exchange.gzip = gzips.acquire(level: compression.pointee.level)
+    exchange.gzip = unsafe gzips.acquire(level: compression.pointee.level)
     exchange.isCoded = exchange.gzip != nil
     counters.add(exchange.isCoded ? .compressions : .compressionsRefused)
   }
@@ -50,14 +50,14 @@ extension Worker {
     if responseHead.framing == .none, exchange.method != .head { return false }
     var isCovered = false
     for i in 0..<fields.count {
-      let line = fields.lines[i]
+      let line = unsafe fields.lines[i]
       // Trailers would be lost, and with them what they vouch for.
       if line.name == .trailer { return false }
       guard line.name == .other else { continue }
-      if line.isNamed("content-encoding", base) || line.isNamed("content-range", base) { return false }
-      if line.isNamed("cache-control", base), line.lists("no-transform", base) { return false }
-      if line.isNamed("content-type", base) {
-        isCovered = compression.covers(base + Int(line.valueStart), Int(line.valueLength))
+      if unsafe line.isNamed("content-encoding", base) || line.isNamed("content-range", base) { return false }
+      if unsafe line.isNamed("cache-control", base), unsafe line.lists("no-transform", base) { return false }
+      if unsafe line.isNamed("content-type", base) {
+        isCovered = unsafe compression.covers(base + Int(line.valueStart), Int(line.valueLength))
       }
     }
     return isCovered
@@ -69,7 +69,7 @@ extension Worker {
   func isReplaced(_ line: FieldLine, _ base: UnsafePointer<UInt8>) -> Bool {
     if line.name == .contentLength { return true }
     guard line.name == .other else { return false }
-    return line.isNamed("etag", base) || line.isNamed("accept-ranges", base)
+    return unsafe line.isNamed("etag", base) || line.isNamed("accept-ranges", base)
       || line.isNamed("content-digest", base) || line.isNamed("repr-digest", base)
       || line.isNamed("digest", base) || line.isNamed("content-md5", base)
   }
@@ -78,19 +78,19 @@ extension Worker {
   func writeCoding(
     _ out: inout HeadWriter, _ exchange: Ref<Exchange>, _ base: UnsafePointer<UInt8>
   ) {
-    guard exchange.variesByCoding, let route = exchange.route else { return }
+    guard exchange.variesByCoding, let route = unsafe exchange.route else { return }
     var varies = false
-    for i in 0..<fields.count where fields.lines[i].name == .other {
-      let line = fields.lines[i]
-      if line.isNamed("vary", base) {
-        varies = varies || line.lists("accept-encoding", base) || line.lists("*", base)
-      } else if exchange.isCoded, line.isNamed("etag", base),
-        !route.pointee.dropResponse.contains(base + Int(line.nameStart), Int(line.nameLength))
+    for i in 0..<fields.count where unsafe fields.lines[i].name == .other {
+      let line = unsafe fields.lines[i]
+      if unsafe line.isNamed("vary", base) {
+        varies = unsafe varies || line.lists("accept-encoding", base) || line.lists("*", base)
+      } else if exchange.isCoded, unsafe line.isNamed("etag", base),
+        unsafe !route.pointee.dropResponse.contains(base + Int(line.nameStart), Int(line.nameLength))
       {
         // Two codings of one thing are not the same bytes (RFC 9110 §8.8.1).
-        let isWeak = line.valueLength >= 2 && base[Int(line.valueStart) + 1] == 0x2F
+        let isWeak = unsafe line.valueLength >= 2 && base[Int(line.valueStart) + 1] == 0x2F
         out.append(isWeak ? "ETag: " : "ETag: W/")
-        out.append(base + Int(line.valueStart), Int(line.valueLength))
+        unsafe out.append(base + Int(line.valueStart), Int(line.valueLength))
         out.append("\r\n")
       }
     }
@@ -108,10 +108,10 @@ extension Worker {
     emit: (Int, Bool) -> Bool
   ) -> Bool {
     guard let gzip = exchange.gzip else { return false }
-    gzip.give(bytes, count)
+    unsafe gzip.give(bytes, count)
     if count > 0 { exchange.gzipHolds = true }
     while true {
-      guard let step = gzip.step(into: out, capacity: capacity, ending) else { return false }
+      guard let step = unsafe gzip.step(into: out, capacity: capacity, ending) else { return false }
       if ending != .none, step.isDone { exchange.gzipHolds = false }
       guard emit(step.produced, step.isDone && ending == .finish) else { return false }
       if step.isDone { return true }
@@ -127,8 +127,8 @@ extension Worker {
   ) -> Bool {
     // More is at hand: it may share a block with this.
     let isPaused = !hasUnread(backend)
-    let start = buffer + content.from
-    return sendCompressed(
+    let start = unsafe buffer + content.from
+    return unsafe sendCompressed(
       exchange, client, head: UnsafeBufferPointer(start: start - head, count: head), start,
       content.to - content.from,
       ended ? .finish : isPaused ? .flush : .none)
@@ -140,7 +140,7 @@ extension Worker {
     _ exchange: Ref<Exchange>, _ client: Ref<Downstream>, ending: GzipStream.Ending
   ) -> Bool {
     guard exchange.gzip != nil, exchange.gzipHolds || ending == .finish else { return true }
-    return sendCompressed(
+    return unsafe sendCompressed(
       exchange, client, head: UnsafeBufferPointer(start: nil, count: 0), scratch, 0, ending)
   }
 
@@ -148,43 +148,44 @@ extension Worker {
     _ exchange: Ref<Exchange>, _ client: Ref<Downstream>,
     head: UnsafeBufferPointer<UInt8>, _ bytes: UnsafePointer<UInt8>, _ count: Int, _ ending: GzipStream.Ending
   ) -> Bool {
-    let out = buffers.acquireUnbounded()
-    defer { buffers.release(out) }
-    if let from = head.baseAddress { out.update(from: from, count: head.count) }
+    let out = unsafe buffers.acquireUnbounded()
+    defer { unsafe buffers.release(out) }
+    if let from = head.baseAddress { unsafe out.update(from: from, count: head.count) }
     var waiting = head.count
     let from = head.count + ChunkLine.room
     // Behind the content there is room for the end of its chunk and for the last chunk.
     let capacity = Downstream.bufferSize - from - 16
     guard capacity > 0 else { return false }
     if let stream = client.stream {
-      return compress(exchange, bytes, count, ending, into: out + from, capacity: capacity) {
+      return unsafe compress(exchange, bytes, count, ending, into: out + from, capacity: capacity) {
         produced, isLast in
         exchange.bytesOut += UInt64(produced)
         // What ends without content is ended with the response.
         guard produced > 0 else { return true }
-        return sendContent(client, stream, out + from, produced, isLast: isLast && exchange.trailers.isEmpty)
+        return unsafe sendContent(
+          client, stream, out + from, produced, isLast: isLast && exchange.trailers.isEmpty)
       }
     }
     let isChunked = exchange.minorVersion == 1
     let hasTrailers = !exchange.trailers.isEmpty
-    let isSent = compress(exchange, bytes, count, ending, into: out + from, capacity: capacity) {
+    let isSent = unsafe compress(exchange, bytes, count, ending, into: out + from, capacity: capacity) {
       produced, isLast in
       var first = from - waiting
       var end = from + produced
       if isChunked {
         let range = ContentRange(from: from, to: from + produced)
-        (first, end) = ChunkLine.wrap(out, range, head: waiting, last: false)
+        (first, end) = unsafe ChunkLine.wrap(out, range, head: waiting, last: false)
         // Without content there is no size line, and the head stands where it was put.
         if produced == 0 { (first, end) = (0, waiting) }
-        if isLast, !hasTrailers { end = Self.appendLastChunk(out, at: end) }
+        if isLast, !hasTrailers { end = unsafe Self.appendLastChunk(out, at: end) }
       } else if waiting > 0 {
-        (out + from - waiting).update(from: out, count: waiting)
+        unsafe (out + from - waiting).update(from: out, count: waiting)
       }
       waiting = 0
       guard end > first else { return true }
       exchange.responseStarted = true
       exchange.bytesOut += UInt64(produced)
-      return send(client, out + first, end - first)
+      return unsafe send(client, out + first, end - first)
     }
     guard isSent, isChunked, hasTrailers, ending == .finish else { return isSent }
     return sendLastChunk(exchange, client)
@@ -192,7 +193,7 @@ extension Worker {
 
   static func appendLastChunk(_ out: UnsafeMutablePointer<UInt8>, at end: Int) -> Int {
     let last: StaticString = "0\r\n\r\n"
-    (out + end).update(from: last.utf8Start, count: last.utf8CodeUnitCount)
+    unsafe (out + end).update(from: last.utf8Start, count: last.utf8CodeUnitCount)
     return end + last.utf8CodeUnitCount
   }
 
@@ -207,14 +208,14 @@ extension Worker {
 extension FieldLine {
   /// Whether the name is a lower-case literal in any letter case.
   func isNamed(_ literal: StaticString, _ base: UnsafePointer<UInt8>) -> Bool {
-    ASCII.same(base + Int(nameStart), Int(nameLength), literal)
+    unsafe ASCII.same(base + Int(nameStart), Int(nameLength), literal)
   }
 
   /// Whether the value, a list, has an element of that name; parameters do not count.
   func lists(_ literal: StaticString, _ base: UnsafePointer<UInt8>) -> Bool {
     var found = false
-    ListElements.forEach(base + Int(valueStart), Int(valueLength)) { element, count in
-      found = ASCII.same(element, count, literal)
+    unsafe ListElements.forEach(base + Int(valueStart), Int(valueLength)) { element, count in
+      found = unsafe ASCII.same(element, count, literal)
       return !found
     }
     return found

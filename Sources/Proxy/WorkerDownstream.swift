@@ -45,7 +45,7 @@ extension Worker {
       pump(client)
     } else if let exchange = client.exchange, let backend = exchange.upstream, backend.readPaused {
       backend.readPaused = false
-      if let timeouts = exchange.service?.pointee.timeouts { arm(backend, timeouts.idleMilliseconds) }
+      if let timeouts = unsafe exchange.service?.pointee.timeouts { arm(backend, timeouts.idleMilliseconds) }
       pumpUpstream(backend)
     } else if client.state == .reading, hasMore(client) {
       // Pipelined requests have waited for the room that there is now.
@@ -112,13 +112,13 @@ extension Worker {
   /// Appends decrypted bytes to the buffer.
   private func fill(_ client: Ref<Downstream>) -> Fill {
     if let stream = client.stream { return fillStream(client, stream) }
-    if client.buffer == nil {
+    if unsafe client.buffer == nil {
       guard client.wire.hasUnread else { return client.wire.sawEnd ? .closed : .wait }
       takeBuffer(client)
     }
-    guard let buffer = client.buffer else { return .noBuffer }
+    guard let buffer = unsafe client.buffer else { return .noBuffer }
     let wasParked = !client.wire.output.isEmpty
-    let n = client.wire.receive(
+    let n = unsafe client.wire.receive(
       buffer + client.end, Downstream.headroom + Downstream.bodyRoom - client.end, pipe)
     armStall(client, unless: wasParked)
     if n > 0 {
@@ -134,10 +134,10 @@ extension Worker {
   }
 
   func takeBuffer(_ client: Ref<Downstream>) {
-    guard client.buffer == nil else { return }
+    guard unsafe client.buffer == nil else { return }
     let isNew = client.exchange == nil && client.mux == nil
-    client.buffer = buffers.acquire(isNew ? .beginning : .goingOn)
-    guard client.buffer != nil else { return }
+    unsafe client.buffer = unsafe buffers.acquire(isNew ? .beginning : .goingOn)
+    guard unsafe client.buffer != nil else { return }
     client.start = Downstream.headroom
     client.sent = Downstream.headroom
     client.requestEnd = Downstream.headroom
@@ -147,9 +147,9 @@ extension Worker {
   }
 
   func dropBuffer(_ client: Ref<Downstream>) {
-    guard let buffer = client.buffer else { return }
-    buffers.release(buffer)
-    client.buffer = nil
+    guard let buffer = unsafe client.buffer else { return }
+    unsafe buffers.release(buffer)
+    unsafe client.buffer = nil
     client.start = 0
     client.end = 0
     client.searched = 0
@@ -158,10 +158,10 @@ extension Worker {
   /// Sends bytes to the client, encrypted if need be. What does not fit the socket is parked. False when the
   /// connection has failed: the caller aborts.
   func send(_ client: Ref<Downstream>, _ bytes: UnsafePointer<UInt8>, _ count: Int) -> Bool {
-    if let stream = client.stream { return sendContent(client, stream, bytes, count, isLast: false) }
+    if let stream = client.stream { return unsafe sendContent(client, stream, bytes, count, isLast: false) }
     let wasParked = !client.wire.output.isEmpty
     defer { armStall(client, unless: wasParked) }
-    return client.wire.send(bytes, count, pipe)
+    return unsafe client.wire.send(bytes, count, pipe)
   }
 
   /// The client's time for taking what waits begins with the first that does.

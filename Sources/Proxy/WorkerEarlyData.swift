@@ -10,13 +10,13 @@ extension Worker {
   func handshakeStep(_ client: Ref<Downstream>, _ lease: borrowing PipeLease) -> Session.Step {
     while lease.awaitsEarlyData {
       // Most connections bring none: they get no buffer for it.
-      switch lease.readEarly(into: scratch, capacity: ServerContext.maximumEarlyDataBytes) {
+      switch unsafe lease.readEarly(into: scratch, capacity: ServerContext.maximumEarlyDataBytes) {
       case .bytes(let n):
         takeBuffer(client)
         // There always is room: a client's early data altogether is smaller than the buffer.
-        guard let buffer = client.buffer, client.end + n <= Downstream.headroom + Downstream.bodyRoom
+        guard let buffer = unsafe client.buffer, client.end + n <= Downstream.headroom + Downstream.bodyRoom
         else { return .failed }
-        (buffer + client.end).update(from: scratch, count: n)
+        unsafe (buffer + client.end).update(from: scratch, count: n)
         client.end += n
       case .over: break
       case .wantRead: return .wantRead
@@ -29,13 +29,13 @@ extension Worker {
   /// Serves a request that has come whole in early data, if it is one that may be repeated. True when it is served.
   @discardableResult
   func serveEarly(_ client: Ref<Downstream>) -> Bool {
-    guard client.state == .handshaking, let buffer = client.buffer, client.wire.output.isEmpty,
+    guard client.state == .handshaking, let buffer = unsafe client.buffer, client.wire.output.isEmpty,
       client.end > client.start
     else { return false }
-    let base = UnsafePointer(buffer + client.start)
-    guard case .found(let length) = HeadEnd.find(base, count: client.end - client.start, from: 0),
+    let base = unsafe UnsafePointer(buffer + client.start)
+    guard case .found(let length) = unsafe HeadEnd.find(base, count: client.end - client.start, from: 0),
       length <= snapshot.settings.limits.headBytes,
-      RequestHead.parse(base, count: length, fields: &fields, into: &requestHead) == nil,
+      unsafe RequestHead.parse(base, count: length, fields: &fields, into: &requestHead) == nil,
       Self.isRepeatable(requestHead)
     else { return false }
     client.isEarly = true
@@ -69,7 +69,7 @@ extension Worker {
     _ name: UnsafePointer<UInt8>, _ length: Int, _ client: Ref<Downstream>
   ) -> Bool {
     guard client.isEarly, length == Self.earlyData.utf8CodeUnitCount else { return false }
-    for i in 0..<length where name[i] | 0x20 != Self.earlyData.utf8Start[i] | 0x20 { return false }
+    for i in 0..<length where unsafe name[i] | 0x20 != Self.earlyData.utf8Start[i] | 0x20 { return false }
     return true
   }
 

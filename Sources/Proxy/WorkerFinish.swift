@@ -36,10 +36,10 @@ extension Worker {
     client.headTimed = false
     if client.start >= client.end {
       dropBuffer(client)
-    } else if let buffer = client.buffer {
+    } else if let buffer = unsafe client.buffer {
       // Room for the next head and its content, as with a fresh buffer.
       let count = client.end - client.start
-      (buffer + Downstream.headroom).update(from: buffer + client.start, count: count)
+      unsafe (buffer + Downstream.headroom).update(from: buffer + client.start, count: count)
       client.start = Downstream.headroom
       client.end = Downstream.headroom + count
     }
@@ -65,12 +65,14 @@ extension Worker {
   func sendLastChunk(_ exchange: Ref<Exchange>, _ client: Ref<Downstream>)
     -> Bool
   {
-    var writer = HeadWriter(scratch, capacity: Self.scratchSize)
+    var writer = unsafe HeadWriter(scratch, capacity: Self.scratchSize)
     writer.append("0\r\n")
-    let trailers = exchange.trailers.bytes
-    if let base = trailers.baseAddress, exchange.acceptsTrailers { writer.append(base, trailers.count) }
+    let trailers = unsafe exchange.trailers.bytes
+    if let base = trailers.baseAddress, exchange.acceptsTrailers {
+      unsafe writer.append(base, trailers.count)
+    }
     writer.append("\r\n")
-    return send(client, writer.start, writer.count)
+    return unsafe send(client, writer.start, writer.count)
   }
 
   /// The backend's connection is no longer usable.
@@ -79,28 +81,29 @@ extension Worker {
     _ backend: Ref<UpstreamConnection>, _ reason: String, untouched: Bool = false
   ) {
     guard let exchange = backend.exchange else { return closeUpstream(backend) }
-    let pool = backend.pool
-    let nothingCame = !exchange.headDone && (backend.buffer == nil || backend.end == Downstream.headroom)
+    let pool = unsafe backend.pool
+    let nothingCame =
+      unsafe !exchange.headDone && (backend.buffer == nil || backend.end == Downstream.headroom)
     // A kept connection that ends before a byte of the response was most likely closed while idle.
     let sentNothing = exchange.downstream.map { $0.sent == $0.start } ?? false
-    let rule = exchange.service?.pointee.retryRule ?? RetryRule()
+    let rule = unsafe exchange.service?.pointee.retryRule ?? RetryRule()
     let mayRepeat =
       nothingCame && !exchange.gotInterim && exchange.replayable
       && rule.mayRepeat(
         after: .reset(untouched: sentNothing || untouched), isIdempotent: exchange.method.isIdempotent)
-    if mayRepeat, backend.isReused, let pool {
-      _ = pool.retain()
+    if mayRepeat, backend.isReused, let pool = unsafe pool {
+      _ = unsafe pool.retain()
       exchange.upstream = nil
       backend.exchange = nil
       closeUpstream(backend)
-      retryFresh(exchange, pool)
-      pool.release()
+      unsafe retryFresh(exchange, pool)
+      unsafe pool.release()
       return
     }
     reportBroken(backend, reason)
-    if mayRepeat, let pool {
-      _ = pool.retain()
-      defer { pool.release() }
+    if mayRepeat, let pool = unsafe pool {
+      _ = unsafe pool.retain()
+      defer { unsafe pool.release() }
       exchange.upstream = nil
       backend.exchange = nil
       closeUpstream(backend)
@@ -109,7 +112,7 @@ extension Worker {
       if untouched, exchange.refusals < Exchange.maximumRefusals {
         exchange.refusals += 1
         counters.add(.upstreamRetries)
-        return retryFresh(exchange, pool)
+        return unsafe retryFresh(exchange, pool)
       }
     }
     if exchange.responseStarted { breakOff(exchange) } else { failExchange(exchange, .badGateway) }
@@ -149,26 +152,26 @@ extension Worker {
     requestHead = RequestHead()
     requestHead.method = exchange.method
     requestHead.minorVersion = exchange.minorVersion
-    let service = exchange.service.map { snapshotName(exchange, $0.pointee.index) } ?? ""
-    let route = exchange.route
-    let held = exchange.snapshot?.retain()
-    defer { held?.release() }
+    let service = unsafe exchange.service.map { unsafe snapshotName(exchange, $0.pointee.index) } ?? ""
+    let route = unsafe exchange.route
+    let held = unsafe exchange.snapshot?.retain()
+    defer { unsafe held?.release() }
     endExchange(exchange, reusable: false)
     client.state = .reading
     if client.stream != nil {
-      return answer(
+      return unsafe answer(
         client, problem, closing: true, detail: service, isLogged: true, isGRPC: isGRPC, route: route)
     }
     if keeps { client.start = client.requestEnd }
-    answer(client, problem, closing: !keeps, detail: service, isLogged: true, route: route)
+    unsafe answer(client, problem, closing: !keeps, detail: service, isLogged: true, route: route)
     guard keeps, client.slot.isLive, client.state == .reading else { return }
     readNext(client)
     if hasMore(client) { putOff(client) }
   }
 
   private func snapshotName(_ exchange: Ref<Exchange>, _ index: Int) -> String {
-    guard let held = exchange.snapshot else { return "" }
-    return held._withUnsafeGuaranteedRef { $0.settings.services[index].name }
+    guard let held = unsafe exchange.snapshot else { return "" }
+    return unsafe held._withUnsafeGuaranteedRef { $0.settings.services[index].name }
   }
 
   /// Takes the exchange apart. The client's connection stays as it is.
@@ -188,14 +191,14 @@ extension Worker {
     counters.add(.bytesReceived, exchange.bytesIn)
     counters.add(.bytesSent, exchange.bytesOut)
     logAccess(exchange)
-    exchange.counted?._withUnsafeGuaranteedRef { $0.end() }
+    unsafe exchange.counted?._withUnsafeGuaranteedRef { $0.end() }
     exchange.downstream?.exchange = nil
     exchange.requestTrailers.free()
     exchange.trailers.free()
-    exchange.logged?.deallocate()
-    exchange.logged = nil
-    exchange.snapshot?.release()
-    exchange.snapshot = nil
+    unsafe exchange.logged?.deallocate()
+    unsafe exchange.logged = nil
+    unsafe exchange.snapshot?.release()
+    unsafe exchange.snapshot = nil
     exchanges.release(exchange)
   }
 }

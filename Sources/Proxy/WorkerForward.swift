@@ -9,26 +9,28 @@ internal import Upstream
 extension Worker {
   /// Chooses a backend and sends the request to it, on a kept connection where there is one.
   func startUpstream(_ exchange: Ref<Exchange>) {
-    guard let service = exchange.service else { return failExchange(exchange, .noBackend) }
-    if exchange.attempts == 0 { service.pointee.budget.recordRequest(nowMilliseconds: nowMilliseconds) }
-    while exchange.attempts < service.pointee.attempts {
-      let pools = service.pointee.pools
-      guard let chosen = pickBackend(service, tried: exchange.tried) else { break }
+    guard let service = unsafe exchange.service else { return failExchange(exchange, .noBackend) }
+    if exchange.attempts == 0 {
+      unsafe service.pointee.budget.recordRequest(nowMilliseconds: nowMilliseconds)
+    }
+    while unsafe exchange.attempts < service.pointee.attempts {
+      let pools = unsafe service.pointee.pools
+      guard let chosen = unsafe pickBackend(service, tried: exchange.tried) else { break }
       exchange.tried.insert(chosen)
       exchange.attempts += 1
-      let pool = pools[chosen]
-      count(exchange, on: pool)
-      if service.pointee.isHTTP2 {
-        if openUpstreamStream(exchange, pool) { return }
+      let pool = unsafe pools[chosen]
+      unsafe count(exchange, on: pool)
+      if unsafe service.pointee.isHTTP2 {
+        if unsafe openUpstreamStream(exchange, pool) { return }
         continue
       }
-      if let backend = pool._withUnsafeGuaranteedRef({ $0.takeIdle() }) {
+      if let backend = unsafe pool._withUnsafeGuaranteedRef({ $0.takeIdle() }) {
         backend.isReused = true
         counters.add(.upstreamConnectionsReused)
         attach(backend, exchange)
         return sendRequest(exchange, backend)
       }
-      if connect(exchange, pool) { return }
+      if unsafe connect(exchange, pool) { return }
     }
     failExchange(exchange, .noBackend)
   }
@@ -40,7 +42,7 @@ extension Worker {
     after failure: RetryRule.Failure
   ) -> Bool {
     guard exchange.replayable, !exchange.responseStarted, !exchange.gotInterim, !exchange.isPassage,
-      let rule = exchange.service?.pointee.retryRule,
+      let rule = unsafe exchange.service?.pointee.retryRule,
       rule.mayRepeat(after: failure, isIdempotent: exchange.method.isIdempotent), mayRetryElsewhere(exchange)
     else { return false }
     exchange.upstream = nil
@@ -53,14 +55,14 @@ extension Worker {
 
   /// Whether there is another backend to try, and budget for it, which is spent by asking.
   func mayRetryElsewhere(_ exchange: Ref<Exchange>) -> Bool {
-    guard let service = exchange.service, exchange.attempts < service.pointee.attempts,
-      exchange.tried.count < service.pointee.count
+    guard let service = unsafe exchange.service, unsafe exchange.attempts < service.pointee.attempts,
+      unsafe exchange.tried.count < service.pointee.count
     else { return false }
     // An answer that is worth little is worth more than none.
-    let cursor = service.pointee.cursor
-    defer { service.pointee.cursor = cursor }
-    guard pickBackend(service, tried: exchange.tried) != nil else { return false }
-    return service.pointee.budget.tryRetry(nowMilliseconds: nowMilliseconds)
+    let cursor = unsafe service.pointee.cursor
+    defer { unsafe service.pointee.cursor = cursor }
+    guard unsafe pickBackend(service, tried: exchange.tried) != nil else { return false }
+    return unsafe service.pointee.budget.tryRetry(nowMilliseconds: nowMilliseconds)
   }
 
   func repeatElsewhere(_ exchange: Ref<Exchange>) {
@@ -76,54 +78,56 @@ extension Worker {
     guard let client = exchange.downstream else { return }
     client.sent = client.start
     exchange.requestSent = false
-    count(exchange, on: pool)
-    let isHTTP2 = exchange.service?.pointee.isHTTP2 == true
-    let isUnderWay = isHTTP2 ? openUpstreamStream(exchange, pool) : connect(exchange, pool)
+    unsafe count(exchange, on: pool)
+    let isHTTP2 = unsafe exchange.service?.pointee.isHTTP2 == true
+    let isUnderWay = unsafe isHTTP2 ? openUpstreamStream(exchange, pool) : connect(exchange, pool)
     if !isUnderWay { startUpstream(exchange) }
   }
 
   private func count(_ exchange: Ref<Exchange>, on pool: Unmanaged<BackendPool>) {
-    exchange.counted?._withUnsafeGuaranteedRef { $0.end() }
-    let status = pool._withUnsafeGuaranteedRef { $0.status }
-    status._withUnsafeGuaranteedRef { $0.begin() }
-    exchange.counted = status
+    unsafe exchange.counted?._withUnsafeGuaranteedRef { $0.end() }
+    let status = unsafe pool._withUnsafeGuaranteedRef { unsafe $0.status }
+    unsafe status._withUnsafeGuaranteedRef { $0.begin() }
+    unsafe exchange.counted = unsafe status
   }
 
   func attach(_ backend: Ref<UpstreamConnection>, _ exchange: Ref<Exchange>) {
     backend.exchange = exchange
     exchange.upstream = backend
-    if let timeouts = exchange.service?.pointee.timeouts { arm(backend, timeouts.responseHeadMilliseconds) }
+    if let timeouts = unsafe exchange.service?.pointee.timeouts {
+      arm(backend, timeouts.responseHeadMilliseconds)
+    }
   }
 
   /// Begins a connection; false when the kernel refuses at once.
   private func connect(_ exchange: Ref<Exchange>, _ pool: Unmanaged<BackendPool>) -> Bool {
-    guard let backend = dial(pool, maximum: exchange.service?.pointee.maximumConnections ?? 0) else {
+    guard let backend = unsafe dial(pool, maximum: exchange.service?.pointee.maximumConnections ?? 0) else {
       return false
     }
     attach(backend, exchange)
-    if let timeouts = exchange.service?.pointee.timeouts { arm(backend, timeouts.connectMilliseconds) }
+    if let timeouts = unsafe exchange.service?.pointee.timeouts { arm(backend, timeouts.connectMilliseconds) }
     return true
   }
 
   /// A connection that is being made; nil when the kernel refuses at once, or there are too many.
   func dial(_ pool: Unmanaged<BackendPool>, maximum: Int) -> Ref<UpstreamConnection>? {
-    let status = pool._withUnsafeGuaranteedRef { $0.status }
-    guard status._withUnsafeGuaranteedRef({ $0.openConnection(maximum: maximum) }) else { return nil }
-    let family = pool._withUnsafeGuaranteedRef { $0.address.family }
+    let status = unsafe pool._withUnsafeGuaranteedRef { unsafe $0.status }
+    guard unsafe status._withUnsafeGuaranteedRef({ $0.openConnection(maximum: maximum) }) else { return nil }
+    let family = unsafe pool._withUnsafeGuaranteedRef { $0.address.family }
     var fd = Sys.socket(family: family, for: .backends)
     if Sys.isOutOfDescriptors(fd), freeDescriptor() { fd = Sys.socket(family: family, for: .backends) }
     guard fd >= 0 else {
       if Sys.isOutOfDescriptors(fd) { shared.report(.outOfDescriptors) }
-      status._withUnsafeGuaranteedRef { $0.closeConnection() }
+      unsafe status._withUnsafeGuaranteedRef { $0.closeConnection() }
       return nil
     }
     let backend = upstreams.acquire()
     backend.wire.fd = Int32(fd)
     backend.wire.timer = TimerNode(owner: token(backend))
-    backend.pool = pool.retain()
+    unsafe backend.pool = unsafe pool.retain()
     Sys.setNoDelay(backend.wire.fd)
-    var address = pool._withUnsafeGuaranteedRef { $0.address }
-    let result = Sys.connect(backend.wire.fd, &address)
+    var address = unsafe pool._withUnsafeGuaranteedRef { $0.address }
+    let result = unsafe Sys.connect(backend.wire.fd, &address)
     guard result == 0 || result == Sys.inProgress, poller.add(backend.wire.fd, token(backend)) == 0 else {
       // At once: nobody listens on this machine, or no port of ours is left.
       counters.add(.upstreamConnectionsFailed)
@@ -140,11 +144,11 @@ extension Worker {
     guard error == 0 else {
       return connectFailed(backend, SystemError(call: "connect", code: error).description)
     }
-    guard let pool = backend.pool else { return closeUpstream(backend) }
+    guard let pool = unsafe backend.pool else { return closeUpstream(backend) }
     guard announceClient(backend) else { return connectFailed(backend, "closed before the PROXY header") }
-    let host = pool._withUnsafeGuaranteedRef { $0.settings.tlsHost }
+    let host = unsafe pool._withUnsafeGuaranteedRef { $0.settings.tlsHost }
     guard let host else { return established(backend) }
-    let context = pool._withUnsafeGuaranteedRef { $0.clientContext }
+    let context = unsafe pool._withUnsafeGuaranteedRef { $0.clientContext }
     guard let context, let session = Session(client: context, host: host, pipe: pipe) else {
       return connectFailed(backend, "no TLS session")
     }
@@ -169,7 +173,7 @@ extension Worker {
     closeUpstream(backend)
     guard let exchange else { return }
     exchange.upstream = nil
-    guard exchange.service?.pointee.retryRule.onConnectFailure == true else {
+    guard unsafe exchange.service?.pointee.retryRule.onConnectFailure == true else {
       return failExchange(exchange, .noBackend)
     }
     startUpstream(exchange)
@@ -180,7 +184,9 @@ extension Worker {
     backend.state = .active
     counters.add(.upstreamConnectionsOpened)
     if exchange.isPassage { return joinPassage(backend, exchange) }
-    if let timeouts = exchange.service?.pointee.timeouts { arm(backend, timeouts.responseHeadMilliseconds) }
+    if let timeouts = unsafe exchange.service?.pointee.timeouts {
+      arm(backend, timeouts.responseHeadMilliseconds)
+    }
     sendRequest(exchange, backend)
   }
 
@@ -198,15 +204,15 @@ extension Worker {
   /// Sends what the buffer holds of the request.
   func forwardRequest(_ exchange: Ref<Exchange>, _ backend: Ref<UpstreamConnection>) {
     if let stream = backend.stream { return forwardStream(exchange, backend, stream) }
-    guard let client = exchange.downstream, let buffer = client.buffer, !exchange.requestSent,
+    guard let client = exchange.downstream, let buffer = unsafe client.buffer, !exchange.requestSent,
       !backend.wire.writeClosed
     else { return }
     while client.sent < client.requestEnd {
-      let n = sendUpstream(backend, buffer + client.sent, client.requestEnd - client.sent)
+      let n = unsafe sendUpstream(backend, buffer + client.sent, client.requestEnd - client.sent)
       if n == Sys.wouldBlock {
         // Now it is the backend that keeps the client waiting.
         if client.wire.output.isEmpty { disarm(client) }
-        if !exchange.headDone, let timeouts = exchange.service?.pointee.timeouts {
+        if !exchange.headDone, let timeouts = unsafe exchange.service?.pointee.timeouts {
           arm(backend, timeouts.idleMilliseconds)
         }
         return
@@ -223,7 +229,7 @@ extension Worker {
       return
     }
     exchange.requestSent = true
-    if !exchange.headDone, let timeouts = exchange.service?.pointee.timeouts {
+    if !exchange.headDone, let timeouts = unsafe exchange.service?.pointee.timeouts {
       arm(backend, timeouts.responseHeadMilliseconds)
     }
   }
@@ -243,19 +249,21 @@ extension Worker {
     _ backend: Ref<UpstreamConnection>, _ bytes: UnsafePointer<UInt8>, _ count: Int
   ) -> Int {
     if let stream = backend.stream {
-      let n = sendFrames(stream, bytes, count, isLast: false)
+      let n = unsafe sendFrames(stream, bytes, count, isLast: false)
       if n < count { block(stream) }
       return n > 0 ? n : Sys.wouldBlock
     }
-    return backend.wire.sendSome(bytes, count, pipe)
+    return unsafe backend.wire.sendSome(bytes, count, pipe)
   }
 }
 
 extension BackendPool {
   /// Whether requests may be sent to it.
   func isUsable(_ maximumConnections: Int) -> Bool {
-    guard hasAddress, status._withUnsafeGuaranteedRef({ $0.health }) != .unhealthy else { return false }
-    return maximumConnections == 0 || hasIdle || firstMux != nil
+    guard hasAddress, unsafe status._withUnsafeGuaranteedRef({ $0.health }) != .unhealthy else {
+      return false
+    }
+    return unsafe maximumConnections == 0 || hasIdle || firstMux != nil
       || status._withUnsafeGuaranteedRef { $0.connections < maximumConnections }
   }
 }

@@ -94,6 +94,8 @@ extension Worker {
   }
 
   func text(_ peer: PeerText) -> String {
-    peer.withBytes { String(decoding: UnsafeBufferPointer(start: $0, count: $1), as: UTF8.self) }
+    unsafe peer.withBytes {
+      unsafe String(decoding: UnsafeBufferPointer(start: $0, count: $1), as: UTF8.self)
+    }
   }
 }

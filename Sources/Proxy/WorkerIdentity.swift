@@ -14,7 +14,7 @@ extension Worker {
           peer: text(client.peer), reason: "the client's certificate is too large to be passed on"))
       return false
     }
-    client.identity = Unmanaged.passRetained(identity)
+    unsafe client.identity = unsafe Unmanaged.passRetained(identity)
     return true
   }
 
@@ -26,23 +26,23 @@ extension Worker {
     _ route: UnsafeMutablePointer<CompiledRoute>
   ) -> LocalAnswer? {
     let isAsked = listeners[Int(client.listener)].settings.clients != nil
-    if isAsked, !isForServerName(client, base) { return .misdirected }
-    guard route.pointee.needsIdentity, client.identity == nil else { return nil }
+    if isAsked, unsafe !isForServerName(client, base) { return .misdirected }
+    guard unsafe route.pointee.needsIdentity, unsafe client.identity == nil else { return nil }
     return isAsked ? .certificateNeeded : .misdirected
   }
 
   /// Whether the request's host is the server name of the handshake (RFC 6066 §3), where there was one.
   private func isForServerName(_ client: Ref<Downstream>, _ base: UnsafePointer<UInt8>) -> Bool {
     guard let session = client.wire.session else { return true }
-    return session.withServerName { name, count in
+    return unsafe session.withServerName { name, count in
       guard count > 0 else { return true }
       func withoutLastDot(_ text: UnsafePointer<UInt8>, _ length: Int) -> Int {
-        length > 0 && text[length - 1] == 0x2E ? length - 1 : length
+        unsafe length > 0 && text[length - 1] == 0x2E ? length - 1 : length
       }
-      let host = base + requestHead.hostStart
-      let length = withoutLastDot(host, requestHead.hostLength)
-      guard length == withoutLastDot(name, count) else { return false }
-      for i in 0..<length where ASCII.lowered(host[i]) != ASCII.lowered(name[i]) { return false }
+      let host = unsafe base + requestHead.hostStart
+      let length = unsafe withoutLastDot(host, requestHead.hostLength)
+      guard unsafe length == withoutLastDot(name, count) else { return false }
+      for i in 0..<length where unsafe ASCII.lowered(host[i]) != ASCII.lowered(name[i]) { return false }
       return true
     }
   }
@@ -52,16 +52,17 @@ extension Worker {
     _ out: inout HeadWriter, _ client: Ref<Downstream>,
     _ route: UnsafeMutablePointer<CompiledRoute>
   ) {
-    guard let identity = client.identity else { return }
-    identity._withUnsafeGuaranteedRef { identity in
-      if route.pointee.dropRequest.count == 0 {
-        if let base = identity.lines.baseAddress { out.append(base, identity.lines.count) }
+    guard let identity = unsafe client.identity else { return }
+    unsafe identity._withUnsafeGuaranteedRef { identity in
+      if unsafe route.pointee.dropRequest.count == 0 {
+        if let base = unsafe identity.lines.baseAddress { unsafe out.append(base, identity.lines.count) }
         return
       }
       for field in identity.fields {
         let name = Array(field.name.utf8)
-        if name.withUnsafeBufferPointer({ buffer in
-          buffer.baseAddress.map { route.pointee.dropRequest.contains($0, buffer.count) } ?? false
+        if unsafe name.withUnsafeBufferPointer({ buffer in
+          unsafe buffer.baseAddress.map { unsafe route.pointee.dropRequest.contains($0, buffer.count) }
+            ?? false
         }) {
           continue
         }
@@ -79,12 +80,15 @@ extension Worker {
     _ name: UnsafePointer<UInt8>, _ length: Int, _ client: Ref<Downstream>
   ) -> Bool {
     guard length == 11 || length == 17 || length == 21 else { return false }
-    return IdentityFields.contains(name, length) && (snapshot.verifiesClients || !client.isTrusted)
+    return unsafe IdentityFields.contains(name, length) && (snapshot.verifiesClients || !client.isTrusted)
   }
 
   /// Who the client is, for the log; empty when nobody knows.
   static func identityLabel(_ client: Ref<Downstream>) -> UnsafeRawBufferPointer {
-    client.identity?._withUnsafeGuaranteedRef { $0.label } ?? UnsafeRawBufferPointer(start: nil, count: 0)
+    guard let identity = unsafe client.identity else {
+      return unsafe UnsafeRawBufferPointer(start: nil, count: 0)
+    }
+    return unsafe identity._withUnsafeGuaranteedRef { unsafe $0.label }
   }
 }
 
@@ -99,8 +103,8 @@ enum IdentityFields {
     for known in names where known.utf8CodeUnitCount == length {
       var same = true
       for i in 0..<length where same {
-        let c = name[i]
-        same = (c == 0x5F ? 0x2D : c >= 0x41 && c <= 0x5A ? c | 0x20 : c) == known.utf8Start[i]
+        let c = unsafe name[i]
+        same = unsafe (c == 0x5F ? 0x2D : c >= 0x41 && c <= 0x5A ? c | 0x20 : c) == known.utf8Start[i]
       }
       if same { return true }
     }

@@ -11,8 +11,8 @@ extension Worker {
 
   /// Makes room for frames: to be called before anything is written to the connection.
   func ready(_ mux: Ref<Mux>) {
-    if mux.connection.output.base == nil {
-      mux.connection.output.lend(buffers.acquireUnbounded(), capacity: Downstream.bufferSize)
+    if unsafe mux.connection.output.base == nil {
+      unsafe mux.connection.output.lend(buffers.acquireUnbounded(), capacity: Downstream.bufferSize)
     } else if mux.connection.output.room < 1024 {
       flush(mux)
     }
@@ -24,15 +24,15 @@ extension Worker {
   /// Sends the frames that wait, or parks what the socket does not take.
   func flush(_ mux: Ref<Mux>) {
     let count = mux.connection.output.count
-    guard count > 0, let base = mux.connection.output.base, !mux.isBroken else { return }
+    guard count > 0, let base = unsafe mux.connection.output.base, !mux.isBroken else { return }
     mux.connection.output.clear()
     var parked = 0
     var isSent = false
     if let client = mux.downstream {
-      isSent = send(client, base, count)
+      isSent = unsafe send(client, base, count)
       parked = client.wire.output.count
     } else if let backend = mux.upstream {
-      isSent = backend.wire.send(base, count, pipe)
+      isSent = unsafe backend.wire.send(base, count, pipe)
       parked = backend.wire.output.count
     }
     if !isSent || parked > Mux.maximumParkedBytes { mux.isBroken = true }
@@ -55,7 +55,7 @@ extension Worker {
       guard mux.slot.isLive else { continue }
       mux.isDirty = false
       flush(mux)
-      if let memory = mux.connection.output.takeBack() { buffers.release(memory) }
+      if let memory = unsafe mux.connection.output.takeBack() { unsafe buffers.release(memory) }
       if mux.isBroken || mux.isClosing { end(mux) }
     }
     dirty.removeAll(keepingCapacity: true)
@@ -65,7 +65,7 @@ extension Worker {
 
   /// Acts on whole frames, and on the requests that they made; how many bytes have been dealt with.
   func readFrames(_ mux: Ref<Mux>, _ base: UnsafePointer<UInt8>, _ count: Int) -> Int {
-    let consumed = actOnFrames(mux, base, count)
+    let consumed = unsafe actOnFrames(mux, base, count)
     dispatchOpened()
     return consumed
   }
@@ -75,10 +75,10 @@ extension Worker {
     defer { returnHeadBuffer(mux) }
     while !mux.isBroken, !mux.isClosing {
       ready(mux)
-      if mux.connection.headBuffer == nil {
-        mux.connection.headBuffer = buffers.acquireUnbounded() + Downstream.headroom
+      if unsafe mux.connection.headBuffer == nil {
+        unsafe mux.connection.headBuffer = unsafe buffers.acquireUnbounded() + Downstream.headroom
       }
-      let event = mux.connection.next(base, count, consumed: &consumed, now: nowMilliseconds)
+      let event = unsafe mux.connection.next(base, count, consumed: &consumed, now: nowMilliseconds)
       if case .needMore = event { return consumed }
       act(on: event, mux)
     }
@@ -90,15 +90,19 @@ extension Worker {
     case .needMore: break
     case .outputFull: flush(mux)
     case .head(let head):
-      if let state = head.stream { takeHead(mux, stream(state), head) } else { openStream(mux, head) }
-    case .data(let state, let bytes, let count, _): takeData(mux, stream(state), bytes, count)
-    case .reset(let state, let code, let byPeer): streamReset(stream(state), code, byPeer: byPeer)
+      if let state = unsafe head.stream {
+        unsafe takeHead(mux, stream(state), head)
+      } else {
+        openStream(mux, head)
+      }
+    case .data(let state, let bytes, let count, _): unsafe takeData(mux, stream(state), bytes, count)
+    case .reset(let state, let code, let byPeer): unsafe streamReset(stream(state), code, byPeer: byPeer)
     case .refused:
       counters.add(.requests)
       counters.add(.requestsRejected)
     case .writable(let state):
-      guard let state else { return resumeAll(mux) }
-      let stream = stream(state)
+      guard let state = unsafe state else { return resumeAll(mux) }
+      let stream = unsafe stream(state)
       if stream.isBlocked { resume(stream) }
     case .goAway(let last, _): takeGoAway(mux, last)
     case .settings: settingsCame(mux)
@@ -109,13 +113,13 @@ extension Worker {
 
   private func stream(_ state: UnsafeMutablePointer<StreamState>) -> Ref<MuxStream> {
     // Every stream in a connection's table was given its owner by `link`.
-    Ref(raw: state.pointee.owner.unsafelyUnwrapped)
+    unsafe Ref(raw: state.pointee.owner.unsafelyUnwrapped)
   }
 
   private func returnHeadBuffer(_ mux: Ref<Mux>) {
-    guard let head = mux.connection.headBuffer, !mux.connection.isInHeaders else { return }
-    buffers.release(head - Downstream.headroom)
-    mux.connection.headBuffer = nil
+    guard let head = unsafe mux.connection.headBuffer, !mux.connection.isInHeaders else { return }
+    unsafe buffers.release(head - Downstream.headroom)
+    unsafe mux.connection.headBuffer = nil
   }
 
   private func takeData(
@@ -125,7 +129,7 @@ extension Worker {
       dispatch(client)
       guard stream.slot.isLive, stream.mux == mux else { return mux.connection.give(back: count) }
     }
-    stream.incoming = bytes
+    unsafe stream.incoming = unsafe bytes
     stream.incomingCount = count
     if let client = stream.downstream {
       pump(client)
@@ -134,9 +138,9 @@ extension Worker {
     }
     let left = stream.incomingCount
     stream.incomingCount = 0
-    guard left > 0, let rest = stream.incoming else { return }
+    guard left > 0, let rest = unsafe stream.incoming else { return }
     if stream.slot.isLive, wantsContent(stream) {
-      stream.stash.append(rest, left)
+      unsafe stream.stash.append(rest, left)
     } else {
       mux.connection.give(back: left)
     }
@@ -154,21 +158,21 @@ extension Worker {
   func takeContent(_ stream: Ref<MuxStream>, _ to: UnsafeMutablePointer<UInt8>, _ most: Int) -> Int {
     var taken = 0
     if !stream.stash.isEmpty {
-      let bytes = stream.stash.bytes
+      let bytes = unsafe stream.stash.bytes
       taken = min(most, bytes.count)
-      if let base = bytes.baseAddress { to.update(from: base, count: taken) }
+      if let base = bytes.baseAddress { unsafe to.update(from: base, count: taken) }
       stream.stash.drop(taken)
     }
-    if taken < most, stream.incomingCount > 0, let from = stream.incoming {
+    if taken < most, stream.incomingCount > 0, let from = unsafe stream.incoming {
       let n = min(most - taken, stream.incomingCount)
-      (to + taken).update(from: from, count: n)
-      stream.incoming = from + n
+      unsafe (to + taken).update(from: from, count: n)
+      unsafe stream.incoming = unsafe from + n
       stream.incomingCount -= n
       taken += n
     }
     if taken > 0, let mux = stream.mux {
       ready(mux)
-      mux.connection.take(&stream.state, taken)
+      unsafe mux.connection.take(&stream.state, taken)
     }
     return taken
   }
@@ -182,10 +186,10 @@ extension Worker {
     var at = 0
     while at < count, !isCongested(mux) {
       ready(mux)
-      let taken = mux.connection.writeData(&stream.state, bytes + at, count - at, isLast: isLast)
+      let taken = unsafe mux.connection.writeData(&stream.state, bytes + at, count - at, isLast: isLast)
       at += taken
       if mux.connection.output.count >= Mux.flushBytes { flush(mux) }
-      if mux.connection.sendable(&stream.state) == 0 { break }
+      if unsafe mux.connection.sendable(&stream.state) == 0 { break }
     }
     return at
   }
@@ -197,20 +201,20 @@ extension Worker {
   ) {
     guard let mux = stream.mux else { return }
     ready(mux)
-    if mux.connection.writeHead(&stream.state, kind, text, count, isLast: isLast) { return }
+    if unsafe mux.connection.writeHead(&stream.state, kind, text, count, isLast: isLast) { return }
     flush(mux)
-    if mux.connection.writeHead(&stream.state, kind, text, count, isLast: isLast) { return }
-    mux.connection.reset(&stream.state, .internalError)
+    if unsafe mux.connection.writeHead(&stream.state, kind, text, count, isLast: isLast) { return }
+    unsafe mux.connection.reset(&stream.state, .internalError)
   }
 
   /// Says END_STREAM where it has not been said yet, behind trailers if there are some.
   func sendEnd(_ stream: Ref<MuxStream>, trailers: ParkedOutput) {
     guard let mux = stream.mux else { return }
-    if let text = trailers.bytes.baseAddress, !trailers.isEmpty {
-      return sendHead(stream, .trailers, text, trailers.count, isLast: true)
+    if let text = unsafe trailers.bytes.baseAddress, !trailers.isEmpty {
+      return unsafe sendHead(stream, .trailers, text, trailers.count, isLast: true)
     }
     ready(mux)
-    _ = mux.connection.writeEnd(&stream.state)
+    _ = unsafe mux.connection.writeEnd(&stream.state)
   }
 
   // MARK: Waiting
@@ -268,7 +272,7 @@ extension Worker {
 
   func link(_ stream: Ref<MuxStream>, _ mux: Ref<Mux>) {
     stream.mux = mux
-    stream.state.owner = stream.raw
+    unsafe stream.state.owner = unsafe stream.raw
     stream.nextStream = mux.firstStream
     mux.firstStream?.previousStream = stream
     mux.firstStream = stream
@@ -282,7 +286,7 @@ extension Worker {
     if let mux = stream.mux {
       unblock(stream)
       ready(mux)
-      mux.connection.reset(&stream.state, stream.resetCode)
+      unsafe mux.connection.reset(&stream.state, stream.resetCode)
       if let previous = stream.previousStream {
         previous.nextStream = stream.nextStream
       } else {
@@ -309,10 +313,12 @@ extension Worker {
     if let client = mux.downstream {
       if mux.endAnnounced && mux.connection.hasEnded { mux.isClosing = true }
       if client.wire.output.isEmpty { armQuiet(client, mux) }
-    } else if let backend = mux.upstream, let pool = backend.pool {
-      let isRetired = pool._withUnsafeGuaranteedRef { $0.isRetired }
+    } else if let backend = mux.upstream, let pool = unsafe backend.pool {
+      let isRetired = unsafe pool._withUnsafeGuaranteedRef { $0.isRetired }
       if isRetired || isDraining || mux.connection.isRefusing { mux.isClosing = true }
-      if backend.state == .active { arm(backend, pool._withUnsafeGuaranteedRef { $0.keepAliveMilliseconds }) }
+      if backend.state == .active {
+        unsafe arm(backend, pool._withUnsafeGuaranteedRef { $0.keepAliveMilliseconds })
+      }
     }
   }
 
@@ -373,9 +379,9 @@ extension Worker {
     }
     mux.downstream?.mux = nil
     mux.upstream?.mux = nil
-    if let memory = mux.connection.output.takeBack() { buffers.release(memory) }
-    if let head = mux.connection.headBuffer { buffers.release(head - Downstream.headroom) }
-    mux.connection.headBuffer = nil
+    if let memory = unsafe mux.connection.output.takeBack() { unsafe buffers.release(memory) }
+    if let head = unsafe mux.connection.headBuffer { unsafe buffers.release(head - Downstream.headroom) }
+    unsafe mux.connection.headBuffer = nil
     mux.connection.free()
     muxes.release(mux)
   }

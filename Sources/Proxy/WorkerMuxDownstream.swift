@@ -29,14 +29,14 @@ extension Worker {
 
   /// Acts on the frames that stand in the connection's buffer.
   func takeFrames(_ client: Ref<Downstream>) {
-    guard let mux = client.mux, let buffer = client.buffer else { return }
+    guard let mux = client.mux, let buffer = unsafe client.buffer else { return }
     let count = client.end - client.start
-    client.start += readFrames(mux, UnsafePointer(buffer + client.start), count)
+    unsafe client.start += readFrames(mux, UnsafePointer(buffer + client.start), count)
     let left = client.end - client.start
     if left == 0 {
       dropBuffer(client)
     } else if client.start > Downstream.headroom {
-      (buffer + Downstream.headroom).update(from: buffer + client.start, count: left)
+      unsafe (buffer + Downstream.headroom).update(from: buffer + client.start, count: left)
       client.start = Downstream.headroom
       client.end = Downstream.headroom + left
     }
@@ -99,13 +99,13 @@ extension Worker {
 
   /// A request has come: it gets a connection of its own, as far as the rest of the proxy sees.
   func openStream(_ mux: Ref<Mux>, _ head: DecodedHead) {
-    guard let carrier = mux.downstream, let text = mux.connection.headBuffer else { return }
-    mux.connection.headBuffer = nil
+    guard let carrier = mux.downstream, let text = unsafe mux.connection.headBuffer else { return }
+    unsafe mux.connection.headBuffer = nil
     let client = downstreams.acquire()
     let stream = streams.acquire()
     link(stream, mux)
     stream.downstream = client
-    mux.connection.accept(head, as: &stream.state)
+    unsafe mux.connection.accept(head, as: &stream.state)
     stream.hasNoContent = stream.state.remoteClosed
     client.stream = stream
     client.wire.timer = TimerNode(owner: token(client))
@@ -114,9 +114,9 @@ extension Worker {
     client.isTrusted = carrier.isTrusted
     client.wire.informed(by: carrier.wire)
     // The carrier outlives its streams.
-    client.identity = carrier.identity
+    unsafe client.identity = unsafe carrier.identity
     client.state = .reading
-    client.buffer = text - Downstream.headroom
+    unsafe client.buffer = unsafe text - Downstream.headroom
     client.start = Downstream.headroom
     client.sent = Downstream.headroom
     client.requestEnd = Downstream.headroom
@@ -146,14 +146,14 @@ extension Worker {
 
   /// Handles a stream's request, unless that has been done: what comes behind its head needs it.
   func dispatch(_ client: Ref<Downstream>) {
-    guard client.awaitsDispatch, let buffer = client.buffer else { return }
+    guard client.awaitsDispatch, let buffer = unsafe client.buffer else { return }
     client.awaitsDispatch = false
-    let text = UnsafePointer(buffer + client.start)
+    let text = unsafe UnsafePointer(buffer + client.start)
     let count = client.end - client.start
-    if let error = RequestHead.parse(text, count: count, fields: &fields, into: &requestHead) {
+    if let error = unsafe RequestHead.parse(text, count: count, fields: &fields, into: &requestHead) {
       return refuse(client, error)
     }
-    route(client, text)
+    unsafe route(client, text)
   }
 
   /// Puts received content into the buffer, framed as the backend wants it. What `fill` is for connections.
@@ -166,12 +166,12 @@ extension Worker {
     }
     takeBuffer(client)
     guard let exchange = client.exchange else { return .wait }
-    guard let buffer = client.buffer else { return .noBuffer }
+    guard let buffer = unsafe client.buffer else { return .noBuffer }
     let room = Downstream.headroom + Downstream.bodyRoom - client.end
     let isChunked =
-      !isTunnel && exchange.requestFraming == .chunked && exchange.service?.pointee.isHTTP2 != true
+      unsafe !isTunnel && exchange.requestFraming == .chunked && exchange.service?.pointee.isHTTP2 != true
     if isTunnel || !isChunked {
-      let n = takeContent(stream, buffer + client.end, room)
+      let n = unsafe takeContent(stream, buffer + client.end, room)
       client.end += n
       guard n > 0 || stream.isDrained else { return .wait }
       if isTunnel { return .some }
@@ -179,7 +179,7 @@ extension Worker {
       if stream.isDrained { exchange.requestComplete = true }
       return .some
     }
-    return fillChunk(client, stream, exchange, buffer, room)
+    return unsafe fillChunk(client, stream, exchange, buffer, room)
   }
 
   private func accept(_ client: Ref<Downstream>, _ exchange: Ref<Exchange>, _ n: Int) {
@@ -188,7 +188,7 @@ extension Worker {
     if case .length = exchange.requestFraming {
       exchange.requestLeft -= min(UInt64(n), exchange.requestLeft)
       // Trailers may follow, for backends that know such (RFC 9113 §8.1).
-      if exchange.requestLeft == 0, exchange.service?.pointee.isHTTP2 != true {
+      if exchange.requestLeft == 0, unsafe exchange.service?.pointee.isHTTP2 != true {
         exchange.requestComplete = true
       }
     }
@@ -208,16 +208,17 @@ extension Worker {
       return client.end < end ? .some : .wait
     }
     let at = client.end + ChunkLine.room
-    let n = takeContent(stream, buffer + at, room - overhead)
+    let n = unsafe takeContent(stream, buffer + at, room - overhead)
     if n > 0 {
-      let (start, end) = ChunkLine.wrap(buffer, ContentRange(from: at, to: at + n), head: 0, last: false)
-      (buffer + client.end).update(from: buffer + start, count: end - start)
+      let (start, end) = unsafe ChunkLine.wrap(
+        buffer, ContentRange(from: at, to: at + n), head: 0, last: false)
+      unsafe (buffer + client.end).update(from: buffer + start, count: end - start)
       client.end += end - start
     }
     if stream.isDrained {
-      var writer = HeadWriter(buffer + client.end, capacity: 7 + trailers)
+      var writer = unsafe HeadWriter(buffer + client.end, capacity: 7 + trailers)
       writer.append("0\r\n")
-      if let text = exchange.requestTrailers.bytes.baseAddress { writer.append(text, trailers) }
+      if let text = unsafe exchange.requestTrailers.bytes.baseAddress { unsafe writer.append(text, trailers) }
       writer.append("\r\n")
       client.end += writer.count
       exchange.requestComplete = true
@@ -232,7 +233,7 @@ extension Worker {
     guard client.slot.isLive else { return }
     // The text ends with an empty line.
     if let exchange = client.exchange, count > 2, count <= Downstream.headroom {
-      exchange.requestTrailers.append(text, count - 2)
+      unsafe exchange.requestTrailers.append(text, count - 2)
     }
     pump(client)
   }
@@ -245,9 +246,9 @@ extension Worker {
     isLast: Bool
   ) -> Bool {
     guard !stream.state.localClosed else { return !stream.state.wasReset }
-    let at = client.wire.output.isEmpty ? sendFrames(stream, bytes, count, isLast: isLast) : 0
+    let at = unsafe client.wire.output.isEmpty ? sendFrames(stream, bytes, count, isLast: isLast) : 0
     guard at < count else { return true }
-    client.wire.output.append(bytes + at, count - at)
+    unsafe client.wire.output.append(bytes + at, count - at)
     if isLast { stream.endsAfterOutput = true }
     block(stream)
     arm(client, snapshot.settings.limits.sendStallMilliseconds)
@@ -279,10 +280,10 @@ extension Worker {
 
   /// There is room again for what waits.
   func drainOutput(_ client: Ref<Downstream>, _ stream: Ref<MuxStream>) {
-    let waiting = client.wire.output.bytes
+    let waiting = unsafe client.wire.output.bytes
     if let base = waiting.baseAddress, waiting.count > 0 {
       let isLast = stream.endsAfterOutput && stream.trailers.isEmpty
-      let n = sendFrames(stream, base, waiting.count, isLast: isLast)
+      let n = unsafe sendFrames(stream, base, waiting.count, isLast: isLast)
       client.wire.output.drop(n)
       guard client.wire.output.isEmpty else {
         block(stream)
@@ -295,7 +296,7 @@ extension Worker {
     armForState(client)
     guard let exchange = client.exchange, let backend = exchange.upstream, backend.readPaused else { return }
     backend.readPaused = false
-    if let timeouts = exchange.service?.pointee.timeouts { arm(backend, timeouts.idleMilliseconds) }
+    if let timeouts = unsafe exchange.service?.pointee.timeouts { arm(backend, timeouts.idleMilliseconds) }
     pumpUpstream(backend)
   }
 }

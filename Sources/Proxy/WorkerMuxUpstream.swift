@@ -14,7 +14,7 @@ extension Worker {
 
   /// Gives the exchange a stream, on a connection that there is or on a new one. False when none can be had.
   func openUpstreamStream(_ exchange: Ref<Exchange>, _ pool: Unmanaged<BackendPool>) -> Bool {
-    guard let mux = usableMux(pool) ?? dialMux(exchange, pool), let carrier = mux.upstream else {
+    guard let mux = unsafe usableMux(pool) ?? dialMux(exchange, pool), let carrier = mux.upstream else {
       return false
     }
     let backend = upstreams.acquire()
@@ -23,20 +23,20 @@ extension Worker {
     stream.upstream = backend
     backend.stream = stream
     backend.wire.timer = TimerNode(owner: token(backend))
-    backend.pool = pool.retain()
+    unsafe backend.pool = unsafe pool.retain()
     attach(backend, exchange)
     if carrier.state == .active {
       backend.isReused = mux.hasAnswered
       counters.add(.upstreamConnectionsReused)
       activate(backend, stream, mux)
-    } else if let timeouts = exchange.service?.pointee.timeouts {
+    } else if let timeouts = unsafe exchange.service?.pointee.timeouts {
       arm(backend, timeouts.connectMilliseconds)
     }
     return true
   }
 
   private func usableMux(_ pool: Unmanaged<BackendPool>) -> Ref<Mux>? {
-    var next = pool._withUnsafeGuaranteedRef { $0.firstMux }
+    var next = unsafe pool._withUnsafeGuaranteedRef { $0.firstMux }
     while let mux = next {
       next = mux.next
       guard let carrier = mux.upstream, !mux.isBroken, !mux.isClosing else { continue }
@@ -50,7 +50,7 @@ extension Worker {
   }
 
   private func dialMux(_ exchange: Ref<Exchange>, _ pool: Unmanaged<BackendPool>) -> Ref<Mux>? {
-    guard let backend = dial(pool, maximum: exchange.service?.pointee.maximumConnections ?? 0) else {
+    guard let backend = unsafe dial(pool, maximum: exchange.service?.pointee.maximumConnections ?? 0) else {
       return nil
     }
     let mux = muxes.acquire()
@@ -62,11 +62,11 @@ extension Worker {
       isServer: false, limits: limits, headCapacity: Downstream.bodyRoom)
     mux.upstream = backend
     backend.mux = mux
-    pool._withUnsafeGuaranteedRef { pool in
+    unsafe pool._withUnsafeGuaranteedRef { pool in
       mux.next = pool.firstMux
       pool.firstMux = mux
     }
-    if let timeouts = exchange.service?.pointee.timeouts { arm(backend, timeouts.connectMilliseconds) }
+    if let timeouts = unsafe exchange.service?.pointee.timeouts { arm(backend, timeouts.connectMilliseconds) }
     return mux
   }
 
@@ -95,8 +95,10 @@ extension Worker {
     guard let exchange = backend.exchange else { return closeUpstream(backend) }
     backend.state = .active
     if let carrier = mux.upstream { disarm(carrier) }
-    mux.connection.open(&stream.state)
-    if let timeouts = exchange.service?.pointee.timeouts { arm(backend, timeouts.responseHeadMilliseconds) }
+    unsafe mux.connection.open(&stream.state)
+    if let timeouts = unsafe exchange.service?.pointee.timeouts {
+      arm(backend, timeouts.responseHeadMilliseconds)
+    }
     sendRequest(exchange, backend)
   }
 
@@ -108,8 +110,8 @@ extension Worker {
   }
 
   func leavePool(_ mux: Ref<Mux>) {
-    guard let pool = mux.upstream?.pool else { return }
-    pool._withUnsafeGuaranteedRef { pool in
+    guard let pool = unsafe mux.upstream?.pool else { return }
+    unsafe pool._withUnsafeGuaranteedRef { pool in
       if pool.firstMux == mux {
         pool.firstMux = mux.next
         return
@@ -127,15 +129,15 @@ extension Worker {
   func forwardStream(
     _ exchange: Ref<Exchange>, _ backend: Ref<UpstreamConnection>, _ stream: Ref<MuxStream>
   ) {
-    guard let client = exchange.downstream, let buffer = client.buffer, !exchange.requestSent,
+    guard let client = exchange.downstream, let buffer = unsafe client.buffer, !exchange.requestSent,
       backend.state == .active
     else { return }
     let hasTrailers = !exchange.requestTrailers.isEmpty
     if !stream.headSent, exchange.wantsUpgrade, !mayUpgrade(exchange, backend, stream) { return }
-    if !stream.headSent { forwardHead(exchange, client, backend, stream, UnsafePointer(buffer)) }
+    if !stream.headSent { unsafe forwardHead(exchange, client, backend, stream, UnsafePointer(buffer)) }
     if client.sent < client.requestEnd {
       let isLast = exchange.requestComplete && !hasTrailers
-      client.sent += sendFrames(
+      unsafe client.sent += sendFrames(
         stream, buffer + client.sent, client.requestEnd - client.sent, isLast: isLast)
       guard client.sent == client.requestEnd else { return waitForBackend(exchange, client, backend, stream) }
     }
@@ -150,7 +152,7 @@ extension Worker {
       sendEnd(stream, trailers: exchange.requestTrailers)
     }
     exchange.requestSent = true
-    if !exchange.headDone, let timeouts = exchange.service?.pointee.timeouts {
+    if !exchange.headDone, let timeouts = unsafe exchange.service?.pointee.timeouts {
       arm(backend, timeouts.responseHeadMilliseconds)
     }
   }
@@ -194,7 +196,7 @@ extension Worker {
     let isLast =
       exchange.requestComplete && client.requestEnd == client.start + count
       && exchange.requestTrailers.isEmpty && !exchange.wantsUpgrade
-    sendHead(
+    unsafe sendHead(
       stream,
       exchange.wantsUpgrade
         ? .connect(isSecure: isSecure)
@@ -210,7 +212,7 @@ extension Worker {
     block(stream)
     // Now it is the backend that keeps the client waiting.
     if client.wire.output.isEmpty { disarm(client) }
-    if !exchange.headDone, let timeouts = exchange.service?.pointee.timeouts {
+    if !exchange.headDone, let timeouts = unsafe exchange.service?.pointee.timeouts {
       arm(backend, timeouts.idleMilliseconds)
     }
   }
@@ -230,13 +232,13 @@ extension Worker {
   /// Reads and acts on frames of a backend.
   func pumpMux(_ backend: Ref<UpstreamConnection>, _ mux: Ref<Mux>) {
     for _ in 0..<4 {
-      if backend.buffer == nil {
-        backend.buffer = buffers.acquireUnbounded()
+      if unsafe backend.buffer == nil {
+        unsafe backend.buffer = unsafe buffers.acquireUnbounded()
         backend.end = Downstream.headroom
       }
-      guard let buffer = backend.buffer else { return }
+      guard let buffer = unsafe backend.buffer else { return }
       let room = Downstream.headroom + Downstream.bodyRoom - backend.end
-      let n = receiveUpstream(backend, buffer + backend.end, room)
+      let n = unsafe receiveUpstream(backend, buffer + backend.end, room)
       if n == Sys.wouldBlock {
         if backend.end == Downstream.headroom { dropUpstreamBuffer(backend) }
         return
@@ -248,9 +250,10 @@ extension Worker {
       }
       backend.end += n
       let count = backend.end - Downstream.headroom
-      let used = readFrames(mux, UnsafePointer(buffer + Downstream.headroom), count)
+      let used = unsafe readFrames(mux, UnsafePointer(buffer + Downstream.headroom), count)
       if used > 0 {
-        (buffer + Downstream.headroom).update(from: buffer + Downstream.headroom + used, count: count - used)
+        unsafe (buffer + Downstream.headroom).update(
+          from: buffer + Downstream.headroom + used, count: count - used)
       }
       backend.end -= used
       guard backend.slot.isLive, !mux.isBroken, !mux.isClosing else { return }
@@ -268,29 +271,29 @@ extension Worker {
 
   /// A header section on a stream that there is: a response's head, or trailers either way.
   func takeHead(_ mux: Ref<Mux>, _ stream: Ref<MuxStream>, _ head: DecodedHead) {
-    guard let text = mux.connection.headBuffer else { return }
-    if let client = stream.downstream { return takeRequestTrailers(client, text, head.count) }
+    guard let text = unsafe mux.connection.headBuffer else { return }
+    if let client = stream.downstream { return unsafe takeRequestTrailers(client, text, head.count) }
     guard let backend = stream.upstream, let exchange = backend.exchange, let client = exchange.downstream
     else { return }
     mux.hasAnswered = true
     if head.isTrailers {
-      if head.count > 2 { exchange.trailers.append(text, head.count - 2) }
+      if head.count > 2 { unsafe exchange.trailers.append(text, head.count - 2) }
       return pumpUpstream(backend)
     }
-    mux.connection.headBuffer = nil
+    unsafe mux.connection.headBuffer = nil
     dropUpstreamBuffer(backend)
-    backend.buffer = text - Downstream.headroom
+    unsafe backend.buffer = unsafe text - Downstream.headroom
     backend.end = Downstream.headroom + head.count
     backend.searched = 0
     exchange.endsWithHead = head.isLast
-    guard process(backend, exchange, client, text - Downstream.headroom) else { return }
+    guard unsafe process(backend, exchange, client, text - Downstream.headroom) else { return }
     if head.isLast { upstreamEnded(backend, exchange, clean: true) }
   }
 
   func dropUpstreamBuffer(_ backend: Ref<UpstreamConnection>) {
-    guard let buffer = backend.buffer else { return }
-    buffers.release(buffer)
-    backend.buffer = nil
+    guard let buffer = unsafe backend.buffer else { return }
+    unsafe buffers.release(buffer)
+    unsafe backend.buffer = nil
     backend.end = 0
     backend.searched = 0
   }
@@ -298,7 +301,7 @@ extension Worker {
   /// Content of a stream: how many bytes, 0 at its end, or a negative error. What `receiveUpstream` is for connections.
   func receiveStream(_ stream: Ref<MuxStream>, _ buffer: UnsafeMutablePointer<UInt8>, _ capacity: Int) -> Int
   {
-    let n = takeContent(stream, buffer, capacity)
+    let n = unsafe takeContent(stream, buffer, capacity)
     if n > 0 { return n }
     return stream.state.remoteClosed ? 0 : Sys.wouldBlock
   }
@@ -329,7 +332,7 @@ extension Worker {
       next = stream.nextStream
       guard stream.state.id > lastStream, let backend = stream.upstream else { continue }
       ready(mux)
-      mux.connection.reset(&stream.state, .cancel)
+      unsafe mux.connection.reset(&stream.state, .cancel)
       backend.isReused = false
       upstreamBroke(backend, "the backend is going away", untouched: true)
       // What was repeated may have changed the list.

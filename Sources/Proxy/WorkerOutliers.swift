@@ -11,22 +11,22 @@ internal import Upstream
 extension Worker {
   /// The backend for the next attempt: ejected ones only when there is no other.
   func pickBackend(_ service: UnsafeMutablePointer<ServiceEntry>, tried: BackendSet) -> Int? {
-    if service.pointee.outliers.consecutiveFailures > 0,
-      let chosen = pick(service, tried: tried, sparing: nowMilliseconds)
+    if unsafe service.pointee.outliers.consecutiveFailures > 0,
+      let chosen = unsafe pick(service, tried: tried, sparing: nowMilliseconds)
     {
       return chosen
     }
-    return pick(service, tried: tried, sparing: .max)
+    return unsafe pick(service, tried: tried, sparing: .max)
   }
 
   /// A backend that was not ejected at a time.
   private func pick(
     _ service: UnsafeMutablePointer<ServiceEntry>, tried: BackendSet, sparing time: UInt64
   ) -> Int? {
-    let candidates = Pools(
+    let candidates = unsafe Pools(
       pools: service.pointee.pools, count: service.pointee.count,
       maximumConnections: service.pointee.maximumConnections, now: nowMilliseconds, sparing: time)
-    return Balancer.pick(
+    return unsafe Balancer.pick(
       service.pointee.policy, candidates, cursor: &service.pointee.cursor, tried: tried)
   }
 
@@ -35,14 +35,14 @@ extension Worker {
     _ backend: Ref<UpstreamConnection>, _ exchange: Ref<Exchange>,
     _ base: UnsafePointer<UInt8>
   ) {
-    let countsErrors = exchange.service?.pointee.outliers.countsServerErrors == true
+    let countsErrors = unsafe exchange.service?.pointee.outliers.countsServerErrors == true
     let isGateway = 502...504 ~= responseHead.status || countsErrors && responseHead.status == 500
-    if isGateway || exchange.isGRPC && exchange.endsWithHead && isUnavailable(base) {
+    if unsafe isGateway || exchange.isGRPC && exchange.endsWithHead && isUnavailable(base) {
       recordFailure(backend)
     } else if responseHead.status == 429 {
       let now = nowMilliseconds
-      backend.pool?._withUnsafeGuaranteedRef {
-        $0.status._withUnsafeGuaranteedRef { $0.refused(nowMilliseconds: now) }
+      unsafe backend.pool?._withUnsafeGuaranteedRef {
+        unsafe $0.status._withUnsafeGuaranteedRef { $0.refused(nowMilliseconds: now) }
       }
     } else if !exchange.isGRPC || exchange.endsWithHead {
       recordSuccess(backend)
@@ -52,7 +52,7 @@ extension Worker {
   /// What the end of a gRPC call that had messages says.
   func recordTrailers(_ backend: Ref<UpstreamConnection>, _ exchange: Ref<Exchange>) {
     guard !exchange.endsWithHead, !(502...504 ~= exchange.status) else { return }
-    if Self.saysUnavailable(exchange.trailers.bytes) {
+    if unsafe Self.saysUnavailable(exchange.trailers.bytes) {
       recordFailure(backend)
     } else {
       recordSuccess(backend)
@@ -67,50 +67,50 @@ extension Worker {
     let wanted = unavailable.utf8CodeUnitCount
     var at = 0
     while at + wanted <= trailers.count {
-      if memcmp(start + at, unavailable.utf8Start, wanted) == 0 { return true }
-      guard let end = memchr(start + at, 0x0A, trailers.count - at) else { return false }
-      at = UnsafeRawPointer(end) - UnsafeRawPointer(start) + 1
+      if unsafe memcmp(start + at, unavailable.utf8Start, wanted) == 0 { return true }
+      guard let end = unsafe memchr(start + at, 0x0A, trailers.count - at) else { return false }
+      at = unsafe UnsafeRawPointer(end) - UnsafeRawPointer(start) + 1
     }
     return false
   }
 
   private func recordSuccess(_ backend: Ref<UpstreamConnection>) {
     let now = nowMilliseconds
-    backend.pool?._withUnsafeGuaranteedRef {
-      $0.status._withUnsafeGuaranteedRef { $0.succeeded(nowMilliseconds: now) }
+    unsafe backend.pool?._withUnsafeGuaranteedRef {
+      unsafe $0.status._withUnsafeGuaranteedRef { $0.succeeded(nowMilliseconds: now) }
     }
   }
 
   /// A request failed as a gateway would say it: after too many in a row the backend is spared for a while.
   func recordFailure(_ backend: Ref<UpstreamConnection>, isConnection: Bool = false) {
-    guard let pool = backend.pool, let service = backend.exchange?.service,
-      service.pointee.outliers.consecutiveFailures > 0
+    guard let pool = unsafe backend.pool, let service = unsafe backend.exchange?.service,
+      unsafe service.pointee.outliers.consecutiveFailures > 0
     else { return }
     let now = nowMilliseconds
     var ejected = 0
-    for i in 0..<service.pointee.count {
-      let isOut = service.pointee.pools[i]._withUnsafeGuaranteedRef {
-        $0.status._withUnsafeGuaranteedRef { $0.isEjected(nowMilliseconds: now) }
+    for i in unsafe 0..<service.pointee.count {
+      let isOut = unsafe service.pointee.pools[i]._withUnsafeGuaranteedRef {
+        unsafe $0.status._withUnsafeGuaranteedRef { $0.isEjected(nowMilliseconds: now) }
       }
       if isOut { ejected += 1 }
     }
-    let (rule, count) = (service.pointee.outliers, service.pointee.count)
-    let long = pool._withUnsafeGuaranteedRef {
-      $0.status._withUnsafeGuaranteedRef {
+    let (rule, count) = unsafe (service.pointee.outliers, service.pointee.count)
+    let long = unsafe pool._withUnsafeGuaranteedRef {
+      unsafe $0.status._withUnsafeGuaranteedRef {
         $0.failed(
           nowMilliseconds: now, rule: rule, ejected: ejected, count: count, isConnection: isConnection)
       }
     }
     guard let long else { return }
     counters.add(.backendEjections)
-    shared.report(
+    unsafe shared.report(
       .backendEjected(
         backend: pool._withUnsafeGuaranteedRef { $0.settings.key }, seconds: Int((long + 999) / 1000)))
   }
 }
 
 /// A service's backends, as a worker sees them at one moment.
-private struct Pools: Candidates {
+@safe private struct Pools: Candidates {
   let pools: UnsafeMutablePointer<Unmanaged<BackendPool>>
   let count: Int
   let maximumConnections: Int
@@ -119,19 +119,19 @@ private struct Pools: Candidates {
 
   @inline(__always)
   func isUsable(_ index: Int) -> Bool {
-    pools[index]._withUnsafeGuaranteedRef { pool in
-      pool.isUsable(maximumConnections)
+    unsafe pools[index]._withUnsafeGuaranteedRef { pool in
+      unsafe pool.isUsable(maximumConnections)
         && !pool.status._withUnsafeGuaranteedRef { $0.isEjected(nowMilliseconds: sparing) }
     }
   }
 
   @inline(__always)
   func load(_ index: Int) -> Int {
-    pools[index]._withUnsafeGuaranteedRef { pool in
-      pool.status._withUnsafeGuaranteedRef { $0.load(nowMilliseconds: now) }
+    unsafe pools[index]._withUnsafeGuaranteedRef { pool in
+      unsafe pool.status._withUnsafeGuaranteedRef { $0.load(nowMilliseconds: now) }
     }
   }
 
   @inline(__always)
-  func weight(_ index: Int) -> Int { pools[index]._withUnsafeGuaranteedRef { $0.weight } }
+  func weight(_ index: Int) -> Int { unsafe pools[index]._withUnsafeGuaranteedRef { $0.weight } }
 }

@@ -9,17 +9,17 @@ extension Worker {
   /// Begins to pass a client's connection on where its server name says so. False when it speaks HTTP.
   func beginPassage(_ client: Ref<Downstream>) -> Bool {
     guard snapshot.serverNames != nil, let session = client.wire.session else { return false }
-    return session.withServerName { name, count in
-      guard let route = snapshot.passage(name, count) else { return false }
-      guard !route.pointee.needsIdentity || client.identity != nil else {
+    return unsafe session.withServerName { name, count in
+      guard let route = unsafe snapshot.passage(name, count) else { return false }
+      guard unsafe !route.pointee.needsIdentity || client.identity != nil else {
         beginClose(client)
         return true
       }
       let exchange = exchanges.acquire()
       exchange.downstream = client
-      exchange.snapshot = Unmanaged.passRetained(snapshot)
-      exchange.route = route
-      exchange.service = route.pointee.service
+      unsafe exchange.snapshot = unsafe Unmanaged.passRetained(snapshot)
+      unsafe exchange.route = unsafe route
+      unsafe exchange.service = unsafe route.pointee.service
       exchange.isPassage = true
       // There is no request that could be sent once more, nor a response whose head is waited for.
       exchange.replayable = false
@@ -27,7 +27,7 @@ extension Worker {
       exchange.headDone = true
       exchange.keepsAlive = false
       exchange.startedNanoseconds = nowNanoseconds
-      if accessLog != nil { remember(exchange, method: "TCP", host: name, count) }
+      if accessLog != nil { unsafe remember(exchange, method: "TCP", host: name, count) }
       client.exchange = exchange
       client.state = .tunnel
       disarm(client)
@@ -63,9 +63,9 @@ extension Worker {
   ) {
     let methodLength = method.utf8CodeUnitCount
     let memory = UnsafeMutablePointer<UInt8>.allocate(capacity: methodLength + count)
-    memory.update(from: method.utf8Start, count: methodLength)
-    (memory + methodLength).update(from: host, count: count)
-    exchange.logged = memory
+    unsafe memory.update(from: method.utf8Start, count: methodLength)
+    unsafe (memory + methodLength).update(from: host, count: count)
+    unsafe exchange.logged = unsafe memory
     exchange.loggedMethodLength = methodLength
     exchange.loggedHostLength = count
     exchange.loggedPathLength = 0

@@ -17,26 +17,26 @@ extension Worker {
   /// Reads the header; what stands behind it is the client's first bytes.
   func readProxyHeader(_ client: Ref<Downstream>) {
     guard client.wire.readable else { return }
-    let start = pipe.receiveBuffer.assumingMemoryBound(to: UInt8.self)
-    let kept = client.wire.early
-    if let from = kept.baseAddress { pipe.receiveBuffer.copyMemory(from: from, byteCount: kept.count) }
+    let start = unsafe pipe.receiveBuffer.assumingMemoryBound(to: UInt8.self)
+    let kept = unsafe client.wire.early
+    if let from = kept.baseAddress { unsafe pipe.receiveBuffer.copyMemory(from: from, byteCount: kept.count) }
     let room = RecordPipe.inputCapacity - kept.count
-    let n = Sys.recv(client.wire.fd, start + kept.count, room)
+    let n = unsafe Sys.recv(client.wire.fd, start + kept.count, room)
     if n < room { client.wire.readable = n > 0 && client.wire.peerClosed }
     guard n > 0 else {
       if n != Sys.wouldBlock { refuseProxyHeader(client, "the connection ended before its end") }
       return
     }
-    let bytes = UnsafeBufferPointer(start: start, count: kept.count + n)
-    switch ProxyProtocol.read(bytes) {
+    let bytes = unsafe UnsafeBufferPointer(start: start, count: kept.count + n)
+    switch unsafe ProxyProtocol.read(bytes) {
     case .incomplete:
-      client.wire.keep(UnsafeRawBufferPointer(bytes))
+      unsafe client.wire.keep(UnsafeRawBufferPointer(bytes))
       // After the peer's close there is no further edge.
       if client.wire.readable { readProxyHeader(client) }
     case .malformed(let reason): refuseProxyHeader(client, reason.description)
     case .header(let length, let ends):
       if let ends { believe(client, ends) }
-      begin(client, rest: UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(bytes)[length...]))
+      unsafe begin(client, rest: UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(bytes)[length...]))
     }
   }
 
@@ -51,15 +51,15 @@ extension Worker {
     let address = ends.source.ipBytes
     client.isTrusted = snapshot.settings.trustedProxies.contains { $0.contains(address) }
     let memory = UnsafeMutablePointer<ProxyProtocol.Ends>.allocate(capacity: 1)
-    memory.initialize(to: ends)
-    client.announced = memory
+    unsafe memory.initialize(to: ends)
+    unsafe client.announced = unsafe memory
   }
 
   /// Goes on as an ordinary connection whose first bytes have been received already.
   private func begin(_ client: Ref<Downstream>, rest: UnsafeRawBufferPointer) {
     if client.wire.isSecure {
       client.state = .handshaking
-      client.wire.keep(rest)
+      unsafe client.wire.keep(rest)
       if client.wire.hasUnread { queueHandshake(client) }
       return
     }
@@ -68,8 +68,8 @@ extension Worker {
     arm(client, snapshot.settings.limits.headMilliseconds)
     if let from = rest.baseAddress, rest.count > 0 {
       takeBuffer(client)
-      guard let buffer = client.buffer else { return close(client) }
-      UnsafeMutableRawPointer(buffer + client.end).copyMemory(from: from, byteCount: rest.count)
+      guard let buffer = unsafe client.buffer else { return close(client) }
+      unsafe UnsafeMutableRawPointer(buffer + client.end).copyMemory(from: from, byteCount: rest.count)
       client.end += rest.count
     }
     pump(client)
@@ -77,20 +77,20 @@ extension Worker {
 
   /// Tells a fresh connection's backend who the client is, where the service says so. False when it did not take it.
   func announceClient(_ backend: Ref<UpstreamConnection>) -> Bool {
-    guard let pool = backend.pool, let client = backend.exchange?.downstream,
-      let version = pool._withUnsafeGuaranteedRef({ $0.settings.sendProxy })
+    guard let pool = unsafe backend.pool, let client = backend.exchange?.downstream,
+      let version = unsafe pool._withUnsafeGuaranteedRef({ $0.settings.sendProxy })
     else { return true }
     let bytes = ProxyProtocol.header(version, ends(of: client))
     // A new socket has room for so little.
-    return bytes.withUnsafeBytes { raw in
-      raw.baseAddress.map { Sys.send(backend.wire.fd, $0, raw.count) == raw.count } ?? false
+    return unsafe bytes.withUnsafeBytes { raw in
+      unsafe raw.baseAddress.map { unsafe Sys.send(backend.wire.fd, $0, raw.count) == raw.count } ?? false
     }
   }
 
   private func ends(of client: Ref<Downstream>) -> ProxyProtocol.Ends? {
     // A stream has the ends of the connection that carries it.
     let client = client.stream?.mux?.downstream ?? client
-    if let announced = client.announced { return announced.pointee }
+    if let announced = unsafe client.announced { return unsafe announced.pointee }
     guard let source = Sys.peerAddress(client.wire.fd), let destination = Sys.localAddress(client.wire.fd)
     else {
       return nil

@@ -9,14 +9,16 @@ internal import Upstream
 extension Worker {
   /// Handles one request head if it is complete. True when something was done; false when more bytes are needed.
   func handleRequest(_ client: Ref<Downstream>) -> Bool {
-    guard let buffer = client.buffer else { return false }
-    if listeners[Int(client.listener)].settings.h2c, beginsHTTP2(client, buffer) { return client.mux != nil }
-    skipEmptyLine(client, buffer)
-    let base = UnsafePointer(buffer + client.start)
+    guard let buffer = unsafe client.buffer else { return false }
+    if listeners[Int(client.listener)].settings.h2c, unsafe beginsHTTP2(client, buffer) {
+      return client.mux != nil
+    }
+    unsafe skipEmptyLine(client, buffer)
+    let base = unsafe UnsafePointer(buffer + client.start)
     let count = client.end - client.start
     guard count > 0 else { return false }
     let limit = snapshot.settings.limits.headBytes
-    switch HeadEnd.find(base, count: count, from: client.searched) {
+    switch unsafe HeadEnd.find(base, count: count, from: client.searched) {
     case .bareLineFeed:
       requestHead = RequestHead()
       refuse(client, .bareLineFeed)
@@ -30,7 +32,7 @@ extension Worker {
         refuse(client, resume == 0 ? .targetTooLong : .headTooLarge)
         return true
       }
-      compact(client, buffer)
+      unsafe compact(client, buffer)
       return false
     case .found(let length):
       client.searched = 0
@@ -39,9 +41,9 @@ extension Worker {
         refuse(client, .headTooLarge)
         return true
       }
-      let error = RequestHead.parse(base, count: length, fields: &fields, into: &requestHead)
+      let error = unsafe RequestHead.parse(base, count: length, fields: &fields, into: &requestHead)
       counters.add(.requests)
-      if let error { refuse(client, error) } else { route(client, base) }
+      if let error { refuse(client, error) } else { unsafe route(client, base) }
       return true
     }
   }
@@ -49,8 +51,8 @@ extension Worker {
   /// Empty lines before a request are overlooked (RFC 9112 §2.2).
   private func skipEmptyLine(_ client: Ref<Downstream>, _ buffer: UnsafeMutablePointer<UInt8>) {
     guard client.searched == 0 else { return }
-    while client.end - client.start >= 2, buffer[client.start] == 0x0D,
-      buffer[client.start + 1] == 0x0A
+    while client.end - client.start >= 2, unsafe buffer[client.start] == 0x0D,
+      unsafe buffer[client.start + 1] == 0x0A
     { client.start += 2 }
     guard client.start == client.end else { return }
     client.start = Downstream.headroom
@@ -61,7 +63,7 @@ extension Worker {
   private func compact(_ client: Ref<Downstream>, _ buffer: UnsafeMutablePointer<UInt8>) {
     guard client.start > Downstream.headroom else { return }
     let count = client.end - client.start
-    (buffer + Downstream.headroom).update(from: buffer + client.start, count: count)
+    unsafe (buffer + Downstream.headroom).update(from: buffer + client.start, count: count)
     client.start = Downstream.headroom
     client.end = Downstream.headroom + count
   }
@@ -72,7 +74,7 @@ extension Worker {
   ) -> Bool {
     let count = client.end - client.start
     guard !client.wire.isSecure, client.stream == nil, client.searched == 0,
-      let matching = HTTP2.Connection.matchesPreface(buffer + client.start, count)
+      let matching = unsafe HTTP2.Connection.matchesPreface(buffer + client.start, count)
     else { return false }
     guard matching == HTTP2.Connection.prefaceLength else {
       if !client.headTimed { arm(client, snapshot.settings.limits.headMilliseconds) }
@@ -89,27 +91,27 @@ extension Worker {
       return refuse(client, .targetTooLong)
     }
     let listener = listeners[Int(client.listener)].settings
-    if listener.profile == nil, answerChallenge(client, base) { return }
-    if let port = listener.redirectPort { return redirect(client, base, port) }
-    let pathLength = pathOnlyLength(base)
+    if listener.profile == nil, unsafe answerChallenge(client, base) { return }
+    if let port = listener.redirectPort { return unsafe redirect(client, base, port) }
+    let pathLength = unsafe pathOnlyLength(base)
     // An absolute URL without a path, and `*`, belong to the root.
-    let hasPath = pathLength > 0 && base[requestHead.targetStart] == 0x2F
-    let index = snapshot.routes.find(
+    let hasPath = unsafe pathLength > 0 && base[requestHead.targetStart] == 0x2F
+    let index = unsafe snapshot.routes.find(
       host: base + requestHead.hostStart, requestHead.hostLength,
       path: hasPath ? base + requestHead.targetStart : Self.slash.utf8Start, hasPath ? pathLength : 1)
-    guard index >= 0 else { return answer(client, .noRoute, closing: false, isGRPC: isCall(base)) }
-    let compiled = snapshot.compiledRoutes + index
-    if let refusal = refusalByIdentity(client, base, compiled) {
-      return answer(client, refusal, closing: false, isGRPC: isCall(base), route: compiled)
+    guard index >= 0 else { return unsafe answer(client, .noRoute, closing: false, isGRPC: isCall(base)) }
+    let compiled = unsafe snapshot.compiledRoutes + index
+    if let refusal = unsafe refusalByIdentity(client, base, compiled) {
+      return unsafe answer(client, refusal, closing: false, isGRPC: isCall(base), route: compiled)
     }
-    if answerAsLastHop(client, base) { return }
-    let exchange = begin(client, base, compiled)
+    if unsafe answerAsLastHop(client, base) { return }
+    let exchange = unsafe begin(client, base, compiled)
     if let stream = client.stream { describe(exchange, client, stream) }
     // HTTP/2 has no other upgrade than this one (RFC 8441).
-    if exchange.wantsUpgrade, exchange.service?.pointee.isHTTP2 == true, !exchange.isExtendedConnect {
+    if exchange.wantsUpgrade, unsafe exchange.service?.pointee.isHTTP2 == true, !exchange.isExtendedConnect {
       exchange.wantsUpgrade = exchange.webSocket.hasKey
     }
-    if let problem = placeHead(client, exchange, base) { return failExchange(exchange, problem) }
+    if let problem = unsafe placeHead(client, exchange, base) { return failExchange(exchange, problem) }
     client.state = .exchange
     startUpstream(exchange)
     guard client.slot.isLive, client.state == .exchange else { return }
@@ -120,9 +122,10 @@ extension Worker {
   /// Whether the request that has been parsed is a gRPC call.
   private func isCall(_ base: UnsafePointer<UInt8>) -> Bool {
     for i in 0..<fields.count {
-      let line = fields.lines[i]
+      let line = unsafe fields.lines[i]
       guard line.name == .other, line.nameLength == 12, line.valueLength >= 16 else { continue }
-      if FieldName.isGRPCContent(name: base + Int(line.nameStart), value: base + Int(line.valueStart)) {
+      if unsafe FieldName.isGRPCContent(name: base + Int(line.nameStart), value: base + Int(line.valueStart))
+      {
         return true
       }
     }
@@ -133,8 +136,8 @@ extension Worker {
 
   /// The target's length without its query.
   func pathOnlyLength(_ base: UnsafePointer<UInt8>) -> Int {
-    let target = base + requestHead.targetStart
-    for i in 0..<requestHead.targetLength where target[i] == 0x3F { return i }
+    let target = unsafe base + requestHead.targetStart
+    for i in 0..<requestHead.targetLength where unsafe target[i] == 0x3F { return i }
     return requestHead.targetLength
   }
 
@@ -144,21 +147,21 @@ extension Worker {
   ) -> Ref<Exchange> {
     let exchange = exchanges.acquire()
     exchange.downstream = client
-    exchange.snapshot = Unmanaged.passRetained(snapshot)
-    exchange.route = route
-    exchange.service = route.pointee.service
+    unsafe exchange.snapshot = unsafe Unmanaged.passRetained(snapshot)
+    unsafe exchange.route = unsafe route
+    unsafe exchange.service = unsafe route.pointee.service
     exchange.method = requestHead.method
     exchange.minorVersion = requestHead.minorVersion
     exchange.keepsAlive = requestHead.keepsAlive && !isDraining
-    exchange.wantsUpgrade = requestHead.upgrade && !offersH2C(base)
+    exchange.wantsUpgrade = unsafe requestHead.upgrade && !offersH2C(base)
     exchange.requestFraming = requestHead.framing
     if case .length(let length) = requestHead.framing { exchange.requestLeft = length }
-    if route.pointee.service.pointee.compression != nil { exchange.wantsGzip = wantsGzip(base) }
+    if unsafe route.pointee.service.pointee.compression != nil { exchange.wantsGzip = unsafe wantsGzip(base) }
     exchange.startedNanoseconds = nowNanoseconds
     exchange.unwrapsRequest =
-      route.pointee.service.pointee.isHTTP2 && client.stream == nil && requestHead.framing == .chunked
-    noteFields(exchange, base)
-    if accessLog != nil { remember(exchange, base) }
+      unsafe route.pointee.service.pointee.isHTTP2 && client.stream == nil && requestHead.framing == .chunked
+    unsafe noteFields(exchange, base)
+    if accessLog != nil { unsafe remember(exchange, base) }
     client.exchange = exchange
     return exchange
   }
@@ -166,13 +169,13 @@ extension Worker {
   /// What the fields say that matters to other versions and to gRPC.
   private func noteFields(_ exchange: Ref<Exchange>, _ base: UnsafePointer<UInt8>) {
     for i in 0..<fields.count {
-      let line = fields.lines[i]
-      if exchange.wantsUpgrade { exchange.webSocket.note(line, of: base) }
+      let line = unsafe fields.lines[i]
+      if exchange.wantsUpgrade { unsafe exchange.webSocket.note(line, of: base) }
       if line.name == .te {
-        exchange.acceptsTrailers = HTTP.FieldName.containsTrailers(
+        exchange.acceptsTrailers = unsafe HTTP.FieldName.containsTrailers(
           base + Int(line.valueStart), Int(line.valueLength))
       } else if line.name == .other, line.nameLength == 12, line.valueLength >= 16 {
-        let isGRPC = FieldName.isGRPCContent(
+        let isGRPC = unsafe FieldName.isGRPCContent(
           name: base + Int(line.nameStart), value: base + Int(line.valueStart))
         if isGRPC { exchange.isGRPC = true }
       }
@@ -181,10 +184,11 @@ extension Worker {
 
   /// `Upgrade: h2c` would let a client speak past us: such an upgrade is never passed on (RFC 9113 removed it).
   private func offersH2C(_ base: UnsafePointer<UInt8>) -> Bool {
-    for i in 0..<fields.count where fields.lines[i].name == .upgrade {
+    for i in 0..<fields.count where unsafe fields.lines[i].name == .upgrade {
       var found = false
-      ListElements.forEach(base + Int(fields.lines[i].valueStart), Int(fields.lines[i].valueLength)) { p, n in
-        if n >= 2, p[0] | 0x20 == 0x68, p[1] == 0x32 { found = true }
+      unsafe ListElements.forEach(base + Int(fields.lines[i].valueStart), Int(fields.lines[i].valueLength)) {
+        p, n in
+        if n >= 2, unsafe p[0] | 0x20 == 0x68, unsafe p[1] == 0x32 { found = true }
         return !found
       }
       if found { return true }
@@ -196,21 +200,21 @@ extension Worker {
   private func placeHead(
     _ client: Ref<Downstream>, _ exchange: Ref<Exchange>, _ base: UnsafePointer<UInt8>
   ) -> LocalAnswer? {
-    guard let buffer = client.buffer else { return .badRequest }
-    var writer = HeadWriter(scratch, capacity: Self.scratchSize)
-    writeRequestHead(&writer, client, exchange, base)
+    guard let buffer = unsafe client.buffer else { return .badRequest }
+    var writer = unsafe HeadWriter(scratch, capacity: Self.scratchSize)
+    unsafe writeRequestHead(&writer, client, exchange, base)
     var bodyStart = client.start + requestHead.length
     guard !writer.overflowed else { return .headTooLarge }
     if writer.count > bodyStart {
       // Fields that the configuration adds need more than the headroom: move the content up.
       let shift = writer.count - bodyStart
       guard client.end + shift <= Downstream.headroom + Downstream.bodyRoom else { return .headTooLarge }
-      (buffer + bodyStart + shift).update(from: buffer + bodyStart, count: client.end - bodyStart)
+      unsafe (buffer + bodyStart + shift).update(from: buffer + bodyStart, count: client.end - bodyStart)
       bodyStart += shift
       client.end += shift
     }
     client.start = bodyStart - writer.count
-    (buffer + client.start).update(from: writer.start, count: writer.count)
+    unsafe (buffer + client.start).update(from: writer.start, count: writer.count)
     client.sent = client.start
     client.requestEnd = bodyStart
     exchange.requestHeadLength = writer.count
@@ -220,7 +224,7 @@ extension Worker {
 
   /// Takes the bytes behind `requestEnd` as content, as far as the request goes. False when they are malformed.
   func acceptContent(_ client: Ref<Downstream>, _ exchange: Ref<Exchange>) -> Bool {
-    guard let buffer = client.buffer, !exchange.requestComplete else { return true }
+    guard let buffer = unsafe client.buffer, !exchange.requestComplete else { return true }
     let available = client.end - client.requestEnd
     switch exchange.requestFraming {
     case .none, .untilClose: exchange.requestComplete = true
@@ -233,9 +237,9 @@ extension Worker {
     case .chunked:
       guard available > 0 else { return true }
       if exchange.unwrapsRequest {
-        return unwrapContent(client, exchange, buffer + client.requestEnd, available)
+        return unsafe unwrapContent(client, exchange, buffer + client.requestEnd, available)
       }
-      switch exchange.requestChunks.scan(buffer + client.requestEnd, available) {
+      switch unsafe exchange.requestChunks.scan(buffer + client.requestEnd, available) {
       case .more: client.requestEnd = client.end
       case .end(let n):
         client.requestEnd += n
@@ -254,14 +258,14 @@ extension Worker {
   ) -> Bool {
     var kept = 0
     var used = available
-    let outcome = exchange.requestChunks.scan(
+    let outcome = unsafe exchange.requestChunks.scan(
       p, available,
       data: { at, n in
-        (p + kept).update(from: p + at, count: n)
+        unsafe (p + kept).update(from: p + at, count: n)
         kept += n
       },
       trailer: { byte in
-        withUnsafePointer(to: byte) { exchange.requestTrailers.append($0, 1) }
+        unsafe withUnsafePointer(to: byte) { unsafe exchange.requestTrailers.append($0, 1) }
       })
     switch outcome {
     case .failed: return false
@@ -270,7 +274,7 @@ extension Worker {
       used = n
       exchange.requestComplete = true
     }
-    (p + kept).update(from: p + used, count: available - used)
+    unsafe (p + kept).update(from: p + used, count: available - used)
     client.requestEnd += kept
     client.end -= used - kept
     exchange.bytesIn += UInt64(kept)
@@ -283,7 +287,7 @@ extension Worker {
   ) {
     exchange.isExtendedConnect = stream.state.isTunnel
     // Trailers may follow even without content, for backends that know such.
-    let mayFollow = exchange.service?.pointee.isHTTP2 == true && !exchange.isExtendedConnect
+    let mayFollow = unsafe exchange.service?.pointee.isHTTP2 == true && !exchange.isExtendedConnect
     exchange.requestComplete = stream.hasNoContent || (exchange.requestFraming == .none && !mayFollow)
   }
 

@@ -25,15 +25,15 @@ extension Worker {
         if client.state != .tunnel { disarm(backend) }
         return
       }
-      if backend.buffer == nil {
-        backend.buffer = buffers.acquire(.goingOn)
-        guard backend.buffer != nil else { return outOfBuffers(client) }
+      if unsafe backend.buffer == nil {
+        unsafe backend.buffer = unsafe buffers.acquire(.goingOn)
+        guard unsafe backend.buffer != nil else { return outOfBuffers(client) }
         backend.end = Downstream.headroom
         backend.searched = 0
       }
-      guard let buffer = backend.buffer else { return }
+      guard let buffer = unsafe backend.buffer else { return }
       let room = min(Downstream.headroom + Downstream.bodyRoom - backend.end, readable(exchange, client))
-      let n = receiveUpstream(backend, buffer + backend.end, room)
+      let n = unsafe receiveUpstream(backend, buffer + backend.end, room)
       if n == Sys.wouldBlock {
         guard flushCompressed(exchange, client, ending: .flush) else { return clientGone(client) }
         if backend.end == Downstream.headroom { dropBuffer(backend) }
@@ -41,7 +41,7 @@ extension Worker {
       }
       guard n > 0 else { return upstreamEnded(backend, exchange, clean: n == 0) }
       backend.end += n
-      guard process(backend, exchange, client, buffer) else { return }
+      guard unsafe process(backend, exchange, client, buffer) else { return }
       if !hasUnread(backend), !backend.wire.sawEnd { return }
       // Compressing takes its time: others have theirs sooner.
       if exchange.gzip != nil { break }
@@ -55,7 +55,7 @@ extension Worker {
     _ exchange: Ref<Exchange>, _ client: Ref<Downstream>
   ) -> Int {
     guard !exchange.headDone, let stream = client.stream, let mux = stream.mux,
-      mux.connection.sendable(&stream.state) == 0
+      unsafe mux.connection.sendable(&stream.state) == 0
     else { return Downstream.bodyRoom }
     return Self.leastRead
   }
@@ -70,9 +70,9 @@ extension Worker {
   }
 
   private func dropBuffer(_ backend: Ref<UpstreamConnection>) {
-    guard let buffer = backend.buffer else { return }
-    buffers.release(buffer)
-    backend.buffer = nil
+    guard let buffer = unsafe backend.buffer else { return }
+    unsafe buffers.release(buffer)
+    unsafe backend.buffer = nil
     backend.end = 0
     backend.searched = 0
   }
@@ -83,19 +83,19 @@ extension Worker {
     _ client: Ref<Downstream>, _ buffer: UnsafeMutablePointer<UInt8>
   ) -> Bool {
     if client.state == .tunnel {
-      return tunnelDown(backend, exchange, client, buffer, from: Downstream.headroom)
+      return unsafe tunnelDown(backend, exchange, client, buffer, from: Downstream.headroom)
     }
     var start = Downstream.headroom
     while !exchange.headDone {
-      let base = UnsafePointer(buffer + start)
-      switch HeadEnd.find(base, count: backend.end - start, from: backend.searched) {
+      let base = unsafe UnsafePointer(buffer + start)
+      switch unsafe HeadEnd.find(base, count: backend.end - start, from: backend.searched) {
       case .bareLineFeed:
         badGateway(backend, exchange, .bareLineFeed)
         return false
-      case .incomplete(let resume): return keepPartialHead(backend, exchange, buffer, start, resume)
+      case .incomplete(let resume): return unsafe keepPartialHead(backend, exchange, buffer, start, resume)
       case .found(let length):
         backend.searched = 0
-        let error = ResponseHead.parse(
+        let error = unsafe ResponseHead.parse(
           base, count: length, method: exchange.method, fields: &fields, into: &responseHead)
         if let error {
           badGateway(backend, exchange, error)
@@ -111,14 +111,14 @@ extension Worker {
             return false
           }
           counters.add(.responses1xx)
-          guard passInterim(exchange, client, base) else { return false }
+          guard unsafe passInterim(exchange, client, base) else { return false }
           start += length
           continue
         }
-        return finishHead(backend, exchange, client, buffer, start)
+        return unsafe finishHead(backend, exchange, client, buffer, start)
       }
     }
-    return relay(backend, exchange, client, buffer, from: start, to: backend.end, head: 0)
+    return unsafe relay(backend, exchange, client, buffer, from: start, to: backend.end, head: 0)
   }
 
   private func keepPartialHead(
@@ -127,7 +127,7 @@ extension Worker {
   ) -> Bool {
     let count = backend.end - start
     if start > Downstream.headroom {
-      (buffer + Downstream.headroom).update(from: buffer + start, count: count)
+      unsafe (buffer + Downstream.headroom).update(from: buffer + start, count: count)
       backend.end = Downstream.headroom + count
     }
     backend.searched = resume
@@ -144,35 +144,45 @@ extension Worker {
     _ exchange: Ref<Exchange>, _ client: Ref<Downstream>, _ base: UnsafePointer<UInt8>
   ) -> Bool {
     guard exchange.minorVersion == 1 else { return true }
-    var writer = HeadWriter(scratch, capacity: Self.scratchSize)
-    writeResponseHead(&writer, exchange, base, closing: false)
+    var writer = unsafe HeadWriter(scratch, capacity: Self.scratchSize)
+    unsafe writeResponseHead(&writer, exchange, base, closing: false)
     if let stream = client.stream {
-      sendHead(stream, .response, writer.start, writer.count, isLast: false)
+      unsafe sendHead(stream, .response, writer.start, writer.count, isLast: false)
       return true
     }
-    guard !writer.overflowed, send(client, writer.start, writer.count) else {
+    guard !writer.overflowed, unsafe send(client, writer.start, writer.count) else {
       clientGone(client)
       return false
     }
     return true
   }
 
+  /// Why a switch of protocols cannot be believed; nil when it can, or the head is another one.
+  private func problemOfSwitch(
+    _ exchange: Ref<Exchange>, _ base: UnsafePointer<UInt8>
+  ) -> String? {
+    guard responseHead.status == 101 else { return nil }
+    guard exchange.wantsUpgrade, exchange.requestSent else {
+      return "a switch of protocols that nobody asked for"
+    }
+    // What this client cannot check for itself.
+    guard unsafe !exchange.isExtendedConnect || exchange.webSocket.isAccepted(fields, base) else {
+      return "a WebSocket handshake without the right Sec-WebSocket-Accept"
+    }
+    return nil
+  }
+
   private func finishHead(
     _ backend: Ref<UpstreamConnection>, _ exchange: Ref<Exchange>,
     _ client: Ref<Downstream>, _ buffer: UnsafeMutablePointer<UInt8>, _ start: Int
   ) -> Bool {
-    let base = UnsafePointer(buffer + start)
-    if responseHead.status == 101, !exchange.wantsUpgrade || !exchange.requestSent {
-      badGateway(backend, exchange, .malformedStatusLine)
+    let base = unsafe UnsafePointer(buffer + start)
+    if let problem = unsafe problemOfSwitch(exchange, base) {
+      badGateway(backend, exchange, problem)
       return false
     }
-    // What this client cannot check for itself.
-    if responseHead.status == 101, exchange.isExtendedConnect, !exchange.webSocket.isAccepted(fields, base) {
-      badGateway(backend, exchange, "a WebSocket handshake without the right Sec-WebSocket-Accept")
-      return false
-    }
-    if exchange.endsWithHead, exchange.isGRPC, repeatCall(backend, exchange, base) { return false }
-    recordHead(backend, exchange, base)
+    if exchange.endsWithHead, exchange.isGRPC, unsafe repeatCall(backend, exchange, base) { return false }
+    unsafe recordHead(backend, exchange, base)
     if retryElsewhere(exchange, backend, after: .status(responseHead.status)) { return false }
     let isTunnel = responseHead.status == 101 || isAgreedTunnel(backend, exchange)
     // To an extended CONNECT any 2xx says that the tunnel stands (RFC 8441 §5), but this backend has not agreed.
@@ -187,43 +197,46 @@ extension Worker {
     exchange.upstreamKeepsAlive = responseHead.keepsAlive
     exchange.responseFraming = responseHead.framing
     if case .length(let length) = responseHead.framing { exchange.responseLeft = length }
-    chooseCoding(exchange, base)
+    unsafe chooseCoding(exchange, base)
     exchange.relay = relayMode(exchange)
     let closing = client.stream == nil && closesAfterResponse(exchange)
     if closing { exchange.keepsAlive = false }
-    var writer = HeadWriter(scratch, capacity: Self.scratchSize)
+    var writer = unsafe HeadWriter(scratch, capacity: Self.scratchSize)
     if isTunnel, client.stream == nil, backend.stream != nil {
-      writeSwitch(&writer, exchange, base)
+      unsafe writeSwitch(&writer, exchange, base)
     } else {
-      writeResponseHead(&writer, exchange, base, closing: closing)
+      unsafe writeResponseHead(&writer, exchange, base, closing: closing)
     }
     let bodyStart = start + responseHead.length
     guard !writer.overflowed else {
       badGateway(backend, exchange, .headTooLarge)
       return false
     }
-    if let timeouts = exchange.service?.pointee.timeouts { arm(backend, timeouts.firstByteMilliseconds) }
-    if isTunnel { return beginTunnel(backend, exchange, client, buffer, bodyStart, writer) }
+    if let timeouts = unsafe exchange.service?.pointee.timeouts {
+      arm(backend, timeouts.firstByteMilliseconds)
+    }
+    if isTunnel { return unsafe beginTunnel(backend, exchange, client, buffer, bodyStart, writer) }
     if let stream = client.stream {
       exchange.responseStarted = true
       let hasNone = backend.stream?.isDrained ?? (exchange.responseFraming == .none)
       // Compressed, even nothing is something.
       let isLast = hasNone && exchange.gzip == nil
-      sendHead(stream, .response, writer.start, writer.count, isLast: isLast)
-      return relay(backend, exchange, client, buffer, from: bodyStart, to: backend.end, head: 0)
+      unsafe sendHead(stream, .response, writer.start, writer.count, isLast: isLast)
+      return unsafe relay(backend, exchange, client, buffer, from: bodyStart, to: backend.end, head: 0)
     }
     // A chunk-size line may have to stand between the head and the content.
     let gap = exchange.relay == .addChunks && backend.end > bodyStart ? ChunkLine.room : 0
     guard writer.count + gap <= bodyStart else {
       exchange.responseStarted = true
-      guard send(client, writer.start, writer.count) else {
+      guard unsafe send(client, writer.start, writer.count) else {
         clientGone(client)
         return false
       }
-      return relay(backend, exchange, client, buffer, from: bodyStart, to: backend.end, head: 0)
+      return unsafe relay(backend, exchange, client, buffer, from: bodyStart, to: backend.end, head: 0)
     }
-    (buffer + bodyStart - gap - writer.count).update(from: writer.start, count: writer.count)
-    return relay(backend, exchange, client, buffer, from: bodyStart, to: backend.end, head: writer.count)
+    unsafe (buffer + bodyStart - gap - writer.count).update(from: writer.start, count: writer.count)
+    return unsafe relay(
+      backend, exchange, client, buffer, from: bodyStart, to: backend.end, head: writer.count)
   }
 
   /// Success of an extended CONNECT (RFC 8441 §5).
@@ -259,7 +272,7 @@ extension Worker {
     head: Int
   ) -> Bool {
     var content = ContentRange(from: from, to: to)
-    guard var ended = follow(exchange, buffer, &content) else {
+    guard var ended = unsafe follow(exchange, buffer, &content) else {
       reportBroken(backend, "malformed chunked content")
       breakOff(exchange)
       return false
@@ -271,16 +284,16 @@ extension Worker {
     var end = content.to
     var endsInside = false
     if exchange.gzip != nil {
-      guard sendCompressed(backend, exchange, client, buffer, content, head: head, ended: ended) else {
+      guard unsafe sendCompressed(backend, exchange, client, buffer, content, head: head, ended: ended) else {
         clientGone(client)
         return false
       }
       start = end
     } else if exchange.relay == .addChunks {
-      (start, end) = ChunkLine.wrap(buffer, content, head: head, last: false)
+      (start, end) = unsafe ChunkLine.wrap(buffer, content, head: head, last: false)
       // Behind the content there is room for the end.
       endsInside = ended && end > content.to && exchange.trailers.isEmpty
-      if endsInside { end = Self.appendLastChunk(buffer, at: end) }
+      if endsInside { end = unsafe Self.appendLastChunk(buffer, at: end) }
     }
     if content.to > content.from, !exchange.gotBody {
       exchange.gotBody = true
@@ -290,10 +303,10 @@ extension Worker {
       exchange.bytesOut += UInt64(content.to - content.from)
       let isTaken: Bool
       if let stream = client.stream {
-        isTaken = sendContent(
+        isTaken = unsafe sendContent(
           client, stream, buffer + start, end - start, isLast: ended && exchange.trailers.isEmpty)
       } else {
-        isTaken = send(client, buffer + start, end - start)
+        isTaken = unsafe send(client, buffer + start, end - start)
       }
       guard isTaken else {
         clientGone(client)
@@ -309,7 +322,7 @@ extension Worker {
       finishResponse(backend, exchange, client, reusable: surplus == 0)
       return false
     }
-    if exchange.gotBody, let timeouts = exchange.service?.pointee.timeouts {
+    if exchange.gotBody, let timeouts = unsafe exchange.service?.pointee.timeouts {
       arm(backend, timeouts.idleMilliseconds)
     }
     // The buffer is empty again; the next reader may have it.
@@ -333,21 +346,21 @@ extension Worker {
       return exchange.responseLeft == 0
     case .untilClose: return false
     case .chunked:
-      let p = buffer + range.from
+      let p = unsafe buffer + range.from
       var kept = 0
       let outcome: ChunkedFraming.Outcome
       if exchange.relay == .removeChunks {
-        outcome = exchange.responseChunks.scan(
+        outcome = unsafe exchange.responseChunks.scan(
           p, available,
           data: { at, n in
-            (p + kept).update(from: p + at, count: n)
+            unsafe (p + kept).update(from: p + at, count: n)
             kept += n
           },
           trailer: { byte in
-            withUnsafePointer(to: byte) { exchange.trailers.append($0, 1) }
+            unsafe withUnsafePointer(to: byte) { unsafe exchange.trailers.append($0, 1) }
           })
       } else {
-        outcome = exchange.responseChunks.scan(p, available)
+        outcome = unsafe exchange.responseChunks.scan(p, available)
       }
       switch outcome {
       case .failed: return nil
@@ -392,11 +405,11 @@ enum ChunkLine {
     let count = content.to - content.from
     guard count > 0 else { return (content.from - head, content.from) }
     var line: (UInt64, UInt64) = (0, 0)
-    return withUnsafeMutableBytes(of: &line) { raw in
-      guard let text = raw.baseAddress?.assumingMemoryBound(to: UInt8.self) else {
+    return unsafe withUnsafeMutableBytes(of: &line) { raw in
+      guard let text = unsafe raw.baseAddress?.assumingMemoryBound(to: UInt8.self) else {
         return (content.from, content.to)
       }
-      var writer = HeadWriter(text, capacity: 16)
+      var writer = unsafe HeadWriter(text, capacity: 16)
       writer.append(hex: UInt64(count))
       writer.append("\r\n")
       let sizeAt = content.from - writer.count
@@ -406,12 +419,12 @@ enum ChunkLine {
         var i = head
         while i > 0 {
           i -= 1
-          buffer[sizeAt - head + i] = buffer[headAt + i]
+          unsafe buffer[sizeAt - head + i] = unsafe buffer[headAt + i]
         }
       }
-      (buffer + sizeAt).update(from: text, count: writer.count)
-      buffer[content.to] = 0x0D
-      buffer[content.to + 1] = 0x0A
+      unsafe (buffer + sizeAt).update(from: text, count: writer.count)
+      unsafe buffer[content.to] = 0x0D
+      unsafe buffer[content.to + 1] = 0x0A
       return (sizeAt - head, content.to + 2)
     }
   }

@@ -19,8 +19,8 @@ extension Worker {
     exchange.requestComplete = true
     exchange.keepsAlive = false
     if let stream = client.stream {
-      sendHead(stream, .response, head.start, head.count, isLast: false)
-    } else if !send(client, head.start, head.count) {
+      unsafe sendHead(stream, .response, head.start, head.count, isLast: false)
+    } else if unsafe !send(client, head.start, head.count) {
       clientGone(client)
       return false
     }
@@ -29,7 +29,7 @@ extension Worker {
     disarm(client)
     // What the client has sent behind its request already belongs to the new protocol.
     client.sent = client.requestEnd
-    guard tunnelDown(backend, exchange, client, buffer, from: bodyStart) else { return false }
+    guard unsafe tunnelDown(backend, exchange, client, buffer, from: bodyStart) else { return false }
     tunnelUp(client)
     if client.slot.isLive, client.state == .tunnel { pump(client) }
     return backend.slot.isLive && backend.exchange == exchange
@@ -45,7 +45,7 @@ extension Worker {
   /// Sends what the buffer holds, then the client's end if that has come.
   func tunnelUp(_ client: Ref<Downstream>) {
     guard let exchange = client.exchange, let backend = exchange.upstream, backend.state == .active,
-      let buffer = client.buffer
+      let buffer = unsafe client.buffer
     else { return }
     while client.sent < client.end {
       // A backend that takes no more may still have something to say.
@@ -53,7 +53,7 @@ extension Worker {
         client.sent = client.end
         break
       }
-      let n = sendUpstream(backend, buffer + client.sent, client.end - client.sent)
+      let n = unsafe sendUpstream(backend, buffer + client.sent, client.end - client.sent)
       if n == Sys.wouldBlock { return }
       guard n > 0 else {
         backend.wire.writeClosed = true
@@ -113,7 +113,7 @@ extension Worker {
     touch(backend, exchange)
     guard count > 0 else { return true }
     exchange.bytesOut += UInt64(count)
-    guard send(client, buffer + from, count) else {
+    guard unsafe send(client, buffer + from, count) else {
       clientGone(client)
       return false
     }
@@ -128,9 +128,9 @@ extension Worker {
     guard !client.wire.writeClosed else { return }
     guard clean else { return breakTunnel(backend, exchange, client) }
     backend.wire.sawEnd = true
-    if let buffer = backend.buffer {
-      buffers.release(buffer)
-      backend.buffer = nil
+    if let buffer = unsafe backend.buffer {
+      unsafe buffers.release(buffer)
+      unsafe backend.buffer = nil
       backend.end = 0
     }
     client.wire.writeClosed = true
@@ -231,8 +231,8 @@ extension Worker {
   }
 
   func touch(_ backend: Ref<UpstreamConnection>, _ exchange: Ref<Exchange>) {
-    if exchange.isPassage, let service = exchange.service {
-      arm(backend, service.pointee.tunnelIdleMilliseconds)
+    if exchange.isPassage, let service = unsafe exchange.service {
+      unsafe arm(backend, service.pointee.tunnelIdleMilliseconds)
     } else {
       arm(backend, snapshot.settings.limits.tunnelIdleMilliseconds)
     }

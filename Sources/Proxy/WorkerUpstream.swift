@@ -71,28 +71,28 @@ extension Worker {
   func receiveUpstream(
     _ backend: Ref<UpstreamConnection>, _ buffer: UnsafeMutablePointer<UInt8>, _ capacity: Int
   ) -> Int {
-    if let stream = backend.stream { return receiveStream(stream, buffer, capacity) }
-    return backend.wire.receive(buffer, capacity, pipe)
+    if let stream = backend.stream { return unsafe receiveStream(stream, buffer, capacity) }
+    return unsafe backend.wire.receive(buffer, capacity, pipe)
   }
 
   /// Keeps a connection for the next request.
   func keepIdle(_ backend: Ref<UpstreamConnection>) {
-    guard let pool = backend.pool else { return closeUpstream(backend) }
+    guard let pool = unsafe backend.pool else { return closeUpstream(backend) }
     // Bytes behind the response, or a close that has come with it, would be taken for the next answer.
     let isClean =
       !backend.wire.sawEnd && !backend.wire.peerClosed && !backend.wire.hasUnread
       && backend.wire.output.isEmpty
-    guard !isDraining, isClean, pool._withUnsafeGuaranteedRef({ $0.keepIdle(backend) }) else {
+    guard !isDraining, isClean, unsafe pool._withUnsafeGuaranteedRef({ $0.keepIdle(backend) }) else {
       return closeUpstream(backend)
     }
     backend.exchange = nil
-    if let buffer = backend.buffer {
-      buffers.release(buffer)
-      backend.buffer = nil
+    if let buffer = unsafe backend.buffer {
+      unsafe buffers.release(buffer)
+      unsafe backend.buffer = nil
     }
     backend.end = 0
     backend.searched = 0
-    arm(backend, pool._withUnsafeGuaranteedRef { $0.keepAliveMilliseconds })
+    unsafe arm(backend, pool._withUnsafeGuaranteedRef { $0.keepAliveMilliseconds })
   }
 
   /// Closes the connections that wait on a backend that is no longer used; those at work close when they are done.
@@ -111,7 +111,7 @@ extension Worker {
   /// Frees everything that belongs to a connection, and takes it out of every list.
   func closeUpstream(_ backend: Ref<UpstreamConnection>) {
     guard backend.slot.isLive else { return }
-    backend.pool?._withUnsafeGuaranteedRef { $0.forgetIdle(backend) }
+    unsafe backend.pool?._withUnsafeGuaranteedRef { $0.forgetIdle(backend) }
     if let exchange = backend.exchange {
       exchange.upstream = nil
       backend.exchange = nil
@@ -125,16 +125,18 @@ extension Worker {
         dismantle(mux)
       }
       backend.wire.close()
-      backend.pool?._withUnsafeGuaranteedRef { $0.status._withUnsafeGuaranteedRef { $0.closeConnection() } }
+      unsafe backend.pool?._withUnsafeGuaranteedRef {
+        unsafe $0.status._withUnsafeGuaranteedRef { $0.closeConnection() }
+      }
     }
     backend.wire.forget()
-    if let buffer = backend.buffer {
-      buffers.release(buffer)
-      backend.buffer = nil
+    if let buffer = unsafe backend.buffer {
+      unsafe buffers.release(buffer)
+      unsafe backend.buffer = nil
     }
-    backend.pool?.release()
-    backend.pool = nil
-    wheel.remove(timer(backend))
+    unsafe backend.pool?.release()
+    unsafe backend.pool = nil
+    unsafe wheel.remove(timer(backend))
     upstreams.release(backend)
   }
 
@@ -166,8 +168,9 @@ extension Worker {
   func reportBroken(
     _ backend: Ref<UpstreamConnection>, _ reason: String, isConnection: Bool = true
   ) {
-    guard let pool = backend.pool else { return }
+    guard let pool = unsafe backend.pool else { return }
     recordFailure(backend, isConnection: isConnection)
-    shared.report(.backendFailed(backend: pool._withUnsafeGuaranteedRef { $0.settings.key }, reason: reason))
+    unsafe shared.report(
+      .backendFailed(backend: pool._withUnsafeGuaranteedRef { $0.settings.key }, reason: reason))
   }
 }

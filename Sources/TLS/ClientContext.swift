@@ -3,7 +3,7 @@ internal import COpenSSL
 /// How we connect to others: which roots are trusted, and that the peer's certificate must be for the host.
 ///
 /// Belongs to one thread.
-public final class ClientContext: @unchecked Sendable {
+@safe public final class ClientContext: @unchecked Sendable {
   /// Which certificates are trusted.
   public struct Trust: Sendable, Hashable {
     /// The system's roots.
@@ -48,49 +48,52 @@ public final class ClientContext: @unchecked Sendable {
     trust: Trust = Trust(), serverName: String? = nil, applicationProtocols: [String] = ["http/1.1"],
     identity: Credential? = nil, accepts: PeerKey = .any
   ) throws(ContextError) {
-    guard let context = SSL_CTX_new(TLS_client_method()) else { throw ContextError("create a TLS context") }
+    guard let context = unsafe SSL_CTX_new(TLS_client_method()) else {
+      throw ContextError("create a TLS context")
+    }
     do throws(ContextError) {
-      try Self.configure(context, trust, applicationProtocols)
-      if let identity { try identity.load(into: context) }
-      if let list = accepts.signatureAlgorithms, certd_SSL_CTX_set1_sigalgs_list(context, list) != 1 {
+      try unsafe Self.configure(context, trust, applicationProtocols)
+      if let identity { try unsafe identity.load(into: context) }
+      if let list = accepts.signatureAlgorithms, unsafe certd_SSL_CTX_set1_sigalgs_list(context, list) != 1 {
         throw ContextError("set the signature algorithms")
       }
     } catch {
-      SSL_CTX_free(context)
+      unsafe SSL_CTX_free(context)
       throw error
     }
-    handle = context
+    unsafe handle = unsafe context
     self.serverName = serverName
   }
 
-  deinit { SSL_CTX_free(handle) }
+  deinit { unsafe SSL_CTX_free(handle) }
 
   private static func configure(
     _ context: OpaquePointer, _ trust: Trust, _ applicationProtocols: [String]
   ) throws(ContextError) {
-    certd_SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION)
-    SSL_CTX_set_options(context, certd_SSL_OP_CLIENT)
-    certd_SSL_CTX_set_mode(context, Int(SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER))
-    certd_SSL_CTX_set_session_cache_mode(context, Int(SSL_SESS_CACHE_OFF))
-    SSL_CTX_set_verify(context, trust.verifies ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, nil)
-    if trust.verifies, trust.system, SSL_CTX_set_default_verify_paths(context) != 1 {
+    unsafe certd_SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION)
+    unsafe SSL_CTX_set_options(context, certd_SSL_OP_CLIENT)
+    unsafe certd_SSL_CTX_set_mode(
+      context, Int(SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER))
+    unsafe certd_SSL_CTX_set_session_cache_mode(context, Int(SSL_SESS_CACHE_OFF))
+    unsafe SSL_CTX_set_verify(context, trust.verifies ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, nil)
+    if trust.verifies, trust.system, unsafe SSL_CTX_set_default_verify_paths(context) != 1 {
       throw ContextError("load the system's trusted roots")
     }
-    for pem in trust.extraPEM { try addRoots(pem, to: context) }
+    for pem in trust.extraPEM { try unsafe addRoots(pem, to: context) }
     let wire = applicationProtocols.flatMap { [UInt8($0.utf8.count)] + Array($0.utf8) }
-    guard wire.isEmpty || SSL_CTX_set_alpn_protos(context, wire, UInt32(wire.count)) == 0 else {
+    guard unsafe wire.isEmpty || SSL_CTX_set_alpn_protos(context, wire, UInt32(wire.count)) == 0 else {
       throw ContextError("set the application protocols")
     }
   }
 
   private static func addRoots(_ pem: [UInt8], to context: OpaquePointer) throws(ContextError) {
-    let bio = BIO_new_mem_buf(pem, Int32(truncatingIfNeeded: pem.count))
-    defer { BIO_free(bio) }
-    let store = SSL_CTX_get_cert_store(context)
+    let bio = unsafe BIO_new_mem_buf(pem, Int32(truncatingIfNeeded: pem.count))
+    defer { unsafe BIO_free(bio) }
+    let store = unsafe SSL_CTX_get_cert_store(context)
     var count = 0
-    while let root = PEM_read_bio_X509(bio, nil, { _, _, _, _ in -1 }, nil) {
-      defer { X509_free(root) }
-      guard X509_STORE_add_cert(store, root) == 1 else { throw ContextError("add a trusted root") }
+    while let root = unsafe PEM_read_bio_X509(bio, nil, { _, _, _, _ in -1 }, nil) {
+      defer { unsafe X509_free(root) }
+      guard unsafe X509_STORE_add_cert(store, root) == 1 else { throw ContextError("add a trusted root") }
       count += 1
     }
     Failure.clear()
@@ -103,9 +106,9 @@ public final class ClientContext: @unchecked Sendable {
     // A fully qualified name's last dot has no place in SNI (RFC 6066 §3) nor in certificates.
     if name.hasSuffix("."), name.count > 1 { name.removeLast() }
     if name.contains(":") || name.allSatisfy({ $0 == "." || $0.isNumber }) {
-      return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), name) == 1
+      return unsafe X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), name) == 1
     }
-    SSL_set_hostflags(ssl, UInt32(X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS))
-    return certd_SSL_set_tlsext_host_name(ssl, name) == 1 && SSL_set1_host(ssl, name) == 1
+    unsafe SSL_set_hostflags(ssl, UInt32(X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS))
+    return unsafe certd_SSL_set_tlsext_host_name(ssl, name) == 1 && SSL_set1_host(ssl, name) == 1
   }
 }

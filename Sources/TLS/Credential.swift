@@ -30,20 +30,23 @@ extension Credential {
   func load(into context: OpaquePointer) throws(ContextError) {
     for (index, der) in chain.enumerated() {
       var bytes: UnsafePointer<UInt8>?
-      let certificate = der.withUnsafeBufferPointer { buffer in
-        bytes = buffer.baseAddress
-        return d2i_X509(nil, &bytes, buffer.count)
+      let certificate = unsafe der.withUnsafeBufferPointer { buffer in
+        unsafe bytes = buffer.baseAddress
+        return unsafe d2i_X509(nil, &bytes, buffer.count)
       }
-      guard let certificate else { throw ContextError("read certificate \(index + 1) of \(label)") }
-      defer { X509_free(certificate) }
+      guard let certificate = unsafe certificate else {
+        throw ContextError("read certificate \(index + 1) of \(label)")
+      }
+      defer { unsafe X509_free(certificate) }
       let status =
-        index == 0
+        unsafe index == 0
         ? SSL_CTX_use_certificate(context, certificate) : certd_SSL_CTX_add1_chain_cert(context, certificate)
       guard status == 1 else { throw ContextError("use certificate \(index + 1) of \(label)") }
     }
-    let key = try privateKey()
-    defer { EVP_PKEY_free(key) }
-    guard SSL_CTX_use_PrivateKey(context, key) == 1, SSL_CTX_check_private_key(context) == 1 else {
+    let key = try unsafe privateKey()
+    defer { unsafe EVP_PKEY_free(key) }
+    guard unsafe SSL_CTX_use_PrivateKey(context, key) == 1, unsafe SSL_CTX_check_private_key(context) == 1
+    else {
       throw ContextError("use the private key of \(label)")
     }
   }
@@ -52,27 +55,27 @@ extension Credential {
   func load(intoSession ssl: OpaquePointer) throws(ContextError) {
     let leaf = chain.first ?? []
     var bytes: UnsafePointer<UInt8>?
-    let certificate = leaf.withUnsafeBufferPointer { buffer in
-      bytes = buffer.baseAddress
-      return d2i_X509(nil, &bytes, buffer.count)
+    let certificate = unsafe leaf.withUnsafeBufferPointer { buffer in
+      unsafe bytes = buffer.baseAddress
+      return unsafe d2i_X509(nil, &bytes, buffer.count)
     }
-    guard let certificate else { throw ContextError("read the certificate of \(label)") }
-    defer { X509_free(certificate) }
-    let key = try privateKey()
-    defer { EVP_PKEY_free(key) }
-    guard SSL_use_certificate(ssl, certificate) == 1, SSL_use_PrivateKey(ssl, key) == 1 else {
+    guard let certificate = unsafe certificate else { throw ContextError("read the certificate of \(label)") }
+    defer { unsafe X509_free(certificate) }
+    let key = try unsafe privateKey()
+    defer { unsafe EVP_PKEY_free(key) }
+    guard unsafe SSL_use_certificate(ssl, certificate) == 1, unsafe SSL_use_PrivateKey(ssl, key) == 1 else {
       throw ContextError("use the certificate of \(label)")
     }
   }
 
   /// The caller owns it.
   private func privateKey() throws(ContextError) -> OpaquePointer {
-    let bio = BIO_new_mem_buf(privateKeyPEM, Int32(truncatingIfNeeded: privateKeyPEM.count))
-    defer { BIO_free(bio) }
+    let bio = unsafe BIO_new_mem_buf(privateKeyPEM, Int32(truncatingIfNeeded: privateKeyPEM.count))
+    defer { unsafe BIO_free(bio) }
     // A callback that gives no password: an encrypted key is an error, never a prompt.
-    guard let key = PEM_read_bio_PrivateKey(bio, nil, { _, _, _, _ in -1 }, nil) else {
+    guard let key = unsafe PEM_read_bio_PrivateKey(bio, nil, { _, _, _, _ in -1 }, nil) else {
       throw ContextError("read the private key of \(label)")
     }
-    return key
+    return unsafe key
   }
 }

@@ -44,7 +44,7 @@ final class EarlyDataGuard: Sendable {
 
   private static func monotonicSeconds() -> Int64 {
     var time = timespec()
-    clock_gettime(CLOCK_BOOTTIME, &time)
+    unsafe clock_gettime(CLOCK_BOOTTIME, &time)
     return Int64(time.tv_sec)
   }
 }
@@ -52,20 +52,21 @@ final class EarlyDataGuard: Sendable {
 /// How a context is made to take early data.
 enum EarlyData {
   static func install(in context: OpaquePointer) {
-    SSL_CTX_set_max_early_data(context, UInt32(ServerContext.maximumEarlyDataBytes))
-    SSL_CTX_set_recv_max_early_data(context, UInt32(ServerContext.maximumEarlyDataBytes))
-    SSL_CTX_set_options(context, certd_SSL_OP_NO_ANTI_REPLAY)
-    SSL_CTX_set_allow_early_data_cb(
+    unsafe SSL_CTX_set_max_early_data(context, UInt32(ServerContext.maximumEarlyDataBytes))
+    unsafe SSL_CTX_set_recv_max_early_data(context, UInt32(ServerContext.maximumEarlyDataBytes))
+    unsafe SSL_CTX_set_options(context, certd_SSL_OP_NO_ANTI_REPLAY)
+    unsafe SSL_CTX_set_allow_early_data_cb(
       context,
       { ssl, _ in
-        guard let ssl, let data = ContextData.of(SSL_get_SSL_CTX(ssl)), !data.passesUnread(ssl),
-          !EarlyData.isHTTP2(ssl)
+        guard let ssl = unsafe ssl, let data = unsafe ContextData.of(SSL_get_SSL_CTX(ssl)),
+          unsafe !data.passesUnread(ssl),
+          unsafe !EarlyData.isHTTP2(ssl)
         else {
           return 0
         }
         var random = SIMD4<UInt64>()
-        let count = withUnsafeMutableBytes(of: &random) {
-          SSL_get_client_random(ssl, $0.baseAddress?.assumingMemoryBound(to: UInt8.self), $0.count)
+        let count = unsafe withUnsafeMutableBytes(of: &random) {
+          unsafe SSL_get_client_random(ssl, $0.baseAddress?.assumingMemoryBound(to: UInt8.self), $0.count)
         }
         return count == 32 && data.tickets.earlyData.isFirst(random) ? 1 : 0
       }, nil)
@@ -73,12 +74,12 @@ enum EarlyData {
 
   /// Early data is for HTTP/1.1; a client that has begun with HTTP/2 repeats its own after the handshake.
   private static func isHTTP2(_ ssl: OpaquePointer) -> Bool {
-    guard let session = SSL_get_session(ssl) else { return true }
+    guard let session = unsafe SSL_get_session(ssl) else { return true }
     var name: UnsafePointer<UInt8>?
     var length = 0
-    SSL_SESSION_get0_alpn_selected(session, &name, &length)
-    guard let name else { return false }
-    return length == 2 && name[0] == 0x68 && name[1] == 0x32
+    unsafe SSL_SESSION_get0_alpn_selected(session, &name, &length)
+    guard let name = unsafe name else { return false }
+    return unsafe length == 2 && name[0] == 0x68 && name[1] == 0x32
   }
 }
 
@@ -96,35 +97,35 @@ extension Session {
   }
 
   // What stands in a session's application data; nothing where early data is not taken.
-  private static var awaiting: UnsafeMutableRawPointer? { .init(bitPattern: 1) }
-  private static var past: UnsafeMutableRawPointer? { .init(bitPattern: 2) }
+  private static var awaiting: UnsafeMutableRawPointer? { unsafe .init(bitPattern: 1) }
+  private static var past: UnsafeMutableRawPointer? { unsafe .init(bitPattern: 2) }
 
-  func expectEarlyData() { SSL_set_ex_data(ssl, 0, Self.awaiting) }
+  func expectEarlyData() { unsafe SSL_set_ex_data(ssl, 0, Self.awaiting) }
 
   /// Whether early data may come: then `readEarly` takes the place of `handshake` until it says `over`.
-  public var awaitsEarlyData: Bool { SSL_get_ex_data(ssl, 0) == Self.awaiting }
+  public var awaitsEarlyData: Bool { unsafe SSL_get_ex_data(ssl, 0) == Self.awaiting }
 
   /// Goes on with the handshake as far as early data needs, and decrypts at most `capacity` bytes of it.
   public func readEarly(into buffer: UnsafeMutableRawPointer, capacity: Int) -> EarlyRead {
     var count = 0
-    switch SSL_read_early_data(ssl, buffer, capacity, &count) {
+    switch unsafe SSL_read_early_data(ssl, buffer, capacity, &count) {
     case SSL_READ_EARLY_DATA_SUCCESS: return .bytes(count)
     case SSL_READ_EARLY_DATA_FINISH:
-      SSL_set_ex_data(ssl, 0, Self.past)
+      unsafe SSL_set_ex_data(ssl, 0, Self.past)
       return .over
     default:
-      let error = SSL_get_error(ssl, 0)
+      let error = unsafe SSL_get_error(ssl, 0)
       return error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE ? .wantRead : .failed
     }
   }
 
   /// Whether the handshake goes on while answers to early data are written already.
   @inline(__always)
-  var writesEarly: Bool { SSL_is_init_finished(ssl) == 0 && SSL_get_ex_data(ssl, 0) != nil }
+  var writesEarly: Bool { unsafe SSL_is_init_finished(ssl) == 0 && SSL_get_ex_data(ssl, 0) != nil }
 
   /// Encrypts to a client whose handshake is not over (RFC 8446 §2.3): only the holder of its keys can read it.
   func writeEarly(_ bytes: UnsafeRawPointer, _ count: Int) -> Bool {
     var written = 0
-    return SSL_write_early_data(ssl, bytes, count, &written) == 1 && written == count
+    return unsafe SSL_write_early_data(ssl, bytes, count, &written) == 1 && written == count
   }
 }

@@ -8,19 +8,19 @@ public enum Failure {
   public static func take(_ session: Session? = nil) -> String {
     var reasons: [String] = []
     if let session {
-      let result = SSL_get_verify_result(session.ssl)
+      let result = unsafe SSL_get_verify_result(session.ssl)
       // Without verification there is a result too, which has stopped nothing.
-      if result != Int(X509_V_OK), SSL_get_verify_mode(session.ssl) & SSL_VERIFY_PEER != 0,
-        let text = X509_verify_cert_error_string(result)
+      if result != Int(X509_V_OK), unsafe SSL_get_verify_mode(session.ssl) & SSL_VERIFY_PEER != 0,
+        let text = unsafe X509_verify_cert_error_string(result)
       {
-        reasons.append("certificate verify failed: " + String(cString: text))
+        unsafe reasons.append("certificate verify failed: " + String(cString: text))
       }
     }
     while reasons.count < 4 {
       let code = ERR_get_error()
       guard code != 0 else { break }
-      if let text = ERR_reason_error_string(code) {
-        let reason = String(cString: text)
+      if let text = unsafe ERR_reason_error_string(code) {
+        let reason = unsafe String(cString: text)
         if !reasons.contains(where: { $0.hasPrefix(reason) }) { reasons.append(reason) }
       }
     }

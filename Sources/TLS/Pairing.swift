@@ -56,16 +56,17 @@ extension Credential {
   var keyKind: String? {
     let leaf = chain.first ?? []
     var bytes: UnsafePointer<UInt8>?
-    let certificate = leaf.withUnsafeBufferPointer { buffer in
-      bytes = buffer.baseAddress
-      return d2i_X509(nil, &bytes, buffer.count)
+    let certificate = unsafe leaf.withUnsafeBufferPointer { buffer in
+      unsafe bytes = buffer.baseAddress
+      return unsafe d2i_X509(nil, &bytes, buffer.count)
     }
-    guard let certificate else {
+    guard let certificate = unsafe certificate else {
       Failure.clear()
       return nil
     }
-    defer { X509_free(certificate) }
-    guard let key = X509_get0_pubkey(certificate), let name = EVP_PKEY_get0_type_name(key) else { return nil }
-    return String(cString: name)
+    defer { unsafe X509_free(certificate) }
+    guard let key = unsafe X509_get0_pubkey(certificate), let name = unsafe EVP_PKEY_get0_type_name(key)
+    else { return nil }
+    return unsafe String(cString: name)
   }
 }

@@ -51,17 +51,17 @@ public struct Profile: Sendable, Equatable {
   /// Throws `ContextError` naming what it does not know.
   public func check() throws(ContextError) {
     let step = "set the TLS profile"
-    guard let probe = SSL_CTX_new(TLS_server_method()) else { throw ContextError(step) }
+    guard let probe = unsafe SSL_CTX_new(TLS_server_method()) else { throw ContextError(step) }
     defer {
-      SSL_CTX_free(probe)
+      unsafe SSL_CTX_free(probe)
       Failure.clear()
     }
     for name in cipherList.split(separator: ":").map(String.init)
-    where SSL_CTX_set_cipher_list(probe, name) != 1 {
+    where unsafe SSL_CTX_set_cipher_list(probe, name) != 1 {
       throw ContextError(step, "\(Self.library) does not offer \(name)")
     }
     for name in cipherSuites.split(separator: ":").map(String.init)
-    where SSL_CTX_set_ciphersuites(probe, name) != 1 {
+    where unsafe SSL_CTX_set_ciphersuites(probe, name) != 1 {
       throw ContextError(step, "\(Self.library) does not offer \(name)")
     }
     guard !usableGroups.isEmpty else {
@@ -74,7 +74,7 @@ public struct Profile: Sendable, Equatable {
 
   /// The linked OpenSSL, for instance `OpenSSL 3.0.16`.
   private static var library: String {
-    let text = String(cString: OpenSSL_version(OPENSSL_VERSION))
+    let text = unsafe String(cString: OpenSSL_version(OPENSSL_VERSION))
     return text.split(separator: " ").prefix(2).joined(separator: " ")
   }
 
@@ -87,11 +87,11 @@ public struct Profile: Sendable, Equatable {
 /// Key exchange groups that the linked OpenSSL knows, found out by trying: hybrid post-quantum ones need 3.5.
 enum Groups {
   static func available(_ wanted: [String]) -> [String] {
-    guard let probe = SSL_CTX_new(TLS_server_method()) else { return wanted }
+    guard let probe = unsafe SSL_CTX_new(TLS_server_method()) else { return wanted }
     defer {
-      SSL_CTX_free(probe)
+      unsafe SSL_CTX_free(probe)
       Failure.clear()
     }
-    return wanted.filter { certd_SSL_CTX_set1_groups_list(probe, $0) == 1 }
+    return wanted.filter { unsafe certd_SSL_CTX_set1_groups_list(probe, $0) == 1 }
   }
 }

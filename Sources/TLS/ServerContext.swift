@@ -9,7 +9,7 @@ internal import COpenSSL
 /// A context is made on any thread and belongs to one worker thread from then on. Sessions keep what they need of it
 /// alive: it may be replaced and dropped while they live on, which is how a renewed certificate is swapped in without
 /// touching a connection.
-public final class ServerContext: @unchecked Sendable {
+@safe public final class ServerContext: @unchecked Sendable {
   let handle: OpaquePointer
   let acceptsEarlyData: Bool
   private let demands: Demands
@@ -59,61 +59,61 @@ public final class ServerContext: @unchecked Sendable {
       let data = ContextData(
         profile: profile, tickets: tickets, names: names, clients: trust, passesUnread: passesUnread,
         validation: validation)
-      let context = try Self.make(profile, data, scope)
-      if earlyData { EarlyData.install(in: context) }
-      return context
+      let context = try unsafe Self.make(profile, data, scope)
+      if earlyData { unsafe EarlyData.install(in: context) }
+      return unsafe context
     }
     let pairing = Pairing(credentials)
-    var contexts: [[Int]: OpaquePointer] = [:]
-    var owned: [OpaquePointer] = []
-    var byCredentials: [[Credential]: OpaquePointer] = [:]
+    var contexts: [[Int]: OpaquePointer] = unsafe [:]
+    var owned: [OpaquePointer] = unsafe []
+    var byCredentials: [[Credential]: OpaquePointer] = unsafe [:]
     var loaded = 0
     do throws(ContextError) {
       for group in pairing.groups {
         let members = group.map { credentials[$0] }
         let context: OpaquePointer
-        if let known = kept?.groups[members], SSL_CTX_up_ref(known) == 1 {
-          context = known
-          owned.append(context)
+        if let known = unsafe kept?.groups[members], unsafe SSL_CTX_up_ref(known) == 1 {
+          unsafe context = unsafe known
+          unsafe owned.append(context)
         } else {
-          context = try make(nil)
-          owned.append(context)
-          for credential in members { try credential.load(into: context) }
+          unsafe context = try unsafe make(nil)
+          unsafe owned.append(context)
+          for credential in members { try unsafe credential.load(into: context) }
           loaded += 1
         }
-        contexts[group] = context
-        byCredentials[members] = context
+        unsafe contexts[group] = unsafe context
+        unsafe byCredentials[members] = unsafe context
       }
-      let names = SNITable(
-        contexts: owned, byName: pairing.byName.compactMapValues { contexts[$0] },
-        nameless: pairing.nameless.flatMap { contexts[$0] })
-      owned = []
-      handle = try make(names)
-      for index in pairing.first { try credentials[index].load(into: handle) }
+      let names = unsafe SNITable(
+        contexts: owned, byName: pairing.byName.compactMapValues { unsafe contexts[$0] },
+        nameless: unsafe pairing.nameless.flatMap { unsafe contexts[$0] })
+      unsafe owned = unsafe []
+      unsafe handle = try unsafe make(names)
+      for index in pairing.first { try unsafe credentials[index].load(into: handle) }
     } catch {
-      for context in owned { SSL_CTX_free(context) }
+      unsafe owned.forEach { context in unsafe SSL_CTX_free(context) }
       throw error
     }
-    groups = byCredentials
+    unsafe groups = unsafe byCredentials
     loadedGroups = loaded
     self.trust = trust
-    if validation != nil { ValidationResponder.install(in: handle) }
-    Self.chooseByServerName(handle)
+    if validation != nil { unsafe ValidationResponder.install(in: handle) }
+    unsafe Self.chooseByServerName(handle)
   }
 
-  deinit { SSL_CTX_free(handle) }
+  deinit { unsafe SSL_CTX_free(handle) }
 
   private static func chooseByServerName(_ handle: OpaquePointer) {
-    certd_SSL_CTX_set_servername_callback(handle) { ssl, _, _ in
-      guard let ssl, !ValidationResponder.isValidation(ssl),
-        let names = ContextData.of(SSL_get_SSL_CTX(ssl))?.names
+    unsafe certd_SSL_CTX_set_servername_callback(handle) { ssl, _, _ in
+      guard let ssl = unsafe ssl, unsafe !ValidationResponder.isValidation(ssl),
+        let names = unsafe ContextData.of(SSL_get_SSL_CTX(ssl))?.names
       else { return SSL_TLSEXT_ERR_NOACK }
-      guard let name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name) else {
-        if let context = names.nameless { SSL_set_SSL_CTX(ssl, context) }
+      guard let name = unsafe SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name) else {
+        if let context = unsafe names.nameless { unsafe SSL_set_SSL_CTX(ssl, context) }
         return SSL_TLSEXT_ERR_NOACK
       }
-      guard let context = names.find(String(cString: name)) else { return SSL_TLSEXT_ERR_NOACK }
-      SSL_set_SSL_CTX(ssl, context)
+      guard let context = unsafe names.find(String(cString: name)) else { return SSL_TLSEXT_ERR_NOACK }
+      unsafe SSL_set_SSL_CTX(ssl, context)
       return SSL_TLSEXT_ERR_OK
     }
   }
@@ -122,43 +122,46 @@ public final class ServerContext: @unchecked Sendable {
   private static func scope(_ profile: Profile, _ clients: ClientVerification?) -> [UInt8] {
     let text = profile.fingerprint + (clients.map { [1] + $0.fingerprint } ?? [0])
     var digest = [UInt8](repeating: 0, count: Int(SSL_MAX_SID_CTX_LENGTH))
-    guard EVP_Digest(text, text.count, &digest, nil, EVP_sha256(), nil) == 1 else { return [] }
+    guard unsafe EVP_Digest(text, text.count, &digest, nil, EVP_sha256(), nil) == 1 else { return [] }
     return digest
   }
 
   private static func make(
     _ profile: Profile, _ data: ContextData, _ scope: [UInt8]
   ) throws(ContextError) -> OpaquePointer {
-    guard let context = SSL_CTX_new(TLS_server_method()) else { throw ContextError("create a TLS context") }
-    guard data.attach(to: context) else {
-      SSL_CTX_free(context)
+    guard let context = unsafe SSL_CTX_new(TLS_server_method()) else {
       throw ContextError("create a TLS context")
     }
-    certd_SSL_CTX_set_min_proto_version(context, profile.allowsTLS12 ? TLS1_2_VERSION : TLS1_3_VERSION)
-    SSL_CTX_set_options(context, certd_SSL_OP_SERVER)
-    certd_SSL_CTX_set_mode(
+    guard unsafe data.attach(to: context) else {
+      unsafe SSL_CTX_free(context)
+      throw ContextError("create a TLS context")
+    }
+    unsafe certd_SSL_CTX_set_min_proto_version(context, profile.allowsTLS12 ? TLS1_2_VERSION : TLS1_3_VERSION)
+    unsafe SSL_CTX_set_options(context, certd_SSL_OP_SERVER)
+    unsafe certd_SSL_CTX_set_mode(
       context,
       Int(SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER))
-    certd_SSL_CTX_set_session_cache_mode(context, Int(SSL_SESS_CACHE_OFF))
-    SSL_CTX_set_num_tickets(context, 1)
-    SSL_CTX_set_timeout(context, Int(TicketKeys.rotationSeconds) * 2)
-    guard SSL_CTX_set_session_id_context(context, scope, UInt32(scope.count)) == 1, !scope.isEmpty,
-      SSL_CTX_set_cipher_list(context, profile.cipherList) == 1,
-      SSL_CTX_set_ciphersuites(context, profile.cipherSuites) == 1,
-      certd_SSL_CTX_set1_groups_list(context, Groups.available(profile.groups).joined(separator: ":")) == 1
+    unsafe certd_SSL_CTX_set_session_cache_mode(context, Int(SSL_SESS_CACHE_OFF))
+    unsafe SSL_CTX_set_num_tickets(context, 1)
+    unsafe SSL_CTX_set_timeout(context, Int(TicketKeys.rotationSeconds) * 2)
+    guard unsafe SSL_CTX_set_session_id_context(context, scope, UInt32(scope.count)) == 1, !scope.isEmpty,
+      unsafe SSL_CTX_set_cipher_list(context, profile.cipherList) == 1,
+      unsafe SSL_CTX_set_ciphersuites(context, profile.cipherSuites) == 1,
+      unsafe certd_SSL_CTX_set1_groups_list(context, Groups.available(profile.groups).joined(separator: ":"))
+        == 1
     else {
-      SSL_CTX_free(context)
+      unsafe SSL_CTX_free(context)
       throw ContextError("set the TLS profile")
     }
-    TicketCallback.install(context)
+    unsafe TicketCallback.install(context)
     if let clients = data.clients {
-      do throws(ContextError) { try clients.install(in: context) } catch {
-        SSL_CTX_free(context)
+      do throws(ContextError) { try unsafe clients.install(in: context) } catch {
+        unsafe SSL_CTX_free(context)
         throw error
       }
-      SSL_CTX_set_session_ticket_cb(context, nil, ContextData.acceptTicket, nil)
+      unsafe SSL_CTX_set_session_ticket_cb(context, nil, ContextData.acceptTicket, nil)
     }
-    SSL_CTX_set_alpn_select_cb(context, ContextData.selectProtocol, nil)
-    return context
+    unsafe SSL_CTX_set_alpn_select_cb(context, ContextData.selectProtocol, nil)
+    return unsafe context
   }
 }

@@ -6,7 +6,7 @@ internal import COpenSSL
 /// One TLS connection. It knows no socket and no event loop: it consumes the pipe's input and appends to its output.
 ///
 /// A plain handle: whoever created it calls `free` exactly once.
-public struct Session: BitwiseCopyable, @unchecked Sendable {
+@safe public struct Session: BitwiseCopyable, @unchecked Sendable {
   let ssl: OpaquePointer
 
   /// How a step ended.
@@ -33,41 +33,41 @@ public struct Session: BitwiseCopyable, @unchecked Sendable {
 
   /// A server's side of a connection over a pipe; nil when memory is out.
   public init?(server context: ServerContext, pipe: borrowing RecordPipe) {
-    self.init(context.handle, pipe)
-    SSL_set_accept_state(ssl)
+    unsafe self.init(context.handle, pipe)
+    unsafe SSL_set_accept_state(ssl)
     if context.acceptsEarlyData { expectEarlyData() }
   }
 
   /// A client's side towards `host`: SNI for a name, and the peer's certificate must be for it.
   public init?(client context: ClientContext, host: String, pipe: borrowing RecordPipe) {
-    self.init(context.handle, pipe)
-    SSL_set_connect_state(ssl)
-    guard context.prepare(ssl, host: host) else {
-      SSL_free(ssl)
+    unsafe self.init(context.handle, pipe)
+    unsafe SSL_set_connect_state(ssl)
+    guard unsafe context.prepare(ssl, host: host) else {
+      unsafe SSL_free(ssl)
       return nil
     }
   }
 
   private init?(_ context: OpaquePointer, _ pipe: borrowing RecordPipe) {
-    guard let method = PipeBIO.method, let ssl = SSL_new(context) else { return nil }
-    guard let bio = BIO_new(method) else {
-      SSL_free(ssl)
+    guard let method = unsafe PipeBIO.method, let ssl = unsafe SSL_new(context) else { return nil }
+    guard let bio = unsafe BIO_new(method) else {
+      unsafe SSL_free(ssl)
       return nil
     }
-    BIO_set_data(bio, pipe.state)
-    SSL_set_bio(ssl, bio, bio)
-    self.ssl = ssl
+    unsafe BIO_set_data(bio, pipe.state)
+    unsafe SSL_set_bio(ssl, bio, bio)
+    unsafe self.ssl = unsafe ssl
   }
 
   /// Goes on with the handshake.
   public func handshake() -> Step {
-    let n = SSL_do_handshake(ssl)
+    let n = unsafe SSL_do_handshake(ssl)
     return n == 1 ? .complete : step(n)
   }
 
   /// Decrypts at most `capacity` bytes.
   public func read(into buffer: UnsafeMutableRawPointer, capacity: Int) -> ReadResult {
-    let n = SSL_read(ssl, buffer, Int32(truncatingIfNeeded: min(capacity, 1 << 20)))
+    let n = unsafe SSL_read(ssl, buffer, Int32(truncatingIfNeeded: min(capacity, 1 << 20)))
     if n > 0 { return .bytes(Int(n)) }
     switch step(n) {
     case .complete, .wantRead, .wantWrite: return .wantRead
@@ -78,8 +78,8 @@ public struct Session: BitwiseCopyable, @unchecked Sendable {
 
   /// Encrypts all of the bytes into the output, at most `maximumWrite` at once.
   public func write(_ bytes: UnsafeRawPointer, _ count: Int) -> Bool {
-    if writesEarly { return writeEarly(bytes, count) }
-    let n = SSL_write(ssl, bytes, Int32(truncatingIfNeeded: count))
+    if writesEarly { return unsafe writeEarly(bytes, count) }
+    let n = unsafe SSL_write(ssl, bytes, Int32(truncatingIfNeeded: count))
     return n == count
   }
 
@@ -88,21 +88,21 @@ public struct Session: BitwiseCopyable, @unchecked Sendable {
 
   /// Appends a close notification (RFC 8446 §6.1).
   public func shutdown() {
-    if SSL_shutdown(ssl) < 0 { Failure.clear() }
+    if unsafe SSL_shutdown(ssl) < 0 { Failure.clear() }
   }
 
   /// Whether the peer's close notification has been read.
-  public var peerHasClosed: Bool { SSL_get_shutdown(ssl) & SSL_RECEIVED_SHUTDOWN != 0 }
+  public var peerHasClosed: Bool { unsafe SSL_get_shutdown(ssl) & SSL_RECEIVED_SHUTDOWN != 0 }
 
   /// Whether decrypted bytes are left from the last record.
-  public var hasPending: Bool { SSL_pending(ssl) > 0 }
+  public var hasPending: Bool { unsafe SSL_pending(ssl) > 0 }
 
   /// Frees the session without saying anything to the peer.
-  public func free() { SSL_free(ssl) }
+  public func free() { unsafe SSL_free(ssl) }
 
   /// `TLSv1.3` and the like; static text.
   public var version: StaticVersion {
-    switch SSL_version(ssl) {
+    switch unsafe SSL_version(ssl) {
     case TLS1_3_VERSION: .tls13
     case TLS1_2_VERSION: .tls12
     default: .unknown
@@ -114,44 +114,44 @@ public struct Session: BitwiseCopyable, @unchecked Sendable {
 
   /// The server name that the client has asked for (RFC 6066 §3), valid during the call only; empty when none.
   public func withServerName<R>(_ body: (UnsafePointer<UInt8>, Int) -> R) -> R {
-    guard let name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name) else {
+    guard let name = unsafe SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name) else {
       let none: StaticString = ""
-      return body(none.utf8Start, 0)
+      return unsafe body(none.utf8Start, 0)
     }
     // As many as the client sent, which need not be UTF-8.
-    let count = strlen(name)
-    return name.withMemoryRebound(to: UInt8.self, capacity: count) { body($0, count) }
+    let count = unsafe strlen(name)
+    return unsafe name.withMemoryRebound(to: UInt8.self, capacity: count) { unsafe body($0, count) }
   }
 
   /// Whether an earlier session was resumed.
-  public var wasResumed: Bool { certd_SSL_session_reused(ssl) == 1 }
+  public var wasResumed: Bool { unsafe certd_SSL_session_reused(ssl) == 1 }
 
   /// The protocol chosen by ALPN (RFC 7301).
   public var applicationProtocol: ApplicationProtocol {
     var name: UnsafePointer<UInt8>?
     var length: UInt32 = 0
-    SSL_get0_alpn_selected(ssl, &name, &length)
-    guard let name else { return .none }
-    if length == 2, name[0] == 0x68, name[1] == 0x32 { return .http2 }
-    if ValidationResponder.isValidation(ssl) { return .acmeValidation }
+    unsafe SSL_get0_alpn_selected(ssl, &name, &length)
+    guard let name = unsafe name else { return .none }
+    if length == 2, unsafe name[0] == 0x68, unsafe name[1] == 0x32 { return .http2 }
+    if unsafe ValidationResponder.isValidation(ssl) { return .acmeValidation }
     return length == 8 ? .http11 : .none
   }
 
   /// The peer's certificate chain as DER, leaf first; empty when it sent none.
   public var peerChain: [[UInt8]] {
-    guard let chain = SSL_get_peer_cert_chain(ssl) else { return [] }
-    return (0..<certd_sk_X509_num(chain)).compactMap { index in
-      guard let certificate = certd_sk_X509_value(chain, index) else { return nil }
+    guard let chain = unsafe SSL_get_peer_cert_chain(ssl) else { return [] }
+    return unsafe (0..<certd_sk_X509_num(chain)).compactMap { index in
+      guard let certificate = unsafe certd_sk_X509_value(chain, index) else { return nil }
       var der: UnsafeMutablePointer<UInt8>?
-      let length = i2d_X509(certificate, &der)
-      guard length > 0, let der else { return nil }
-      defer { certd_OPENSSL_free(der) }
-      return Array(UnsafeBufferPointer(start: der, count: Int(length)))
+      let length = unsafe i2d_X509(certificate, &der)
+      guard length > 0, let der = unsafe der else { return nil }
+      defer { unsafe certd_OPENSSL_free(der) }
+      return unsafe Array(UnsafeBufferPointer(start: der, count: Int(length)))
     }
   }
 
   private func step(_ result: Int32) -> Step {
-    switch SSL_get_error(ssl, result) {
+    switch unsafe SSL_get_error(ssl, result) {
     case SSL_ERROR_WANT_READ: return .wantRead
     case SSL_ERROR_WANT_WRITE: return .wantWrite
     case SSL_ERROR_ZERO_RETURN: return .closed

@@ -36,7 +36,7 @@ public final class TicketKeys: Sendable {
   func find(_ name: UnsafePointer<UInt8>) -> (key: Key, isOld: Bool)? {
     keys.withLock { all in
       for (age, key) in all.enumerated()
-      where key.name.elementsEqual(UnsafeBufferPointer(start: name, count: 16)) {
+      where unsafe key.name.elementsEqual(UnsafeBufferPointer(start: name, count: 16)) {
         return (key, age > 0)
       }
       return nil
@@ -50,14 +50,15 @@ public final class TicketKeys: Sendable {
 
 /// The callback by which OpenSSL seals and opens tickets: AES-256-CBC and HMAC-SHA-256.
 enum TicketCallback {
-  nonisolated(unsafe) private static let cipher = EVP_CIPHER_fetch(nil, "AES-256-CBC", nil)
+  nonisolated(unsafe) private static let cipher = unsafe EVP_CIPHER_fetch(nil, "AES-256-CBC", nil)
 
   static func install(_ context: OpaquePointer) {
-    SSL_CTX_set_tlsext_ticket_key_evp_cb(context) { ssl, name, iv, cipher, mac, encrypt in
-      guard let ssl, let name, let iv, let cipher, let mac,
-        let keys = ContextData.of(SSL_get_SSL_CTX(ssl))?.tickets
+    unsafe SSL_CTX_set_tlsext_ticket_key_evp_cb(context) { ssl, name, iv, cipher, mac, encrypt in
+      guard let ssl = unsafe ssl, let name = unsafe name, let iv = unsafe iv, let cipher = unsafe cipher,
+        let mac = unsafe mac,
+        let keys = unsafe ContextData.of(SSL_get_SSL_CTX(ssl))?.tickets
       else { return -1 }
-      return encrypt == 1
+      return unsafe encrypt == 1
         ? TicketCallback.seal(keys, name, iv, cipher, mac)
         : TicketCallback.open(keys, name, iv, cipher, mac, isSingleUse: SSL_version(ssl) == TLS1_3_VERSION)
     }
@@ -67,10 +68,10 @@ enum TicketCallback {
     _ keys: TicketKeys, _ name: UnsafeMutablePointer<UInt8>, _ iv: UnsafeMutablePointer<UInt8>,
     _ context: OpaquePointer, _ mac: OpaquePointer
   ) -> Int32 {
-    guard let key = keys.newest, key.name.count == 16, RAND_bytes(iv, 16) == 1,
-      EVP_EncryptInit_ex2(context, cipher, key.cipher, iv, nil) == 1, setKey(mac, key.mac)
+    guard let key = keys.newest, key.name.count == 16, unsafe RAND_bytes(iv, 16) == 1,
+      unsafe EVP_EncryptInit_ex2(context, cipher, key.cipher, iv, nil) == 1, unsafe setKey(mac, key.mac)
     else { return -1 }
-    for (i, byte) in key.name.enumerated() { name[i] = byte }
+    for (i, byte) in key.name.enumerated() { unsafe name[i] = byte }
     return 1
   }
 
@@ -78,8 +79,9 @@ enum TicketCallback {
     _ keys: TicketKeys, _ name: UnsafeMutablePointer<UInt8>, _ iv: UnsafeMutablePointer<UInt8>,
     _ context: OpaquePointer, _ mac: OpaquePointer, isSingleUse: Bool
   ) -> Int32 {
-    guard let (key, isOld) = keys.find(name) else { return 0 }
-    guard EVP_DecryptInit_ex2(context, cipher, key.cipher, iv, nil) == 1, setKey(mac, key.mac) else {
+    guard let (key, isOld) = unsafe keys.find(name) else { return 0 }
+    guard unsafe EVP_DecryptInit_ex2(context, cipher, key.cipher, iv, nil) == 1, unsafe setKey(mac, key.mac)
+    else {
       return -1
     }
     // A TLS 1.3 client uses a ticket once (RFC 8446 §C.4): each resumption brings the next one.
@@ -89,21 +91,23 @@ enum TicketCallback {
   private static func setKey(_ mac: OpaquePointer, _ key: [UInt8]) -> Bool {
     var key = key
     let count = key.count
-    return key.withUnsafeMutableBytes { bytes in
-      var parameters = (
+    return unsafe key.withUnsafeMutableBytes { bytes in
+      var parameters = unsafe (
         OSSL_PARAM_construct_octet_string(constant("key"), bytes.baseAddress, count),
         OSSL_PARAM_construct_utf8_string(
           constant("digest"), UnsafeMutablePointer(mutating: constant("SHA256")), 0),
         OSSL_PARAM_construct_end()
       )
-      return withUnsafePointer(to: &parameters) {
-        $0.withMemoryRebound(to: OSSL_PARAM.self, capacity: 3) { EVP_MAC_CTX_set_params(mac, $0) == 1 }
+      return unsafe withUnsafePointer(to: &parameters) {
+        unsafe $0.withMemoryRebound(to: OSSL_PARAM.self, capacity: 3) {
+          unsafe EVP_MAC_CTX_set_params(mac, $0) == 1
+        }
       }
     }
   }
 
   /// A C string that lives for ever: a parameter keeps the pointer, which for a `String` would soon dangle.
   private static func constant(_ text: StaticString) -> UnsafePointer<CChar> {
-    UnsafeRawPointer(text.utf8Start).assumingMemoryBound(to: CChar.self)
+    unsafe UnsafeRawPointer(text.utf8Start).assumingMemoryBound(to: CChar.self)
   }
 }

@@ -1,7 +1,7 @@
 /// One finished exchange, as the access log tells it. The pointers need to live only during the call.
 ///
 /// There is no room for a query, a field or a body: what users write to a model is never logged.
-public struct AccessEntry {
+@safe public struct AccessEntry {
   /// End of the exchange, in nanoseconds since the epoch.
   public var wallNanoseconds: Int64
   /// The client's address as text.
@@ -27,7 +27,7 @@ public struct AccessEntry {
   /// The version of TLS.
   public var tls: TLSVersion = .none
   /// Who the client has proven to be by a certificate; empty when it has not.
-  public var identity = UnsafeRawBufferPointer(start: nil, count: 0)
+  public var identity = unsafe UnsafeRawBufferPointer(start: nil, count: 0)
 
   /// Versions of TLS.
   public enum TLSVersion: UInt8, Sendable { case none, tls12, tls13 }
@@ -39,11 +39,11 @@ public struct AccessEntry {
     backend: UnsafeRawBufferPointer
   ) {
     self.wallNanoseconds = wallNanoseconds
-    self.client = client
-    self.method = method
-    self.host = host
-    self.target = target
-    self.service = service
-    self.backend = backend
+    unsafe self.client = unsafe client
+    unsafe self.method = unsafe method
+    unsafe self.host = unsafe host
+    unsafe self.target = unsafe target
+    unsafe self.service = unsafe service
+    unsafe self.backend = unsafe backend
   }
 }

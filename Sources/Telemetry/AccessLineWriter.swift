@@ -2,7 +2,7 @@ import Bytes
 
 /// Writes access lines into memory that it does not own. Nothing allocates, except once a second for the
 /// time.
-struct AccessLineWriter {
+@safe struct AccessLineWriter {
   /// Bounds of each text after escaping, in bytes. Together with the fixed parts they stay below PIPE_BUF, so
   /// that lines of several workers into one pipe never mix.
   static let maximumTargetInBytes = 2048
@@ -15,21 +15,21 @@ struct AccessLineWriter {
   /// `2026-11-22T15:04:05` of that second.
   private var secondText: [UInt8] = []
 
-  init(_ start: UnsafeMutablePointer<UInt8>) { cursor = start }
+  init(_ start: UnsafeMutablePointer<UInt8>) { unsafe cursor = unsafe start }
 
   /// Writes a line where at least ``maximumLineInBytes`` are free; answers its length.
   mutating func write(_ entry: borrowing AccessEntry, at start: UnsafeMutablePointer<UInt8>) -> Int {
-    cursor = start
+    unsafe cursor = unsafe start
     literal("{\"time\":\"")
     time(entry.wallNanoseconds)
     literal("\",\"client\":\"")
-    escaped(entry.client, Self.maximumNameInBytes)
+    unsafe escaped(entry.client, Self.maximumNameInBytes)
     literal("\",\"method\":\"")
-    escaped(entry.method, Self.maximumNameInBytes)
+    unsafe escaped(entry.method, Self.maximumNameInBytes)
     literal("\",\"host\":\"")
-    escaped(entry.host, Self.maximumHostInBytes)
+    unsafe escaped(entry.host, Self.maximumHostInBytes)
     literal("\",\"path\":\"")
-    escaped(Self.path(of: entry.target), Self.maximumTargetInBytes)
+    unsafe escaped(Self.path(of: entry.target), Self.maximumTargetInBytes)
     literal("\",\"status\":")
     number(UInt64(entry.status))
     literal(",\"bytes_in\":")
@@ -39,35 +39,35 @@ struct AccessLineWriter {
     literal(",\"duration_us\":")
     number(entry.durationMicroseconds)
     literal(",\"service\":\"")
-    escaped(entry.service, Self.maximumNameInBytes)
+    unsafe escaped(entry.service, Self.maximumNameInBytes)
     literal("\",\"backend\":\"")
-    escaped(entry.backend, Self.maximumNameInBytes)
+    unsafe escaped(entry.backend, Self.maximumNameInBytes)
     switch entry.tls {
     case .none: literal("\",\"tls\":\"")
     case .tls12: literal("\",\"tls\":\"1.2")
     case .tls13: literal("\",\"tls\":\"1.3")
     }
-    if entry.identity.count > 0 {
+    if unsafe entry.identity.count > 0 {
       literal("\",\"identity\":\"")
-      escaped(entry.identity, Self.maximumNameInBytes)
+      unsafe escaped(entry.identity, Self.maximumNameInBytes)
     }
     literal("\"}\n")
-    return cursor - start
+    return unsafe cursor - start
   }
 
   private static func path(of target: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
-    let end = target.firstIndex { $0 == 0x3F || $0 == 0x23 } ?? target.count
-    return UnsafeRawBufferPointer(rebasing: target[..<end])
+    let end = unsafe target.firstIndex { $0 == 0x3F || $0 == 0x23 } ?? target.count
+    return unsafe UnsafeRawBufferPointer(rebasing: target[..<end])
   }
 
   private mutating func byte(_ value: UInt8) {
-    cursor.pointee = value
-    cursor += 1
+    unsafe cursor.pointee = value
+    unsafe cursor += 1
   }
 
   private mutating func literal(_ text: StaticString) {
-    cursor.update(from: text.utf8Start, count: text.utf8CodeUnitCount)
-    cursor += text.utf8CodeUnitCount
+    unsafe cursor.update(from: text.utf8Start, count: text.utf8CodeUnitCount)
+    unsafe cursor += text.utf8CodeUnitCount
   }
 
   private mutating func number(_ value: UInt64) {
@@ -82,9 +82,10 @@ struct AccessLineWriter {
   /// The inside of a JSON string. Bytes outside ASCII are escaped one by one, so that the line is JSON
   /// whatever a client sent; what exceeds the bound is cut and ends in three dots.
   private mutating func escaped(_ bytes: UnsafeRawBufferPointer, _ maximum: Int) {
-    let limit = cursor + (maximum - 9)
-    for value in bytes {
-      guard cursor <= limit else {
+    let limit = unsafe cursor + (maximum - 9)
+    for index in 0..<bytes.count {
+      let value = unsafe bytes[index]
+      guard unsafe cursor <= limit else {
         literal("...")
         return
       }

@@ -6,7 +6,7 @@ public import OS
 /// Belongs to one thread. Never waits: to a pipe or socket it writes only what fits now, and when the
 /// buffer is full because the reader stands still, lines are dropped and counted. The process must ignore
 /// SIGPIPE.
-public final class AccessLog {
+@safe public final class AccessLog {
   /// Where the lines go.
   public enum Destination: Sendable, Equatable {
     /// A descriptor that stays open and is not owned, such as standard output.
@@ -32,16 +32,16 @@ public final class AccessLog {
   /// Opens the destination.
   public init(to destination: Destination) throws(SystemError) {
     self.destination = destination
-    writer = AccessLineWriter(buffer)
+    writer = unsafe AccessLineWriter(buffer)
     do throws(SystemError) { descriptor = try Self.open(destination) } catch {
-      buffer.deallocate()
+      unsafe buffer.deallocate()
       throw error
     }
     isRegularFile = Sys.isRegularFile(descriptor)
   }
 
   deinit {
-    buffer.deallocate()
+    unsafe buffer.deallocate()
     if case .file = destination { Sys.close(descriptor) }
   }
 
@@ -64,7 +64,7 @@ public final class AccessLog {
       droppedLines &+= 1
       return
     }
-    used += writer.write(entry, at: buffer + used)
+    unsafe used += writer.write(entry, at: buffer + used)
   }
 
   /// Writes what has gathered, as far as that needs no waiting. To be called about once a second and at the
@@ -73,14 +73,14 @@ public final class AccessLog {
     while used > 0 {
       let count = isRegularFile ? used : wholeLines(within: Self.atomicWriteInBytes)
       guard isRegularFile || Sys.isWritable(descriptor) else { return }
-      let written = Sys.write(descriptor, buffer, count)
+      let written = unsafe Sys.write(descriptor, buffer, count)
       if written == Sys.wouldBlock { return }
       guard written > 0 else {
         drop()
         return
       }
       used -= written
-      if used > 0 { buffer.update(from: buffer + written, count: used) }
+      if used > 0 { unsafe buffer.update(from: buffer + written, count: used) }
     }
   }
 
@@ -88,13 +88,13 @@ public final class AccessLog {
   private func wholeLines(within limit: Int) -> Int {
     guard used > limit else { return used }
     var end = limit
-    while end > 0, buffer[end - 1] != 0x0A { end -= 1 }
+    while end > 0, unsafe buffer[end - 1] != 0x0A { end -= 1 }
     return end > 0 ? end : limit
   }
 
   /// Forgets what cannot be written: a full disk must not end in memory that is full as well.
   private func drop() {
-    for index in 0..<used where buffer[index] == 0x0A { droppedLines &+= 1 }
+    for index in 0..<used where unsafe buffer[index] == 0x0A { droppedLines &+= 1 }
     used = 0
   }
 

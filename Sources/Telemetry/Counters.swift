@@ -140,29 +140,31 @@ public enum Counter: Int, CaseIterable, Sendable {
 /// The counters of one worker. One thread adds, any thread reads; a reader may see one counter a little
 /// earlier than another. Adding is a load, an addition and a store, without a lock or a locked
 /// instruction.
-public final class CounterBlock: @unchecked Sendable {
+@safe public final class CounterBlock: @unchecked Sendable {
   @usableFromInline let storage: UnsafeMutablePointer<Atomic<UInt64>>
 
   /// All zero.
   public init() {
     let count = Counter.allCases.count
-    storage = .allocate(capacity: count)
-    for index in 0..<count { (storage + index).initialize(to: Atomic(0)) }
+    unsafe storage = .allocate(capacity: count)
+    for index in 0..<count { unsafe (storage + index).initialize(to: Atomic(0)) }
   }
 
   deinit {
-    storage.deinitialize(count: Counter.allCases.count)
-    storage.deallocate()
+    unsafe storage.deinitialize(count: Counter.allCases.count)
+    unsafe storage.deallocate()
   }
 
   /// Adds to a counter. Only for the thread that owns the block.
   @inlinable @inline(__always)
   public func add(_ counter: Counter, _ amount: UInt64 = 1) {
-    let old = storage[counter.rawValue].load(ordering: .relaxed)
-    storage[counter.rawValue].store(old &+ amount, ordering: .relaxed)
+    let old = unsafe storage[counter.rawValue].load(ordering: .relaxed)
+    unsafe storage[counter.rawValue].store(old &+ amount, ordering: .relaxed)
   }
 
   /// The present value, from any thread.
   @inlinable
-  public func value(of counter: Counter) -> UInt64 { storage[counter.rawValue].load(ordering: .relaxed) }
+  public func value(of counter: Counter) -> UInt64 {
+    unsafe storage[counter.rawValue].load(ordering: .relaxed)
+  }
 }

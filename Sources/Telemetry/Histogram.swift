@@ -4,7 +4,7 @@ public import Synchronization
 ///
 /// One thread records, any thread reads. Fixed size, about 5 KiB. Meant for microseconds: whole, rounded
 /// down.
-public final class Histogram: @unchecked Sendable {
+@safe public final class Histogram: @unchecked Sendable {
   /// Buckets to a power of two, as a power of two.
   @usableFromInline static let subBucketBits = 4
   /// Values from two to the power of this on share the last bucket (about 12 days in microseconds).
@@ -17,13 +17,13 @@ public final class Histogram: @unchecked Sendable {
   /// Empty.
   public init() {
     // One more holds the sum.
-    storage = .allocate(capacity: Self.bucketCount + 1)
-    for index in 0...Self.bucketCount { (storage + index).initialize(to: Atomic(0)) }
+    unsafe storage = .allocate(capacity: Self.bucketCount + 1)
+    for index in 0...Self.bucketCount { unsafe (storage + index).initialize(to: Atomic(0)) }
   }
 
   deinit {
-    storage.deinitialize(count: Self.bucketCount + 1)
-    storage.deallocate()
+    unsafe storage.deinitialize(count: Self.bucketCount + 1)
+    unsafe storage.deallocate()
   }
 
   /// The bucket of a value.
@@ -49,9 +49,9 @@ public final class Histogram: @unchecked Sendable {
   @inlinable
   public func record(_ value: UInt64) {
     let index = Self.bucket(of: value)
-    storage[index].store(storage[index].load(ordering: .relaxed) &+ 1, ordering: .relaxed)
-    let sum = storage[Self.bucketCount].load(ordering: .relaxed)
-    storage[Self.bucketCount].store(sum &+ value, ordering: .relaxed)
+    unsafe storage[index].store(storage[index].load(ordering: .relaxed) &+ 1, ordering: .relaxed)
+    let sum = unsafe storage[Self.bucketCount].load(ordering: .relaxed)
+    unsafe storage[Self.bucketCount].store(sum &+ value, ordering: .relaxed)
   }
 
   /// What several workers recorded together.
@@ -59,8 +59,10 @@ public final class Histogram: @unchecked Sendable {
     var counts = [UInt64](repeating: 0, count: bucketCount)
     var sum: UInt64 = 0
     for histogram in histograms {
-      for index in 0..<bucketCount { counts[index] &+= histogram.storage[index].load(ordering: .relaxed) }
-      sum &+= histogram.storage[bucketCount].load(ordering: .relaxed)
+      for index in 0..<bucketCount {
+        unsafe counts[index] &+= histogram.storage[index].load(ordering: .relaxed)
+      }
+      unsafe sum &+= histogram.storage[bucketCount].load(ordering: .relaxed)
     }
     return HistogramSnapshot(counts: counts, sum: sum)
   }

@@ -29,10 +29,10 @@ public final class DescriptorSink: LogSink {
   public func write(_ line: [UInt8]) { turn.withLock { _ in Self.write(line, to: descriptor) } }
 
   static func write(_ line: [UInt8], to descriptor: Int32) {
-    line.withUnsafeBytes { bytes in
+    unsafe line.withUnsafeBytes { bytes in
       var written = 0
       while written < bytes.count, let start = bytes.baseAddress {
-        let count = Sys.write(descriptor, start + written, bytes.count - written)
+        let count = unsafe Sys.write(descriptor, start + written, bytes.count - written)
         guard count > 0 else { return }
         written += count
       }

@@ -36,58 +36,58 @@ struct YAMLEvent {
 /// libyaml's event parser over bytes that outlive it.
 ///
 /// libyaml keeps a pointer to its own structure, so that lives on the heap.
-struct YAMLParser: ~Copyable {
+@safe struct YAMLParser: ~Copyable {
   private let parser: UnsafeMutablePointer<yaml_parser_t>
   private let input: UnsafeBufferPointer<UInt8>
 
   init(_ input: UnsafeBufferPointer<UInt8>) throws(YAMLFailure) {
     let parser = UnsafeMutablePointer<yaml_parser_t>.allocate(capacity: 1)
-    parser.initialize(to: yaml_parser_t())
-    self.parser = parser
-    self.input = input
-    guard yaml_parser_initialize(parser) == 1 else {
+    unsafe parser.initialize(to: yaml_parser_t())
+    unsafe self.parser = unsafe parser
+    unsafe self.input = unsafe input
+    guard unsafe yaml_parser_initialize(parser) == 1 else {
       throw YAMLFailure(position: Position(line: 1, column: 1), message: "out of memory", hint: nil)
     }
-    yaml_parser_set_encoding(parser, YAML_UTF8_ENCODING)
-    yaml_parser_set_input_string(parser, input.baseAddress, input.count)
+    unsafe yaml_parser_set_encoding(parser, YAML_UTF8_ENCODING)
+    unsafe yaml_parser_set_input_string(parser, input.baseAddress, input.count)
   }
 
   deinit {
-    yaml_parser_delete(parser)
-    parser.deallocate()
+    unsafe yaml_parser_delete(parser)
+    unsafe parser.deallocate()
   }
 
   mutating func next() throws(YAMLFailure) -> YAMLEvent {
-    var event = yaml_event_t()
-    guard yaml_parser_parse(parser, &event) == 1 else { throw failure() }
-    defer { yaml_event_delete(&event) }
-    return try copy(event)
+    var event = unsafe yaml_event_t()
+    guard unsafe yaml_parser_parse(parser, &event) == 1 else { throw failure() }
+    defer { unsafe yaml_event_delete(&event) }
+    return try unsafe copy(event)
   }
 
   private func copy(_ event: yaml_event_t) throws(YAMLFailure) -> YAMLEvent {
     let kind: YAMLEvent.Kind
     var anchor = false
     var tag = false
-    switch event.type {
+    switch unsafe event.type {
     case YAML_SCALAR_EVENT:
-      let scalar = event.data.scalar
-      anchor = scalar.anchor != nil
-      tag = scalar.tag != nil
-      guard scalar.length <= YAMLLimits.scalarLengthInBytes else {
-        throw YAMLFailure(
+      let scalar = unsafe event.data.scalar
+      anchor = unsafe scalar.anchor != nil
+      tag = unsafe scalar.tag != nil
+      guard unsafe scalar.length <= YAMLLimits.scalarLengthInBytes else {
+        throw unsafe YAMLFailure(
           position: Position(event.start_mark),
           message: "a text is longer than \(YAMLLimits.scalarLengthInBytes) bytes", hint: nil)
       }
-      let bytes = UnsafeBufferPointer(start: scalar.value, count: scalar.length)
-      kind = .scalar(
+      let bytes = unsafe UnsafeBufferPointer(start: scalar.value, count: scalar.length)
+      kind = unsafe .scalar(
         String(decoding: bytes, as: UTF8.self), plain: scalar.style == YAML_PLAIN_SCALAR_STYLE)
     case YAML_SEQUENCE_START_EVENT:
-      anchor = event.data.sequence_start.anchor != nil
-      tag = event.data.sequence_start.tag != nil
+      anchor = unsafe event.data.sequence_start.anchor != nil
+      tag = unsafe event.data.sequence_start.tag != nil
       kind = .sequenceStart
     case YAML_MAPPING_START_EVENT:
-      anchor = event.data.mapping_start.anchor != nil
-      tag = event.data.mapping_start.tag != nil
+      anchor = unsafe event.data.mapping_start.anchor != nil
+      tag = unsafe event.data.mapping_start.tag != nil
       kind = .mappingStart
     case YAML_ALIAS_EVENT: kind = .alias
     case YAML_SEQUENCE_END_EVENT: kind = .sequenceEnd
@@ -97,26 +97,26 @@ struct YAMLParser: ~Copyable {
     case YAML_STREAM_START_EVENT: kind = .streamStart
     default: kind = .streamEnd
     }
-    return YAMLEvent(
+    return unsafe YAMLEvent(
       kind: kind, position: Position(event.start_mark), hasAnchor: anchor, hasTag: tag)
   }
 
   private func failure() -> YAMLFailure {
-    let error = parser.pointee
-    let problem = error.problem.map { String(cString: $0) } ?? "malformed YAML"
-    if error.error == YAML_READER_ERROR {
-      return YAMLFailure(
+    let error = unsafe parser.pointee
+    let problem = unsafe error.problem.map { unsafe String(cString: $0) } ?? "malformed YAML"
+    if unsafe error.error == YAML_READER_ERROR {
+      return unsafe YAMLFailure(
         position: position(ofByte: Int(clamping: error.problem_offset)),
         message: "not UTF-8 text: \(problem)", hint: nil)
     }
-    let position = Position(error.problem_mark)
+    let position = unsafe Position(error.problem_mark)
     if byte(at: position) == 0x09 {
       return YAMLFailure(
         position: position, message: "a tab stands where YAML wants spaces", hint: "indent with spaces")
     }
     var context = ""
-    if let text = error.context, error.context_mark.line < error.problem_mark.line {
-      context = " (\(String(cString: text)) that starts in line \(error.context_mark.line &+ 1))"
+    if let text = unsafe error.context, unsafe error.context_mark.line < error.problem_mark.line {
+      context = unsafe " (\(String(cString: text)) that starts in line \(error.context_mark.line &+ 1))"
     }
     return YAMLFailure(position: position, message: "malformed YAML: \(problem)\(context)", hint: nil)
   }
@@ -125,18 +125,19 @@ struct YAMLParser: ~Copyable {
   private func byte(at place: Position) -> UInt8? {
     var line = 1
     var start = 0
-    while line < place.line, start < input.count {
-      if input[start] == 0x0A { line += 1 }
+    while line < place.line, unsafe start < input.count {
+      if unsafe input[start] == 0x0A { line += 1 }
       start += 1
     }
     let at = start + place.column - 1
-    return at >= 0 && at < input.count ? input[at] : nil
+    return unsafe at >= 0 && at < input.count ? input[at] : nil
   }
 
   private func position(ofByte offset: Int) -> Position {
     var line = 1
     var column = 1
-    for byte in input.prefix(offset) {
+    for index in 0..<(unsafe min(offset, input.count)) {
+      let byte = unsafe input[index]
       if byte == 0x0A {
         line += 1
         column = 1

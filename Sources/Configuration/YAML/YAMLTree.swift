@@ -17,9 +17,9 @@ struct YAMLTree {
     }
     // libyaml reads a null pointer as the end of input, but is not promised to.
     let input = bytes.isEmpty ? [0x0A] : bytes
-    let outcome: Result<Void, YAMLFailure> = input.withUnsafeBufferPointer { buffer in
+    let outcome: Result<Void, YAMLFailure> = unsafe input.withUnsafeBufferPointer { buffer in
       do throws(YAMLFailure) {
-        var parser = try YAMLParser(buffer)
+        var parser = try unsafe YAMLParser(buffer)
         try read(&parser)
         return .success(())
       } catch {

@@ -1,7 +1,7 @@
 internal import OS
 
 /// Bytes that could not be sent at once and wait for room in the socket.
-struct ParkedOutput: BitwiseCopyable {
+@safe struct ParkedOutput: BitwiseCopyable {
   private var memory: UnsafeMutablePointer<UInt8>?
   private var start = 0
   private var end = 0
@@ -13,14 +13,14 @@ struct ParkedOutput: BitwiseCopyable {
   /// Keeps a copy of some bytes behind those that wait already.
   mutating func append(_ bytes: UnsafePointer<UInt8>, _ n: Int) {
     if end + n > capacity { grow(for: n) }
-    guard let memory else { return }
-    (memory + end).update(from: bytes, count: n)
+    guard let memory = unsafe memory else { return }
+    unsafe (memory + end).update(from: bytes, count: n)
     end += n
   }
 
   /// What waits.
   var bytes: UnsafeBufferPointer<UInt8> {
-    UnsafeBufferPointer(start: memory.map { UnsafePointer($0 + start) }, count: end - start)
+    unsafe UnsafeBufferPointer(start: memory.map { unsafe UnsafePointer($0 + start) }, count: end - start)
   }
 
   /// Forgets the first bytes: they have been dealt with.
@@ -31,9 +31,9 @@ struct ParkedOutput: BitwiseCopyable {
 
   /// Sends what it can; 1 when nothing is left, 0 when there is no room, -1 when the connection has failed.
   mutating func flush(_ fd: Int32) -> Int {
-    guard let memory else { return 1 }
+    guard let memory = unsafe memory else { return 1 }
     while start < end {
-      let n = Sys.send(fd, memory + start, end - start)
+      let n = unsafe Sys.send(fd, memory + start, end - start)
       if n < 0 { return n == Sys.wouldBlock ? 0 : -1 }
       start += n
     }
@@ -42,8 +42,8 @@ struct ParkedOutput: BitwiseCopyable {
   }
 
   mutating func free() {
-    memory?.deallocate()
-    memory = nil
+    unsafe memory?.deallocate()
+    unsafe memory = nil
     start = 0
     end = 0
     capacity = 0
@@ -53,46 +53,49 @@ struct ParkedOutput: BitwiseCopyable {
   private mutating func grow(for n: Int) {
     let needed = max(4096, count + n, count > capacity / 2 ? capacity * 2 : capacity)
     let bigger = UnsafeMutablePointer<UInt8>.allocate(capacity: needed)
-    if let memory {
-      bigger.update(from: memory + start, count: count)
-      memory.deallocate()
+    if let memory = unsafe memory {
+      unsafe bigger.update(from: memory + start, count: count)
+      unsafe memory.deallocate()
     }
     end = count
     start = 0
-    memory = bigger
+    unsafe memory = unsafe bigger
     capacity = needed
   }
 }
 
 /// Received records that OpenSSL has not consumed yet, kept while another connection is served.
-struct ParkedInput: BitwiseCopyable {
+@safe struct ParkedInput: BitwiseCopyable {
   private var memory: UnsafeMutableRawPointer?
   private var start = 0
   private var end = 0
 
   var isEmpty: Bool { start == end }
   var bytes: UnsafeRawBufferPointer {
-    UnsafeRawBufferPointer(start: memory.map { UnsafeRawPointer($0 + start) }, count: end - start)
+    unsafe UnsafeRawBufferPointer(
+      start: memory.map { unsafe UnsafeRawPointer($0 + start) }, count: end - start)
   }
 
   /// Keeps exactly `rest`, which may be the tail of what is kept already.
   mutating func keep(_ rest: UnsafeRawBufferPointer) {
     guard let from = rest.baseAddress, rest.count > 0 else { return free() }
-    if let memory, from >= UnsafeRawPointer(memory), from < UnsafeRawPointer(memory + end) {
-      start = from - UnsafeRawPointer(memory)
+    if let memory = unsafe memory, unsafe from >= UnsafeRawPointer(memory),
+      unsafe from < UnsafeRawPointer(memory + end)
+    {
+      start = unsafe from - UnsafeRawPointer(memory)
       return
     }
     let copy = UnsafeMutableRawPointer.allocate(byteCount: rest.count, alignment: 16)
-    copy.copyMemory(from: from, byteCount: rest.count)
-    memory?.deallocate()
-    memory = copy
+    unsafe copy.copyMemory(from: from, byteCount: rest.count)
+    unsafe memory?.deallocate()
+    unsafe memory = unsafe copy
     start = 0
     end = rest.count
   }
 
   mutating func free() {
-    memory?.deallocate()
-    memory = nil
+    unsafe memory?.deallocate()
+    unsafe memory = nil
     start = 0
     end = 0
   }

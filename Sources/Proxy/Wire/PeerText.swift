@@ -8,16 +8,16 @@ struct PeerText: BitwiseCopyable {
   init() {}
 
   init(_ address: SocketAddress) {
-    let n = withUnsafeMutableBytes(of: &text) { raw in
-      raw.baseAddress.map { address.writeHost(to: $0.assumingMemoryBound(to: UInt8.self)) } ?? 0
+    let n = unsafe withUnsafeMutableBytes(of: &text) { raw in
+      unsafe raw.baseAddress.map { unsafe address.writeHost(to: $0.assumingMemoryBound(to: UInt8.self)) } ?? 0
     }
     count = UInt8(truncatingIfNeeded: n)
   }
 
   func withBytes<R>(_ body: (UnsafePointer<UInt8>, Int) -> R) -> R {
-    withUnsafeBytes(of: text) { raw in
+    unsafe withUnsafeBytes(of: text) { raw in
       // The tuple is never empty, so that there always is a base address.
-      body(raw.baseAddress.unsafelyUnwrapped.assumingMemoryBound(to: UInt8.self), Int(count))
+      unsafe body(raw.baseAddress.unsafelyUnwrapped.assumingMemoryBound(to: UInt8.self), Int(count))
     }
   }
 }

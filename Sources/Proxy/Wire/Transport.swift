@@ -82,13 +82,13 @@ struct Transport: BitwiseCopyable {
   ) -> Int {
     guard let session else {
       guard readable else { return sawEnd ? 0 : Self.nothing }
-      let n = receiveRaw(buffer, capacity)
+      let n = unsafe receiveRaw(buffer, capacity)
       if n == 0 { sawEnd = true }
       return n
     }
     if sawEnd { return 0 }
-    let lease = PipeLease(pipe, to: session, unread: unread.bytes)
-    let n = decrypt(lease, buffer, capacity)
+    let lease = unsafe PipeLease(pipe, to: session, unread: unread.bytes)
+    let n = unsafe decrypt(lease, buffer, capacity)
     // A read may answer by itself, with an alert or a key update.
     if !settle(lease) { peerClosed = true }
     return n
@@ -102,12 +102,12 @@ struct Transport: BitwiseCopyable {
       if lease.isDrained {
         // One receive for each turn keeps the latency of what is here already low.
         guard readable, total == 0 else { break }
-        let n = lease.refill { receiveRaw($0.assumingMemoryBound(to: UInt8.self), $1) }
+        let n = unsafe lease.refill { unsafe receiveRaw($0.assumingMemoryBound(to: UInt8.self), $1) }
         guard n > 0 else { return n == 0 ? Self.cutOff : n }
       }
-      switch lease.read(into: buffer + total, capacity: capacity - total) {
+      switch unsafe lease.read(into: buffer + total, capacity: capacity - total) {
       case .bytes(let n): total += n
-      case .wantRead: if !lease.unread.isEmpty { return total > 0 ? total : Self.nothing }
+      case .wantRead: if unsafe !lease.unread.isEmpty { return total > 0 ? total : Self.nothing }
       case .closed:
         sawEnd = true
         return total
@@ -124,16 +124,16 @@ struct Transport: BitwiseCopyable {
   /// no further edge: then it is read on to the end.
   @inline(__always)
   mutating func receiveRaw(_ buffer: UnsafeMutablePointer<UInt8>, _ capacity: Int) -> Int {
-    let n = Sys.recv(fd, buffer, capacity)
+    let n = unsafe Sys.recv(fd, buffer, capacity)
     if n < capacity { readable = n > 0 && peerClosed }
     return n
   }
 
   /// Bytes of the peer that stand before TLS begins, or were taken before their time.
-  var early: UnsafeRawBufferPointer { unread.bytes }
+  var early: UnsafeRawBufferPointer { unsafe unread.bytes }
 
   /// Keeps bytes for the next receive.
-  mutating func keep(_ bytes: UnsafeRawBufferPointer) { unread.keep(bytes) }
+  mutating func keep(_ bytes: UnsafeRawBufferPointer) { unsafe unread.keep(bytes) }
 
   // MARK: Sending
 
@@ -141,11 +141,11 @@ struct Transport: BitwiseCopyable {
   mutating func send(
     _ bytes: UnsafePointer<UInt8>, _ count: Int, _ pipe: borrowing RecordPipe
   ) -> Bool {
-    guard let session else { return sendRaw(bytes, count) }
+    guard let session else { return unsafe sendRaw(bytes, count) }
     var at = 0
     while at < count {
       let n = min(count - at, Session.maximumWrite)
-      guard encrypt(session, bytes + at, n, pipe) else { return false }
+      guard unsafe encrypt(session, bytes + at, n, pipe) else { return false }
       at += n
     }
     return true
@@ -157,9 +157,9 @@ struct Transport: BitwiseCopyable {
     _ bytes: UnsafePointer<UInt8>, _ count: Int, _ pipe: borrowing RecordPipe
   ) -> Int {
     guard output.isEmpty else { return Self.nothing }
-    guard let session else { return Sys.send(fd, bytes, count) }
+    guard let session else { return unsafe Sys.send(fd, bytes, count) }
     let n = min(count, Session.maximumWrite)
-    return encrypt(session, bytes, n, pipe) ? n : Self.cutOff
+    return unsafe encrypt(session, bytes, n, pipe) ? n : Self.cutOff
   }
 
   /// Sends what waits; 1 when nothing is left, 0 when there is no room, -1 when the connection has failed.
@@ -168,8 +168,8 @@ struct Transport: BitwiseCopyable {
   private mutating func encrypt(
     _ session: Session, _ bytes: UnsafePointer<UInt8>, _ count: Int, _ pipe: borrowing RecordPipe
   ) -> Bool {
-    let lease = PipeLease(pipe, to: session, unread: UnsafeRawBufferPointer(start: nil, count: 0))
-    guard lease.write(bytes, count) else {
+    let lease = unsafe PipeLease(pipe, to: session, unread: UnsafeRawBufferPointer(start: nil, count: 0))
+    guard unsafe lease.write(bytes, count) else {
       Failure.clear()
       return false
     }
@@ -178,14 +178,14 @@ struct Transport: BitwiseCopyable {
 
   private mutating func sendRaw(_ bytes: UnsafePointer<UInt8>, _ count: Int) -> Bool {
     guard output.isEmpty else {
-      output.append(bytes, count)
+      unsafe output.append(bytes, count)
       return true
     }
-    let n = Sys.send(fd, bytes, count)
+    let n = unsafe Sys.send(fd, bytes, count)
     if n == count { return true }
     guard n >= 0 || n == Sys.wouldBlock else { return false }
     let sent = max(0, n)
-    output.append(bytes + sent, count - sent)
+    unsafe output.append(bytes + sent, count - sent)
     return true
   }
 
@@ -206,14 +206,14 @@ struct Transport: BitwiseCopyable {
     _ pipe: borrowing RecordPipe, listensFirst: Bool, _ step: (borrowing PipeLease) -> Session.Step
   ) -> HandshakeStep {
     guard let session else { return HandshakeStep(isOver: true) }
-    let lease = PipeLease(pipe, to: session, unread: unread.bytes)
+    let lease = unsafe PipeLease(pipe, to: session, unread: unread.bytes)
     if unread.isEmpty, readable {
-      let n = lease.refill { receiveRaw($0.assumingMemoryBound(to: UInt8.self), $1) }
+      let n = unsafe lease.refill { unsafe receiveRaw($0.assumingMemoryBound(to: UInt8.self), $1) }
       if n <= 0, n != Sys.wouldBlock { return HandshakeStep(isOver: true) }
     }
-    if listensFirst, lease.unread.isEmpty { return HandshakeStep() }
+    if listensFirst, unsafe lease.unread.isEmpty { return HandshakeStep() }
     var result = HandshakeStep(outcome: step(lease))
-    result.hasSpoken = !lease.records.isEmpty
+    result.hasSpoken = unsafe !lease.records.isEmpty
     result.isOver = !settle(lease)
     return result
   }
@@ -228,20 +228,20 @@ struct Transport: BitwiseCopyable {
   /// Says on TLS that no more will come. False when the connection has failed.
   mutating func sayGoodbye(_ pipe: borrowing RecordPipe) -> Bool {
     guard let session else { return true }
-    let lease = PipeLease(pipe, to: session, unread: UnsafeRawBufferPointer(start: nil, count: 0))
+    let lease = unsafe PipeLease(pipe, to: session, unread: UnsafeRawBufferPointer(start: nil, count: 0))
     lease.shutdown()
     return sendRecords(lease)
   }
 
   /// Takes over what a step has left: records to be sent, and such as have not been consumed.
   private mutating func settle(_ lease: borrowing PipeLease) -> Bool {
-    unread.keep(lease.unread)
+    unsafe unread.keep(lease.unread)
     return sendRecords(lease)
   }
 
   private mutating func sendRecords(_ lease: borrowing PipeLease) -> Bool {
-    let records = lease.records
+    let records = unsafe lease.records
     guard let base = records.baseAddress, records.count > 0 else { return true }
-    return sendRaw(base.assumingMemoryBound(to: UInt8.self), records.count)
+    return unsafe sendRaw(base.assumingMemoryBound(to: UInt8.self), records.count)
   }
 }

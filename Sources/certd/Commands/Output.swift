@@ -8,7 +8,8 @@ enum Output {
   private static func write(_ descriptor: Int32, _ text: String) {
     var bytes = Array(text.utf8)[...]
     while !bytes.isEmpty {
-      let n = bytes.withUnsafeBytes { raw in raw.baseAddress.map { Sys.write(descriptor, $0, raw.count) } ?? 0
+      let n = unsafe bytes.withUnsafeBytes { raw in
+        unsafe raw.baseAddress.map { unsafe Sys.write(descriptor, $0, raw.count) } ?? 0
       }
       guard n > 0 else { return }
       bytes = bytes.dropFirst(n)

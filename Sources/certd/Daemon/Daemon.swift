@@ -180,7 +180,7 @@ actor Daemon {
   private func announce() {
     let wanted = plan.configuration.limits.connections
     if wanted > DescriptorBudget.clients {
-      log.warn(
+      unsafe log.warn(
         "fewer connections than limits.connections: descriptors are kept for backends",
         [
           "connections": .number(DescriptorBudget.clients), "wanted": .number(wanted),
