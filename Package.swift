@@ -66,6 +66,7 @@ let package = Package(
     floor("ACME", "PKI", "HTTP", "Bytes"),
     floor("CertStore", "OS", "PKI", "Bytes"),
     dataPlaneFloor("Upstream", "HTTP"),
+    dataPlaneFloor("Exchange", "HTTP"),
     floor("Configuration", "Bytes", "CYAML"),
     floor("DNS", "OS", "PKI", "Bytes"),
     floor("GCP", "HTTPClient", "PKI", "HTTP", "Bytes"),
@@ -73,14 +74,15 @@ let package = Package(
     // Floor 4
     floor("Renewal", "ACME", "CertStore", "DNS", "PKI", "Bytes", "HTTP", "OS"),
     dataPlaneFloor(
-      "Proxy", "CZlib", "TLS", "HTTP", "HTTP2", "PKI", "EventLoop", "Upstream", "Telemetry", "OS", "Bytes"),
+      "Proxy", "CZlib", "TLS", "HTTP", "HTTP2", "PKI", "EventLoop", "Upstream", "Exchange", "Telemetry", "OS",
+      "Bytes"),
 
     // Floor 5
     .executableTarget(
       name: "certd",
       dependencies: [
         "Bytes", "OS", "HTTP", "PKI", "TLS", "EventLoop", "Telemetry", "HTTPClient", "ACME",
-        "CertStore", "Upstream", "Configuration", "Renewal", "Proxy", "GCP", "DNS",
+        "CertStore", "Upstream", "Exchange", "Configuration", "Renewal", "Proxy", "GCP", "DNS",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: rules + strict),
@@ -135,14 +137,15 @@ let package = Package(
       "CertStore", "CertStore", "OS", "PKI", "Bytes", "CLinux", "Scratch", "StoreFixtures", "CrashProbe"),
     tests("DNS", "DNS", "OS", "Bytes", "PKI", "EndToEnd"),
     tests("Upstream", "Upstream", "HTTP", "TestSupport"),
+    tests("Exchange", "Exchange", "HTTP", "TestSupport"),
     tests("Configuration", "Configuration", "Bytes"),
     tests(
       "Renewal", "Renewal", "ACME", "CertStore", "DNS", "OS", "PKI", "HTTP", "Bytes", "Scratch",
       "StoreFixtures",
       "CrashProbe"),
     tests(
-      "Proxy", "Proxy", "TLS", "HTTP", "Upstream", "PKI", "OS", "Bytes", "Telemetry", "CLinux", "CZlib",
-      "Scratch", "TestSupport", "HTTP2Client"),
+      "Proxy", "Proxy", "TLS", "HTTP", "Upstream", "Exchange", "PKI", "OS", "Bytes", "Telemetry", "CLinux",
+      "CZlib", "Scratch", "TestSupport", "HTTP2Client"),
     tests(
       "EndToEnd", "EndToEnd", "FakeGoogle", "HTTP2Client", "certd", "Scratch", "TestSupport", "Bytes", "OS",
       "HTTP", "PKI",

@@ -1,3 +1,4 @@
+public import Exchange
 public import OS
 public import TLS
 public import Upstream
@@ -136,7 +137,7 @@ public struct Limits: Sendable, Equatable, BitwiseCopyable {
 
   /// How many buffers one worker may have out.
   func buffers(workers: Int) -> Int {
-    max(Self.minimumBuffers, bufferBytes / max(1, workers) / Downstream.bufferSize)
+    max(Self.minimumBuffers, bufferBytes / max(1, workers) / Layout.size)
   }
 
   /// What `headBytes` can be at most.

@@ -1,3 +1,4 @@
+public import Exchange
 public import HTTP
 public import OS
 public import TLS
@@ -15,7 +16,7 @@ public struct Settings: Sendable {
   public var limits = Limits()
   /// Peers whose X-Forwarded-* and Forwarded fields are believed.
   public var trustedProxies: [AddressRange] = []
-  /// Which fields tell upstreams about the client.
+  /// Which fields tell backends about the client.
   public var forwarding = Forwarding()
   /// Where a line for each exchange goes; nil for nowhere.
   public var accessLog: AccessLog.Destination?
@@ -24,16 +25,7 @@ public struct Settings: Sendable {
   public init() {}
 
   /// Fields about the client that are added to forwarded requests.
-  public struct Forwarding: Sendable, Equatable, BitwiseCopyable {
-    /// X-Forwarded-For, X-Forwarded-Proto, X-Forwarded-Host, X-Forwarded-Port.
-    public var xForwarded = true
-    /// Forwarded (RFC 7239).
-    public var forwarded = false
-    /// Via (RFC 9110 §7.6.3).
-    public var via = true
-    /// The default set.
-    public init() {}
-  }
+  public typealias Forwarding = ForwardedFields
 
   /// One listening address.
   public struct Listener: Sendable {

@@ -37,14 +37,18 @@ public struct RetryBudget: Sendable, BitwiseCopyable {
     requestSum += 1
   }
 
-  /// Whether one retry may be made now; if so it is counted.
-  public mutating func tryRetry(nowMilliseconds now: UInt64) -> Bool {
+  /// Whether one retry may be made now; it is not counted.
+  public mutating func mayRetry(nowMilliseconds now: UInt64) -> Bool {
     advance(to: now / 1000)
     let slot = Int(second % UInt64(Self.windowSeconds))
     guard retries[slot] < .max else { return false }
-    guard retries[slot] < minimumPerSecond || (retrySum + 1) * 100 <= requestSum * UInt64(percent) else {
-      return false
-    }
+    return retries[slot] < minimumPerSecond || (retrySum + 1) * 100 <= requestSum * UInt64(percent)
+  }
+
+  /// Whether one retry may be made now; if so it is counted.
+  public mutating func tryRetry(nowMilliseconds now: UInt64) -> Bool {
+    guard mayRetry(nowMilliseconds: now) else { return false }
+    let slot = Int(second % UInt64(Self.windowSeconds))
     retries[slot] += 1
     retrySum += 1
     return true

@@ -1,3 +1,4 @@
+import Exchange
 import OS
 import Proxy
 import Scratch

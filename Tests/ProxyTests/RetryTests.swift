@@ -1,3 +1,4 @@
+import Exchange
 import Proxy
 import Telemetry
 import TestSupport

@@ -27,6 +27,7 @@ struct FloorsTests {
     "ACME": Place(floor: 3, imports: ["PKI", "HTTP", "Bytes"]),
     "CertStore": Place(floor: 3, imports: ["OS", "PKI", "Bytes"]),
     "Upstream": Place(floor: 3, imports: ["HTTP"]),
+    "Exchange": Place(floor: 3, imports: ["HTTP"]),
     "Configuration": Place(floor: 3, imports: ["Bytes", "CYAML"]),
     "DNS": Place(floor: 3, imports: ["PKI", "OS", "Bytes"]),
     "GCP": Place(floor: 3, imports: ["PKI", "HTTPClient", "HTTP", "Bytes"]),
@@ -34,14 +35,17 @@ struct FloorsTests {
     "Renewal": Place(floor: 4, imports: ["ACME", "CertStore", "DNS", "PKI", "HTTP", "OS", "Bytes"]),
     "Proxy": Place(
       floor: 4,
-      imports: ["CZlib", "TLS", "HTTP", "HTTP2", "PKI", "EventLoop", "Upstream", "Telemetry", "OS", "Bytes"]),
+      imports: [
+        "CZlib", "TLS", "HTTP", "HTTP2", "PKI", "EventLoop", "Upstream", "Exchange", "Telemetry", "OS",
+        "Bytes",
+      ]),
 
     "certd": Place(
       floor: 5,
       imports: [
         "Bytes", "OS", "HTTP", "HTTP2", "PKI", "TLS", "EventLoop", "Telemetry", "HTTPClient", "ACME",
         "CertStore",
-        "Upstream", "Configuration", "GCP", "DNS", "Renewal", "Proxy", "CLinux", "ArgumentParser",
+        "Upstream", "Exchange", "Configuration", "GCP", "DNS", "Renewal", "Proxy", "CLinux", "ArgumentParser",
       ]),
   ]
 

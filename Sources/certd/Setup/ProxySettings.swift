@@ -1,5 +1,6 @@
 import Bytes
 import Configuration
+import Exchange
 import HTTP
 import OS
 import Proxy

@@ -1,0 +1,111 @@
+extension Machine {
+  /// What the shell tells a machine: something has come about that decides how a request goes on.
+  public enum Event: Equatable, Sendable, BitwiseCopyable {
+    /// The request's head stands ready to be sent.
+    case admitted
+    /// A backend has been chosen, and an attempt has begun on it.
+    case opened(Opening)
+    /// A backend has been chosen, but no connection to it can even be begun.
+    case unopened
+    /// There is no backend that could be chosen.
+    case nobody
+    /// The attempt's connection stands.
+    case connected
+    /// No connection came about, in its time or at all.
+    case connectFailed
+    /// A 1xx head of so many bytes.
+    case interim(bytes: Int)
+    /// The response's head has come.
+    case head(ResponseFacts)
+    /// The backend has agreed to pass bytes both ways from here on.
+    case switched(ResponseFacts)
+    /// What the backend says is not HTTP as we understand it.
+    case malformed
+    /// The response, or its next byte, did not come in time.
+    case timedOut
+    /// The backend's connection or stream has ended before its response was complete.
+    case broken(Break)
+    /// The backend cannot do what this request needs.
+    case unsupported
+    /// The response is complete. `isClean`: nothing stands behind it.
+    case ended(isClean: Bool)
+    /// The request cannot go on for a reason of the client's or of ours.
+    case refused(OwnAnswer)
+    /// The client has gone.
+    case clientLeft
+    /// Both sides of a tunnel have said all, and it has been passed on.
+    case bothEnded
+    /// One side of a tunnel has broken off.
+    case tunnelBroken
+    /// Nothing has passed through a tunnel for too long.
+    case tunnelIdle
+
+    /// How an attempt begins.
+    public enum Opening: UInt8, Sendable, BitwiseCopyable, CaseIterable {
+      /// A connection is being made.
+      case connecting
+      /// On a connection that has been kept: its backend may have closed it meanwhile.
+      case kept
+      /// As a stream of a connection of which nothing has come so far.
+      case stream
+    }
+
+    /// How a connection ended.
+    public struct Break: Equatable, Sendable, BitwiseCopyable {
+      /// The backend cannot have worked on the request: it says so, or has not had any of it.
+      public var isUntouched: Bool
+      /// Not a byte of a response has come.
+      public var isSilent: Bool
+      /// Only this request's stream has ended: it says nothing of the connection.
+      public var isStream: Bool
+      /// An end.
+      public init(isUntouched: Bool, isSilent: Bool, isStream: Bool = false) {
+        self.isUntouched = isUntouched
+        self.isSilent = isSilent
+        self.isStream = isStream
+      }
+    }
+
+    /// Whether the answer depends on more than the machine knows: then the shell gathers `Facts`.
+    @inline(__always)
+    public var needsFacts: Bool {
+      switch self {
+      case .connectFailed, .timedOut, .broken, .unsupported: true
+      case .head(let head): head.status >= 400 || head.isUnavailable
+      default: false
+      }
+    }
+  }
+}
+
+/// What a response's head says that matters to how the request goes on.
+public struct ResponseFacts: Equatable, Sendable, BitwiseCopyable {
+  /// The status code, 200 or more, or 101.
+  public var status: Int
+  /// The backend keeps the connection for the next request.
+  public var keepsAlive: Bool
+  /// A gRPC call that was answered by UNAVAILABLE alone: the backend has not begun with it.
+  public var isUnavailable: Bool
+  /// A head.
+  public init(status: Int, keepsAlive: Bool = true, isUnavailable: Bool = false) {
+    self.status = status
+    self.keepsAlive = keepsAlive
+    self.isUnavailable = isUnavailable
+  }
+}
+
+/// What is asked only when something has failed.
+public struct Facts: Sendable, BitwiseCopyable {
+  /// When the service's requests are repeated.
+  public var rule: RetryRule
+  /// The method is idempotent (RFC 9110 §9.2.2).
+  public var isIdempotent: Bool
+  /// Another backend could be chosen, and the budget allows it.
+  public var hasAnother: Bool
+  /// Some facts.
+  public init(rule: RetryRule = RetryRule(), isIdempotent: Bool = false, hasAnother: Bool = false) {
+    self.rule = rule
+    self.isIdempotent = isIdempotent
+    self.hasAnother = hasAnother
+  }
+}

@@ -1,0 +1,136 @@
+public import HTTP
+
+/// What the proxy answers by itself when a request cannot be forwarded.
+public enum OwnAnswer: Equatable, Sendable, BitwiseCopyable {
+  /// The request's content is malformed.
+  case badRequest
+  /// The request's head does not fit.
+  case headTooLarge
+  /// The request did not arrive in time.
+  case requestTimeout
+  /// No route for it.
+  case noRoute
+  /// No backend can have it.
+  case noBackend
+  /// The backend answered with something that is not HTTP, or broke off.
+  case badGateway
+  /// The backend did not answer in time.
+  case backendTimeout
+  /// The backend takes no WebSocket.
+  case noTunnel
+  /// Too much is under way.
+  case overloaded
+  /// The connection is not for this host (RFC 9110 §15.5.20).
+  case misdirected
+  /// A client certificate is needed.
+  case certificateNeeded
+  /// The request's head is malformed.
+  case refused(ParseError)
+
+  /// The status code.
+  public var status: Int {
+    switch self {
+    case .badRequest: 400
+    case .headTooLarge: 431
+    case .requestTimeout: 408
+    case .noRoute: 404
+    case .misdirected: 421
+    case .certificateNeeded: 403
+    case .noBackend, .overloaded: 503
+    case .badGateway: 502
+    case .backendTimeout: 504
+    case .noTunnel: 501
+    case .refused(let error): error.status
+    }
+  }
+
+  /// OpenAI's `error.type`.
+  public var type: String {
+    switch self {
+    case .badRequest, .headTooLarge, .requestTimeout, .noRoute, .misdirected, .refused:
+      "invalid_request_error"
+    case .certificateNeeded: "permission_error"
+    case .noBackend, .badGateway, .backendTimeout, .noTunnel, .overloaded: "server_error"
+    }
+  }
+
+  /// OpenAI's `error.code`.
+  public var code: String {
+    switch self {
+    case .badRequest, .refused: "bad_request"
+    case .headTooLarge: "head_too_large"
+    case .requestTimeout: "request_timeout"
+    case .noRoute: "no_route"
+    case .misdirected: "misdirected_request"
+    case .certificateNeeded: "client_certificate_required"
+    case .noBackend: "no_backend"
+    case .overloaded: "overloaded"
+    case .badGateway: "bad_gateway"
+    case .backendTimeout: "backend_timeout"
+    case .noTunnel: "upgrade_not_supported"
+    }
+  }
+
+  /// Says it in words; `detail` is the service's name, if there is one.
+  public func message(_ detail: String) -> String {
+    let service = detail.isEmpty ? "" : " of service '\(detail)'"
+    switch self {
+    case .badRequest: return "malformed request content"
+    case .headTooLarge: return "header section too large"
+    case .requestTimeout: return "the request did not arrive within the time limit"
+    case .noRoute: return "no route for this host and path"
+    case .misdirected:
+      return "this connection's handshake was not for this host, or did not ask for a client certificate"
+    case .certificateNeeded: return "a client certificate is required"
+    case .overloaded: return "too much is under way; try again in a moment"
+    case .noBackend: return "no backend\(service) is available"
+    case .badGateway: return "the backend\(service) broke off or answered with something that is not HTTP"
+    case .backendTimeout: return "the backend\(service) did not answer within the time limit"
+    case .noTunnel: return "the backend\(service) takes no WebSocket over HTTP/2 (RFC 8441)"
+    case .refused(let error): return "\(error.reason)"
+    }
+  }
+
+  /// Whether the next request on the same connection can still be told from the rest of this one.
+  public var keepsConnection: Bool {
+    switch self {
+    case .noRoute, .noBackend, .badGateway, .backendTimeout, .noTunnel, .misdirected, .certificateNeeded: true
+    case .badRequest, .headTooLarge, .requestTimeout, .refused, .overloaded: false
+    }
+  }
+
+  /// gRPC's status code for it.
+  public var callStatus: UInt64 {
+    switch self {
+    case .badRequest, .headTooLarge, .refused: 13
+    case .noRoute, .noTunnel, .misdirected: 12
+    case .certificateNeeded: 16
+    case .noBackend, .badGateway, .overloaded: 14
+    case .requestTimeout: 1
+    case .backendTimeout: 4
+    }
+  }
+
+  /// The reason phrase of a status of ours.
+  public static func reason(_ status: Int) -> StaticString {
+    switch status {
+    case 200: "OK"
+    case 308: "Permanent Redirect"
+    case 400: "Bad Request"
+    case 403: "Forbidden"
+    case 404: "Not Found"
+    case 405: "Method Not Allowed"
+    case 408: "Request Timeout"
+    case 414: "URI Too Long"
+    case 417: "Expectation Failed"
+    case 421: "Misdirected Request"
+    case 431: "Request Header Fields Too Large"
+    case 501: "Not Implemented"
+    case 502: "Bad Gateway"
+    case 503: "Service Unavailable"
+    case 504: "Gateway Timeout"
+    case 505: "HTTP Version Not Supported"
+    default: "Error"
+    }
+  }
+}

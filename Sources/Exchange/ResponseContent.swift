@@ -1,0 +1,82 @@
+public import HTTP
+
+/// Follows a response's content: where it ends, and how it is framed anew for the client.
+public struct ResponseContent: Sendable, BitwiseCopyable {
+  /// How content passes from the backend to the client.
+  public enum Relay: UInt8, Sendable, BitwiseCopyable, CaseIterable {
+    /// Bytes as they are.
+    case asIs
+    /// Wrapped into chunks: the backend ends its content by closing.
+    case addChunks
+    /// Unwrapped from chunks: the client's connection frames content otherwise, or not at all.
+    case removeChunks
+  }
+
+  /// How its end is told.
+  public private(set) var framing = BodyFraming.none
+  /// How it passes.
+  public private(set) var relay = Relay.asIs
+  private var left: UInt64 = 0
+  private var chunks = ChunkedFraming(allowsSpace: true)
+
+  /// None.
+  public init() {}
+
+  /// Content framed as the head says, for a client whose connection ends content by itself (`isStream`), that knows
+  /// no chunks (`isOld`), or for which it is compressed on the way (`isCoded`).
+  public init(_ framing: BodyFraming, isStream: Bool, isOld: Bool, isCoded: Bool) {
+    self.framing = framing
+    if case .length(let length) = framing { left = length }
+    switch framing {
+    case .chunked: relay = isCoded || isOld || isStream ? .removeChunks : .asIs
+    case .untilClose: relay = isCoded || isOld || isStream ? .asIs : .addChunks
+    case .none, .length: relay = .asIs
+    }
+  }
+
+  /// Follows a range and leaves in it what goes to the client; `trailer` is told the bytes of field lines behind the
+  /// content where chunks are taken apart. Whether the content ends in it; nil when it is malformed.
+  public mutating func follow(
+    _ buffer: UnsafeMutablePointer<UInt8>, _ range: inout ContentRange, trailer: (UInt8) -> Void
+  ) -> Bool? {
+    switch framing {
+    case .none:
+      range.cut(to: range.from)
+      return true
+    case .length:
+      let n = Int(min(UInt64(range.to - range.from), left))
+      left -= UInt64(n)
+      range.cut(to: range.from + n)
+      return left == 0
+    case .untilClose: return false
+    case .chunked: return unsafe followChunks(buffer, &range, trailer: trailer)
+    }
+  }
+
+  private mutating func followChunks(
+    _ buffer: UnsafeMutablePointer<UInt8>, _ range: inout ContentRange, trailer: (UInt8) -> Void
+  ) -> Bool? {
+    let p = unsafe buffer + range.from
+    let available = range.to - range.from
+    var kept = 0
+    let outcome: ChunkedFraming.Outcome
+    if relay == .removeChunks {
+      outcome = unsafe chunks.scan(
+        p, available,
+        data: { at, n in
+          unsafe (p + kept).update(from: p + at, count: n)
+          kept += n
+        }, trailer: trailer)
+    } else {
+      outcome = unsafe chunks.scan(p, available)
+    }
+    switch outcome {
+    case .failed: return nil
+    case .more: break
+    case .end(let n): range.cut(to: range.from + n)
+    }
+    if relay == .removeChunks { range.to = range.from + kept }
+    if case .end = outcome { return true }
+    return false
+  }
+}

@@ -1,0 +1,120 @@
+internal import EventLoop
+internal import Exchange
+internal import OS
+internal import TLS
+internal import Upstream
+
+/// A connection to a backend, or one HTTP/2 stream of it, which has a `stream` and no descriptor. A plain struct in a slab, like `ClientConnection`.
+@safe struct BackendConnection: Slotted {
+  enum State: UInt8, BitwiseCopyable {
+    case connecting, handshaking, active, idle
+  }
+
+  var slot = Slot()
+  var wire = Transport()
+  var state = State.connecting
+  /// What it is being waited for.
+  var wait = Wait.none
+  /// It takes no more of a request at present.
+  var isHeldUp = false
+  /// The response whose head is held back ends by the connection's end.
+  var endsByClosing = false
+  /// Not read from because the client does not take what we have.
+  var readPaused = false
+  var isDeferred = false
+  var exchange: Ref<Exchange>?
+  /// HTTP/2 on this connection.
+  var mux: Ref<Mux>?
+  /// The stream that this is.
+  var stream: Ref<MuxStream>?
+  /// Retained while the connection is open.
+  var pool: Unmanaged<BackendPool>?
+  /// What has been received and not been dealt with, from `start` to `end`.
+  var buffer: UnsafeMutablePointer<UInt8>?
+  var start = 0
+  var end = 0
+  /// How far the search for the head's end has come, from `start`.
+  var searched = 0
+  /// Hangs in its pool's list of idle connections; written by the pool.
+  fileprivate(set) var isInIdleList = false
+  fileprivate var nextIdle: Ref<BackendConnection>?
+  fileprivate var previousIdle: Ref<BackendConnection>?
+
+  init() {}
+}
+
+/// One worker's connections to one backend, and how to make more. Outlives configurations that keep the backend.
+@safe final class BackendPool {
+  let settings: Settings.Backend
+  let status: Unmanaged<BackendStatus>
+  var address: SocketAddress
+  let hasAddress: Bool
+  let clientContext: ClientContext?
+  /// The connections that wait for a request, the last used first.
+  private var firstIdle: Ref<BackendConnection>?
+  private(set) var idleCount = 0
+  /// HTTP/2 connections, those at work and those being made.
+  var firstMux: Ref<Mux>?
+  /// No configuration uses it any more.
+  var isRetired = false
+  var keepAliveMilliseconds: UInt64
+  /// How many requests it gets beside the others.
+  var weight: Int
+
+  /// Idle connections kept for one backend by one worker.
+  static let maximumIdle = 1024
+
+  init(_ backend: Settings.Backend, keepAliveMilliseconds: UInt64, _ clientContext: ClientContext?) {
+    settings = backend
+    unsafe status = unsafe Unmanaged.passRetained(backend.status)
+    address = backend.address ?? SocketAddress()
+    hasAddress = backend.address != nil
+    self.keepAliveMilliseconds = keepAliveMilliseconds
+    weight = backend.weight
+    self.clientContext = clientContext
+  }
+
+  deinit { unsafe status.release() }
+
+  /// Whether a connection waits here for a request.
+  var hasIdle: Bool { firstIdle != nil }
+
+  /// Keeps a connection for the next request. False when there is no room, or when it is no connection by itself:
+  /// a stream is over with its exchange, and what carries streams is never idle in this sense.
+  func keepIdle(_ backend: Ref<BackendConnection>) -> Bool {
+    guard backend.stream == nil, backend.mux == nil, backend.slot.isLive, !backend.isInIdleList,
+      idleCount < Self.maximumIdle, !isRetired, settings.sendProxy == nil
+    else { return false }
+    backend.state = .idle
+    backend.isInIdleList = true
+    backend.previousIdle = nil
+    backend.nextIdle = firstIdle
+    firstIdle?.previousIdle = backend
+    firstIdle = backend
+    idleCount += 1
+    return true
+  }
+
+  /// The idle connection that was used last, for a request; nil when there is none.
+  func takeIdle() -> Ref<BackendConnection>? {
+    guard let backend = firstIdle else { return nil }
+    forgetIdle(backend)
+    backend.state = .active
+    return backend
+  }
+
+  /// Takes a connection out of the idle ones, if it is one of them: whatever is freed goes through here.
+  func forgetIdle(_ backend: Ref<BackendConnection>) {
+    guard backend.isInIdleList else { return }
+    backend.isInIdleList = false
+    if let previous = backend.previousIdle {
+      previous.nextIdle = backend.nextIdle
+    } else {
+      firstIdle = backend.nextIdle
+    }
+    backend.nextIdle?.previousIdle = backend.previousIdle
+    backend.nextIdle = nil
+    backend.previousIdle = nil
+    idleCount -= 1
+  }
+}

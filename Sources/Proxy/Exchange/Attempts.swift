@@ -1,0 +1,136 @@
+internal import EventLoop
+internal import Exchange
+internal import OS
+internal import Telemetry
+internal import Upstream
+
+// Attempts of a request: each on one backend, on a connection or a stream of its own.
+extension Worker {
+  /// Chooses a backend and begins an attempt on it, on a kept connection where there is one.
+  func openElsewhere(_ exchange: Ref<Exchange>) -> Machine.Event {
+    guard let service = unsafe exchange.service else { return .nobody }
+    if exchange.machine.attempts == 0 {
+      unsafe service.pointee.budget.recordRequest(nowMilliseconds: nowMilliseconds)
+    }
+    guard let chosen = unsafe pickBackend(service, tried: exchange.tried) else { return .nobody }
+    exchange.tried.insert(chosen)
+    return unsafe open(exchange, service, service.pointee.pools[chosen], mayReuse: true)
+  }
+
+  /// Ends the attempt and begins another one, of the same request.
+  func repeatRequest(_ exchange: Ref<Exchange>, _ place: Action.Where) -> Machine.Event {
+    guard let service = unsafe exchange.service, let pool = unsafe exchange.backend?.pool else {
+      dropAttempt(exchange)
+      return .nobody
+    }
+    // The pool outlives its last connection.
+    _ = unsafe pool.retain()
+    defer { unsafe pool.release() }
+    dropAttempt(exchange)
+    if let client = exchange.client { client.sent = client.start }
+    exchange.machine.rewind()
+    if place != .fresh { counters.add(.upstreamRetries) }
+    guard place == .elsewhere else { return unsafe open(exchange, service, pool, mayReuse: false) }
+    _ = unsafe service.pointee.budget.tryRetry(nowMilliseconds: nowMilliseconds)
+    return openElsewhere(exchange)
+  }
+
+  /// Gives up the attempt's connection, if there is one.
+  func dropAttempt(_ exchange: Ref<Exchange>) {
+    exchange.endsWithHead = false
+    guard let backend = exchange.backend else { return }
+    backend.exchange = nil
+    exchange.backend = nil
+    closeAttempt(backend)
+  }
+
+  private func open(
+    _ exchange: Ref<Exchange>, _ service: UnsafeMutablePointer<ServiceEntry>, _ pool: Unmanaged<BackendPool>,
+    mayReuse: Bool
+  ) -> Machine.Event {
+    unsafe count(exchange, on: pool)
+    if unsafe service.pointee.isHTTP2 { return unsafe openStream(exchange, service, pool) }
+    if mayReuse, let backend = unsafe pool._withUnsafeGuaranteedRef({ $0.takeIdle() }) {
+      counters.add(.upstreamConnectionsReused)
+      attach(backend, exchange)
+      return .opened(.kept)
+    }
+    guard let backend = unsafe dial(pool, maximum: service.pointee.maximumConnections) else {
+      return .unopened
+    }
+    attach(backend, exchange)
+    return .opened(.connecting)
+  }
+
+  func attach(_ backend: Ref<BackendConnection>, _ exchange: Ref<Exchange>) {
+    backend.exchange = exchange
+    exchange.backend = backend
+  }
+
+  private func count(_ exchange: Ref<Exchange>, on pool: Unmanaged<BackendPool>) {
+    unsafe exchange.counted?._withUnsafeGuaranteedRef { $0.end() }
+    let status = unsafe pool._withUnsafeGuaranteedRef { unsafe $0.status }
+    unsafe status._withUnsafeGuaranteedRef { $0.begin() }
+    unsafe exchange.counted = unsafe status
+  }
+
+  /// The one way in which a request begins on a connection, be it new, kept or a stream: what the buffer holds goes
+  /// out, and what has waited behind a full buffer is read, for which there will be no event.
+  func sendRequest(_ exchange: Ref<Exchange>) -> Step {
+    let step = forward(exchange)
+    if !exchange.machine.requestComplete, let client = exchange.client, hasUnread(client) { putOff(client) }
+    return step
+  }
+
+  /// Sends what the buffer holds of the request.
+  func forward(_ exchange: Ref<Exchange>) -> Step {
+    guard let backend = exchange.backend, backend.state == .active, let client = exchange.client,
+      let buffer = unsafe client.buffer, !exchange.machine.requestSent, !backend.wire.writeClosed
+    else { return .rest }
+    if let stream = backend.stream {
+      if let problem = unsafe forward(exchange, client, backend, stream, buffer) { return .event(problem) }
+    } else {
+      unsafe forward(client, backend, buffer)
+    }
+    guard client.sent == client.requestEnd, !backend.wire.writeClosed else { return .rest }
+    guard exchange.machine.requestComplete else {
+      if exchange.machine.attempt.hasHead || client.isFull { makeRoom(client, exchange) }
+      return .rest
+    }
+    exchange.machine.requestSent = true
+    return .rest
+  }
+
+  private func forward(
+    _ client: Ref<ClientConnection>, _ backend: Ref<BackendConnection>, _ buffer: UnsafeMutablePointer<UInt8>
+  ) {
+    backend.isHeldUp = false
+    while client.sent < client.requestEnd {
+      let n = unsafe backend.wire.sendSome(buffer + client.sent, client.requestEnd - client.sent, pipe)
+      if n == Sys.wouldBlock {
+        backend.isHeldUp = true
+        return
+      }
+      guard n > 0 else { return uploadBroke(backend) }
+      client.sent += n
+    }
+  }
+
+  /// The backend takes no more of a request: it may have answered before it closed, and what it has said by now comes first
+  /// (RFC 9112 §9.5). Without an answer the end of the connection is met right behind.
+  func uploadBroke(_ backend: Ref<BackendConnection>) {
+    backend.wire.writeClosed = true
+    backend.wire.output.free()
+    backend.wire.peerClosed = true
+    backend.wire.readable = true
+    putOff(backend)
+  }
+
+  /// Everything in the buffer has been sent and more is to come: use it from the front again. From here on the
+  /// request cannot be repeated on another backend.
+  func makeRoom(_ client: Ref<ClientConnection>, _ exchange: Ref<Exchange>) {
+    guard client.sent == client.requestEnd, client.requestEnd == client.end else { return }
+    exchange.machine.forgetsRequest()
+    client.element.emptyBuffer()
+  }
+}

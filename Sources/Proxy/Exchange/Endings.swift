@@ -1,0 +1,80 @@
+internal import EventLoop
+internal import Exchange
+internal import HTTP
+internal import HTTP2
+internal import OS
+internal import Telemetry
+internal import Upstream
+
+// How an exchange ends: each of these frees it, and is the last that happens to it.
+extension Worker {
+  /// The response is complete.
+  func finishResponse(
+    _ exchange: Ref<Exchange>, _ client: Ref<ClientConnection>, keepsBackend: Bool, keepsClient: Bool
+  ) {
+    if exchange.isGRPC, let backend = exchange.backend { recordTrailers(backend, exchange) }
+    let trailers = exchange.trailers
+    if client.stream != nil { exchange.trailers = ParkedOutput() }
+    endExchange(exchange, keepsBackend: keepsBackend)
+    if let stream = client.stream { return endResponse(client, stream, trailers: trailers) }
+    guard keepsClient, !isDraining else { return beginClose(client) }
+    readNext(client)
+  }
+
+  /// Nothing has been sent yet: the client gets an answer of ours.
+  func answerExchange(_ exchange: Ref<Exchange>, _ client: Ref<ClientConnection>, _ answer: OwnAnswer) {
+    if case .noBackend = answer { counters.add(.requestsWithoutBackend) }
+    if case .requestTimeout = answer { counters.add(.requestTimeouts) }
+    let keeps = exchange.machine.requestComplete && exchange.machine.keepsClient && answer.keepsConnection
+    exchange.status = answer.status
+    desk.clearRequest()
+    desk.request.method = exchange.method
+    desk.request.minorVersion = exchange.minorVersion
+    let service = unsafe exchange.service.map { unsafe serviceName(exchange, $0.pointee.index) } ?? ""
+    let (route, isGRPC) = unsafe (exchange.route, exchange.isGRPC)
+    let held = unsafe exchange.snapshot?.retain()
+    defer { unsafe held?.release() }
+    endExchange(exchange, keepsBackend: false)
+    client.state = .reading
+    if keeps { client.start = client.requestEnd }
+    unsafe say(client, answer, closing: !keeps, detail: service, isGRPC: isGRPC, route: route)
+  }
+
+  func serviceName(_ exchange: Ref<Exchange>, _ index: Int) -> String {
+    guard let held = unsafe exchange.snapshot else { return "" }
+    return unsafe held._withUnsafeGuaranteedRef { $0.settings.services[index].name }
+  }
+
+  /// Nobody waits for the response: the backend's work ends at once.
+  func abandon(_ exchange: Ref<Exchange>) {
+    if exchange.status == 0 { exchange.status = 499 }
+    counters.add(.requestsAborted)
+    endExchange(exchange, keepsBackend: false)
+  }
+
+  /// Takes the exchange apart. The client's connection stays as it is.
+  func endExchange(_ exchange: Ref<Exchange>, keepsBackend: Bool) {
+    if let backend = exchange.backend {
+      backend.exchange = nil
+      exchange.backend = nil
+      // A stream ends with its exchange; what carries it is kept by itself.
+      if keepsBackend, backend.state == .active, backend.stream == nil {
+        keepIdle(backend)
+      } else {
+        closeAttempt(backend)
+      }
+    }
+    releaseCompressor(exchange)
+    counters.add(.bytesReceived, exchange.bytesIn)
+    counters.add(.bytesSent, exchange.bytesOut)
+    logAccess(exchange)
+    unsafe exchange.counted?._withUnsafeGuaranteedRef { $0.end() }
+    exchange.client?.exchange = nil
+    exchange.requestTrailers.free()
+    exchange.trailers.free()
+    exchange.logged.free()
+    unsafe exchange.snapshot?.release()
+    unsafe exchange.snapshot = nil
+    exchanges.release(exchange)
+  }
+}

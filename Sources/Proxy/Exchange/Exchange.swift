@@ -1,0 +1,55 @@
+internal import EventLoop
+internal import Exchange
+internal import HTTP
+internal import Upstream
+
+/// One request and its response. It belongs to a client's connection, or to one stream of it, and holds what is
+/// needed only while something is under way: an idle connection has none.
+@safe struct Exchange: Slotted {
+  var slot = Slot()
+  /// Decides how it goes on.
+  var machine = Machine()
+  var client: Ref<ClientConnection>?
+  /// The connection of the attempt that is under way.
+  var backend: Ref<BackendConnection>?
+  /// Retained: routes, services and pools stay what they were when the request came.
+  var snapshot: Unmanaged<Snapshot>?
+  var route: UnsafeMutablePointer<CompiledRoute>?
+  var service: UnsafeMutablePointer<ServiceEntry>?
+  /// The backend whose load counts this exchange.
+  var counted: Unmanaged<BackendStatus>?
+  var tried = BackendSet()
+
+  var method = Method.other
+  var minorVersion: UInt8 = 1
+  var wantsUpgrade = false
+  /// The client speaks HTTP/2 and asked for a tunnel by extended CONNECT (RFC 8441).
+  var isExtendedConnect = false
+  /// What a WebSocket client said, for a backend that speaks HTTP/2.
+  var webSocket = WebSocketHandshake()
+  /// A gRPC call: its errors are told by `grpc-status`.
+  var isGRPC = false
+  /// The client takes trailers (RFC 9110 §10.1.4).
+  var acceptsTrailers = false
+
+  var requestContent = RequestContent()
+  /// Bytes of the head as it goes to the backend.
+  var requestHeadLength = 0
+  /// Field lines behind the request's content.
+  var requestTrailers = ParkedOutput()
+
+  var responseContent = ResponseContent()
+  /// The backend's HTTP/2 head was its last word.
+  var endsWithHead = false
+  /// Field lines behind the response's content.
+  var trailers = ParkedOutput()
+  var coding = Coding()
+  var status = 0
+
+  var startedNanoseconds: UInt64 = 0
+  var bytesIn: UInt64 = 0
+  var bytesOut: UInt64 = 0
+  var logged = LoggedRequest()
+
+  init() {}
+}

@@ -1,0 +1,148 @@
+internal import EventLoop
+internal import Exchange
+internal import HTTP
+internal import HTTP2
+internal import OS
+internal import Telemetry
+
+// A response on its way to the client.
+extension Worker {
+  /// 1xx go to HTTP/1.1 clients as they come (RFC 9110 §15.2). False when the client is gone.
+  func passInterim(
+    _ exchange: Ref<Exchange>, _ client: Ref<ClientConnection>, _ base: UnsafePointer<UInt8>
+  ) -> Bool {
+    guard exchange.minorVersion == 1, let route = unsafe exchange.route else { return true }
+    var writer = desk.writer()
+    unsafe desk.writeResponseHead(&writer, base, ResponsePlan(), route.pointee.response) { _ in }
+    guard !writer.overflowed else { return false }
+    return sendHead(client, writer, isLast: false)
+  }
+
+  /// Sends the head that stands first in the backend's buffer and is on the desk, and what has come behind it.
+  func relayHead(_ exchange: Ref<Exchange>) -> Step {
+    guard let backend = exchange.backend, let client = exchange.client, let buffer = unsafe backend.buffer
+    else {
+      return .event(.malformed)
+    }
+    let base = unsafe UnsafePointer(buffer + backend.start)
+    exchange.status = desk.response.status
+    counters.add(.responses(status: desk.response.status))
+    unsafe chooseCoding(exchange, base)
+    exchange.responseContent = ResponseContent(
+      desk.response.framing, isStream: client.stream != nil, isOld: exchange.minorVersion == 0,
+      isCoded: exchange.coding.gzip != nil)
+    let closes = client.stream == nil && closesAfterResponse(exchange)
+    if closes { exchange.machine.keepsClient = false }
+    let writer = unsafe writeHead(exchange, client, base, closes: closes)
+    guard !writer.overflowed else { return malformed(backend, ParseError.headTooLarge) }
+    let bodyStart = backend.start + desk.response.length
+    // A chunk-size line may have to stand between the head and the content.
+    let gap =
+      exchange.responseContent.relay == .addChunks && backend.end > bodyStart ? ChunkLine.room : 0
+    guard client.stream == nil, writer.count + gap <= bodyStart else {
+      exchange.machine.headLeaves()
+      let hasNone = backend.stream?.isDrained ?? (exchange.responseContent.framing == .none)
+      // Compressed, even nothing is something.
+      let isLast = hasNone && exchange.coding.gzip == nil
+      guard sendHead(client, writer, isLast: isLast) else { return .event(.clientLeft) }
+      return unsafe relay(backend, exchange, client, buffer, from: bodyStart, head: 0)
+    }
+    unsafe (buffer + bodyStart - gap - writer.count).update(from: writer.start, count: writer.count)
+    return unsafe relay(backend, exchange, client, buffer, from: bodyStart, head: writer.count)
+  }
+
+  private func writeHead(
+    _ exchange: Ref<Exchange>, _ client: Ref<ClientConnection>, _ base: UnsafePointer<UInt8>, closes: Bool
+  ) -> HeadWriter {
+    var writer = desk.writer()
+    guard let route = unsafe exchange.route else { return writer }
+    var plan = ResponsePlan()
+    plan.minorVersion = exchange.minorVersion
+    plan.isHead = exchange.method == .head
+    plan.isStream = client.stream != nil
+    plan.endsWithHead = exchange.endsWithHead
+    plan.isCoded = exchange.coding.isCoded
+    plan.closes = closes
+    unsafe desk.writeResponseHead(&writer, base, plan, route.pointee.response) { out in
+      if exchange.coding.varies { unsafe writeCoding(&out, exchange, base) }
+    }
+    return writer
+  }
+
+  /// Whether the client's connection ends with this response.
+  private func closesAfterResponse(_ exchange: Ref<Exchange>) -> Bool {
+    if !exchange.machine.keepsClient || isDraining { return true }
+    if exchange.minorVersion == 1 { return false }
+    return desk.response.framing == .chunked || desk.response.framing == .untilClose
+      || exchange.coding.gzip != nil
+  }
+
+  /// Sends what stands in the buffer from `from` as content, `head` bytes of head standing right before it.
+  func relay(
+    _ backend: Ref<BackendConnection>, _ exchange: Ref<Exchange>, _ client: Ref<ClientConnection>,
+    _ buffer: UnsafeMutablePointer<UInt8>, from: Int, head: Int
+  ) -> Step {
+    var content = ContentRange(from: from, to: backend.end)
+    backend.start = Layout.headroom
+    backend.end = Layout.headroom
+    let found = unsafe exchange.responseContent.follow(buffer, &content) { byte in
+      unsafe withUnsafePointer(to: byte) { unsafe exchange.trailers.append($0, 1) }
+    }
+    guard var ended = found else {
+      // What is right of it does not go out: the client must not take it for all.
+      exchange.machine.headLeaves()
+      reportBroken(backend, "malformed chunked content")
+      return .event(.malformed)
+    }
+    // HTTP/2 says itself where content ends, and trailers may follow all of a declared length.
+    if let stream = backend.stream { ended = stream.isDrained }
+    guard unsafe sendContent(backend, exchange, client, buffer, content, head: head, ended: ended) else {
+      return .event(.clientLeft)
+    }
+    if ended { return .event(.ended(isClean: content.surplus == 0)) }
+    if !content.isEmpty { exchange.machine.contentCame() }
+    time(exchange, moved: .backend)
+    // The buffer is empty again; the next reader may have it.
+    if client.wire.output.isEmpty, !backend.wire.readable { dropBuffer(backend) }
+    return .more
+  }
+
+  /// Sends a range of content, framed and coded for the client. False when the client is gone.
+  private func sendContent(
+    _ backend: Ref<BackendConnection>, _ exchange: Ref<Exchange>, _ client: Ref<ClientConnection>,
+    _ buffer: UnsafeMutablePointer<UInt8>, _ content: ContentRange, head: Int, ended: Bool
+  ) -> Bool {
+    if exchange.coding.gzip != nil {
+      return unsafe sendCompressed(backend, exchange, client, buffer, content, head: head, ended: ended)
+    }
+    var start = content.from - head
+    var end = content.to
+    let addsChunks = exchange.responseContent.relay == .addChunks
+    var endsInside = false
+    if addsChunks {
+      (start, end) = unsafe ChunkLine.wrap(buffer, content, head: head)
+      // Behind the content there is room for the end.
+      endsInside = ended && end > content.to && exchange.trailers.isEmpty
+      if endsInside { end = unsafe ChunkLine.appendLast(buffer, at: end) }
+    }
+    if end > start {
+      exchange.machine.headLeaves()
+      exchange.bytesOut += UInt64(content.to - content.from)
+      let isLast = ended && exchange.trailers.isEmpty
+      guard unsafe sendContent(client, buffer + start, end - start, isLast: isLast) else { return false }
+    }
+    return !ended || !addsChunks || endsInside || sendLastChunk(exchange, client)
+  }
+
+  /// The last chunk, with the trailers that a backend's HTTP/2 had (RFC 9112 §7.1.2). False when the client is gone.
+  func sendLastChunk(_ exchange: Ref<Exchange>, _ client: Ref<ClientConnection>) -> Bool {
+    var writer = desk.writer()
+    writer.append("0\r\n")
+    let trailers = unsafe exchange.trailers.bytes
+    if let base = trailers.baseAddress, exchange.acceptsTrailers {
+      unsafe writer.append(base, trailers.count)
+    }
+    writer.append("\r\n")
+    return unsafe sendContent(client, writer.start, writer.count, isLast: false)
+  }
+}

@@ -1,0 +1,145 @@
+internal import EventLoop
+internal import Exchange
+internal import HTTP
+internal import Telemetry
+internal import Upstream
+
+/// What a step on a connection has led to.
+enum Step {
+  /// There may be more to do at once.
+  case more
+  /// Nothing more can be done at present.
+  case rest
+  /// Something that the exchange's machine decides about.
+  case event(Machine.Event)
+  /// What it has decided already.
+  case act(Action)
+}
+
+/// What has become of an exchange.
+enum Outcome {
+  /// Its attempt goes on.
+  case goesOn
+  /// It goes on by another attempt; the connection of the one before may be gone.
+  case elsewhere
+  /// It is over, and freed; so may its connections be. The caller has nothing left to do with them.
+  case over
+}
+
+// What the machine decides is performed here, one action after another, never one inside another. Only the last one frees.
+extension Worker {
+  /// Tells an exchange's machine what has happened, and performs what it decides.
+  @discardableResult
+  func drive(_ exchange: Ref<Exchange>, _ event: Machine.Event) -> Outcome {
+    run(exchange, decide(exchange, event))
+  }
+
+  /// The same for something that is a fault of the attempt's backend, unless it was but a kept connection that had been
+  /// closed meanwhile. `isConnection` when it was the connection that failed.
+  @discardableResult
+  func drive(
+    _ exchange: Ref<Exchange>, _ event: Machine.Event, faultOf backend: Ref<BackendConnection>,
+    _ reason: String,
+    isConnection: Bool = true
+  ) -> Outcome {
+    let action = decide(exchange, event)
+    if action != .again(.fresh), action != .nothing {
+      reportBroken(backend, reason, isConnection: isConnection)
+    }
+    return run(exchange, action)
+  }
+
+  func decide(_ exchange: Ref<Exchange>, _ event: Machine.Event) -> Action {
+    event.needsFacts ? exchange.machine.on(event, facts(exchange)) : exchange.machine.on(event)
+  }
+
+  @discardableResult
+  func run(_ exchange: Ref<Exchange>, _ first: Action) -> Outcome {
+    var action = first
+    var outcome = Outcome.goesOn
+    while action != .nothing {
+      if action.isLast {
+        performLast(action, exchange)
+        return .over
+      }
+      if action.beginsAttempt { outcome = .elsewhere }
+      switch perform(action, exchange) {
+      case .more, .rest: action = .nothing
+      case .event(let event): action = decide(exchange, event)
+      case .act(let next): action = next
+      }
+    }
+    time(exchange)
+    return outcome
+  }
+
+  private func perform(_ action: Action, _ exchange: Ref<Exchange>) -> Step {
+    switch action {
+    case .choose:
+      dropAttempt(exchange)
+      return .event(openElsewhere(exchange))
+    case .again(let place): return .event(repeatRequest(exchange, place))
+    case .send: return sendRequest(exchange)
+    case .join: return joinPassage(exchange)
+    case .relay: return relayHead(exchange)
+    case .tunnel: return beginTunnel(exchange)
+    default: return .rest
+    }
+  }
+
+  private func performLast(_ action: Action, _ exchange: Ref<Exchange>) {
+    guard let client = exchange.client else { return endExchange(exchange, keepsBackend: false) }
+    switch action {
+    case .answer(let answer): return answerExchange(exchange, client, answer)
+    case .finish(let keepsBackend, let keepsClient):
+      return finishResponse(exchange, client, keepsBackend: keepsBackend, keepsClient: keepsClient)
+    case .turnAway(let answer):
+      counters.add(.requestsWithoutBackend)
+      exchange.status = answer.status
+      endExchange(exchange, keepsBackend: false)
+      return beginClose(client)
+    case .abandon:
+      abandon(exchange)
+      return close(client)
+    case .close: return closeTunnel(exchange, client)
+    case .severed: return severTunnel(exchange, client)
+    case .expire:
+      counters.add(.tunnelTimeouts)
+      endExchange(exchange, keepsBackend: false)
+      return beginClose(client)
+    default:
+      // The response cannot be completed: the client must not take what it has for the whole.
+      endExchange(exchange, keepsBackend: false)
+      return reset(client)
+    }
+  }
+
+  /// What only matters when something has failed.
+  private func facts(_ exchange: Ref<Exchange>) -> Facts {
+    guard let service = unsafe exchange.service else { return Facts() }
+    return unsafe Facts(
+      rule: service.pointee.retryRule, isIdempotent: exchange.method.isIdempotent,
+      hasAnother: hasAnother(exchange, service)
+        && service.pointee.budget.mayRetry(nowMilliseconds: nowMilliseconds))
+  }
+
+  /// Whether another backend could be chosen: an answer that is worth little is worth more than none.
+  func hasAnother(_ exchange: Ref<Exchange>, _ service: UnsafeMutablePointer<ServiceEntry>) -> Bool {
+    guard exchange.machine.hasAttemptsLeft, unsafe exchange.tried.count < service.pointee.count else {
+      return false
+    }
+    let cursor = unsafe service.pointee.cursor
+    defer { unsafe service.pointee.cursor = cursor }
+    return unsafe pickBackend(service, tried: exchange.tried) != nil
+  }
+}
+
+extension Action {
+  /// Whether it ends an attempt and begins another.
+  fileprivate var beginsAttempt: Bool {
+    switch self {
+    case .choose, .again: true
+    default: false
+    }
+  }
+}

@@ -1,0 +1,271 @@
+internal import EventLoop
+internal import Exchange
+internal import HTTP
+internal import HTTP2
+internal import OS
+internal import Telemetry
+internal import Upstream
+
+// From received bytes to a routed request.
+extension Worker {
+  /// What has become of the bytes that a client's buffer begins with.
+  enum HeadReading {
+    /// More are needed.
+    case incomplete
+    /// They have been dealt with; the connection goes on by itself, or has ended.
+    case handled
+  }
+
+  /// Handles one request head if it is complete.
+  func readRequest(_ client: Ref<ClientConnection>) -> HeadReading {
+    guard let buffer = unsafe client.buffer else { return .incomplete }
+    if listeners[Int(client.listener)].settings.h2c, let reading = unsafe readPreface(client, buffer) {
+      return reading
+    }
+    unsafe skipEmptyLine(client, buffer)
+    let base = unsafe UnsafePointer(buffer + client.start)
+    let count = client.end - client.start
+    guard count > 0 else { return .incomplete }
+    let limit = snapshot.settings.limits.headBytes
+    switch unsafe HeadEnd.find(base, count: count, from: client.searched) {
+    case .bareLineFeed: return refuseHead(client, .bareLineFeed)
+    case .incomplete(let resume):
+      timeHead(client)
+      client.searched = resume
+      guard count < limit else { return refuseHead(client, resume == 0 ? .targetTooLong : .headTooLarge) }
+      unsafe compact(client, buffer)
+      return .incomplete
+    case .found(let length):
+      client.searched = 0
+      guard length <= limit else { return refuseHead(client, .headTooLarge) }
+      let error = unsafe desk.readRequest(base, length)
+      counters.add(.requests)
+      if let error {
+        refuse(client, error)
+      } else if unsafe route(client, base) != .over {
+        goOn(client)
+      }
+      return .handled
+    }
+  }
+
+  /// A request is under way: what has come behind its head is content.
+  private func goOn(_ client: Ref<ClientConnection>) {
+    // One that has closed behind its request does not wait for the answer.
+    if client.wire.peerClosed { return leave(client) }
+    if client.exchange?.machine.requestComplete == false, client.wire.hasUnread { putOff(client) }
+  }
+
+  private func refuseHead(_ client: Ref<ClientConnection>, _ error: ParseError) -> HeadReading {
+    desk.clearRequest()
+    refuse(client, error)
+    return .handled
+  }
+
+  private func timeHead(_ client: Ref<ClientConnection>) {
+    guard !client.headTimed else { return }
+    client.headTimed = true
+    time(client, again: true)
+  }
+
+  /// Empty lines before a request are overlooked (RFC 9112 §2.2).
+  private func skipEmptyLine(_ client: Ref<ClientConnection>, _ buffer: UnsafeMutablePointer<UInt8>) {
+    guard client.searched == 0 else { return }
+    while client.end - client.start >= 2, unsafe buffer[client.start] == 0x0D,
+      unsafe buffer[client.start + 1] == 0x0A
+    { client.start += 2 }
+    guard client.start == client.end else { return }
+    client.start = Layout.headroom
+    client.end = Layout.headroom
+  }
+
+  /// Moves a head that began far back in the buffer to its front, so that it has all the room.
+  private func compact(_ client: Ref<ClientConnection>, _ buffer: UnsafeMutablePointer<UInt8>) {
+    guard client.start > Layout.headroom else { return }
+    let count = client.end - client.start
+    unsafe (buffer + Layout.headroom).update(from: buffer + client.start, count: count)
+    client.start = Layout.headroom
+    client.end = Layout.headroom + count
+  }
+
+  /// Whether a client without TLS begins with HTTP/2's preface, or may be about to (RFC 9113 §3.3); nil when it does not.
+  private func readPreface(
+    _ client: Ref<ClientConnection>, _ buffer: UnsafeMutablePointer<UInt8>
+  ) -> HeadReading? {
+    let count = client.end - client.start
+    guard !client.wire.isSecure, client.stream == nil, client.searched == 0,
+      let matching = unsafe HTTP2.Connection.matchesPreface(buffer + client.start, count)
+    else { return nil }
+    guard matching == HTTP2.Connection.prefaceLength else {
+      timeHead(client)
+      return .incomplete
+    }
+    beginMux(client)
+    putOff(client)
+    return .handled
+  }
+
+  /// Finds the route of the request on the desk, and begins what it asks for.
+  func route(_ client: Ref<ClientConnection>, _ base: UnsafePointer<UInt8>) -> Outcome {
+    if desk.request.targetLength > snapshot.settings.limits.targetBytes {
+      refuse(client, ParseError.targetTooLong)
+      return .over
+    }
+    let listener = listeners[Int(client.listener)].settings
+    if listener.profile == nil, unsafe answerChallenge(client, base) { return .over }
+    if let port = listener.redirectPort {
+      unsafe redirect(client, base, port)
+      return .over
+    }
+    let pathLength = unsafe pathOnlyLength(base)
+    // An absolute URL without a path, and `*`, belong to the root.
+    let hasPath = unsafe pathLength > 0 && base[desk.request.targetStart] == 0x2F
+    let index = unsafe snapshot.routes.find(
+      host: base + desk.request.hostStart, desk.request.hostLength,
+      path: hasPath ? base + desk.request.targetStart : Self.slash.utf8Start, hasPath ? pathLength : 1)
+    guard index >= 0 else {
+      unsafe refuse(client, OwnAnswer.noRoute, closing: false, isGRPC: isCall(base))
+      return .over
+    }
+    let compiled = unsafe snapshot.compiledRoutes + index
+    if let refusal = unsafe refusalByIdentity(client, base, compiled) {
+      unsafe refuse(client, refusal, closing: false, isGRPC: isCall(base), route: compiled)
+      return .over
+    }
+    if unsafe answerAsLastHop(client, base) { return .over }
+    let exchange = unsafe begin(client, base, compiled)
+    let problem = unsafe placeHead(client, exchange, base)
+    return drive(exchange, problem.map { .refused($0) } ?? .admitted)
+  }
+
+  private static let slash: StaticString = "/"
+
+  /// The target's length without its query.
+  private func pathOnlyLength(_ base: UnsafePointer<UInt8>) -> Int {
+    let target = unsafe base + desk.request.targetStart
+    for i in 0..<desk.request.targetLength where unsafe target[i] == 0x3F { return i }
+    return desk.request.targetLength
+  }
+
+  private func begin(
+    _ client: Ref<ClientConnection>, _ base: UnsafePointer<UInt8>,
+    _ route: UnsafeMutablePointer<CompiledRoute>
+  ) -> Ref<Exchange> {
+    let exchange = exchanges.acquire()
+    let service = unsafe route.pointee.service
+    exchange.client = client
+    unsafe exchange.snapshot = unsafe Unmanaged.passRetained(snapshot)
+    unsafe exchange.route = unsafe route
+    unsafe exchange.service = unsafe service
+    exchange.machine = unsafe Machine(maximumAttempts: service.pointee.attempts)
+    exchange.machine.keepsClient = desk.request.keepsAlive && !isDraining
+    exchange.method = desk.request.method
+    exchange.minorVersion = desk.request.minorVersion
+    exchange.wantsUpgrade = unsafe desk.request.upgrade && !offersH2C(base)
+    let isHTTP2 = unsafe service.pointee.isHTTP2
+    exchange.requestContent = RequestContent(desk.request.framing, unwraps: isHTTP2 && client.stream == nil)
+    if unsafe service.pointee.compression != nil { exchange.coding.wantsGzip = unsafe wantsGzip(base) }
+    exchange.startedNanoseconds = nowNanoseconds
+    unsafe noteFields(exchange, base)
+    if accessLog != nil {
+      unsafe exchange.logged = LoggedRequest(desk.request, base, pathLength: pathOnlyLength(base))
+    }
+    if let stream = client.stream { describe(exchange, stream, isHTTP2: isHTTP2) }
+    // HTTP/2 has no other upgrade than this one (RFC 8441).
+    if exchange.wantsUpgrade, isHTTP2, !exchange.isExtendedConnect {
+      exchange.wantsUpgrade = exchange.webSocket.hasKey
+    }
+    client.exchange = exchange
+    client.state = .exchange
+    return exchange
+  }
+
+  /// What is peculiar to a request that came by HTTP/2.
+  private func describe(_ exchange: Ref<Exchange>, _ stream: Ref<MuxStream>, isHTTP2: Bool) {
+    exchange.isExtendedConnect = stream.state.isTunnel
+    // Trailers may follow even without content, for backends that know such.
+    let mayFollow = isHTTP2 && !exchange.isExtendedConnect
+    exchange.machine.requestComplete =
+      stream.hasNoContent || (desk.request.framing == .none && !mayFollow)
+  }
+
+  /// What the fields say that matters to other versions and to gRPC.
+  private func noteFields(_ exchange: Ref<Exchange>, _ base: UnsafePointer<UInt8>) {
+    for i in 0..<desk.fields.count {
+      let line = unsafe desk.fields.lines[i]
+      if exchange.wantsUpgrade { unsafe exchange.webSocket.note(line, of: base) }
+      if line.name == .te {
+        exchange.acceptsTrailers = unsafe HTTP.FieldName.containsTrailers(
+          base + Int(line.valueStart), Int(line.valueLength))
+      } else if line.name == .other, line.nameLength == 12, line.valueLength >= 16 {
+        let isGRPC = unsafe FieldName.isGRPCContent(
+          name: base + Int(line.nameStart), value: base + Int(line.valueStart))
+        if isGRPC { exchange.isGRPC = true }
+      }
+    }
+  }
+
+  /// `Upgrade: h2c` would let a client speak past us: such an upgrade is never passed on (RFC 9113 removed it).
+  private func offersH2C(_ base: UnsafePointer<UInt8>) -> Bool {
+    for i in 0..<desk.fields.count where unsafe desk.fields.lines[i].name == .upgrade {
+      let line = unsafe desk.fields.lines[i]
+      var found = false
+      unsafe ListElements.forEach(base + Int(line.valueStart), Int(line.valueLength)) { p, n in
+        if n >= 2, unsafe p[0] | 0x20 == 0x68, unsafe p[1] == 0x32 { found = true }
+        return !found
+      }
+      if found { return true }
+    }
+    return false
+  }
+
+  /// Puts the rewritten head right before the content, so that both leave in one write; or tells why not.
+  private func placeHead(
+    _ client: Ref<ClientConnection>, _ exchange: Ref<Exchange>, _ base: UnsafePointer<UInt8>
+  ) -> OwnAnswer? {
+    guard let buffer = unsafe client.buffer, let route = unsafe exchange.route else { return .badRequest }
+    let writer = unsafe writeHead(client, exchange, base, route)
+    var bodyStart = client.start + desk.request.length
+    guard !writer.overflowed else { return .headTooLarge }
+    if writer.count > bodyStart {
+      // Fields that the configuration adds need more than the headroom: move the content up.
+      let shift = writer.count - bodyStart
+      guard client.end + shift <= Layout.full else { return .headTooLarge }
+      unsafe (buffer + bodyStart + shift).update(from: buffer + bodyStart, count: client.end - bodyStart)
+      bodyStart += shift
+      client.end += shift
+    }
+    client.start = bodyStart - writer.count
+    unsafe (buffer + client.start).update(from: writer.start, count: writer.count)
+    client.sent = client.start
+    client.requestEnd = bodyStart
+    exchange.requestHeadLength = writer.count
+    return client.stream != nil || acceptContent(client, exchange) ? nil : .badRequest
+  }
+
+  private func writeHead(
+    _ client: Ref<ClientConnection>, _ exchange: Ref<Exchange>, _ base: UnsafePointer<UInt8>,
+    _ route: UnsafeMutablePointer<CompiledRoute>
+  ) -> HeadWriter {
+    var writer = desk.writer()
+    unsafe client.peer.withBytes { peer, count in
+      var origin = unsafe RequestOrigin(
+        peer: UnsafeBufferPointer(start: peer, count: count), port: listeners[Int(client.listener)].port)
+      origin.isTrusted = client.isTrusted
+      origin.isSecure = client.wire.isSecure
+      origin.isStream = client.stream != nil
+      origin.isEarly = client.isEarly
+      origin.verifiesClients = snapshot.verifiesClients
+      unsafe desk.writeRequestHead(
+        &writer, base, from: origin, route.pointee.request, snapshot.settings.forwarding,
+        upgrades: exchange.wantsUpgrade
+      ) { out in
+        if exchange.isExtendedConnect, unsafe exchange.service?.pointee.isHTTP2 == false {
+          writeWebSocketKey(&out, exchange)
+        }
+        unsafe writeIdentity(&out, client, route)
+      }
+    }
+    return writer
+  }
+}

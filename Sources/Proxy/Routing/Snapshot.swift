@@ -1,0 +1,131 @@
+internal import Exchange
+internal import HTTP
+internal import OS
+internal import TLS
+internal import Upstream
+
+/// One worker's compiled form of the settings: raw memory for the request path, owned here, never changed.
+/// Exchanges keep the snapshot that they began with.
+@safe final class Snapshot {
+  let settings: Settings
+  let routes: RouteTable
+  /// Where server names lead, to HTTP or not; nil when no service is spoken to in TCP.
+  let serverNames: RouteTable?
+  let compiledRoutes: UnsafeMutablePointer<CompiledRoute>
+  let services: UnsafeMutablePointer<ServiceEntry>
+  let pools: [String: BackendPool]
+  /// Whether any listener verifies clients' certificates.
+  let verifiesClients: Bool
+  private let memory: Arena
+
+  /// Compiles a plan; pools of backends that stay are taken over from `previous`.
+  init(_ plan: WorkerPlan, previous: Snapshot?) {
+    let settings = plan.settings
+    let arena = Arena()
+    var pools: [String: BackendPool] = [:]
+    let services = unsafe arena.array(of: ServiceEntry.self, count: settings.services.count)
+    for (index, service) in settings.services.enumerated() {
+      let members = unsafe arena.array(of: Unmanaged<BackendPool>.self, count: service.backends.count)
+      for (position, backend) in service.backends.enumerated() {
+        let key = "\(service.name) \(backend.key)"
+        let pool: BackendPool
+        if let kept = pools[key] {
+          pool = kept
+        } else if let old = previous?.pools[key], old.isSame(as: backend) {
+          pool = old
+          pool.keepAliveMilliseconds = service.timeouts.keepAliveMilliseconds
+          pool.weight = backend.weight
+        } else {
+          pool = BackendPool(
+            backend, keepAliveMilliseconds: service.timeouts.keepAliveMilliseconds,
+            BackendTLS(backend).flatMap { plan.clientContexts[$0] })
+        }
+        pools[key] = pool
+        unsafe (members + position).initialize(to: Unmanaged.passUnretained(pool))
+      }
+      unsafe (services + index).initialize(
+        to: ServiceEntry(
+          index: index, pools: members, count: min(service.backends.count, Balancer.maximumBackends),
+          policy: service.policy, isHTTP2: service.backends.first?.http2 ?? false,
+          timeouts: service.timeouts, attempts: max(1, service.attempts),
+          maximumConnections: max(0, service.maximumConnections), isPassage: service.isPassage,
+          tunnelIdleMilliseconds: service.tunnelIdleMilliseconds,
+          compression: service.compression.map { unsafe arena.value(CompiledCompression($0, arena)) },
+          outliers: service.outliers, retryRule: service.retryRule,
+          budget: RetryBudget(percent: service.retryBudgetPercent)))
+    }
+    let compiled = unsafe arena.array(of: CompiledRoute.self, count: settings.routes.count)
+    for (index, route) in settings.routes.enumerated() {
+      unsafe (compiled + index).initialize(
+        to: CompiledRoute(index: index, service: services + route.service, route, arena))
+    }
+    self.settings = settings
+    verifiesClients = settings.listeners.contains { $0.clients != nil }
+    self.pools = pools
+    unsafe self.services = unsafe services
+    unsafe compiledRoutes = unsafe compiled
+    routes = plan.routes
+    serverNames = plan.serverNames
+    memory = arena
+  }
+}
+
+/// A service as the request path sees it.
+@safe struct ServiceEntry: BitwiseCopyable {
+  let index: Int
+  let pools: UnsafeMutablePointer<Unmanaged<BackendPool>>
+  let count: Int
+  let policy: Balancer.Policy
+  let isHTTP2: Bool
+  let timeouts: Settings.Timeouts
+  let attempts: Int
+  /// 0 for no limit.
+  let maximumConnections: Int
+  /// Connections are passed on in TCP.
+  let isPassage: Bool
+  let tunnelIdleMilliseconds: UInt64
+  let compression: UnsafeMutablePointer<CompiledCompression>?
+  let outliers: OutlierDetection
+  let retryRule: RetryRule
+  var budget: RetryBudget
+  var cursor = 0
+}
+
+/// A route as the request path sees it.
+@safe struct CompiledRoute: BitwiseCopyable {
+  let index: Int
+  let service: UnsafeMutablePointer<ServiceEntry>
+  let needsIdentity: Bool
+  let request: HeadEdits
+  let response: HeadEdits
+  /// What our own answers get of the fields that are set on responses.
+  let setOwn: RawBytes
+
+  init(index: Int, service: UnsafeMutablePointer<ServiceEntry>, _ route: Settings.Route, _ arena: Arena) {
+    let edits = route.edits
+    self.index = index
+    unsafe self.service = unsafe service
+    needsIdentity = route.needsIdentity
+    request = HeadEdits(set: Self.pairs(edits.setRequest), remove: edits.removeRequest, arena)
+    response = HeadEdits(set: Self.pairs(edits.setResponse), remove: edits.removeResponse, arena)
+    setOwn = HeadEdits.lines(
+      Self.pairs(edits.setResponse).filter {
+        !HeadEdits.framesContent($0.name) && $0.name.lowercased() != "content-type"
+      }, arena)
+  }
+
+  private static func pairs(_ fields: [Fields.Field]) -> [(name: String, value: String)] {
+    fields.map { ($0.name, $0.value) }
+  }
+}
+
+extension BackendPool {
+  /// Whether a new configuration means the same server spoken to in the same way.
+  func isSame(as backend: Settings.Backend) -> Bool {
+    settings.http2 == backend.http2 && settings.tlsHost == backend.tlsHost && settings.trust == backend.trust
+      && settings.tlsServerName == backend.tlsServerName && settings.tlsIdentity == backend.tlsIdentity
+      && settings.status === backend.status
+      && settings.sendProxy == backend.sendProxy && settings.isOpaque == backend.isOpaque
+      && settings.address?.description == backend.address?.description
+  }
+}

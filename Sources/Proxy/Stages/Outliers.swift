@@ -1,0 +1,138 @@
+#if canImport(Glibc)
+  import Glibc
+#endif
+internal import EventLoop
+internal import Exchange
+internal import Bytes
+internal import HTTP
+internal import Telemetry
+internal import Upstream
+
+// Passive health: what answers to real requests say of the backends, and who is chosen for the next one.
+extension Worker {
+  /// The backend for the next attempt: ejected ones only when there is no other.
+  func pickBackend(_ service: UnsafeMutablePointer<ServiceEntry>, tried: BackendSet) -> Int? {
+    if unsafe service.pointee.outliers.consecutiveFailures > 0,
+      let chosen = unsafe pick(service, tried: tried, sparing: nowMilliseconds)
+    {
+      return chosen
+    }
+    return unsafe pick(service, tried: tried, sparing: .max)
+  }
+
+  /// A backend that was not ejected at a time.
+  private func pick(
+    _ service: UnsafeMutablePointer<ServiceEntry>, tried: BackendSet, sparing time: UInt64
+  ) -> Int? {
+    let candidates = unsafe Pools(
+      pools: service.pointee.pools, count: service.pointee.count,
+      maximumConnections: service.pointee.maximumConnections, now: nowMilliseconds, sparing: time)
+    return unsafe Balancer.pick(
+      service.pointee.policy, candidates, cursor: &service.pointee.cursor, tried: tried)
+  }
+
+  /// What a response's head says. A gRPC call that goes on says it with its trailers.
+  func recordHead(
+    _ backend: Ref<BackendConnection>, _ exchange: Ref<Exchange>,
+    _ base: UnsafePointer<UInt8>
+  ) {
+    let countsErrors = unsafe exchange.service?.pointee.outliers.countsServerErrors == true
+    let isGateway = 502...504 ~= desk.response.status || countsErrors && desk.response.status == 500
+    if unsafe isGateway || exchange.isGRPC && exchange.endsWithHead && isUnavailable(base) {
+      recordFailure(backend)
+    } else if desk.response.status == 429 {
+      let now = nowMilliseconds
+      unsafe backend.pool?._withUnsafeGuaranteedRef {
+        unsafe $0.status._withUnsafeGuaranteedRef { $0.refused(nowMilliseconds: now) }
+      }
+    } else if !exchange.isGRPC || exchange.endsWithHead {
+      recordSuccess(backend)
+    }
+  }
+
+  /// What the end of a gRPC call that had messages says.
+  func recordTrailers(_ backend: Ref<BackendConnection>, _ exchange: Ref<Exchange>) {
+    guard !exchange.endsWithHead, !(502...504 ~= exchange.status) else { return }
+    if unsafe Self.saysUnavailable(exchange.trailers.bytes) {
+      recordFailure(backend)
+    } else {
+      recordSuccess(backend)
+    }
+  }
+
+  private static let unavailable: StaticString = "grpc-status: 14\r\n"
+
+  /// Whether trailers that we wrote as text contain gRPC's UNAVAILABLE.
+  private static func saysUnavailable(_ trailers: UnsafeBufferPointer<UInt8>) -> Bool {
+    guard let start = trailers.baseAddress else { return false }
+    let wanted = unavailable.utf8CodeUnitCount
+    var at = 0
+    while at + wanted <= trailers.count {
+      if unsafe memcmp(start + at, unavailable.utf8Start, wanted) == 0 { return true }
+      guard let end = unsafe memchr(start + at, 0x0A, trailers.count - at) else { return false }
+      at = unsafe UnsafeRawPointer(end) - UnsafeRawPointer(start) + 1
+    }
+    return false
+  }
+
+  private func recordSuccess(_ backend: Ref<BackendConnection>) {
+    let now = nowMilliseconds
+    unsafe backend.pool?._withUnsafeGuaranteedRef {
+      unsafe $0.status._withUnsafeGuaranteedRef { $0.succeeded(nowMilliseconds: now) }
+    }
+  }
+
+  /// A request failed as a gateway would say it: after too many in a row the backend is spared for a while.
+  func recordFailure(_ backend: Ref<BackendConnection>, isConnection: Bool = false) {
+    guard let pool = unsafe backend.pool, let service = unsafe backend.exchange?.service,
+      unsafe service.pointee.outliers.consecutiveFailures > 0
+    else { return }
+    let now = nowMilliseconds
+    var ejected = 0
+    for i in unsafe 0..<service.pointee.count {
+      let isOut = unsafe service.pointee.pools[i]._withUnsafeGuaranteedRef {
+        unsafe $0.status._withUnsafeGuaranteedRef { $0.isEjected(nowMilliseconds: now) }
+      }
+      if isOut { ejected += 1 }
+    }
+    let (rule, count) = unsafe (service.pointee.outliers, service.pointee.count)
+    let long = unsafe pool._withUnsafeGuaranteedRef {
+      unsafe $0.status._withUnsafeGuaranteedRef {
+        $0.failed(
+          nowMilliseconds: now, rule: rule, ejected: ejected, count: count, isConnection: isConnection)
+      }
+    }
+    guard let long else { return }
+    counters.add(.backendEjections)
+    unsafe shared.report(
+      .backendEjected(
+        backend: pool._withUnsafeGuaranteedRef { $0.settings.key }, seconds: Int((long + 999) / 1000)))
+  }
+}
+
+/// A service's backends, as a worker sees them at one moment.
+@safe private struct Pools: Candidates {
+  let pools: UnsafeMutablePointer<Unmanaged<BackendPool>>
+  let count: Int
+  let maximumConnections: Int
+  let now: UInt64
+  let sparing: UInt64
+
+  @inline(__always)
+  func isUsable(_ index: Int) -> Bool {
+    unsafe pools[index]._withUnsafeGuaranteedRef { pool in
+      unsafe pool.isUsable(maximumConnections)
+        && !pool.status._withUnsafeGuaranteedRef { $0.isEjected(nowMilliseconds: sparing) }
+    }
+  }
+
+  @inline(__always)
+  func load(_ index: Int) -> Int {
+    unsafe pools[index]._withUnsafeGuaranteedRef { pool in
+      unsafe pool.status._withUnsafeGuaranteedRef { $0.load(nowMilliseconds: now) }
+    }
+  }
+
+  @inline(__always)
+  func weight(_ index: Int) -> Int { unsafe pools[index]._withUnsafeGuaranteedRef { $0.weight } }
+}

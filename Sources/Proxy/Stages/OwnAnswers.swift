@@ -1,0 +1,117 @@
+internal import EventLoop
+internal import Exchange
+internal import HTTP
+internal import HTTP2
+internal import OS
+internal import Telemetry
+
+// What the proxy answers by itself. Each of these is the last that happens to a request: the connection goes on with the
+// next one, or ends.
+extension Worker {
+  /// Refuses a malformed request and closes (RFC 9112 §2.2 and §11.2).
+  func refuse(_ client: Ref<ClientConnection>, _ error: ParseError) {
+    counters.add(.requestsRejected)
+    shared.report(.requestRefused(peer: text(client.peer), reason: "\(error.reason)"))
+    desk.request.method = .other
+    unsafe refuse(client, OwnAnswer.refused(error), closing: true)
+  }
+
+  /// Answers a request that belongs to no exchange. Unless `closing`, its head is consumed and the connection goes on.
+  func refuse(
+    _ client: Ref<ClientConnection>, _ answer: OwnAnswer, closing: Bool, isGRPC: Bool = false,
+    route: UnsafeMutablePointer<CompiledRoute>? = nil
+  ) {
+    if case .requestTimeout = answer { counters.add(.requestTimeouts) }
+    logLocal(client, answer.status, answer.content("").count)
+    let closes = closing || closesAfterOwn
+    if !closes { client.requestEnd = client.start + desk.request.length }
+    unsafe say(client, answer, closing: closes, detail: "", isGRPC: isGRPC, route: route)
+  }
+
+  /// Answers a request with something of ours that is no refusal.
+  func respond(_ client: Ref<ClientConnection>, _ status: Int, _ fields: String, _ body: [UInt8]) {
+    logLocal(client, status, body.count)
+    let closes = closesAfterOwn
+    if !closes { client.requestEnd = client.start + desk.request.length }
+    unsafe say(client, status, fields, body, closing: closes, route: nil)
+  }
+
+  /// What follows a request with content, which is not read, cannot be told from it.
+  private var closesAfterOwn: Bool { !desk.request.keepsAlive || desk.request.framing != .none }
+
+  /// Sends an answer of ours and goes on behind the request, or closes.
+  func say(
+    _ client: Ref<ClientConnection>, _ answer: OwnAnswer, closing: Bool, detail: String, isGRPC: Bool,
+    route: UnsafeMutablePointer<CompiledRoute>?
+  ) {
+    if isGRPC, let stream = client.stream { return unsafe sayCall(client, stream, answer, detail, route) }
+    unsafe say(
+      client, answer.status, "Content-Type: application/json\r\n", answer.content(detail), closing: closing,
+      route: route)
+  }
+
+  private func say(
+    _ client: Ref<ClientConnection>, _ status: Int, _ fields: String, _ body: [UInt8], closing: Bool,
+    route: UnsafeMutablePointer<CompiledRoute>?
+  ) {
+    counters.add(.responses(status: status))
+    let closes = closing || isDraining
+    var writer = desk.writer()
+    unsafe writer.appendOwn(
+      status, fields: fields, own: route?.pointee.setOwn, contentLength: body.count, closes: closes,
+      minorVersion: desk.request.minorVersion)
+    let content = desk.request.method == .head ? [] : body
+    if let stream = client.stream {
+      guard sendHead(client, writer, isLast: content.isEmpty) else { return close(client) }
+      _ = unsafe content.withUnsafeBufferPointer { bytes in
+        unsafe bytes.baseAddress.map { unsafe sendContent(client, $0, bytes.count, isLast: true) }
+      }
+      return endResponse(client, stream, trailers: ParkedOutput())
+    }
+    writer.append(content)
+    guard unsafe sendContent(client, writer.start, writer.count, isLast: false) else { return close(client) }
+    if closes { beginClose(client) } else { readNext(client) }
+  }
+
+  private func sayCall(
+    _ client: Ref<ClientConnection>, _ stream: Ref<MuxStream>, _ answer: OwnAnswer, _ detail: String,
+    _ route: UnsafeMutablePointer<CompiledRoute>?
+  ) {
+    counters.add(.responses(status: answer.status))
+    var writer = desk.writer()
+    unsafe writer.appendCall(answer, detail, own: route?.pointee.setOwn)
+    guard sendHead(client, writer, isLast: true) else { return close(client) }
+    endResponse(client, stream, trailers: ParkedOutput())
+  }
+
+  /// Everything on this listener lives on https (RFC 9110 §15.4.9: method and content stay).
+  func redirect(_ client: Ref<ClientConnection>, _ base: UnsafePointer<UInt8>, _ port: UInt16) {
+    guard desk.request.hostLength > 0 else { return refuse(client, .missingHost) }
+    func text(_ start: Int, _ count: Int) -> String {
+      unsafe String(decoding: UnsafeBufferPointer(start: base + start, count: count), as: UTF8.self)
+    }
+    let host = text(desk.request.hostStart, desk.request.hostLength)
+    let target = text(desk.request.targetStart, desk.request.targetLength)
+    let path = target.hasPrefix("/") ? target : target.hasPrefix("?") ? "/" + target : "/"
+    let location = "https://\(host)\(port == 443 ? "" : ":\(port)")\(path)"
+    respond(client, 308, "Location: \(location)\r\n", [])
+  }
+
+  /// RFC 8555 §8.3: the key authorization, as it is, at the well-known path. False when this is something else.
+  func answerChallenge(_ client: Ref<ClientConnection>, _ base: UnsafePointer<UInt8>) -> Bool {
+    let prefix = Self.challengePrefix
+    let count = prefix.utf8CodeUnitCount
+    guard desk.request.targetLength > count, desk.request.method == .get || desk.request.method == .head
+    else {
+      return false
+    }
+    let target = unsafe base + desk.request.targetStart
+    for i in 0..<count where unsafe target[i] != prefix.utf8Start[i] { return false }
+    let token = unsafe UnsafeBufferPointer(start: target + count, count: desk.request.targetLength - count)
+    guard let content = unsafe shared.challenge(String(decoding: token, as: UTF8.self)) else { return false }
+    respond(client, 200, "Content-Type: application/octet-stream\r\n", content)
+    return true
+  }
+
+  private static let challengePrefix: StaticString = "/.well-known/acme-challenge/"
+}

@@ -1,0 +1,111 @@
+internal import EventLoop
+internal import Exchange
+
+// Every time limit of the proxy begins here: what each side is waited for follows from what goes on, and how long from
+// that alone.
+extension Worker {
+  /// What has happened since the limits were set last: a limit goes on where nothing has, and begins anew where something
+  /// has been got or given.
+  enum Moved {
+    case nothing, client, backend, both
+  }
+
+  /// Sets the limits of both sides of an exchange.
+  func time(_ exchange: Ref<Exchange>, moved: Moved = .nothing) {
+    guard let client = exchange.client else { return }
+    time(client, again: moved == .client || moved == .both)
+    guard let backend = exchange.backend else { return }
+    let wait = exchange.machine.backendWait(
+      isHeldUp: backend.isHeldUp, clientHasParked: backend.readPaused)
+    set(backend, wait, again: moved == .backend || moved == .both)
+  }
+
+  /// Sets a client's limit.
+  func time(_ client: Ref<ClientConnection>, again: Bool = false) {
+    set(client, wait(of: client), again: again)
+  }
+
+  private func wait(of client: Ref<ClientConnection>) -> Wait {
+    if !client.wire.output.isEmpty { return .clientReads }
+    switch client.state {
+    case .proxyHeader, .handshaking: return .handshake
+    case .reading: return client.headTimed ? .requestHead : .nextRequest
+    case .exchange, .tunnel:
+      guard let exchange = client.exchange else { return .none }
+      return exchange.machine.clientWait(hasParked: false, isHeldUp: exchange.backend?.isHeldUp == true)
+    case .multiplexed:
+      guard let mux = client.mux else { return .none }
+      if client.headTimed { return .requestHead }
+      guard mux.streamCount == 0 else { return .none }
+      // One whose client has said that it will go, or has been told to, is kept for a moment only.
+      return mux.endAnnounced ? .goodbye : mux.peerIsLeaving ? .linger : .nextRequest
+    case .closing: return .clientReads
+    case .lingering: return .linger
+    }
+  }
+
+  func set(_ client: Ref<ClientConnection>, _ wait: Wait, again: Bool = false) {
+    guard again || client.wait != wait else { return }
+    client.wait = wait
+    guard let limit = limit(wait) else { return unsafe wheel.disarm(timer(client)) }
+    unsafe wheel.set(timer(client), deadline: nowMilliseconds &+ limit)
+  }
+
+  func set(_ backend: Ref<BackendConnection>, _ wait: Wait, again: Bool = false) {
+    guard again || backend.wait != wait else { return }
+    backend.wait = wait
+    guard let limit = limit(wait, backend) else { return unsafe wheel.disarm(timer(backend)) }
+    unsafe wheel.set(timer(backend), deadline: nowMilliseconds &+ limit)
+  }
+
+  private func limit(_ wait: Wait) -> UInt64? {
+    let limits = snapshot.settings.limits
+    switch wait {
+    case .clientReads: return limits.sendStallMilliseconds
+    case .requestContent: return limits.bodyIdleMilliseconds
+    case .nextRequest: return limits.keepAliveMilliseconds
+    case .requestHead: return limits.headMilliseconds
+    case .handshake: return limits.handshakeMilliseconds
+    case .goodbye: return min(Mux.goodbyeMilliseconds, limits.keepAliveMilliseconds)
+    case .linger: return limits.lingerMilliseconds
+    case .none, .connect, .upload, .responseHead, .held, .firstByte, .nextByte, .tunnel: return nil
+    }
+  }
+
+  private func limit(_ wait: Wait, _ backend: Ref<BackendConnection>) -> UInt64? {
+    if wait == .nextRequest {
+      return unsafe backend.pool?._withUnsafeGuaranteedRef { $0.keepAliveMilliseconds }
+    }
+    guard
+      let service = unsafe backend.exchange?.service ?? backend.mux?.firstStream?.backend?.exchange?.service
+    else { return nil }
+    let timeouts = unsafe service.pointee.timeouts
+    switch wait {
+    case .connect: return timeouts.connectMilliseconds
+    case .upload, .nextByte: return timeouts.idleMilliseconds
+    case .responseHead: return timeouts.responseHeadMilliseconds
+    case .held: return min(Self.holdMilliseconds, timeouts.firstByteMilliseconds)
+    case .firstByte: return timeouts.firstByteMilliseconds
+    case .tunnel:
+      return unsafe service.pointee.isPassage
+        ? service.pointee.tunnelIdleMilliseconds : snapshot.settings.limits.tunnelIdleMilliseconds
+    case .none, .clientReads, .requestContent, .nextRequest, .requestHead, .handshake, .goodbye, .linger:
+      return nil
+    }
+  }
+
+  /// How long a response's head is held back for its first content, in milliseconds.
+  static let holdMilliseconds: UInt64 = 15_000
+
+  // The timers stand inside their connections, whose memory never moves.
+  private static let clientTimerOffset = MemoryLayout<ClientConnection>.offset(of: \.wire.timer) ?? 0
+  private static let backendTimerOffset = MemoryLayout<BackendConnection>.offset(of: \.wire.timer) ?? 0
+
+  func timer(_ client: Ref<ClientConnection>) -> UnsafeMutablePointer<TimerNode> {
+    unsafe client.address(atOffset: Self.clientTimerOffset, as: TimerNode.self)
+  }
+
+  func timer(_ backend: Ref<BackendConnection>) -> UnsafeMutablePointer<TimerNode> {
+    unsafe backend.address(atOffset: Self.backendTimerOffset, as: TimerNode.self)
+  }
+}

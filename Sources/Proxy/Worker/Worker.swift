@@ -1,0 +1,226 @@
+internal import Bytes
+internal import EventLoop
+internal import Exchange
+internal import HTTP
+internal import HTTP2
+internal import OS
+internal import Synchronization
+internal import TLS
+internal import Telemetry
+
+/// One worker: a thread with its own epoll set, listening sockets, TLS contexts, upstream connections and buffers.
+/// Nothing here is touched by another thread; orders come by mailbox.
+@safe final class Worker {
+  /// What tokens name.
+  enum Kind {
+    static let mailbox: UInt8 = 0
+    static let listener: UInt8 = 1
+    static let client: UInt8 = 2
+    static let backend: UInt8 = 3
+  }
+
+  let index: Int
+  let mailbox: Mailbox<Order>
+  let shared: SharedState
+  let counters: CounterBlock
+  let poller: Poller
+  var wheel: TimerWheel
+  var clients = Slab<ClientConnection>()
+  var backends = Slab<BackendConnection>()
+  var exchanges = Slab<Exchange>()
+  var muxes = Slab<Mux>()
+  var streams = Slab<MuxStream>()
+  /// Streams that the present read has opened.
+  var opened: [Token] = []
+  /// Connections whose frames leave at the end of the turn.
+  var dirty: [Token] = []
+  /// Streams that are being walked over.
+  var walked: [Token] = []
+  var buffers = BufferPool(bufferSize: Layout.size, maximumIdle: 64)
+  let gzips = GzipPool()
+  let pipe = RecordPipe()
+  /// Where heads are read and written.
+  var desk: Desk
+
+  var snapshot: Snapshot
+  var listeners: [ListenerState] = []
+  /// The server names that TLS learns of with each snapshot.
+  let unread: UnreadNames
+
+  /// First handshake steps that wait for their turn.
+  var handshakes: [Token] = []
+  var handshakesTaken = 0
+  /// When the last of them ran.
+  var handshakeAt: UInt64 = 0
+  /// Whether this turn served anything but listeners and handshakes.
+  var turnHadTraffic = false
+  /// Connections that had their share of a turn and have more to do.
+  var deferred: [Token] = []
+  /// Where the search for idle clients stands.
+  var idleCursor: UInt32 = 0
+  var due: [UnsafeMutablePointer<TimerNode>] = unsafe []
+
+  var nowNanoseconds: UInt64 = 0
+  var nowMilliseconds: UInt64 = 0
+  var accessLog: AccessLog?
+  var accessFlushAt: UInt64 = 0
+  var isDraining = false
+  var isStopped = false
+  var acceptPaused = false
+  var acceptResumeAt: UInt64 = .max
+
+  init(
+    index: Int, mailbox: Mailbox<Order>, shared: SharedState, counters: CounterBlock, snapshot: Snapshot,
+    unread: UnreadNames
+  ) throws(SystemError) {
+    self.index = index
+    self.mailbox = mailbox
+    self.shared = shared
+    self.counters = counters
+    self.snapshot = snapshot
+    self.unread = unread
+    poller = try Poller()
+    nowNanoseconds = Clock.monotonicNanoseconds()
+    nowMilliseconds = nowNanoseconds / 1_000_000
+    wheel = TimerWheel(nowMilliseconds: nowMilliseconds)
+    desk = Desk(requestFields: snapshot.settings.limits.headFields, scratchSize: Layout.size + 8192)
+    _ = poller.addLevel(mailbox.descriptor, Token(kind: Kind.mailbox, index: 0, generation: 0))
+  }
+
+  /// Serves until stopped.
+  func run() {
+    while !isStopped {
+      turn()
+    }
+    // Whoever still waits for an order to be in force must not wait for ever.
+    for case .adopt(_, let sockets, _, let answer) in mailbox.close() {
+      for socket in sockets { Sys.close(socket.fd) }
+      answer()
+    }
+    // Nobody is left to be served: backends must see the end at once.
+    for backend in backends.live { closeBackend(backend) }
+    flushDirty()
+    accessLog?.flush()
+  }
+
+  /// One turn: events, then work put off, then handshakes within their budget, then timeouts.
+  private func turn() {
+    let count = poller.wait(milliseconds: waitMilliseconds())
+    nowNanoseconds = Clock.monotonicNanoseconds()
+    nowMilliseconds = nowNanoseconds / 1_000_000
+    turnHadTraffic = !deferred.isEmpty
+    for i in 0..<count {
+      let event = poller.event(i)
+      dispatch(event.token, event.readiness)
+    }
+    runDeferred()
+    flushDirty()
+    runHandshakes()
+    runTimers()
+    flushDirty()
+    muxes.recycle()
+    streams.recycle()
+    clients.recycle()
+    backends.recycle()
+    exchanges.recycle()
+    if isDraining { finishDrain() }
+  }
+
+  private func waitMilliseconds() -> Int32 {
+    if !deferred.isEmpty || handshakesTaken < handshakes.count { return 0 }
+    var wait: UInt64 = .max
+    if let next = wheel.nextWakeMilliseconds(now: nowMilliseconds) { wait = next }
+    if acceptPaused {
+      wait = min(wait, acceptResumeAt > nowMilliseconds ? acceptResumeAt - nowMilliseconds : 0)
+    }
+    if isDraining {
+      let deadline = shared.drainDeadline.load(ordering: .relaxed)
+      wait = min(wait, deadline > nowMilliseconds ? deadline - nowMilliseconds : 0)
+    }
+    if accessLog != nil { wait = min(wait, Self.flushMilliseconds) }
+    return wait == .max ? -1 : Int32(truncatingIfNeeded: min(wait, 60_000))
+  }
+
+  private func dispatch(_ token: Token, _ readiness: Readiness) {
+    switch token.kind {
+    case Kind.backend:
+      guard let backend = backends.find(index: token.index, generation: token.generation) else { return }
+      turnHadTraffic = true
+      backendEvent(backend, readiness)
+    case Kind.client:
+      guard let client = clients.find(index: token.index, generation: token.generation) else { return }
+      if client.state != .handshaking { turnHadTraffic = true }
+      clientEvent(client, readiness)
+    case Kind.listener: accept(Int(token.index))
+    default: for order in mailbox.take() { obey(order) }
+    }
+  }
+
+  /// Puts the rest of a connection's work off until the events at hand have been dealt with, so that one fast peer does not
+  /// starve others, and nothing is begun on top of something else.
+  func putOff(_ client: Ref<ClientConnection>) {
+    guard !client.isDeferred else { return }
+    client.isDeferred = true
+    deferred.append(token(client))
+  }
+
+  func putOff(_ backend: Ref<BackendConnection>) {
+    guard !backend.isDeferred else { return }
+    backend.isDeferred = true
+    deferred.append(token(backend))
+  }
+
+  private func runDeferred() {
+    guard !deferred.isEmpty else { return }
+    let batch = deferred
+    deferred.removeAll(keepingCapacity: true)
+    for token in batch {
+      if token.kind == Kind.backend {
+        guard let backend = backends.find(index: token.index, generation: token.generation) else { continue }
+        backend.isDeferred = false
+        pumpBackend(backend)
+      } else {
+        guard let client = clients.find(index: token.index, generation: token.generation) else { continue }
+        client.isDeferred = false
+        pumpClient(client)
+      }
+    }
+  }
+
+  private func runTimers() {
+    unsafe wheel.advance(nowMilliseconds: nowMilliseconds, &due)
+    if unsafe !due.isEmpty {
+      for index in unsafe due.indices where unsafe due[index].pointee.deadline == .max {
+        let token = unsafe due[index].pointee.owner
+        if token.kind == Kind.backend {
+          if let backend = backends.find(index: token.index, generation: token.generation) {
+            backendTimedOut(backend)
+          }
+        } else if let client = clients.find(index: token.index, generation: token.generation) {
+          clientTimedOut(client)
+        }
+      }
+      unsafe due.removeAll(keepingCapacity: true)
+    }
+    if acceptPaused, nowMilliseconds >= acceptResumeAt { resumeAccepting() }
+    flushAccessLog()
+  }
+
+  func token(_ client: Ref<ClientConnection>) -> Token {
+    Token(kind: Kind.client, index: client.slot.index, generation: client.slot.generation)
+  }
+
+  func token(_ backend: Ref<BackendConnection>) -> Token {
+    Token(kind: Kind.backend, index: backend.slot.index, generation: backend.slot.generation)
+  }
+}
+
+/// One listening socket of one worker.
+struct ListenerState {
+  let fd: Int32
+  let settings: Settings.Listener
+  /// The port that clients connect to, also where the settings say 0.
+  let port: UInt16
+  var context: ServerContext?
+  var isOpen = true
+}

@@ -1,0 +1,180 @@
+import Exchange
+import Testing
+
+/// Every phase with every kind of event: what comes of it, and the phase after it.
+struct MachineTests {
+  private static let finish = Action.finish(keepsBackend: true, keepsClient: true)
+
+  static let rows: [Row] = [
+    Row(.head, .admitted, .choose, .attempting),
+    Row(.head, .refused(.headTooLarge), .answer(.headTooLarge), .over),
+    Row(.head, .clientLeft, .abandon, .over),
+
+    Row(.choosing, .opened(.connecting), .nothing, .attempting),
+    Row(.choosing, .opened(.kept), .send, .attempting),
+    Row(.choosing, .opened(.stream), .send, .attempting),
+    Row(.choosing, .unopened, .choose, .attempting),
+    Row(.choosing, .nobody, .answer(.noBackend), .over),
+    Row(.choosing, .clientLeft, .abandon, .over),
+
+    Row(.connecting, .connected, .send, .attempting),
+    Row(.connecting, .connectFailed, .choose, .attempting, Row.careful),
+    Row(.connecting, .connectFailed, .choose, .attempting, Row.alone),
+    Row(.connecting, .refused(.badRequest), .answer(.badRequest), .over),
+    Row(.connecting, .refused(.requestTimeout), .answer(.requestTimeout), .over),
+    Row(.connecting, .clientLeft, .abandon, .over),
+
+    Row(.sent, .interim(bytes: 25), .pass, .attempting),
+    Row(.sent, .interim(bytes: Attempt.maximumInterimBytes + 1), .answer(.badGateway), .over),
+    Row(.sent, .status(200), .relay, .relaying),
+    Row(.sent, .status(404), .relay, .relaying, Row.elsewhere),
+    Row(.sent, .status(503), .again(.elsewhere), .attempting, Row.elsewhere),
+    Row(.sent, .status(429), .again(.elsewhere), .attempting, Row.elsewhere),
+    Row(.sent, .status(500), .again(.elsewhere), .attempting, Row.elsewhere),
+    Row(.sent, .status(503), .relay, .relaying, Row.alone),
+    Row(.sent, .status(503), .relay, .relaying, Row.careful),
+    Row(
+      .sent, .head(ResponseFacts(status: 200, isUnavailable: true)), .again(.elsewhere), .attempting,
+      Row.careful),
+    Row(.sent, .head(ResponseFacts(status: 200, isUnavailable: true)), .relay, .relaying, Row.alone),
+    Row(.sent, .switched(ResponseFacts(status: 101)), .tunnel, .tunnel),
+    Row(.sent, .malformed, .answer(.badGateway), .over, Row.elsewhere),
+    Row(.sent, .timedOut, .again(.elsewhere), .attempting, Row.elsewhere),
+    Row(.sent, .timedOut, .answer(.backendTimeout), .over, Row.alone),
+    Row(.sent, .timedOut, .answer(.backendTimeout), .over, Row.careful),
+    Row(.sent, .touched, .again(.elsewhere), .attempting, Row.elsewhere),
+    Row(.sent, .touched, .answer(.badGateway), .over, Row.alone),
+    Row(.sent, .touched, .answer(.badGateway), .over, Row.careful),
+    Row(.sent, .partial, .again(.elsewhere), .attempting, Row.elsewhere),
+    Row(.sent, .untouched, .again(.elsewhere), .attempting, Row.careful),
+    Row(.sent, .untouched, .again(.same), .attempting, Row.alone),
+    Row(.sent, .unsupported, .again(.elsewhere), .attempting, Row.careful),
+    Row(.sent, .unsupported, .answer(.noTunnel), .over, Row.alone),
+    Row(.sent, .refused(.overloaded), .answer(.overloaded), .over),
+    Row(.sent, .clientLeft, .abandon, .over),
+
+    Row(.kept, .touched, .again(.fresh), .attempting, Row.alone),
+    Row(.kept, .touched, .answer(.badGateway), .over, Row.careful),
+    Row(.kept, .untouched, .again(.fresh), .attempting, Row.careful),
+    Row(.kept, .partial, .again(.elsewhere), .attempting, Row.elsewhere),
+    Row(.kept, .streamOnly, .again(.elsewhere), .attempting, Row.elsewhere),
+    Row(.kept, .streamOnly, .again(.same), .attempting, Row.alone),
+    Row(.streamed, .streamOnly, .again(.same), .attempting, Row.alone),
+
+    Row(.held, .touched, .again(.elsewhere), .attempting, Row.elsewhere),
+    Row(.held, .partial, .again(.elsewhere), .attempting, Row.elsewhere),
+    Row(.held, .timedOut, .again(.elsewhere), .attempting, Row.elsewhere),
+    Row(.held, .partial, .answer(.badGateway), .over, Row.careful),
+    Row(.held, .status(200), .relay, .relaying),
+
+    Row(.interim, .status(503), .relay, .relaying, Row.elsewhere),
+    Row(.interim, .touched, .answer(.badGateway), .over, Row.elsewhere),
+    Row(.interim, .timedOut, .answer(.backendTimeout), .over, Row.elsewhere),
+
+    Row(.relaying, .ended(isClean: true), finish, .over),
+    Row(.relaying, .ended(isClean: false), .finish(keepsBackend: false, keepsClient: true), .over),
+    Row(.relaying, .malformed, .answer(.badGateway), .over),
+    Row(.relaying, .clientLeft, .abandon, .over),
+    Row(.speaking, .ended(isClean: true), finish, .over),
+    Row(.speaking, .malformed, .breakOff, .over, Row.elsewhere),
+    Row(.speaking, .partial, .breakOff, .over, Row.elsewhere),
+    Row(.speaking, .timedOut, .breakOff, .over, Row.elsewhere),
+    Row(.speaking, .refused(.overloaded), .breakOff, .over),
+    Row(.speaking, .clientLeft, .abandon, .over),
+
+    Row(.tunnel, .bothEnded, .close, .over),
+    Row(.tunnel, .tunnelBroken, .severed, .over),
+    Row(.tunnel, .partial, .severed, .over, Row.elsewhere),
+    Row(.tunnel, .tunnelIdle, .expire, .over),
+    Row(.tunnel, .timedOut, .expire, .over, Row.elsewhere),
+    Row(.tunnel, .refused(.overloaded), .breakOff, .over),
+    Row(.tunnel, .malformed, .breakOff, .over),
+    Row(.tunnel, .clientLeft, .abandon, .over),
+
+    Row(.passage, .connected, .join, .tunnel),
+    Row(.passage, .connectFailed, .choose, .attempting, Row.careful),
+    Row(.passage, .nobody, .turnAway(.noBackend), .over),
+    Row(.passage, .clientLeft, .abandon, .over),
+    Row(.passage, .tunnelIdle, .expire, .over),
+  ]
+
+  @Test("an event in a phase leads to one action and one phase", arguments: rows)
+  func table(_ row: Row) {
+    var machine = row.start.machine
+    let action = machine.on(row.event, row.facts)
+    #expect(action == row.action)
+    #expect(machine.phase == row.phase)
+  }
+
+  @Test(
+    "what does not belong to a phase changes nothing, and an exchange that is over does nothing",
+    arguments: Start.allCases)
+  func strangers(_ start: Start) {
+    for event in Machine.Event.all
+    where !Self.rows.contains(where: { $0.start.phase == start.phase && $0.event.kind == event.kind }) {
+      var machine = start.machine
+      let phase = machine.phase
+      let action = machine.on(event, Row.elsewhere)
+      #expect(action == .nothing, "\(event)")
+      #expect(machine.phase == phase, "\(event)")
+    }
+  }
+
+  @Test("a request's attempts are counted by backends chosen, not by connections made")
+  func attempts() {
+    var machine = Start.kept.machine
+    #expect(machine.attempts == 1)
+    let fresh = machine.on(.touched, Row.alone)
+    _ = machine.on(.opened(.connecting))
+    #expect(fresh == .again(.fresh) && machine.attempts == 1 && machine.hasAttemptsLeft)
+    let next = machine.on(.connectFailed, Row.careful)
+    _ = machine.on(.unopened)
+    #expect(next == .choose && machine.attempts == 2)
+    let end = machine.on(.unopened)
+    #expect(end == .answer(.noBackend))
+  }
+
+  @Test("a backend that refuses untouched has the request again so often, and no more")
+  func refusals() {
+    var machine = Start.sent.machine
+    for _ in 0..<Machine.maximumRefusals {
+      let action = machine.on(.untouched, Row.alone)
+      #expect(action == .again(.same))
+      _ = machine.on(.opened(.connecting))
+      _ = machine.on(.connected)
+    }
+    let end = machine.on(.untouched, Row.alone)
+    #expect(end == .answer(.badGateway))
+  }
+
+  @Test("a request that cannot be sent whole is not sent again")
+  func forgotten() {
+    for event in [Machine.Event.touched, .untouched, .timedOut, .status(503)] {
+      var machine = Start.sent.machine
+      machine.forgetsRequest()
+      let action = machine.on(event, Row.elsewhere)
+      #expect(action == .relay || action.isLast, "\(event)")
+    }
+  }
+
+  @Test("a head is held back while the request could go elsewhere, once, and not behind an interim one")
+  func holding() {
+    var machine = Start.sent.machine
+    let (alone, held) = (machine.holdsHead(canGoElsewhere: false), machine.holdsHead(canGoElsewhere: true))
+    #expect(!alone && held && machine.attempt.isHeld)
+    machine.releaseHead()
+    let again = machine.holdsHead(canGoElsewhere: true)
+    var spoken = Start.interim.machine
+    let behind = spoken.holdsHead(canGoElsewhere: true)
+    #expect(!again && !machine.attempt.isHeld && !behind)
+  }
+}
+
+extension Start {
+  var phase: Machine.Phase { machine.phase }
+}
+
+extension Machine.Event {
+  /// Its name, without what it carries.
+  var kind: String { String("\(self)".prefix { $0 != "(" }) }
+}

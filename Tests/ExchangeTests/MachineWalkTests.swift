@@ -1,0 +1,168 @@
+import Exchange
+import TestSupport
+import Testing
+
+/// A shell that does what a machine says and lets anything happen, and watches what must hold whatever does.
+private struct Walk {
+  private var machine: Machine
+  private var random: SeededGenerator
+  private let limit: Int
+  private var isOpen = false
+  private var opened = 0
+  private var ended = 0
+  private var chosen = 0
+  private var retries = 0
+  private var last = 0
+  private var relays = 0
+  private var budget: Int
+  private(set) var events = 0
+  private(set) var problem: String?
+
+  init(seed: UInt64) {
+    random = SeededGenerator(seed: seed)
+    limit = Int.random(in: 1...4, using: &random)
+    budget = Int.random(in: 0...3, using: &random)
+    machine = Machine(maximumAttempts: limit, isPassage: Int.random(in: 0..<10, using: &random) == 0)
+  }
+
+  mutating func run() {
+    perform(machine.on(.admitted))
+    for _ in 0..<Int.random(in: 1...24, using: &random) where problem == nil {
+      step()
+    }
+    if last == 0, problem == nil { tell(.clientLeft) }
+    check(last == 1, "not one end")
+    check(opened == ended && !isOpen, "an attempt that was not ended once")
+    for event in [Machine.Event.clientLeft, .ended(isClean: true), .malformed] {
+      check(machine.on(event, facts()) == .nothing, "something after the end")
+    }
+  }
+
+  private mutating func step() {
+    switch Int.random(in: 0..<12, using: &random) {
+    case 0: machine.requestComplete = true
+    case 1: if machine.requestComplete { machine.requestSent = true }
+    case 2: machine.forgetsRequest()
+    case 3: _ = machine.holdsHead(canGoElsewhere: Bool.random(using: &random))
+    case 4: machine.releaseHead()
+    default: tell(anything())
+    }
+  }
+
+  private mutating func anything() -> Machine.Event {
+    switch Int.random(in: 0..<24, using: &random) {
+    case 0...3: return .connected
+    case 4: return .connectFailed
+    case 5: return .interim(bytes: Int.random(in: 1...40_000, using: &random))
+    case 6...8: return .status([200, 204, 404, 429, 500, 502, 503].randomElement(using: &random) ?? 200)
+    case 9: return .switched(ResponseFacts(status: 101))
+    case 10: return .malformed
+    case 11: return .timedOut
+    case 12...14:
+      return .broken(
+        .init(
+          isUntouched: Bool.random(using: &random), isSilent: Bool.random(using: &random),
+          isStream: Bool.random(using: &random)))
+    case 15: return .unsupported
+    case 16...18: return .ended(isClean: Bool.random(using: &random))
+    case 19:
+      return .refused([.badRequest, .overloaded, .requestTimeout].randomElement(using: &random) ?? .noRoute)
+    case 20: return .bothEnded
+    case 21: return .tunnelBroken
+    case 22: return .tunnelIdle
+    default: return Int.random(in: 0..<3, using: &random) == 0 ? .clientLeft : .connected
+    }
+  }
+
+  private func facts() -> Facts {
+    var rule = RetryRule()
+    rule.repeatsAll = limit % 2 == 0
+    for status in [429, 500, 503] { rule.insert(status: status) }
+    return Facts(rule: rule, isIdempotent: limit > 2, hasAnother: machine.hasAttemptsLeft && budget > 0)
+  }
+
+  private mutating func tell(_ event: Machine.Event) {
+    events += 1
+    let before = machine
+    let action = machine.on(event, facts())
+    if case .again(.elsewhere) = action {
+      check(facts().hasAnother, "another attempt without another backend")
+      check(!before.hasSpoken && before.isReplayable, "repeated what had an answer or is forgotten")
+      check(before.attempt.interimHeads == 0, "repeated what a backend works on")
+    }
+    if case .answer = action { check(!before.hasSpoken, "an answer on top of another") }
+    if before.phase == .over { check(action == .nothing, "something after the end") }
+    perform(action)
+  }
+
+  private mutating func perform(_ action: Action) {
+    switch action {
+    case .nothing, .send, .join, .pass: break
+    case .relay, .tunnel:
+      relays += 1
+      check(relays == 1, "two responses")
+      check(isOpen, "a response of no attempt")
+      if Bool.random(using: &random) { machine.headLeaves() }
+    case .choose: open(elsewhere: true)
+    case .again(let place):
+      if place == .elsewhere {
+        retries += 1
+        budget -= 1
+        check(budget >= 0, "the budget is exceeded")
+      }
+      open(elsewhere: place == .elsewhere)
+    default:
+      check(action.isLast, "not a last action")
+      last += 1
+      end()
+    }
+  }
+
+  private mutating func end() {
+    guard isOpen else { return }
+    isOpen = false
+    ended += 1
+  }
+
+  private mutating func open(elsewhere: Bool) {
+    end()
+    if elsewhere {
+      chosen += 1
+      check(chosen <= limit, "more backends chosen than allowed")
+    }
+    switch Int.random(in: 0..<8, using: &random) {
+    case 0: tell(.nobody)
+    case 1: tell(.unopened)
+    case 2...3: begin(.kept)
+    case 4: begin(.stream)
+    default: begin(.connecting)
+    }
+  }
+
+  private mutating func begin(_ opening: Machine.Event.Opening) {
+    isOpen = true
+    opened += 1
+    tell(.opened(opening))
+  }
+
+  private mutating func check(_ holds: Bool, _ words: String) {
+    if !holds, problem == nil { problem = words }
+  }
+}
+
+struct MachineWalkTests {
+  @Test("whatever happens in whatever order, a request has one end, and each attempt one")
+  func walks() {
+    var events = 0
+    for seed in 0..<UInt64(60_000) {
+      var walk = Walk(seed: seed)
+      walk.run()
+      events += walk.events
+      guard walk.problem == nil else {
+        Issue.record("seed \(seed): \(walk.problem ?? "")")
+        return
+      }
+    }
+    #expect(events > 400_000)
+  }
+}
