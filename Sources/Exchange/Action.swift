@@ -44,6 +44,15 @@ public enum Action: Equatable, Sendable, BitwiseCopyable {
     case fresh
   }
 
+  /// Whether what has led to it is a fault of the attempt's backend, if it is one at all: a kept connection that had been
+  /// closed meanwhile is nobody's.
+  public var tellsOfFault: Bool {
+    switch self {
+    case .nothing, .again(.fresh): false
+    default: true
+    }
+  }
+
   /// Whether it is the last.
   public var isLast: Bool {
     switch self {

@@ -17,8 +17,12 @@ enum ClaimedField {
   static func read(_ name: UnsafePointer<UInt8>, _ length: Int) -> ClaimedField? {
     guard length >= 5, length <= maximumLength else { return nil }
     switch unsafe name[0] | 0x20 {
-    // x-…, proxy, forwarded, content-length, transfer-encoding, connection, te, host, upgrade, keep-alive, via
-    case 0x78, 0x70, 0x66, 0x63, 0x74, 0x68, 0x75, 0x6B: return unsafe compare(name, length)
+    // x-…, proxy
+    case 0x78, 0x70: return unsafe compare(name, length)
+    // forwarded, content-length, transfer-encoding, connection, te, host, upgrade, keep-alive
+    case 0x66, 0x63, 0x74, 0x68, 0x75, 0x6B:
+      for i in 1..<length where unsafe name[i] == 0x5F { return unsafe compare(name, length) }
+      return nil
     default: return nil
     }
   }

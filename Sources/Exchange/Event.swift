@@ -14,7 +14,7 @@ extension Machine {
     /// No connection came about, in its time or at all.
     case connectFailed
     /// A 1xx head of so many bytes.
-    case interim(bytes: Int)
+    case interim(bytes: UInt32)
     /// The response's head has come.
     case head(ResponseFacts)
     /// The backend has agreed to pass bytes both ways from here on.
@@ -65,42 +65,32 @@ extension Machine {
         self.isStream = isStream
       }
     }
-
-    /// Whether the answer depends on more than the machine knows: then the shell gathers `Facts`.
-    @inline(__always)
-    public var needsFacts: Bool {
-      switch self {
-      case .connectFailed, .timedOut, .broken, .unsupported: true
-      case .head(let head): head.status >= 400 || head.isUnavailable
-      default: false
-      }
-    }
   }
 }
 
 /// What a response's head says that matters to how the request goes on.
 public struct ResponseFacts: Equatable, Sendable, BitwiseCopyable {
   /// The status code, 200 or more, or 101.
-  public var status: Int
+  public var status: UInt16
   /// The backend keeps the connection for the next request.
   public var keepsAlive: Bool
   /// A gRPC call that was answered by UNAVAILABLE alone: the backend has not begun with it.
   public var isUnavailable: Bool
   /// A head.
   public init(status: Int, keepsAlive: Bool = true, isUnavailable: Bool = false) {
-    self.status = status
+    self.status = UInt16(clamping: status)
     self.keepsAlive = keepsAlive
     self.isUnavailable = isUnavailable
   }
 }
 
-/// What is asked only when something has failed.
+/// What a machine asks only when something has failed.
 public struct Facts: Sendable, BitwiseCopyable {
   /// When the service's requests are repeated.
   public var rule: RetryRule
   /// The method is idempotent (RFC 9110 §9.2.2).
   public var isIdempotent: Bool
-  /// Another backend could be chosen, and the budget allows it.
+  /// There is a backend that has not been tried, and the budget allows it.
   public var hasAnother: Bool
   /// Some facts.
   public init(rule: RetryRule = RetryRule(), isIdempotent: Bool = false, hasAnother: Bool = false) {

@@ -28,9 +28,9 @@ public struct Machine: Sendable, BitwiseCopyable {
   private var refusals: UInt8 = 0
   /// The next attempt is on the backend that was chosen last.
   private var staysWithBackend = false
-  private let maximumAttempts: UInt16
+  private var maximumAttempts: UInt16
   /// No request at all: a connection is passed on in TCP.
-  public let isPassage: Bool
+  public private(set) var isPassage: Bool
 
   /// The client's connection can carry another request afterwards.
   public var keepsClient = true
@@ -55,6 +55,13 @@ public struct Machine: Sendable, BitwiseCopyable {
     isReplayable = false
     requestComplete = true
     keepsClient = false
+  }
+
+  /// The same as a new one, in its place.
+  @inline(__always)
+  public mutating func begin(maximumAttempts: Int, keepsClient: Bool) {
+    self.maximumAttempts = UInt16(clamping: max(1, maximumAttempts))
+    self.keepsClient = keepsClient
   }
 
   /// Whether another backend may be chosen.
@@ -88,8 +95,8 @@ public struct Machine: Sendable, BitwiseCopyable {
     attempt.isReleased = true
   }
 
-  /// What an event leads to.
-  public mutating func on(_ event: Event, _ facts: Facts = Facts()) -> Action {
+  /// What an event leads to. `facts` is asked at most once, and must not ask the machine.
+  public mutating func on(_ event: Event, facts: () -> Facts = { Facts() }) -> Action {
     switch phase {
     case .head: return beforeAttempts(event)
     case .attempting: return whileAttempting(event, facts)
@@ -110,7 +117,7 @@ public struct Machine: Sendable, BitwiseCopyable {
     }
   }
 
-  private mutating func whileAttempting(_ event: Event, _ facts: Facts) -> Action {
+  private mutating func whileAttempting(_ event: Event, _ facts: () -> Facts) -> Action {
     switch event {
     case .opened(let opening): return begin(opening)
     case .unopened:
@@ -123,8 +130,8 @@ public struct Machine: Sendable, BitwiseCopyable {
       phase = .tunnel
       hasSpoken = true
       return .join
-    case .connectFailed: return facts.rule.onConnectFailure ? chooseAgain() : give(up: .noBackend)
-    case .interim(let bytes): return attempt.count(interim: bytes) ? .pass : give(up: .badGateway)
+    case .connectFailed: return facts().rule.onConnectFailure ? chooseAgain() : give(up: .noBackend)
+    case .interim(let bytes): return attempt.count(interim: Int(bytes)) ? .pass : give(up: .badGateway)
     case .head(let head): return accept(head, facts)
     case .switched(let head):
       take(head)
@@ -134,9 +141,9 @@ public struct Machine: Sendable, BitwiseCopyable {
       return .tunnel
     case .malformed: return give(up: .badGateway)
     case .timedOut:
-      return mayRepeat(after: .responseTimeout, facts) ? .again(.elsewhere) : give(up: .backendTimeout)
+      return mayRepeat(after: .responseTimeout, facts()) ? .again(.elsewhere) : give(up: .backendTimeout)
     case .broken(let end): return recover(from: end, facts)
-    case .unsupported: return facts.hasAnother && isUnanswered ? .again(.elsewhere) : give(up: .noTunnel)
+    case .unsupported: return isUnanswered && hasAnother(facts()) ? .again(.elsewhere) : give(up: .noTunnel)
     case .refused(let answer): return give(up: answer)
     case .clientLeft: return end(.abandon)
     case .tunnelIdle where isPassage: return end(.expire)
@@ -183,9 +190,13 @@ public struct Machine: Sendable, BitwiseCopyable {
     return attempt.isConnected ? .send : .nothing
   }
 
-  private mutating func accept(_ head: ResponseFacts, _ facts: Facts) -> Action {
-    if head.isUnavailable, facts.hasAnother, isUnanswered { return .again(.elsewhere) }
-    if head.status >= 400, mayRepeat(after: .status(head.status), facts) { return .again(.elsewhere) }
+  private mutating func accept(_ head: ResponseFacts, _ facts: () -> Facts) -> Action {
+    if head.status >= 400 || head.isUnavailable, isUnanswered {
+      let facts = facts()
+      if mayRepeat(after: .status(Int(head.status)), facts) || head.isUnavailable && hasAnother(facts) {
+        return .again(.elsewhere)
+      }
+    }
     take(head)
     phase = .relaying
     return .relay
@@ -200,15 +211,19 @@ public struct Machine: Sendable, BitwiseCopyable {
   /// Nothing has come of the request that the client, or anybody else, could have seen.
   private var isUnanswered: Bool { isReplayable && attempt.interimHeads == 0 && !isPassage }
 
+  private func hasAnother(_ facts: Facts) -> Bool { hasAttemptsLeft && facts.hasAnother }
+
   private func mayRepeat(after failure: RetryRule.Failure, _ facts: Facts) -> Bool {
-    isUnanswered && facts.hasAnother && facts.rule.mayRepeat(after: failure, isIdempotent: facts.isIdempotent)
+    isUnanswered && hasAnother(facts)
+      && facts.rule.mayRepeat(after: failure, isIdempotent: facts.isIdempotent)
   }
 
   /// A connection that ends without a byte of the response was most likely closed while it was kept; else another backend
   /// has the request. Where only this one is left, it has but closed one connection, or taken enough on it
   /// (RFC 9113 §8.7).
-  private mutating func recover(from end: Event.Break, _ facts: Facts) -> Action {
+  private mutating func recover(from end: Event.Break, _ facts: () -> Facts) -> Action {
     let failure = RetryRule.Failure.reset(untouched: end.isUntouched)
+    let facts = facts()
     guard isUnanswered, facts.rule.mayRepeat(after: failure, isIdempotent: facts.isIdempotent) else {
       return give(up: .badGateway)
     }
@@ -216,7 +231,7 @@ public struct Machine: Sendable, BitwiseCopyable {
       staysWithBackend = true
       return .again(.fresh)
     }
-    if facts.hasAnother { return .again(.elsewhere) }
+    if hasAnother(facts) { return .again(.elsewhere) }
     guard end.isUntouched, end.isSilent, refusals < Self.maximumRefusals else { return give(up: .badGateway) }
     refusals += 1
     staysWithBackend = true

@@ -12,6 +12,10 @@ package enum Characters {
     return c < 128 && word >> UInt64(c & 63) & 1 == 1
   }
 
+  /// What nearly all names of fields are made of: letters and hyphens.
+  @inline(__always)
+  package static func isNameLetter(_ c: UInt8) -> Bool { (c | 0x20) &- 0x61 < 26 || c == 0x2D }
+
   /// What may stand inside a field value: visible characters, obs-text, space and tab (RFC 9110 §5.5).
   @inline(__always)
   static func isValue(_ c: UInt8) -> Bool { (c >= 0x20 && c != 0x7F) || c == 0x09 }

@@ -66,7 +66,9 @@ public struct FieldLine: BitwiseCopyable, Sendable {
   ) -> ParseError? {
     if unsafe base[start] == 0x20 || base[start] == 0x09 { return .obsoleteFolding }
     var colon = start
-    while colon < end, unsafe Characters.isToken(base[colon]) { colon += 1 }
+    while colon < end, unsafe Characters.isNameLetter(base[colon]) || Characters.isToken(base[colon]) {
+      colon += 1
+    }
     guard colon < end else { return .missingColon }
     guard unsafe base[colon] == 0x3A else {
       return unsafe base[colon] == 0x20 || base[colon] == 0x09 ? .spaceBeforeColon : .malformedFieldName

@@ -25,7 +25,7 @@ struct MachineTests {
     Row(.connecting, .clientLeft, .abandon, .over),
 
     Row(.sent, .interim(bytes: 25), .pass, .attempting),
-    Row(.sent, .interim(bytes: Attempt.maximumInterimBytes + 1), .answer(.badGateway), .over),
+    Row(.sent, .interim(bytes: UInt32(Attempt.maximumInterimBytes + 1)), .answer(.badGateway), .over),
     Row(.sent, .status(200), .relay, .relaying),
     Row(.sent, .status(404), .relay, .relaying, Row.elsewhere),
     Row(.sent, .status(503), .again(.elsewhere), .attempting, Row.elsewhere),
@@ -101,7 +101,7 @@ struct MachineTests {
   @Test("an event in a phase leads to one action and one phase", arguments: rows)
   func table(_ row: Row) {
     var machine = row.start.machine
-    let action = machine.on(row.event, row.facts)
+    let action = machine.on(row.event) { row.facts }
     #expect(action == row.action)
     #expect(machine.phase == row.phase)
   }
@@ -114,7 +114,7 @@ struct MachineTests {
     where !Self.rows.contains(where: { $0.start.phase == start.phase && $0.event.kind == event.kind }) {
       var machine = start.machine
       let phase = machine.phase
-      let action = machine.on(event, Row.elsewhere)
+      let action = machine.on(event) { Row.elsewhere }
       #expect(action == .nothing, "\(event)")
       #expect(machine.phase == phase, "\(event)")
     }
@@ -124,10 +124,10 @@ struct MachineTests {
   func attempts() {
     var machine = Start.kept.machine
     #expect(machine.attempts == 1)
-    let fresh = machine.on(.touched, Row.alone)
+    let fresh = machine.on(.touched) { Row.alone }
     _ = machine.on(.opened(.connecting))
     #expect(fresh == .again(.fresh) && machine.attempts == 1 && machine.hasAttemptsLeft)
-    let next = machine.on(.connectFailed, Row.careful)
+    let next = machine.on(.connectFailed) { Row.careful }
     _ = machine.on(.unopened)
     #expect(next == .choose && machine.attempts == 2)
     let end = machine.on(.unopened)
@@ -138,12 +138,12 @@ struct MachineTests {
   func refusals() {
     var machine = Start.sent.machine
     for _ in 0..<Machine.maximumRefusals {
-      let action = machine.on(.untouched, Row.alone)
+      let action = machine.on(.untouched) { Row.alone }
       #expect(action == .again(.same))
       _ = machine.on(.opened(.connecting))
       _ = machine.on(.connected)
     }
-    let end = machine.on(.untouched, Row.alone)
+    let end = machine.on(.untouched) { Row.alone }
     #expect(end == .answer(.badGateway))
   }
 
@@ -152,7 +152,7 @@ struct MachineTests {
     for event in [Machine.Event.touched, .untouched, .timedOut, .status(503)] {
       var machine = Start.sent.machine
       machine.forgetsRequest()
-      let action = machine.on(event, Row.elsewhere)
+      let action = machine.on(event) { Row.elsewhere }
       #expect(action == .relay || action.isLast, "\(event)")
     }
   }

@@ -17,9 +17,15 @@ extension Worker {
       // Nothing is due on it: it is being closed, or its peer is confused.
       if backend.wire.readable { closeBackend(backend) }
     case .active:
-      if readiness.contains(.writable), backendWritable(backend) == .over { return }
+      if readiness.contains(.writable), hasWaiting(backend), backendWritable(backend) == .over { return }
       if backend.wire.readable { pumpBackend(backend) }
     }
+  }
+
+  /// Whether something waits for room in the socket.
+  @inline(__always)
+  private func hasWaiting(_ backend: Ref<BackendConnection>) -> Bool {
+    backend.isHeldUp || backend.mux != nil || !backend.wire.output.isEmpty
   }
 
   /// There is room in the socket again.
@@ -34,7 +40,10 @@ extension Worker {
       return .goesOn
     }
     guard let exchange = backend.exchange, let client = exchange.client else { return .goesOn }
-    if client.state == .tunnel { return goOn(tunnelWritable(backend, client), exchange) }
+    if client.state == .tunnel {
+      backend.isHeldUp = false
+      return goOn(tunnelWritable(backend, client), exchange)
+    }
     return resumeRequest(exchange, client)
   }
 

@@ -129,8 +129,8 @@ extension Worker {
           if isHeld(backend, exchange, client, length) { return .more }
           return unsafe judge(backend, exchange, base)
         }
-        let action = exchange.machine.on(.interim(bytes: length))
-        guard action == .pass else {
+        let action = exchange.machine.on(.interim(bytes: UInt32(clamping: length)))
+        guard case .pass = action else {
           reportBroken(backend, "malformed response: too many interim responses")
           return .act(action)
         }
@@ -162,9 +162,9 @@ extension Worker {
     _ backend: Ref<BackendConnection>, _ exchange: Ref<Exchange>, _ client: Ref<ClientConnection>,
     _ length: Int
   ) -> Bool {
-    guard desk.response.status < 400, desk.response.status != 101, !exchange.endsWithHead,
-      backend.end == backend.start + length, !exchange.wantsUpgrade, let service = unsafe exchange.service,
-      unsafe service.pointee.retryRule.repeatsAll
+    guard backend.end == backend.start + length, let service = unsafe exchange.service,
+      unsafe service.pointee.retryRule.repeatsAll, desk.response.status < 400, desk.response.status != 101,
+      !exchange.endsWithHead, !exchange.wantsUpgrade
     else { return false }
     switch desk.response.framing {
     case .none, .length(0): return false
@@ -258,7 +258,7 @@ extension Worker {
     isStream: Bool = false
   ) -> Step {
     let action = decide(exchange, .broken(end(backend, exchange, isUntouched, isStream)))
-    if action != .again(.fresh), action != .nothing { reportBroken(backend, reason) }
+    if action.tellsOfFault { reportBroken(backend, reason) }
     return .act(action)
   }
 

@@ -101,7 +101,7 @@ extension Worker {
     }
     if ended { return .event(.ended(isClean: content.surplus == 0)) }
     if !content.isEmpty { exchange.machine.contentCame() }
-    time(exchange, moved: .backend)
+    timeResponse(exchange, backend)
     // The buffer is empty again; the next reader may have it.
     if client.wire.output.isEmpty, !backend.wire.readable { dropBuffer(backend) }
     return .more

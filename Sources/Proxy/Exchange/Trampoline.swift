@@ -50,40 +50,42 @@ extension Worker {
   }
 
   func decide(_ exchange: Ref<Exchange>, _ event: Machine.Event) -> Action {
-    event.needsFacts ? exchange.machine.on(event, facts(exchange)) : exchange.machine.on(event)
+    exchange.machine.on(event) { facts(exchange) }
   }
 
   @discardableResult
   func run(_ exchange: Ref<Exchange>, _ first: Action) -> Outcome {
     var action = first
     var outcome = Outcome.goesOn
-    while action != .nothing {
-      if action.isLast {
+    while true {
+      let step: Step
+      switch action {
+      case .nothing, .pass:
+        time(exchange)
+        return outcome
+      case .choose:
+        outcome = .elsewhere
+        dropAttempt(exchange)
+        step = .event(openElsewhere(exchange))
+      case .again(let place):
+        outcome = .elsewhere
+        step = .event(repeatRequest(exchange, place))
+      case .send: step = sendRequest(exchange)
+      case .join: step = joinPassage(exchange)
+      case .relay:
+        step = relayHead(exchange)
+        // The limits have been set with what was sent.
+        if case .more = step { return outcome }
+      case .tunnel: step = beginTunnel(exchange)
+      case .answer, .turnAway, .finish, .breakOff, .abandon, .close, .severed, .expire:
         performLast(action, exchange)
         return .over
       }
-      if action.beginsAttempt { outcome = .elsewhere }
-      switch perform(action, exchange) {
+      switch step {
       case .more, .rest: action = .nothing
       case .event(let event): action = decide(exchange, event)
       case .act(let next): action = next
       }
-    }
-    time(exchange)
-    return outcome
-  }
-
-  private func perform(_ action: Action, _ exchange: Ref<Exchange>) -> Step {
-    switch action {
-    case .choose:
-      dropAttempt(exchange)
-      return .event(openElsewhere(exchange))
-    case .again(let place): return .event(repeatRequest(exchange, place))
-    case .send: return sendRequest(exchange)
-    case .join: return joinPassage(exchange)
-    case .relay: return relayHead(exchange)
-    case .tunnel: return beginTunnel(exchange)
-    default: return .rest
     }
   }
 
@@ -125,21 +127,9 @@ extension Worker {
 
   /// Whether another backend could be chosen: an answer that is worth little is worth more than none.
   func hasAnother(_ exchange: Ref<Exchange>, _ service: UnsafeMutablePointer<ServiceEntry>) -> Bool {
-    guard exchange.machine.hasAttemptsLeft, unsafe exchange.tried.count < service.pointee.count else {
-      return false
-    }
+    guard unsafe exchange.tried.count < service.pointee.count else { return false }
     let cursor = unsafe service.pointee.cursor
     defer { unsafe service.pointee.cursor = cursor }
     return unsafe pickBackend(service, tried: exchange.tried) != nil
-  }
-}
-
-extension Action {
-  /// Whether it ends an attempt and begins another.
-  fileprivate var beginsAttempt: Bool {
-    switch self {
-    case .choose, .again: true
-    default: false
-    }
   }
 }

@@ -50,7 +50,10 @@ extension Worker {
         break
       }
       let n = unsafe sendContent(backend, buffer + client.sent, client.end - client.sent)
-      if n == Sys.wouldBlock { return .rest }
+      if n == Sys.wouldBlock {
+        backend.isHeldUp = true
+        return .rest
+      }
       guard n > 0 else {
         backend.wire.writeClosed = true
         backend.wire.readable = true

@@ -14,23 +14,23 @@ extension Worker {
   func fill(_ client: Ref<ClientConnection>) -> Fill {
     if let stream = client.stream { return fillStream(client, stream) }
     if unsafe client.buffer == nil {
-      guard client.wire.hasUnread else { return client.wire.sawEnd ? .closed : .wait }
+      guard client.element.wire.hasUnread else { return client.element.wire.sawEnd ? .closed : .wait }
       takeBuffer(client)
     }
     guard let buffer = unsafe client.buffer else { return .noBuffer }
-    let wasParked = !client.wire.output.isEmpty
-    let n = unsafe client.wire.receive(buffer + client.end, Layout.full - client.end, pipe)
+    let wasParked = !client.element.wire.output.isEmpty
+    let n = unsafe client.element.wire.receive(buffer + client.end, Layout.full - client.end, pipe)
     timeOutput(client, unless: wasParked)
     if n > 0 {
       client.end += n
       return .some
     }
     // However it ended: who is left waiting for more decides what that means.
-    if n != Transport.nothing { client.wire.sawEnd = true }
+    if n != Transport.nothing { client.element.wire.sawEnd = true }
     if client.state == .reading || client.state == .multiplexed, client.end == client.start {
       dropBuffer(client)
     }
-    return client.wire.sawEnd ? .closed : .wait
+    return client.element.wire.sawEnd ? .closed : .wait
   }
 
   /// Sends a response's head. False when the client is gone.

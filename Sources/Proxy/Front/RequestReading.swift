@@ -19,7 +19,7 @@ extension Worker {
   /// Handles one request head if it is complete.
   func readRequest(_ client: Ref<ClientConnection>) -> HeadReading {
     guard let buffer = unsafe client.buffer else { return .incomplete }
-    if listeners[Int(client.listener)].settings.h2c, let reading = unsafe readPreface(client, buffer) {
+    if listeners[Int(client.listener)].takesH2C, let reading = unsafe readPreface(client, buffer) {
       return reading
     }
     unsafe skipEmptyLine(client, buffer)
@@ -111,9 +111,8 @@ extension Worker {
       refuse(client, ParseError.targetTooLong)
       return .over
     }
-    let listener = listeners[Int(client.listener)].settings
-    if listener.profile == nil, unsafe answerChallenge(client, base) { return .over }
-    if let port = listener.redirectPort {
+    if listeners[Int(client.listener)].isPlain, unsafe answerChallenge(client, base) { return .over }
+    if let port = listeners[Int(client.listener)].redirectPort {
       unsafe redirect(client, base, port)
       return .over
     }
@@ -157,8 +156,8 @@ extension Worker {
     unsafe exchange.snapshot = unsafe Unmanaged.passRetained(snapshot)
     unsafe exchange.route = unsafe route
     unsafe exchange.service = unsafe service
-    exchange.machine = unsafe Machine(maximumAttempts: service.pointee.attempts)
-    exchange.machine.keepsClient = desk.request.keepsAlive && !isDraining
+    unsafe exchange.machine.begin(
+      maximumAttempts: service.pointee.attempts, keepsClient: desk.request.keepsAlive && !isDraining)
     exchange.method = desk.request.method
     exchange.minorVersion = desk.request.minorVersion
     exchange.wantsUpgrade = unsafe desk.request.upgrade && !offersH2C(base)
@@ -248,23 +247,22 @@ extension Worker {
     _ route: UnsafeMutablePointer<CompiledRoute>
   ) -> HeadWriter {
     var writer = desk.writer()
-    unsafe client.peer.withBytes { peer, count in
-      var origin = unsafe RequestOrigin(
-        peer: UnsafeBufferPointer(start: peer, count: count), port: listeners[Int(client.listener)].port)
-      origin.isTrusted = client.isTrusted
-      origin.isSecure = client.wire.isSecure
-      origin.isStream = client.stream != nil
-      origin.isEarly = client.isEarly
-      origin.verifiesClients = snapshot.verifiesClients
-      unsafe desk.writeRequestHead(
-        &writer, base, from: origin, route.pointee.request, snapshot.settings.forwarding,
-        upgrades: exchange.wantsUpgrade
-      ) { out in
-        if exchange.isExtendedConnect, unsafe exchange.service?.pointee.isHTTP2 == false {
-          writeWebSocketKey(&out, exchange)
-        }
-        unsafe writeIdentity(&out, client, route)
+    var origin = unsafe RequestOrigin(
+      peer: client.address(atOffset: peerOffset, as: PeerText.self).pointee.bytes,
+      port: listeners[Int(client.listener)].port)
+    origin.isTrusted = client.isTrusted
+    origin.isSecure = client.wire.isSecure
+    origin.isStream = client.stream != nil
+    origin.isEarly = client.isEarly
+    origin.verifiesClients = snapshot.verifiesClients
+    unsafe desk.writeRequestHead(
+      &writer, base, from: origin, route.pointee.request, snapshot.settings.forwarding,
+      upgrades: exchange.wantsUpgrade
+    ) { out in
+      if exchange.isExtendedConnect, unsafe exchange.service?.pointee.isHTTP2 == false {
+        writeWebSocketKey(&out, exchange)
       }
+      unsafe writeIdentity(&out, client, route)
     }
     return writer
   }

@@ -26,7 +26,7 @@ extension Worker {
     _ client: Ref<ClientConnection>, _ base: UnsafePointer<UInt8>,
     _ route: UnsafeMutablePointer<CompiledRoute>
   ) -> OwnAnswer? {
-    let isAsked = listeners[Int(client.listener)].settings.clients != nil
+    let isAsked = listeners[Int(client.listener)].asksClients
     if isAsked, unsafe !isForServerName(client, base) { return .misdirected }
     guard unsafe route.pointee.needsIdentity, unsafe client.identity == nil else { return nil }
     return isAsked ? .certificateNeeded : .misdirected

@@ -12,6 +12,13 @@ internal import Upstream
 extension Worker {
   /// The backend for the next attempt: ejected ones only when there is no other.
   func pickBackend(_ service: UnsafeMutablePointer<ServiceEntry>, tried: BackendSet) -> Int? {
+    if unsafe service.pointee.count == 1 {
+      // There is nothing to choose.
+      let isUsable = unsafe service.pointee.pools[0]._withUnsafeGuaranteedRef { pool in
+        unsafe pool.isUsable(service.pointee.maximumConnections)
+      }
+      return isUsable && !tried.contains(0) ? 0 : nil
+    }
     if unsafe service.pointee.outliers.consecutiveFailures > 0,
       let chosen = unsafe pick(service, tried: tried, sparing: nowMilliseconds)
     {

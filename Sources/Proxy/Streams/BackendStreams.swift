@@ -121,10 +121,12 @@ extension Worker {
   ) -> Machine.Event? {
     backend.isHeldUp = false
     if !stream.headSent {
-      guard let mayUpgrade = mayUpgrade(exchange, stream) else { return nil }
-      guard mayUpgrade else {
-        reportBroken(backend, "it takes no WebSocket over HTTP/2 (RFC 8441)")
-        return .unsupported
+      if exchange.wantsUpgrade {
+        guard let mayUpgrade = mayUpgrade(stream) else { return nil }
+        guard mayUpgrade else {
+          reportBroken(backend, "it takes no WebSocket over HTTP/2 (RFC 8441)")
+          return .unsupported
+        }
       }
       unsafe forwardHead(exchange, client, stream, UnsafePointer(buffer))
     }
@@ -147,8 +149,7 @@ extension Worker {
 
   /// Extended CONNECT is for backends that have said that they take it (RFC 8441 §3): it waits until they could, and nil
   /// until then.
-  private func mayUpgrade(_ exchange: Ref<Exchange>, _ stream: Ref<MuxStream>) -> Bool? {
-    guard exchange.wantsUpgrade else { return true }
+  private func mayUpgrade(_ stream: Ref<MuxStream>) -> Bool? {
     guard let mux = stream.mux, mux.connection.hasSettings else { return nil }
     return mux.connection.allowsConnectProtocol
   }

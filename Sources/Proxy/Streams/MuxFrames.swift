@@ -74,6 +74,7 @@ extension Worker {
     while at < dirty.count {
       let token = dirty[at]
       at += 1
+      // One that has been taken apart meanwhile may stand here still, more than once.
       guard let mux = muxes.find(index: token.index, generation: token.generation) else { continue }
       mux.isDirty = false
       flush(mux)
@@ -161,13 +162,15 @@ extension Worker {
 
   /// What nobody could take yet of the frame that has been read waits with its stream, if there still is one that wants it.
   private func keepIncoming(_ mux: Ref<Mux>) {
-    let rest = mux.incoming
-    mux.incoming = Incoming()
-    guard rest.count > 0, let bytes = unsafe rest.bytes else { return }
-    if let stream = rest.stream, wantsContent(stream) {
-      unsafe stream.stash.append(bytes, rest.count)
+    let count = mux.incoming.count
+    let owner = mux.incoming.stream
+    mux.incoming.stream = nil
+    guard count > 0, let bytes = unsafe mux.incoming.bytes else { return }
+    mux.incoming.count = 0
+    if let stream = owner, wantsContent(stream) {
+      unsafe stream.stash.append(bytes, count)
     } else {
-      mux.connection.give(back: rest.count)
+      mux.connection.give(back: count)
     }
   }
 

@@ -14,6 +14,17 @@ struct PeerText: BitwiseCopyable {
     count = UInt8(truncatingIfNeeded: n)
   }
 
+  /// The text, of one that stands in memory that does not move.
+  @inline(__always)
+  var bytes: UnsafeBufferPointer<UInt8> {
+    mutating get {
+      unsafe withUnsafeMutableBytes(of: &text) { raw in
+        unsafe UnsafeBufferPointer(
+          start: raw.baseAddress?.assumingMemoryBound(to: UInt8.self), count: Int(count))
+      }
+    }
+  }
+
   func withBytes<R>(_ body: (UnsafePointer<UInt8>, Int) -> R) -> R {
     unsafe withUnsafeBytes(of: text) { raw in
       // The tuple is never empty, so that there always is a base address.

@@ -62,6 +62,7 @@ struct Transport: BitwiseCopyable {
   /// Frees everything. The peer is told nothing.
   mutating func close() {
     Sys.close(fd)
+    fd = -1
     session?.free()
     forget()
   }

@@ -20,6 +20,11 @@ extension Worker {
     set(backend, wait, again: moved == .backend || moved == .both)
   }
 
+  /// The same where only the backend has done something, and is read from.
+  func timeResponse(_ exchange: Ref<Exchange>, _ backend: Ref<BackendConnection>) {
+    set(backend, exchange.machine.backendWait(isHeldUp: false, clientHasParked: false), again: true)
+  }
+
   /// Sets a client's limit.
   func time(_ client: Ref<ClientConnection>, again: Bool = false) {
     set(client, wait(of: client), again: again)
@@ -97,15 +102,11 @@ extension Worker {
   /// How long a response's head is held back for its first content, in milliseconds.
   static let holdMilliseconds: UInt64 = 15_000
 
-  // The timers stand inside their connections, whose memory never moves.
-  private static let clientTimerOffset = MemoryLayout<ClientConnection>.offset(of: \.wire.timer) ?? 0
-  private static let backendTimerOffset = MemoryLayout<BackendConnection>.offset(of: \.wire.timer) ?? 0
-
   func timer(_ client: Ref<ClientConnection>) -> UnsafeMutablePointer<TimerNode> {
-    unsafe client.address(atOffset: Self.clientTimerOffset, as: TimerNode.self)
+    unsafe client.address(atOffset: clientTimerOffset, as: TimerNode.self)
   }
 
   func timer(_ backend: Ref<BackendConnection>) -> UnsafeMutablePointer<TimerNode> {
-    unsafe backend.address(atOffset: Self.backendTimerOffset, as: TimerNode.self)
+    unsafe backend.address(atOffset: backendTimerOffset, as: TimerNode.self)
   }
 }

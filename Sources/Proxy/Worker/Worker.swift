@@ -25,6 +25,10 @@ internal import Telemetry
   let counters: CounterBlock
   let poller: Poller
   var wheel: TimerWheel
+  // What is linked or pointed to stands inside its connection, whose memory never moves.
+  let clientTimerOffset = MemoryLayout<ClientConnection>.offset(of: \.wire.timer) ?? 0
+  let backendTimerOffset = MemoryLayout<BackendConnection>.offset(of: \.wire.timer) ?? 0
+  let peerOffset = MemoryLayout<ClientConnection>.offset(of: \.peer) ?? 0
   var clients = Slab<ClientConnection>()
   var backends = Slab<BackendConnection>()
   var exchanges = Slab<Exchange>()
@@ -34,8 +38,6 @@ internal import Telemetry
   var opened: [Token] = []
   /// Connections whose frames leave at the end of the turn.
   var dirty: [Token] = []
-  /// Streams that are being walked over.
-  var walked: [Token] = []
   var buffers = BufferPool(bufferSize: Layout.size, maximumIdle: 64)
   let gzips = GzipPool()
   let pipe = RecordPipe()
@@ -223,4 +225,23 @@ struct ListenerState {
   let port: UInt16
   var context: ServerContext?
   var isOpen = true
+  /// No TLS is spoken on it.
+  let isPlain: Bool
+  /// HTTP/2 is taken on it by prior knowledge.
+  let takesH2C: Bool
+  /// Clients are asked for certificates on it.
+  let asksClients: Bool
+  /// Where everything is redirected to.
+  let redirectPort: UInt16?
+
+  init(fd: Int32, settings: Settings.Listener, port: UInt16, context: ServerContext?) {
+    self.fd = fd
+    self.settings = settings
+    self.port = port
+    self.context = context
+    isPlain = settings.profile == nil
+    takesH2C = settings.h2c
+    asksClients = settings.clients != nil
+    redirectPort = settings.redirectPort
+  }
 }

@@ -182,7 +182,10 @@ package final class HTTP2Connection: @unchecked Sendable {
   @discardableResult
   package func goesOn() -> Bool {
     barriers += 1
-    let data = [0x62, 0x61, 0x72] + [UInt8](repeating: UInt8(truncatingIfNeeded: barriers), count: 5)
+    // Never the same twice: an old answer must not be taken for this one's.
+    let data =
+      [0x62, 0x61, 0x72, 0x72]
+      + withUnsafeBytes(of: UInt32(truncatingIfNeeded: barriers).bigEndian) { Array($0) }
     send(.ping(data))
     return wait { $0.pongs.contains(data) } && goAway == nil
   }
