@@ -96,7 +96,7 @@ public final class EdgeProxy: Sendable {
     worker.adopt(plan, sockets)
     let box = WorkerBox(worker: worker)
     do throws(SystemError) {
-      let thread = try Thread.start("certd-worker-\(index)") { box.worker.run() }
+      let thread = try Thread.start("certd-worker-\(index)") { box.worker.serve() }
       state.withLock { $0.threads.append(thread) }
     } catch { throw .system(error) }
   }

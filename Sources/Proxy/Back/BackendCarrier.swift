@@ -5,7 +5,7 @@ internal import OS
 // What carries a request and its response on the backend's side, be it a connection of HTTP/1 or a stream of HTTP/2.
 extension Worker {
   /// Sends what a backend takes: how many bytes, or a negative error.
-  func sendContent(
+  func sendToBackend(
     _ backend: Ref<BackendConnection>, _ bytes: UnsafePointer<UInt8>, _ count: Int
   ) -> Int {
     guard let stream = backend.stream else { return unsafe backend.wire.sendSome(bytes, count, pipe) }
@@ -15,7 +15,7 @@ extension Worker {
   }
 
   /// Says that no more will come.
-  func closeWrite(_ backend: Ref<BackendConnection>) {
+  func closeBackendWrite(_ backend: Ref<BackendConnection>) {
     if let stream = backend.stream { return sendEnd(stream, trailers: ParkedOutput()) }
     _ = backend.wire.closeWrite(pipe)
   }

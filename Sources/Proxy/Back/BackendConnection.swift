@@ -82,7 +82,7 @@ internal import Upstream
   /// Keeps a connection for the next request. False when there is no room, or when it is no connection by itself:
   /// a stream is over with its exchange, and what carries streams is never idle in this sense.
   func keepIdle(_ backend: Ref<BackendConnection>) -> Bool {
-    guard backend.stream == nil, backend.mux == nil, backend.slot.isLive, !backend.isInIdleList,
+    guard backend.stream == nil, backend.mux == nil, !backend.isInIdleList,
       idleCount < Self.maximumIdle, !isRetired, settings.sendProxy == nil
     else { return false }
     backend.state = .idle

@@ -18,7 +18,7 @@ extension Worker {
       unsafe pool._withUnsafeGuaranteedRef({ $0.keepIdle(backend) })
     else { return closeAttempt(backend) }
     dropBuffer(backend)
-    set(backend, .nextRequest, again: true)
+    setWait(ofBackend: backend, .nextRequest, again: true)
   }
 
   /// Closes the connections that wait on a backend that is no longer used; those at work close when they are done.
@@ -51,7 +51,7 @@ extension Worker {
     }
     if let stream = backend.stream {
       backend.stream = nil
-      release(stream)
+      releaseStream(stream)
     } else {
       backend.wire.close()
       unsafe backend.pool?._withUnsafeGuaranteedRef {

@@ -42,7 +42,7 @@ extension Worker {
     guard let exchange = backend.exchange, let client = exchange.client else { return .goesOn }
     if client.state == .tunnel {
       backend.isHeldUp = false
-      return goOn(tunnelWritable(backend, client), exchange)
+      return conclude(tunnelWritable(backend, client), exchange)
     }
     return resumeRequest(exchange, client)
   }
@@ -66,18 +66,18 @@ extension Worker {
     exchange.backend?.isHeldUp = false
     let step = forward(exchange)
     if !exchange.machine.requestComplete { putOff(client) }
-    let outcome = goOn(step, exchange)
+    let outcome = conclude(step, exchange)
     if outcome == .goesOn { time(exchange, moved: .both) }
     return outcome
   }
 
   /// Goes on with what a step has led to.
   @discardableResult
-  func goOn(_ step: Step, _ exchange: Ref<Exchange>) -> Outcome {
+  func conclude(_ step: Step, _ exchange: Ref<Exchange>) -> Outcome {
     switch step {
     case .more, .rest: .goesOn
     case .event(let event): drive(exchange, event)
-    case .act(let action): run(exchange, action)
+    case .act(let action): perform(exchange, action)
     }
   }
 
@@ -92,7 +92,7 @@ extension Worker {
         return endMux(mux)
       }
       guard let exchange = backend.exchange else { return closeBackend(backend) }
-      if exchange.machine.attempt.isHeld { return release(exchange, backend) }
+      if exchange.machine.attempt.isHeld { return releaseHeld(exchange, backend) }
       guard exchange.machine.phase != .tunnel else {
         drive(exchange, .tunnelIdle)
         return
@@ -106,9 +106,9 @@ extension Worker {
   }
 
   /// A head that is held back has waited long enough for its content.
-  private func release(_ exchange: Ref<Exchange>, _ backend: Ref<BackendConnection>) {
+  private func releaseHeld(_ exchange: Ref<Exchange>, _ backend: Ref<BackendConnection>) {
     exchange.machine.releaseHead()
     guard let client = exchange.client, let buffer = unsafe backend.buffer else { return }
-    unsafe goOn(readHead(backend, exchange, client, buffer), exchange)
+    unsafe conclude(readHead(backend, exchange, client, buffer), exchange)
   }
 }

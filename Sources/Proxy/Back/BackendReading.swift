@@ -23,7 +23,7 @@ extension Worker {
     guard let exchange = backend.exchange, let client = exchange.client else { return closeBackend(backend) }
     for _ in 0..<Self.readsPerTurn {
       if client.wire.writeClosed {
-        goOn(tunnelBackendStirred(backend, client), exchange)
+        conclude(tunnelBackendStirred(backend, client), exchange)
         return
       }
       guard client.wire.output.isEmpty else {
@@ -33,8 +33,10 @@ extension Worker {
       switch readResponse(backend, exchange, client) {
       case .more: break
       case .rest: return
-      case .event(let event): guard drive(exchange, event) == .goesOn, hasUnread(backend) else { return }
-      case .act(let action): guard run(exchange, action) == .goesOn, hasUnread(backend) else { return }
+      case .event(let event):
+        guard drive(exchange, event) == .goesOn, backendHasUnread(backend) else { return }
+      case .act(let action):
+        guard perform(exchange, action) == .goesOn, backendHasUnread(backend) else { return }
       }
       // Compressing takes its time: others have theirs sooner.
       if exchange.coding.gzip != nil { break }
@@ -51,7 +53,7 @@ extension Worker {
   }
 
   /// Whether something has come that has not been looked at: there will be no event for it.
-  func hasUnread(_ backend: Ref<BackendConnection>) -> Bool {
+  func backendHasUnread(_ backend: Ref<BackendConnection>) -> Bool {
     if let stream = backend.stream { return stream.waiting > 0 || stream.state.remoteClosed }
     return backend.wire.hasUnread || backend.wire.sawEnd
   }
@@ -68,7 +70,7 @@ extension Worker {
     }
     guard let buffer = unsafe backend.buffer else { return noBuffer() }
     let room = min(Layout.full - backend.end, mayRead(exchange, client))
-    let n = unsafe fill(backend, buffer + backend.end, room)
+    let n = unsafe fillBackend(backend, buffer + backend.end, room)
     if n == Sys.wouldBlock {
       guard flushCompressed(exchange, client, ending: .flush) else { return .event(.clientLeft) }
       if backend.end == backend.start { dropBuffer(backend) }
@@ -76,13 +78,13 @@ extension Worker {
     }
     guard n > 0 else { return backendEnded(backend, exchange, client, isClean: n == 0) }
     backend.end += n
-    let step = unsafe take(backend, exchange, client, buffer)
+    let step = unsafe takeResponse(backend, exchange, client, buffer)
     guard case .more = step else { return step }
-    return hasUnread(backend) ? .more : .rest
+    return backendHasUnread(backend) ? .more : .rest
   }
 
   /// Receives at most `capacity` bytes: how many, 0 at the end, or a negative error.
-  private func fill(
+  private func fillBackend(
     _ backend: Ref<BackendConnection>, _ buffer: UnsafeMutablePointer<UInt8>, _ capacity: Int
   ) -> Int {
     if let stream = backend.stream { return unsafe receiveStream(stream, buffer, capacity) }
@@ -99,7 +101,7 @@ extension Worker {
   }
 
   /// Deals with what stands in the backend's buffer.
-  func take(
+  func takeResponse(
     _ backend: Ref<BackendConnection>, _ exchange: Ref<Exchange>, _ client: Ref<ClientConnection>,
     _ buffer: UnsafeMutablePointer<UInt8>
   ) -> Step {
@@ -118,12 +120,12 @@ extension Worker {
     while true {
       let base = unsafe UnsafePointer(buffer + backend.start)
       switch unsafe HeadEnd.find(base, count: backend.end - backend.start, from: backend.searched) {
-      case .bareLineFeed: return malformed(backend, ParseError.bareLineFeed)
+      case .bareLineFeed: return malformedHead(backend, ParseError.bareLineFeed)
       case .incomplete(let resume): return unsafe keepPartialHead(backend, buffer, resume)
       case .found(let length):
         backend.searched = 0
         if let error = unsafe desk.readResponse(base, length, exchange.method) {
-          return malformed(backend, error)
+          return malformedHead(backend, error)
         }
         guard desk.response.isInterim else {
           if isHeld(backend, exchange, client, length) { return .more }
@@ -151,7 +153,7 @@ extension Worker {
       backend.end = Layout.headroom + count
     }
     backend.searched = resume
-    if count >= Layout.room { return malformed(backend, ParseError.headTooLarge) }
+    if count >= Layout.room { return malformedHead(backend, ParseError.headTooLarge) }
     if count == 0 { dropBuffer(backend) }
     return .more
   }
@@ -179,7 +181,7 @@ extension Worker {
   }
 
   /// A backend's answer that is not HTTP as we understand it.
-  func malformed(_ backend: Ref<BackendConnection>, _ error: ParseError) -> Step {
+  func malformedHead(_ backend: Ref<BackendConnection>, _ error: ParseError) -> Step {
     malformed(backend, error.reason.description)
   }
 
@@ -198,7 +200,7 @@ extension Worker {
     let isTunnel = status == 101 || isAgreedTunnel(backend, exchange)
     // To an extended CONNECT any 2xx says that the tunnel stands (RFC 8441 §5), but this backend has not agreed.
     if exchange.isExtendedConnect, !isTunnel, 200..<300 ~= status {
-      return malformed(backend, ParseError.malformedStatusLine)
+      return malformedHead(backend, ParseError.malformedStatusLine)
     }
     if exchange.endsWithHead || isTunnel { desk.response.framing = .none }
     let isUnavailable = unsafe exchange.endsWithHead && exchange.isGRPC && self.isUnavailable(base)

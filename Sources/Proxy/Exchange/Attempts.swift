@@ -14,7 +14,7 @@ extension Worker {
     }
     guard let chosen = unsafe pickBackend(service, tried: exchange.tried) else { return .nobody }
     exchange.tried.insert(chosen)
-    return unsafe open(exchange, service, service.pointee.pools[chosen], mayReuse: true)
+    return unsafe openAttempt(exchange, service, service.pointee.pools[chosen], mayReuse: true)
   }
 
   /// Ends the attempt and begins another one, of the same request.
@@ -30,7 +30,7 @@ extension Worker {
     if let client = exchange.client { client.sent = client.start }
     exchange.machine.rewind()
     if place != .fresh { counters.add(.upstreamRetries) }
-    guard place == .elsewhere else { return unsafe open(exchange, service, pool, mayReuse: false) }
+    guard place == .elsewhere else { return unsafe openAttempt(exchange, service, pool, mayReuse: false) }
     _ = unsafe service.pointee.budget.tryRetry(nowMilliseconds: nowMilliseconds)
     return openElsewhere(exchange)
   }
@@ -44,12 +44,12 @@ extension Worker {
     closeAttempt(backend)
   }
 
-  private func open(
+  private func openAttempt(
     _ exchange: Ref<Exchange>, _ service: UnsafeMutablePointer<ServiceEntry>, _ pool: Unmanaged<BackendPool>,
     mayReuse: Bool
   ) -> Machine.Event {
     unsafe count(exchange, on: pool)
-    if unsafe service.pointee.isHTTP2 { return unsafe openStream(exchange, service, pool) }
+    if unsafe service.pointee.isHTTP2 { return unsafe openRequestStream(exchange, service, pool) }
     if mayReuse, let backend = unsafe pool._withUnsafeGuaranteedRef({ $0.takeIdle() }) {
       counters.add(.upstreamConnectionsReused)
       attach(backend, exchange)
@@ -78,7 +78,9 @@ extension Worker {
   /// out, and what has waited behind a full buffer is read, for which there will be no event.
   func sendRequest(_ exchange: Ref<Exchange>) -> Step {
     let step = forward(exchange)
-    if !exchange.machine.requestComplete, let client = exchange.client, hasUnread(client) { putOff(client) }
+    if !exchange.machine.requestComplete, let client = exchange.client, clientHasUnread(client) {
+      putOff(client)
+    }
     return step
   }
 
@@ -88,9 +90,11 @@ extension Worker {
       let buffer = unsafe client.buffer, !exchange.machine.requestSent, !backend.wire.writeClosed
     else { return .rest }
     if let stream = backend.stream {
-      if let problem = unsafe forward(exchange, client, backend, stream, buffer) { return .event(problem) }
+      if let problem = unsafe forwardFrames(exchange, client, backend, stream, buffer) {
+        return .event(problem)
+      }
     } else {
-      unsafe forward(client, backend, buffer)
+      unsafe forwardBytes(client, backend, buffer)
     }
     guard client.sent == client.requestEnd, !backend.wire.writeClosed else { return .rest }
     guard exchange.machine.requestComplete else {
@@ -101,7 +105,7 @@ extension Worker {
     return .rest
   }
 
-  private func forward(
+  private func forwardBytes(
     _ client: Ref<ClientConnection>, _ backend: Ref<BackendConnection>, _ buffer: UnsafeMutablePointer<UInt8>
   ) {
     backend.isHeldUp = false

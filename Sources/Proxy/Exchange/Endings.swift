@@ -37,7 +37,7 @@ extension Worker {
     endExchange(exchange, keepsBackend: false)
     client.state = .reading
     if keeps { client.start = client.requestEnd }
-    unsafe say(client, answer, closing: !keeps, detail: service, isGRPC: isGRPC, route: route)
+    unsafe sayAnswer(client, answer, closing: !keeps, detail: service, isGRPC: isGRPC, route: route)
   }
 
   func serviceName(_ exchange: Ref<Exchange>, _ index: Int) -> String {

@@ -15,7 +15,7 @@ extension Worker {
     var writer = desk.writer()
     unsafe desk.writeResponseHead(&writer, base, ResponsePlan(), route.pointee.response) { _ in }
     guard !writer.overflowed else { return false }
-    return sendHead(client, writer, isLast: false)
+    return sendHeadToClient(client, writer, isLast: false)
   }
 
   /// Sends the head that stands first in the backend's buffer and is on the desk, and what has come behind it.
@@ -33,8 +33,8 @@ extension Worker {
       isCoded: exchange.coding.gzip != nil)
     let closes = client.stream == nil && closesAfterResponse(exchange)
     if closes { exchange.machine.keepsClient = false }
-    let writer = unsafe writeHead(exchange, client, base, closes: closes)
-    guard !writer.overflowed else { return malformed(backend, ParseError.headTooLarge) }
+    let writer = unsafe writeResponseHead(exchange, client, base, closes: closes)
+    guard !writer.overflowed else { return malformedHead(backend, ParseError.headTooLarge) }
     let bodyStart = backend.start + desk.response.length
     // A chunk-size line may have to stand between the head and the content.
     let gap =
@@ -44,14 +44,14 @@ extension Worker {
       let hasNone = backend.stream?.isDrained ?? (exchange.responseContent.framing == .none)
       // Compressed, even nothing is something.
       let isLast = hasNone && exchange.coding.gzip == nil
-      guard sendHead(client, writer, isLast: isLast) else { return .event(.clientLeft) }
+      guard sendHeadToClient(client, writer, isLast: isLast) else { return .event(.clientLeft) }
       return unsafe relay(backend, exchange, client, buffer, from: bodyStart, head: 0)
     }
     unsafe (buffer + bodyStart - gap - writer.count).update(from: writer.start, count: writer.count)
     return unsafe relay(backend, exchange, client, buffer, from: bodyStart, head: writer.count)
   }
 
-  private func writeHead(
+  private func writeResponseHead(
     _ exchange: Ref<Exchange>, _ client: Ref<ClientConnection>, _ base: UnsafePointer<UInt8>, closes: Bool
   ) -> HeadWriter {
     var writer = desk.writer()
@@ -96,7 +96,7 @@ extension Worker {
     }
     // HTTP/2 says itself where content ends, and trailers may follow all of a declared length.
     if let stream = backend.stream { ended = stream.isDrained }
-    guard unsafe sendContent(backend, exchange, client, buffer, content, head: head, ended: ended) else {
+    guard unsafe relayContent(backend, exchange, client, buffer, content, head: head, ended: ended) else {
       return .event(.clientLeft)
     }
     if ended { return .event(.ended(isClean: content.surplus == 0)) }
@@ -108,7 +108,7 @@ extension Worker {
   }
 
   /// Sends a range of content, framed and coded for the client. False when the client is gone.
-  private func sendContent(
+  private func relayContent(
     _ backend: Ref<BackendConnection>, _ exchange: Ref<Exchange>, _ client: Ref<ClientConnection>,
     _ buffer: UnsafeMutablePointer<UInt8>, _ content: ContentRange, head: Int, ended: Bool
   ) -> Bool {
@@ -129,7 +129,7 @@ extension Worker {
       exchange.machine.headLeaves()
       exchange.bytesOut += UInt64(content.to - content.from)
       let isLast = ended && exchange.trailers.isEmpty
-      guard unsafe sendContent(client, buffer + start, end - start, isLast: isLast) else { return false }
+      guard unsafe sendToClient(client, buffer + start, end - start, isLast: isLast) else { return false }
     }
     return !ended || !addsChunks || endsInside || sendLastChunk(exchange, client)
   }
@@ -143,6 +143,6 @@ extension Worker {
       unsafe writer.append(base, trailers.count)
     }
     writer.append("\r\n")
-    return unsafe sendContent(client, writer.start, writer.count, isLast: false)
+    return unsafe sendToClient(client, writer.start, writer.count, isLast: false)
   }
 }

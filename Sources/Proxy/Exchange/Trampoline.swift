@@ -31,7 +31,7 @@ extension Worker {
   /// Tells an exchange's machine what has happened, and performs what it decides.
   @discardableResult
   func drive(_ exchange: Ref<Exchange>, _ event: Machine.Event) -> Outcome {
-    run(exchange, decide(exchange, event))
+    perform(exchange, decide(exchange, event))
   }
 
   /// The same for something that is a fault of the attempt's backend, unless it was but a kept connection that had been
@@ -46,7 +46,7 @@ extension Worker {
     if action != .again(.fresh), action != .nothing {
       reportBroken(backend, reason, isConnection: isConnection)
     }
-    return run(exchange, action)
+    return perform(exchange, action)
   }
 
   func decide(_ exchange: Ref<Exchange>, _ event: Machine.Event) -> Action {
@@ -54,7 +54,7 @@ extension Worker {
   }
 
   @discardableResult
-  func run(_ exchange: Ref<Exchange>, _ first: Action) -> Outcome {
+  func perform(_ exchange: Ref<Exchange>, _ first: Action) -> Outcome {
     var action = first
     var outcome = Outcome.goesOn
     while true {
@@ -102,7 +102,7 @@ extension Worker {
       return beginClose(client)
     case .abandon:
       abandon(exchange)
-      return close(client)
+      return closeClient(client)
     case .close: return closeTunnel(exchange, client)
     case .severed: return severTunnel(exchange, client)
     case .expire:

@@ -23,8 +23,8 @@ extension Worker {
     } else {
       unsafe desk.writeResponseHead(&writer, base, ResponsePlan(), route.pointee.response) { _ in }
     }
-    guard !writer.overflowed else { return malformed(backend, ParseError.headTooLarge) }
-    guard sendHead(client, writer, isLast: false) else { return .event(.clientLeft) }
+    guard !writer.overflowed else { return malformedHead(backend, ParseError.headTooLarge) }
+    guard sendHeadToClient(client, writer, isLast: false) else { return .event(.clientLeft) }
     client.state = .tunnel
     counters.add(.upgrades)
     // What the client has sent behind its request already belongs to the new protocol.
@@ -49,7 +49,7 @@ extension Worker {
         client.sent = client.end
         break
       }
-      let n = unsafe sendContent(backend, buffer + client.sent, client.end - client.sent)
+      let n = unsafe sendToBackend(backend, buffer + client.sent, client.end - client.sent)
       if n == Sys.wouldBlock {
         backend.isHeldUp = true
         return .rest
@@ -81,7 +81,7 @@ extension Worker {
     if client.stream == nil, !client.wire.hasEndedProperly { return .event(.clientLeft) }
     if !backend.wire.writeClosed {
       backend.wire.writeClosed = true
-      closeWrite(backend)
+      closeBackendWrite(backend)
     }
     return tunnelEnds(backend, client)
   }
@@ -109,7 +109,7 @@ extension Worker {
     time(exchange, moved: .backend)
     guard count > 0 else { return .more }
     exchange.bytesOut += UInt64(count)
-    return unsafe sendContent(client, buffer + from, count, isLast: false) ? .more : .event(.clientLeft)
+    return unsafe sendToClient(client, buffer + from, count, isLast: false) ? .more : .event(.clientLeft)
   }
 
   /// The backend has closed its half: so does our half towards the client, which may still have something to say.
@@ -125,7 +125,7 @@ extension Worker {
     backend.wire.sawEnd = true
     dropBuffer(backend)
     client.wire.writeClosed = true
-    guard closeWrite(client) else { return .event(.clientLeft) }
+    guard closeClientWrite(client) else { return .event(.clientLeft) }
     return tunnelEnds(backend, client)
   }
 
@@ -176,6 +176,6 @@ extension Worker {
     endExchange(exchange, keepsBackend: false)
     if isReset { return reset(client) }
     client.state = .closing
-    if client.wire.output.isEmpty { finishClose(client) } else { time(client) }
+    if client.wire.output.isEmpty { finishClose(client) } else { timeClient(client) }
   }
 }

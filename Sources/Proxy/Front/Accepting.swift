@@ -29,11 +29,11 @@ extension Worker {
         if fd == Sys.wouldBlock || Sys.isOutOfDescriptors(fd) { return }
         continue
       }
-      open(Int32(fd), index, peer)
+      openClient(Int32(fd), index, peer)
     }
   }
 
-  private func open(_ fd: Int32, _ index: Int, _ peer: SocketAddress) {
+  private func openClient(_ fd: Int32, _ index: Int, _ peer: SocketAddress) {
     let client = clients.acquire()
     client.wire.fd = fd
     client.listener = UInt16(truncatingIfNeeded: index)
@@ -46,18 +46,18 @@ extension Worker {
     shared.connections.wrappingAdd(1, ordering: .relaxed)
     counters.add(.connectionsAccepted)
     if let context = listeners[index].context {
-      guard let session = Session(server: context, pipe: pipe) else { return close(client) }
+      guard let session = Session(server: context, pipe: pipe) else { return closeClient(client) }
       client.wire.secure(session)
-      time(client)
+      timeClient(client)
     } else {
       client.state = .reading
-      set(client, .requestHead)
+      setWait(ofClient: client, .requestHead)
     }
     if expectsProxyHeader(client, peer) {
       client.state = .proxyHeader
-      time(client, again: true)
+      timeClient(client, again: true)
     }
-    if poller.add(fd, token(client)) < 0 { close(client) }
+    if poller.add(fd, token(client)) < 0 { closeClient(client) }
   }
 
   private func pauseAccepting() {

@@ -11,7 +11,7 @@ extension Worker {
   enum Fill { case some, wait, closed, noBuffer }
 
   /// Appends what has come to the buffer.
-  func fill(_ client: Ref<ClientConnection>) -> Fill {
+  func fillClient(_ client: Ref<ClientConnection>) -> Fill {
     if let stream = client.stream { return fillStream(client, stream) }
     if unsafe client.buffer == nil {
       guard client.element.wire.hasUnread else { return client.element.wire.sawEnd ? .closed : .wait }
@@ -34,27 +34,27 @@ extension Worker {
   }
 
   /// Sends a response's head. False when the client is gone.
-  func sendHead(_ client: Ref<ClientConnection>, _ head: HeadWriter, isLast: Bool) -> Bool {
+  func sendHeadToClient(_ client: Ref<ClientConnection>, _ head: HeadWriter, isLast: Bool) -> Bool {
     guard let stream = client.stream else {
-      return unsafe sendContent(client, head.start, head.count, isLast: isLast)
+      return unsafe sendToClient(client, head.start, head.count, isLast: isLast)
     }
-    unsafe sendHead(stream, .response, head.start, head.count, isLast: isLast)
+    unsafe sendHeadFrames(stream, .response, head.start, head.count, isLast: isLast)
     return true
   }
 
   /// Sends bytes to the client, encrypted if need be; what it does not take at once is parked. A stream ends behind them
   /// with `isLast`. False when the client is gone.
-  func sendContent(
+  func sendToClient(
     _ client: Ref<ClientConnection>, _ bytes: UnsafePointer<UInt8>, _ count: Int, isLast: Bool
   ) -> Bool {
-    if let stream = client.stream { return unsafe sendContent(client, stream, bytes, count, isLast: isLast) }
+    if let stream = client.stream { return unsafe sendToStream(client, stream, bytes, count, isLast: isLast) }
     let wasParked = !client.wire.output.isEmpty
     defer { timeOutput(client, unless: wasParked) }
     return unsafe client.wire.send(bytes, count, pipe)
   }
 
   /// Says that no more will come. False when the client is gone.
-  func closeWrite(_ client: Ref<ClientConnection>) -> Bool {
+  func closeClientWrite(_ client: Ref<ClientConnection>) -> Bool {
     if let stream = client.stream {
       if client.wire.output.isEmpty { sendEnd(stream, trailers: ParkedOutput()) }
       return true
@@ -71,7 +71,7 @@ extension Worker {
   }
 
   /// Whether something has come that has not been looked at: there will be no event for it.
-  func hasUnread(_ client: Ref<ClientConnection>) -> Bool {
+  func clientHasUnread(_ client: Ref<ClientConnection>) -> Bool {
     if let stream = client.stream { return stream.waiting > 0 || stream.state.remoteClosed }
     return client.wire.hasUnread || client.wire.sawEnd
   }
@@ -79,7 +79,7 @@ extension Worker {
   /// The client's time for taking what waits begins with the first that does.
   @inline(__always)
   func timeOutput(_ client: Ref<ClientConnection>, unless wasParked: Bool) {
-    if !wasParked, !client.wire.output.isEmpty { set(client, .clientReads, again: true) }
+    if !wasParked, !client.wire.output.isEmpty { setWait(ofClient: client, .clientReads, again: true) }
   }
 
   func takeBuffer(_ client: Ref<ClientConnection>) {

@@ -25,19 +25,19 @@ extension Worker {
       client.end = Layout.headroom + count
     }
     if client.isEarly { return leaveEarly(client) }
-    time(client, again: true)
+    timeClient(client, again: true)
     // Pipelined requests, and bytes whose edge has been used up, are taken now.
-    if client.end > client.start || hasUnread(client) { putOff(client) }
+    if client.end > client.start || clientHasUnread(client) { putOff(client) }
   }
 
   /// The client's stream has ended.
   func clientClosed(_ client: Ref<ClientConnection>) {
     switch client.state {
     case .tunnel:
-      guard let exchange = client.exchange else { return close(client) }
-      goOn(tunnelClientEnded(client), exchange)
+      guard let exchange = client.exchange else { return closeClient(client) }
+      conclude(tunnelClientEnded(client), exchange)
     case .multiplexed:
-      guard let mux = client.mux, mux.streamCount == 0 else { return close(client) }
+      guard let mux = client.mux, mux.streamCount == 0 else { return closeClient(client) }
       // It may still listen, for a proper end.
       endMux(mux)
     default: leave(client)
@@ -46,7 +46,7 @@ extension Worker {
 
   /// The client has gone: nobody waits for a response.
   func leave(_ client: Ref<ClientConnection>) {
-    guard let exchange = client.exchange else { return close(client) }
+    guard let exchange = client.exchange else { return closeClient(client) }
     drive(exchange, .clientLeft)
   }
 
@@ -54,7 +54,7 @@ extension Worker {
   func outOfBuffers(_ client: Ref<ClientConnection>) {
     let step = noBuffer()
     if let exchange = client.exchange {
-      goOn(step, exchange)
+      conclude(step, exchange)
       return
     }
     guard client.state == .reading else { return reset(client) }
@@ -72,25 +72,25 @@ extension Worker {
     } else {
       Sys.setResetOnClose(client.wire.fd)
     }
-    close(client)
+    closeClient(client)
   }
 
   /// Closes properly once the output has left.
   func beginClose(_ client: Ref<ClientConnection>) {
     if let stream = client.stream { return endResponse(client, stream, trailers: ParkedOutput()) }
-    if client.state != .handshaking, !client.wire.sayGoodbye(pipe) { return close(client) }
+    if client.state != .handshaking, !client.wire.sayGoodbye(pipe) { return closeClient(client) }
     client.state = .closing
-    if client.wire.output.isEmpty { finishClose(client) } else { time(client, again: true) }
+    if client.wire.output.isEmpty { finishClose(client) } else { timeClient(client, again: true) }
   }
 
   /// Closing while the client still sends would destroy what it has not read yet: half-close, and discard the rest.
   func finishClose(_ client: Ref<ClientConnection>) {
-    if client.wire.sawEnd || client.wire.peerClosed { return close(client) }
+    if client.wire.sawEnd || client.wire.peerClosed { return closeClient(client) }
     Sys.shutdownWrite(client.wire.fd)
     client.state = .lingering
     client.wire.dropUnread()
     dropBuffer(client)
-    time(client, again: true)
+    timeClient(client, again: true)
     if client.wire.readable { discard(client) }
   }
 
@@ -101,14 +101,14 @@ extension Worker {
         client.wire.readable = false
         return
       }
-      if n <= 0 { return close(client) }
+      if n <= 0 { return closeClient(client) }
     }
     // The time limit ends it for one that never stops sending.
     putOff(client)
   }
 
   /// Frees everything that belongs to a connection, or to a stream of one.
-  func close(_ client: Ref<ClientConnection>) {
+  func closeClient(_ client: Ref<ClientConnection>) {
     if let stream = client.stream { return closeStream(client, stream) }
     if let exchange = client.exchange { abandon(exchange) }
     if let mux = client.mux { dismantle(mux) }
@@ -133,7 +133,7 @@ extension Worker {
     unsafe client.identity = nil
     dropBuffer(client)
     unsafe wheel.remove(timer(client))
-    release(stream)
+    releaseStream(stream)
     clients.release(client)
   }
 
@@ -154,14 +154,14 @@ extension Worker {
       }
     // The time that nothing passes at all is what counts.
     case .tunnel: break
-    case .proxyHeader, .handshaking, .multiplexed, .closing, .lingering: close(client)
+    case .proxyHeader, .handshaking, .multiplexed, .closing, .lingering: closeClient(client)
     }
   }
 
   /// The client does not take what it is sent.
   private func giveUp(_ client: Ref<ClientConnection>) {
     if let exchange = client.exchange {
-      guard exchange.machine.phase != .tunnel else { return time(client) }
+      guard exchange.machine.phase != .tunnel else { return timeClient(client) }
       abandon(exchange)
     }
     reset(client)

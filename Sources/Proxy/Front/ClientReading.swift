@@ -33,7 +33,7 @@ extension Worker {
       leave(client)
       return .over
     }
-    time(client, again: true)
+    timeClient(client, again: true)
     guard result == 1 else { return .goesOn }
     if client.state == .closing {
       finishClose(client)
@@ -43,8 +43,8 @@ extension Worker {
       resumeAll(mux)
       putOff(client)
     } else if let exchange = client.exchange {
-      return resume(client, exchange)
-    } else if client.state == .reading, client.end > client.start || hasUnread(client) {
+      return clientHasRoom(client, exchange)
+    } else if client.state == .reading, client.end > client.start || clientHasUnread(client) {
       // Pipelined requests have waited for the room that there is now.
       putOff(client)
     }
@@ -52,8 +52,8 @@ extension Worker {
   }
 
   /// The client has taken all that waited for it.
-  func resume(_ client: Ref<ClientConnection>, _ exchange: Ref<Exchange>) -> Outcome {
-    if client.state == .tunnel { return goOn(tunnelDrained(client, exchange), exchange) }
+  func clientHasRoom(_ client: Ref<ClientConnection>, _ exchange: Ref<Exchange>) -> Outcome {
+    if client.state == .tunnel { return conclude(tunnelDrained(client, exchange), exchange) }
     resumeReading(exchange)
     return .goesOn
   }
@@ -72,7 +72,7 @@ extension Worker {
     for _ in 0..<Self.readsPerTurn {
       // Answers to one that does not read would pile up.
       guard client.wire.output.count < Mux.parkedBytes, client.mux?.isClosing == false else { return }
-      switch fill(client) {
+      switch fillClient(client) {
       case .some: takeFrames(client)
       case .wait: return
       case .closed: return clientClosed(client)
@@ -99,7 +99,7 @@ extension Worker {
       case .lingering: return linger(client)
       case .proxyHeader, .handshaking, .multiplexed, .closing: return
       }
-      switch fill(client) {
+      switch fillClient(client) {
       case .some: guard takeFilled(client) == .goesOn else { return }
       case .wait: return
       case .closed: return clientClosed(client)
@@ -119,8 +119,8 @@ extension Worker {
   /// Deals with what has been received.
   private func takeFilled(_ client: Ref<ClientConnection>) -> Outcome {
     guard let exchange = client.exchange else { return .goesOn }
-    if client.state == .tunnel { return goOn(tunnelUp(client), exchange) }
-    let outcome = goOn(takeRequestContent(client, exchange), exchange)
+    if client.state == .tunnel { return conclude(tunnelUp(client), exchange) }
+    let outcome = conclude(takeRequestContent(client, exchange), exchange)
     if outcome == .goesOn { time(exchange, moved: .client) }
     return outcome
   }
@@ -128,7 +128,7 @@ extension Worker {
   /// Throws away what a client still sends that has had its answer.
   private func linger(_ client: Ref<ClientConnection>) {
     guard let stream = client.stream else { return discard(client) }
-    if stream.state.remoteClosed { close(client) }
+    if stream.state.remoteClosed { closeClient(client) }
   }
 
   /// More of the request's content has arrived.

@@ -57,7 +57,7 @@ extension Worker {
   func leaveEarly(_ client: Ref<ClientConnection>) {
     client.isEarly = false
     client.state = .handshaking
-    time(client, again: true)
+    timeClient(client, again: true)
     putOff(client)
   }
 }

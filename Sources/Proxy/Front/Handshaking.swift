@@ -15,7 +15,7 @@ extension Worker {
 
   /// The private key is used in the first step: those wait in a queue behind established traffic.
   func queueHandshake(_ client: Ref<ClientConnection>) {
-    if client.helloDone { return handshake(client) }
+    if client.helloDone { return advanceHandshake(client) }
     guard !client.isQueued else { return }
     client.isQueued = true
     handshakes.append(token(client))
@@ -31,7 +31,7 @@ extension Worker {
       handshakesTaken += 1
       guard let client = clients.find(index: token.index, generation: token.generation) else { continue }
       client.isQueued = false
-      handshake(client)
+      advanceHandshake(client)
       budget -= 1
     }
     if handshakesTaken == handshakes.count {
@@ -49,7 +49,7 @@ extension Worker {
     return Self.patienceNanoseconds * Self.crowd / (Self.crowd + waiting)
   }
 
-  private func handshake(_ client: Ref<ClientConnection>) {
+  private func advanceHandshake(_ client: Ref<ClientConnection>) {
     if stepHandshake(client) { pumpClient(client) }
   }
 
@@ -63,33 +63,33 @@ extension Worker {
       timeOutput(client, unless: wasParked)
       if step.hasSpoken { client.helloDone = true }
       if step.isOver {
-        close(client)
+        closeClient(client)
         return false
       }
       switch step.outcome {
       case nil: return false
-      case .complete: return begin(client, session)
+      case .complete: return finishHandshake(client, session)
       case .wantRead where client.wire.readable || client.wire.hasUnreadRecords: continue
       case .wantRead, .wantWrite: return serveEarly(client)
       case .closed, .failed:
         counters.add(.handshakesFailed)
         let reason = client.wire.failure
         shared.report(.handshakeFailed(peer: text(client.peer), reason: reason))
-        close(client)
+        closeClient(client)
         return false
       }
     }
   }
 
   /// The handshake is over: what was agreed on begins.
-  private func begin(_ client: Ref<ClientConnection>, _ session: Session) -> Bool {
+  private func finishHandshake(_ client: Ref<ClientConnection>, _ session: Session) -> Bool {
     if session.applicationProtocol == .acmeValidation {
       closeValidation(client)
       return false
     }
     counters.add(session.wasResumed ? .handshakesResumed : .handshakesFull)
     if snapshot.verifiesClients, !learnIdentity(client, session) {
-      close(client)
+      closeClient(client)
       return false
     }
     if beginPassage(client) { return false }
@@ -97,7 +97,7 @@ extension Worker {
       beginMux(client)
     } else {
       client.state = .reading
-      time(client, again: true)
+      timeClient(client, again: true)
     }
     return true
   }
@@ -106,7 +106,7 @@ extension Worker {
   private func closeValidation(_ client: Ref<ClientConnection>) {
     counters.add(.validations)
     _ = client.wire.sayGoodbye(pipe)
-    close(client)
+    closeClient(client)
   }
 
   func text(_ peer: PeerText) -> String {

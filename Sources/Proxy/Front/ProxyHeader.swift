@@ -37,14 +37,15 @@ extension Worker {
     case .malformed(let reason): refuseProxyHeader(client, reason.description)
     case .header(let length, let ends):
       if let ends { believe(client, ends) }
-      unsafe begin(client, rest: UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(bytes)[length...]))
+      unsafe beginBehindHeader(
+        client, rest: UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(bytes)[length...]))
     }
   }
 
   private func refuseProxyHeader(_ client: Ref<ClientConnection>, _ reason: String) {
     counters.add(.proxyHeadersRefused)
     shared.report(.proxyHeaderRefused(peer: text(client.peer), reason: reason))
-    close(client)
+    closeClient(client)
   }
 
   private func believe(_ client: Ref<ClientConnection>, _ ends: ProxyProtocol.Ends) {
@@ -57,7 +58,7 @@ extension Worker {
   }
 
   /// Goes on as an ordinary connection whose first bytes have been received already.
-  private func begin(_ client: Ref<ClientConnection>, rest: UnsafeRawBufferPointer) {
+  private func beginBehindHeader(_ client: Ref<ClientConnection>, rest: UnsafeRawBufferPointer) {
     if client.wire.isSecure {
       client.state = .handshaking
       unsafe client.wire.keep(rest)
@@ -66,10 +67,10 @@ extension Worker {
     }
     client.wire.dropUnread()
     client.state = .reading
-    set(client, .requestHead, again: true)
+    setWait(ofClient: client, .requestHead, again: true)
     if let from = rest.baseAddress, rest.count > 0 {
       takeBuffer(client)
-      guard let buffer = unsafe client.buffer else { return close(client) }
+      guard let buffer = unsafe client.buffer else { return closeClient(client) }
       unsafe UnsafeMutableRawPointer(buffer + client.end).copyMemory(from: from, byteCount: rest.count)
       client.end += rest.count
     }

@@ -41,16 +41,16 @@ extension Worker {
       let error = unsafe desk.readRequest(base, length)
       counters.add(.requests)
       if let error {
-        refuse(client, error)
+        refuseMalformed(client, error)
       } else if unsafe route(client, base) != .over {
-        goOn(client)
+        continueRequest(client)
       }
       return .handled
     }
   }
 
   /// A request is under way: what has come behind its head is content.
-  private func goOn(_ client: Ref<ClientConnection>) {
+  private func continueRequest(_ client: Ref<ClientConnection>) {
     // One that has closed behind its request does not wait for the answer.
     if client.wire.peerClosed { return leave(client) }
     if client.exchange?.machine.requestComplete == false, client.wire.hasUnread { putOff(client) }
@@ -58,14 +58,14 @@ extension Worker {
 
   private func refuseHead(_ client: Ref<ClientConnection>, _ error: ParseError) -> HeadReading {
     desk.clearRequest()
-    refuse(client, error)
+    refuseMalformed(client, error)
     return .handled
   }
 
   private func timeHead(_ client: Ref<ClientConnection>) {
     guard !client.headTimed else { return }
     client.headTimed = true
-    time(client, again: true)
+    timeClient(client, again: true)
   }
 
   /// Empty lines before a request are overlooked (RFC 9112 §2.2).
@@ -108,7 +108,7 @@ extension Worker {
   /// Finds the route of the request on the desk, and begins what it asks for.
   func route(_ client: Ref<ClientConnection>, _ base: UnsafePointer<UInt8>) -> Outcome {
     if desk.request.targetLength > snapshot.settings.limits.targetBytes {
-      refuse(client, ParseError.targetTooLong)
+      refuseMalformed(client, ParseError.targetTooLong)
       return .over
     }
     if listeners[Int(client.listener)].isPlain, unsafe answerChallenge(client, base) { return .over }
@@ -132,7 +132,7 @@ extension Worker {
       return .over
     }
     if unsafe answerAsLastHop(client, base) { return .over }
-    let exchange = unsafe begin(client, base, compiled)
+    let exchange = unsafe beginExchange(client, base, compiled)
     let problem = unsafe placeHead(client, exchange, base)
     return drive(exchange, problem.map { .refused($0) } ?? .admitted)
   }
@@ -146,7 +146,7 @@ extension Worker {
     return desk.request.targetLength
   }
 
-  private func begin(
+  private func beginExchange(
     _ client: Ref<ClientConnection>, _ base: UnsafePointer<UInt8>,
     _ route: UnsafeMutablePointer<CompiledRoute>
   ) -> Ref<Exchange> {
@@ -223,7 +223,7 @@ extension Worker {
     _ client: Ref<ClientConnection>, _ exchange: Ref<Exchange>, _ base: UnsafePointer<UInt8>
   ) -> OwnAnswer? {
     guard let buffer = unsafe client.buffer, let route = unsafe exchange.route else { return .badRequest }
-    let writer = unsafe writeHead(client, exchange, base, route)
+    let writer = unsafe writeRequestHead(client, exchange, base, route)
     var bodyStart = client.start + desk.request.length
     guard !writer.overflowed else { return .headTooLarge }
     if writer.count > bodyStart {
@@ -242,7 +242,7 @@ extension Worker {
     return client.stream != nil || acceptContent(client, exchange) ? nil : .badRequest
   }
 
-  private func writeHead(
+  private func writeRequestHead(
     _ client: Ref<ClientConnection>, _ exchange: Ref<Exchange>, _ base: UnsafePointer<UInt8>,
     _ route: UnsafeMutablePointer<CompiledRoute>
   ) -> HeadWriter {

@@ -133,9 +133,9 @@ extension Worker {
     head: Int, ended: Bool
   ) -> Bool {
     // More is at hand: it may share a block with this.
-    let isPaused = !hasUnread(backend)
+    let isPaused = !backendHasUnread(backend)
     let start = unsafe buffer + content.from
-    return unsafe sendCompressed(
+    return unsafe sendCompressedParts(
       exchange, client, head: UnsafeBufferPointer(start: start - head, count: head), start,
       content.to - content.from,
       ended ? .finish : isPaused ? .flush : .none)
@@ -147,11 +147,11 @@ extension Worker {
     _ exchange: Ref<Exchange>, _ client: Ref<ClientConnection>, ending: GzipStream.Ending
   ) -> Bool {
     guard exchange.coding.gzip != nil, exchange.coding.holds || ending == .finish else { return true }
-    return unsafe sendCompressed(
+    return unsafe sendCompressedParts(
       exchange, client, head: UnsafeBufferPointer(start: nil, count: 0), desk.scratch, 0, ending)
   }
 
-  private func sendCompressed(
+  private func sendCompressedParts(
     _ exchange: Ref<Exchange>, _ client: Ref<ClientConnection>,
     head: UnsafeBufferPointer<UInt8>, _ bytes: UnsafePointer<UInt8>, _ count: Int, _ ending: GzipStream.Ending
   ) -> Bool {
@@ -169,7 +169,7 @@ extension Worker {
         exchange.bytesOut += UInt64(produced)
         // What ends without content is ended with the response.
         guard produced > 0 else { return true }
-        return unsafe sendContent(
+        return unsafe sendToClient(
           client, out + from, produced, isLast: isLast && exchange.trailers.isEmpty)
       }
     }
@@ -192,7 +192,7 @@ extension Worker {
       guard end > first else { return true }
       exchange.machine.headLeaves()
       exchange.bytesOut += UInt64(produced)
-      return unsafe sendContent(client, out + first, end - first, isLast: false)
+      return unsafe sendToClient(client, out + first, end - first, isLast: false)
     }
     guard isSent, isChunked, hasTrailers, ending == .finish else { return isSent }
     return sendLastChunk(exchange, client)

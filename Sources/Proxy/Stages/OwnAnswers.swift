@@ -9,7 +9,7 @@ internal import Telemetry
 // next one, or ends.
 extension Worker {
   /// Refuses a malformed request and closes (RFC 9112 §2.2 and §11.2).
-  func refuse(_ client: Ref<ClientConnection>, _ error: ParseError) {
+  func refuseMalformed(_ client: Ref<ClientConnection>, _ error: ParseError) {
     counters.add(.requestsRejected)
     shared.report(.requestRefused(peer: text(client.peer), reason: "\(error.reason)"))
     desk.request.method = .other
@@ -25,7 +25,7 @@ extension Worker {
     logLocal(client, answer.status, answer.content("").count)
     let closes = closing || closesAfterOwn
     if !closes { client.requestEnd = client.start + desk.request.length }
-    unsafe say(client, answer, closing: closes, detail: "", isGRPC: isGRPC, route: route)
+    unsafe sayAnswer(client, answer, closing: closes, detail: "", isGRPC: isGRPC, route: route)
   }
 
   /// Answers a request with something of ours that is no refusal.
@@ -40,7 +40,7 @@ extension Worker {
   private var closesAfterOwn: Bool { !desk.request.keepsAlive || desk.request.framing != .none }
 
   /// Sends an answer of ours and goes on behind the request, or closes.
-  func say(
+  func sayAnswer(
     _ client: Ref<ClientConnection>, _ answer: OwnAnswer, closing: Bool, detail: String, isGRPC: Bool,
     route: UnsafeMutablePointer<CompiledRoute>?
   ) {
@@ -62,14 +62,16 @@ extension Worker {
       minorVersion: desk.request.minorVersion)
     let content = desk.request.method == .head ? [] : body
     if let stream = client.stream {
-      guard sendHead(client, writer, isLast: content.isEmpty) else { return close(client) }
+      guard sendHeadToClient(client, writer, isLast: content.isEmpty) else { return closeClient(client) }
       _ = unsafe content.withUnsafeBufferPointer { bytes in
-        unsafe bytes.baseAddress.map { unsafe sendContent(client, $0, bytes.count, isLast: true) }
+        unsafe bytes.baseAddress.map { unsafe sendToClient(client, $0, bytes.count, isLast: true) }
       }
       return endResponse(client, stream, trailers: ParkedOutput())
     }
     writer.append(content)
-    guard unsafe sendContent(client, writer.start, writer.count, isLast: false) else { return close(client) }
+    guard unsafe sendToClient(client, writer.start, writer.count, isLast: false) else {
+      return closeClient(client)
+    }
     if closes { beginClose(client) } else { readNext(client) }
   }
 
@@ -80,13 +82,13 @@ extension Worker {
     counters.add(.responses(status: answer.status))
     var writer = desk.writer()
     unsafe writer.appendCall(answer, detail, own: route?.pointee.setOwn)
-    guard sendHead(client, writer, isLast: true) else { return close(client) }
+    guard sendHeadToClient(client, writer, isLast: true) else { return closeClient(client) }
     endResponse(client, stream, trailers: ParkedOutput())
   }
 
   /// Everything on this listener lives on https (RFC 9110 §15.4.9: method and content stay).
   func redirect(_ client: Ref<ClientConnection>, _ base: UnsafePointer<UInt8>, _ port: UInt16) {
-    guard desk.request.hostLength > 0 else { return refuse(client, .missingHost) }
+    guard desk.request.hostLength > 0 else { return refuseMalformed(client, .missingHost) }
     func text(_ start: Int, _ count: Int) -> String {
       unsafe String(decoding: UnsafeBufferPointer(start: base + start, count: count), as: UTF8.self)
     }

@@ -14,7 +14,7 @@ extension Worker {
   private static let waitingStreams = 100
 
   /// Gives the exchange a stream, on a connection that there is or on a new one.
-  func openStream(
+  func openRequestStream(
     _ exchange: Ref<Exchange>, _ service: UnsafeMutablePointer<ServiceEntry>, _ pool: Unmanaged<BackendPool>
   ) -> Machine.Event {
     guard let mux = unsafe usableMux(pool) ?? dialMux(service, pool), let carrier = mux.backend else {
@@ -30,7 +30,7 @@ extension Worker {
     attach(backend, exchange)
     guard carrier.state == .active else {
       time(exchange)
-      set(carrier, .connect)
+      setWait(ofBackend: carrier, .connect)
       return .opened(.connecting)
     }
     counters.add(.upstreamConnectionsReused)
@@ -79,7 +79,7 @@ extension Worker {
     }
     backend.state = .active
     counters.add(.upstreamConnectionsOpened)
-    set(backend, .none)
+    setWait(ofBackend: backend, .none)
     ready(mux)
     mux.connection.start()
     walk(mux) { stream in
@@ -89,12 +89,12 @@ extension Worker {
     }
     // Those that it was made for may have left meanwhile.
     if mux.streamCount == 0 { becameQuiet(mux) }
-    if hasUnread(backend) { putOff(backend) }
+    if backendHasUnread(backend) { putOff(backend) }
   }
 
   private func activate(_ backend: Ref<BackendConnection>, _ stream: Ref<MuxStream>, _ mux: Ref<Mux>) {
     backend.state = .active
-    if let carrier = mux.backend { set(carrier, .none) }
+    if let carrier = mux.backend { setWait(ofBackend: carrier, .none) }
     unsafe mux.connection.open(&stream.state)
   }
 
@@ -115,7 +115,7 @@ extension Worker {
   // MARK: Requests
 
   /// Sends what the buffer holds of the request as frames; what has come about when it cannot be sent at all.
-  func forward(
+  func forwardFrames(
     _ exchange: Ref<Exchange>, _ client: Ref<ClientConnection>, _ backend: Ref<BackendConnection>,
     _ stream: Ref<MuxStream>, _ buffer: UnsafeMutablePointer<UInt8>
   ) -> Machine.Event? {
@@ -159,7 +159,7 @@ extension Worker {
     if mux.backend != nil {
       walk(mux) { stream in
         guard !stream.headSent, let exchange = stream.backend?.exchange else { return }
-        goOn(forward(exchange), exchange)
+        conclude(forward(exchange), exchange)
       }
     }
     resumeAll(mux)
@@ -177,7 +177,7 @@ extension Worker {
     let isLast =
       exchange.machine.requestComplete && client.requestEnd == client.start + count
       && exchange.requestTrailers.isEmpty && !exchange.wantsUpgrade
-    unsafe sendHead(
+    unsafe sendHeadFrames(
       stream,
       exchange.wantsUpgrade
         ? .connect(isSecure: isSecure)
@@ -238,9 +238,9 @@ extension Worker {
     backend.start = Layout.headroom
     backend.end = Layout.headroom + head.count
     exchange.endsWithHead = head.isLast
-    let outcome = unsafe goOn(readHead(backend, exchange, client, text - Layout.headroom), exchange)
+    let outcome = unsafe conclude(readHead(backend, exchange, client, text - Layout.headroom), exchange)
     if head.isLast, outcome == .goesOn {
-      goOn(backendEnded(backend, exchange, client, isClean: true), exchange)
+      conclude(backendEnded(backend, exchange, client, isClean: true), exchange)
     }
   }
 
@@ -259,7 +259,7 @@ extension Worker {
     let step = broken(
       backend, exchange, "the backend reset the stream: \(code)", isUntouched: code == .refusedStream,
       isStream: true)
-    goOn(step, exchange)
+    conclude(step, exchange)
   }
 
   /// The backend takes no more streams here; those it has not begun with go elsewhere.
@@ -267,7 +267,7 @@ extension Worker {
     if let client = mux.client {
       mux.peerIsLeaving = true
       // What stands behind it in the same flight is still answered.
-      return time(client)
+      return timeClient(client)
     }
     leavePool(mux)
     walk(mux) { stream in
@@ -277,7 +277,7 @@ extension Worker {
       guard let exchange = backend.exchange else { return closeAttempt(backend) }
       let step = broken(
         backend, exchange, "the backend is going away", isUntouched: true, isStream: true)
-      goOn(step, exchange)
+      conclude(step, exchange)
     }
     if mux.streamCount == 0 { closeMux(mux) }
   }

@@ -25,7 +25,7 @@ extension Worker {
     if isDraining { announceEnd(mux) }
     // The first SETTINGS must come like a request's head.
     client.headTimed = true
-    time(client, again: true)
+    timeClient(client, again: true)
   }
 
   /// Acts on the frames that stand in the connection's buffer.
@@ -48,7 +48,7 @@ extension Worker {
   private func timeFrames(_ client: Ref<ClientConnection>, _ mux: Ref<Mux>, isPartial: Bool) {
     guard client.wire.output.isEmpty else { return }
     client.headTimed = isPartial || !mux.connection.hasSettings
-    time(client)
+    timeClient(client)
   }
 
   /// The connection's own time limit has passed.
@@ -69,7 +69,7 @@ extension Worker {
     ready(mux)
     mux.connection.announceEnd()
     mux.connection.ping()
-    if let client = mux.client { time(client) }
+    if let client = mux.client { timeClient(client) }
   }
 
   /// The client has read the announcement: what has come by now is all.
@@ -104,14 +104,14 @@ extension Worker {
     unsafe client.buffer = unsafe text - Layout.headroom
     client.element.emptyBuffer()
     client.end = Layout.headroom + head.count
-    time(carrier)
+    timeClient(carrier)
     counters.add(.requests)
     counters.add(.http2Requests)
     // The head's own buffer is counted already.
     guard buffers.hasRoom(.beginning) else { return outOfBuffers(client) }
     guard !head.isTooLarge else {
       desk.clearRequest()
-      return refuse(client, ParseError.headTooLarge)
+      return refuseMalformed(client, ParseError.headTooLarge)
     }
     client.awaitsDispatch = true
     opened.append(token(client))
@@ -122,18 +122,20 @@ extension Worker {
   func dispatchOpened() {
     guard !opened.isEmpty else { return }
     for token in opened {
-      if let client = clients.find(index: token.index, generation: token.generation) { _ = dispatch(client) }
+      if let client = clients.find(index: token.index, generation: token.generation) {
+        _ = dispatchStream(client)
+      }
     }
     opened.removeAll(keepingCapacity: true)
   }
 
   /// Handles a stream's request, unless that has been done: what comes behind its head needs it.
-  func dispatch(_ client: Ref<ClientConnection>) -> Outcome {
+  func dispatchStream(_ client: Ref<ClientConnection>) -> Outcome {
     guard client.awaitsDispatch, let buffer = unsafe client.buffer else { return .goesOn }
     client.awaitsDispatch = false
     let text = unsafe UnsafePointer(buffer + client.start)
     if let error = unsafe desk.readRequest(text, client.end - client.start) {
-      refuse(client, error)
+      refuseMalformed(client, error)
       return .over
     }
     return unsafe route(client, text)
@@ -160,12 +162,12 @@ extension Worker {
     client.end += n
     guard n > 0 || stream.isDrained else { return .wait }
     if isTunnel { return .some }
-    accept(client, exchange, n)
+    countContent(client, exchange, n)
     if stream.isDrained { exchange.machine.requestComplete = true }
     return .some
   }
 
-  private func accept(_ client: Ref<ClientConnection>, _ exchange: Ref<Exchange>, _ n: Int) {
+  private func countContent(_ client: Ref<ClientConnection>, _ exchange: Ref<Exchange>, _ n: Int) {
     client.requestEnd = client.end
     exchange.bytesIn += UInt64(n)
     // Trailers may follow, for backends that know such (RFC 9113 §8.1).
@@ -203,13 +205,13 @@ extension Worker {
       client.end += writer.count
       exchange.machine.requestComplete = true
     }
-    accept(client, exchange, n)
+    countContent(client, exchange, n)
     return .some
   }
 
   /// Trailers of a request (RFC 9113 §8.1).
   func takeRequestTrailers(_ client: Ref<ClientConnection>, _ text: UnsafePointer<UInt8>, _ count: Int) {
-    guard dispatch(client) != .over else { return }
+    guard dispatchStream(client) != .over else { return }
     // The text ends with an empty line.
     if let exchange = client.exchange, count > 2, count <= Layout.headroom {
       unsafe exchange.requestTrailers.append(text, count - 2)
@@ -220,7 +222,7 @@ extension Worker {
   // MARK: Responses
 
   /// Sends content of a response; what the windows do not allow waits. With `isLast` the stream ends behind it.
-  func sendContent(
+  func sendToStream(
     _ client: Ref<ClientConnection>, _ stream: Ref<MuxStream>, _ bytes: UnsafePointer<UInt8>, _ count: Int,
     isLast: Bool
   ) -> Bool {
@@ -230,7 +232,7 @@ extension Worker {
     unsafe client.wire.output.append(bytes + at, count - at)
     if isLast { stream.endsAfterOutput = true }
     block(stream)
-    set(client, .clientReads, again: true)
+    setWait(ofClient: client, .clientReads, again: true)
     return true
   }
 
@@ -248,13 +250,13 @@ extension Worker {
   private func finishStream(_ client: Ref<ClientConnection>, _ stream: Ref<MuxStream>) {
     if !stream.state.localClosed { sendEnd(stream, trailers: stream.trailers) }
     stream.resetCode = .noError
-    guard !stream.state.remoteClosed, stream.mux?.isBroken == false else { return close(client) }
+    guard !stream.state.remoteClosed, stream.mux?.isBroken == false else { return closeClient(client) }
     // Some clients take a reset behind a whole response for a failure: the rest of the request gets a moment to
     // come and is thrown away, as on HTTP/1.1 connections.
     client.state = .lingering
     dropStash(stream)
     dropBuffer(client)
-    time(client, again: true)
+    timeClient(client, again: true)
   }
 
   /// There is room again for what waits.
@@ -266,12 +268,12 @@ extension Worker {
       client.wire.output.drop(n)
       guard client.wire.output.isEmpty else {
         block(stream)
-        if n > 0 { time(client, again: true) }
+        if n > 0 { timeClient(client, again: true) }
         return
       }
     }
     if client.state == .closing { return finishStream(client, stream) }
-    time(client)
-    if let exchange = client.exchange { _ = resume(client, exchange) }
+    timeClient(client)
+    if let exchange = client.exchange { _ = clientHasRoom(client, exchange) }
   }
 }

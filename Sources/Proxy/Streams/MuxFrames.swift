@@ -15,7 +15,7 @@ extension Worker {
     if unsafe mux.connection.output.base == nil {
       unsafe mux.connection.output.lend(buffers.acquireUnbounded(), capacity: Layout.size)
     } else if mux.connection.output.room < 1024 {
-      flush(mux)
+      flushMux(mux)
     }
     guard !mux.isDirty else { return }
     mux.isDirty = true
@@ -42,7 +42,7 @@ extension Worker {
   }
 
   /// Sends the frames that wait, or parks what the socket does not take.
-  func flush(_ mux: Ref<Mux>) {
+  func flushMux(_ mux: Ref<Mux>) {
     let count = mux.connection.output.count
     guard count > 0, let base = unsafe mux.connection.output.base, !mux.isBroken else { return }
     mux.connection.output.clear()
@@ -77,7 +77,7 @@ extension Worker {
       // One that has been taken apart meanwhile may stand here still, more than once.
       guard let mux = muxes.find(index: token.index, generation: token.generation) else { continue }
       mux.isDirty = false
-      flush(mux)
+      flushMux(mux)
       if let memory = unsafe mux.connection.output.takeBack() { unsafe buffers.release(memory) }
       if mux.isBroken || mux.isClosing { finishMux(mux) }
     }
@@ -103,15 +103,15 @@ extension Worker {
       }
       let event = unsafe mux.connection.next(base, count, consumed: &consumed, now: nowMilliseconds)
       if case .needMore = event { return consumed }
-      act(on: event, mux)
+      handleFrame(event, mux)
     }
     return count
   }
 
-  private func act(on event: HTTP2.Event, _ mux: Ref<Mux>) {
+  private func handleFrame(_ event: HTTP2.Event, _ mux: Ref<Mux>) {
     switch event {
     case .needMore: break
-    case .outputFull: flush(mux)
+    case .outputFull: flushMux(mux)
     case .head(let head):
       if let state = unsafe head.stream {
         unsafe takeHead(mux, stream(state), head)
@@ -126,7 +126,7 @@ extension Worker {
     case .writable(let state):
       guard let state = unsafe state else { return resumeAll(mux) }
       let stream = unsafe stream(state)
-      if stream.isBlocked { resume(stream) }
+      if stream.isBlocked { resumeStream(stream) }
     case .goAway(let last, _): takeGoAway(mux, last)
     case .settings: settingsCame(mux)
     case .pingAnswered: finishAnnouncedEnd(mux)
@@ -148,7 +148,7 @@ extension Worker {
   private func takeData(
     _ mux: Ref<Mux>, _ stream: Ref<MuxStream>, _ bytes: UnsafePointer<UInt8>, _ count: Int
   ) {
-    if let client = stream.client, dispatch(client) == .over { return mux.connection.give(back: count) }
+    if let client = stream.client, dispatchStream(client) == .over { return mux.connection.give(back: count) }
     mux.incoming.stream = stream
     unsafe mux.incoming.bytes = unsafe bytes
     mux.incoming.count = count
@@ -214,21 +214,21 @@ extension Worker {
       ready(mux)
       let taken = unsafe mux.connection.writeData(&stream.state, bytes + at, count - at, isLast: isLast)
       at += taken
-      if mux.connection.output.count >= Mux.flushBytes { flush(mux) }
+      if mux.connection.output.count >= Mux.flushBytes { flushMux(mux) }
       if unsafe mux.connection.sendable(&stream.state) == 0 { break }
     }
     return at
   }
 
   /// Sends a header section, given as the text of an HTTP/1.1 head.
-  func sendHead(
+  func sendHeadFrames(
     _ stream: Ref<MuxStream>, _ kind: HTTP2.Connection.HeadKind, _ text: UnsafePointer<UInt8>, _ count: Int,
     isLast: Bool
   ) {
     guard let mux = stream.mux else { return }
     ready(mux)
     if unsafe mux.connection.writeHead(&stream.state, kind, text, count, isLast: isLast) { return }
-    flush(mux)
+    flushMux(mux)
     if unsafe mux.connection.writeHead(&stream.state, kind, text, count, isLast: isLast) { return }
     unsafe mux.connection.reset(&stream.state, .internalError)
   }
@@ -237,7 +237,7 @@ extension Worker {
   func sendEnd(_ stream: Ref<MuxStream>, trailers: ParkedOutput) {
     guard let mux = stream.mux else { return }
     if let text = unsafe trailers.bytes.baseAddress, !trailers.isEmpty {
-      return unsafe sendHead(stream, .trailers, text, trailers.count, isLast: true)
+      return unsafe sendHeadFrames(stream, .trailers, text, trailers.count, isLast: true)
     }
     ready(mux)
     _ = unsafe mux.connection.writeEnd(&stream.state)

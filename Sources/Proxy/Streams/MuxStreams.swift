@@ -44,19 +44,19 @@ extension Worker {
     // Should the last one go away meanwhile, their number ends it.
     var left = mux.streamCount
     while left > 0, let stream = mux.firstBlocked, !isCongested(mux), !mux.isBroken {
-      resume(stream)
+      resumeStream(stream)
       if stream == last { return }
       left -= 1
     }
   }
 
-  func resume(_ stream: Ref<MuxStream>) {
+  func resumeStream(_ stream: Ref<MuxStream>) {
     unblock(stream)
     if let client = stream.client {
       drainOutput(client, stream)
     } else if let exchange = stream.backend?.exchange, let client = exchange.client {
       if client.state == .tunnel {
-        goOn(tunnelUp(client), exchange)
+        conclude(tunnelUp(client), exchange)
         putOff(client)
       } else {
         _ = resumeRequest(exchange, client)
@@ -76,7 +76,7 @@ extension Worker {
   }
 
   /// Frees a stream; one that is not over yet is reset.
-  func release(_ stream: Ref<MuxStream>) {
+  func releaseStream(_ stream: Ref<MuxStream>) {
     dropStash(stream)
     stream.trailers.free()
     if let mux = stream.mux {
@@ -109,11 +109,11 @@ extension Worker {
   func becameQuiet(_ mux: Ref<Mux>) {
     if let client = mux.client {
       if mux.endAnnounced && mux.connection.hasEnded { mux.isClosing = true }
-      time(client, again: true)
+      timeClient(client, again: true)
     } else if let backend = mux.backend, let pool = unsafe backend.pool {
       let isRetired = unsafe pool._withUnsafeGuaranteedRef { $0.isRetired }
       if isRetired || isDraining || mux.connection.isRefusing { mux.isClosing = true }
-      if backend.state == .active { set(backend, .nextRequest, again: true) }
+      if backend.state == .active { setWait(ofBackend: backend, .nextRequest, again: true) }
     }
   }
 
@@ -156,13 +156,13 @@ extension Worker {
     if let client = mux.client {
       let isBroken = mux.isBroken
       dismantle(mux)
-      isBroken ? close(client) : beginClose(client)
+      isBroken ? closeClient(client) : beginClose(client)
     } else if let backend = mux.backend {
       leavePool(mux)
       walk(mux) { stream in
         stream.state.giveUp()
         guard let request = stream.backend, let exchange = request.exchange else { return }
-        goOn(broken(request, exchange, "the backend closed the connection"), exchange)
+        conclude(broken(request, exchange, "the backend closed the connection"), exchange)
       }
       closeBackend(backend)
     }
@@ -177,7 +177,7 @@ extension Worker {
       } else if let backend = stream.backend {
         closeAttempt(backend)
       } else {
-        release(stream)
+        releaseStream(stream)
       }
     }
     mux.client?.mux = nil

@@ -20,10 +20,10 @@ extension Worker {
     if let mux = client.mux {
       ready(mux)
       mux.connection.end()
-      flush(mux)
+      flushMux(mux)
     }
     _ = client.wire.sayGoodbye(pipe)
-    close(client)
+    closeClient(client)
     return true
   }
 

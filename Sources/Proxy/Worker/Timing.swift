@@ -13,21 +13,22 @@ extension Worker {
   /// Sets the limits of both sides of an exchange.
   func time(_ exchange: Ref<Exchange>, moved: Moved = .nothing) {
     guard let client = exchange.client else { return }
-    time(client, again: moved == .client || moved == .both)
+    timeClient(client, again: moved == .client || moved == .both)
     guard let backend = exchange.backend else { return }
     let wait = exchange.machine.backendWait(
       isHeldUp: backend.isHeldUp, clientHasParked: backend.readPaused)
-    set(backend, wait, again: moved == .backend || moved == .both)
+    setWait(ofBackend: backend, wait, again: moved == .backend || moved == .both)
   }
 
   /// The same where only the backend has done something, and is read from.
   func timeResponse(_ exchange: Ref<Exchange>, _ backend: Ref<BackendConnection>) {
-    set(backend, exchange.machine.backendWait(isHeldUp: false, clientHasParked: false), again: true)
+    setWait(
+      ofBackend: backend, exchange.machine.backendWait(isHeldUp: false, clientHasParked: false), again: true)
   }
 
   /// Sets a client's limit.
-  func time(_ client: Ref<ClientConnection>, again: Bool = false) {
-    set(client, wait(of: client), again: again)
+  func timeClient(_ client: Ref<ClientConnection>, again: Bool = false) {
+    setWait(ofClient: client, wait(of: client), again: again)
   }
 
   private func wait(of client: Ref<ClientConnection>) -> Wait {
@@ -49,14 +50,14 @@ extension Worker {
     }
   }
 
-  func set(_ client: Ref<ClientConnection>, _ wait: Wait, again: Bool = false) {
+  func setWait(ofClient client: Ref<ClientConnection>, _ wait: Wait, again: Bool = false) {
     guard again || client.wait != wait else { return }
     client.wait = wait
     guard let limit = limit(wait) else { return unsafe wheel.disarm(timer(client)) }
     unsafe wheel.set(timer(client), deadline: nowMilliseconds &+ limit)
   }
 
-  func set(_ backend: Ref<BackendConnection>, _ wait: Wait, again: Bool = false) {
+  func setWait(ofBackend backend: Ref<BackendConnection>, _ wait: Wait, again: Bool = false) {
     guard again || backend.wait != wait else { return }
     backend.wait = wait
     guard let limit = limit(wait, backend) else { return unsafe wheel.disarm(timer(backend)) }

@@ -90,7 +90,7 @@ internal import Telemetry
   }
 
   /// Serves until stopped.
-  func run() {
+  func serve() {
     while !isStopped {
       turn()
     }
@@ -113,7 +113,7 @@ internal import Telemetry
     turnHadTraffic = !deferred.isEmpty
     for i in 0..<count {
       let event = poller.event(i)
-      dispatch(event.token, event.readiness)
+      handle(event.token, event.readiness)
     }
     runDeferred()
     flushDirty()
@@ -143,7 +143,7 @@ internal import Telemetry
     return wait == .max ? -1 : Int32(truncatingIfNeeded: min(wait, 60_000))
   }
 
-  private func dispatch(_ token: Token, _ readiness: Readiness) {
+  private func handle(_ token: Token, _ readiness: Readiness) {
     switch token.kind {
     case Kind.backend:
       guard let backend = backends.find(index: token.index, generation: token.generation) else { return }
