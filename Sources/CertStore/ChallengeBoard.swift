@@ -113,6 +113,23 @@ public struct ChallengeBoard: Sendable {
   }
 
   private func path(_ token: String) -> String { store.layout.challenges + "/" + token }
+
+  func directoryStatus() throws(SystemError) -> FileStatus { try store.fs.status(store.layout.challenges) }
+
+  /// Everything that stands here, the first `most` of it.
+  func all(most: Int) -> (answers: [String: [UInt8]], validations: [String: Validation]) {
+    var answers: [String: [UInt8]] = [:]
+    var validations: [String: Validation] = [:]
+    for name in ((try? store.fs.list(store.layout.challenges)) ?? []).prefix(most) {
+      if name.hasPrefix(Self.validationPrefix) {
+        let serverName = String(name.dropFirst(Self.validationPrefix.count))
+        validations[serverName] = validation(serverName: serverName)
+      } else {
+        answers[name] = answer(token: name)
+      }
+    }
+    return (answers, validations)
+  }
 }
 
 extension CertStore {

@@ -27,11 +27,11 @@ actor ChallengePort {
     turn = await RenewalJob.takeTurn(store)
     var settings = Proxy.Settings()
     settings.listeners = [.init(address: address, profile: nil)]
-    let store = store
+    let memory = store.challengeMemory()
     do throws(ProxyError) {
       listener = try EdgeProxy(
         workers: 1, settings: settings, credentials: [], tickets: TicketKeys(random: { Random.bytes($0) }),
-        challenge: { store.challenges.answer(token: $0) },
+        challenge: { memory.answer(token: $0) },
         validation: { _ in nil }, report: { _ in })
       log.info("answering challenges", ["address": .describing(address)])
     } catch {

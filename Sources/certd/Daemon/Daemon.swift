@@ -78,13 +78,13 @@ actor Daemon {
     trust = FileWatch(paths: ListenerSecurity(configuration: plan.configuration).files())
     presented = try await Self.gather(plan, store)
     ticketsRotatedAt = World.now()
-    let store = store
+    let memory = store.challengeMemory()
     do throws(ProxyError) {
       proxy = try EdgeProxy(
         workers: plan.configuration.workers ?? Processors.count, settings: plan.settings,
         credentials: presented, tickets: tickets,
-        challenge: { store.challenges.answer(token: $0) },
-        validation: { store.challenges.validationCredential(serverName: $0) },
+        challenge: { memory.answer(token: $0) },
+        validation: { memory.validationCredential(serverName: $0) },
         report: { messages.write($0) })
     } catch {
       if case .system(let reason) = error, reason.isPermission {

@@ -20,7 +20,16 @@ extension ACMESettings {
   }
 }
 
-extension ChallengeBoard {
+extension CertStore {
+  /// The challenges that this process answers, kept in memory.
+  func challengeMemory() -> ChallengeMemory {
+    ChallengeMemory(
+      challenges, monotonic: { OS.Clock.monotonicNanoseconds() },
+      wall: { Int64(clamping: OS.Clock.wallNanoseconds()) })
+  }
+}
+
+extension ChallengeMemory {
   /// How long a certificate for one validation is valid, in seconds; CAs ask within seconds.
   private static let validationSeconds: Int64 = 86_400
 
@@ -91,10 +100,11 @@ struct ChallengeAnswerer {
   ) throws(ProxyError) -> EdgeProxy {
     var settings = Proxy.Settings()
     settings.listeners = [.init(address: address, profile: kind == .http01 ? nil : .modern)]
+    let memory = store.challengeMemory()
     return try EdgeProxy(
       workers: 1, settings: settings, credentials: [], tickets: TicketKeys(random: { Random.bytes($0) }),
-      challenge: { store.challenges.answer(token: $0) },
-      validation: { store.challenges.validationCredential(serverName: $0) }, report: { _ in })
+      challenge: { memory.answer(token: $0) },
+      validation: { memory.validationCredential(serverName: $0) }, report: { _ in })
   }
 
   /// Stops listening.
