@@ -32,9 +32,20 @@ public struct RequestHead: BitwiseCopyable, Sendable {
   public var expectsContinue = false
   /// An Upgrade field is there and Connection names it.
   public var upgrade = false
+  /// The client takes trailers (RFC 9110 §10.1.4).
+  public var acceptsTrailers = false
+  /// It is a gRPC call, by its Content-Type.
+  public var isCall = false
 
   /// An empty head.
   public init() {}
+
+  /// The length of the target's path, in a head that begins at `base`.
+  public func pathLength(_ base: UnsafePointer<UInt8>) -> Int {
+    let target = unsafe base + targetStart
+    for i in 0..<targetLength where unsafe target[i] == 0x3F { return i }
+    return targetLength
+  }
 
   /// Whether the client wants the connection kept after the response (RFC 9112 §9.3).
   public var keepsAlive: Bool {
@@ -151,7 +162,16 @@ extension RequestHead {
     for i in 0..<fields.count {
       let line = unsafe fields.lines[i]
       switch line.name {
-      case .other: continue
+      case .other:
+        guard line.nameLength == 12, line.valueLength >= 16 else { continue }
+        if unsafe FieldName.isGRPCContent(
+          name: base + Int(line.nameStart), value: base + Int(line.valueStart))
+        {
+          isCall = true
+        }
+      case .te:
+        acceptsTrailers = unsafe FieldName.containsTrailers(
+          base + Int(line.valueStart), Int(line.valueLength))
       case .host:
         guard !hostSeen else { return .repeatedHost }
         hostSeen = true

@@ -18,7 +18,10 @@ private struct CallGraph {
   /// Each function with its body.
   private static func functions(of code: String) -> [(name: String, body: Substring)] {
     code.matches(of: /\bfunc\s+(\w+)/).compactMap { match in
-      guard let start = code[match.range.upperBound...].firstIndex(of: "{") else { return nil }
+      guard let start = code[match.range.upperBound...].firstIndex(of: "{"),
+        // What a protocol asks for has no body.
+        !code[match.range.upperBound..<start].contains("func ")
+      else { return nil }
       var depth = 0
       for index in code[start...].indices {
         if code[index] == "{" { depth += 1 }

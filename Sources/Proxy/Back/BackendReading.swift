@@ -195,7 +195,7 @@ extension Worker {
     _ backend: Ref<BackendConnection>, _ exchange: Ref<Exchange>, _ base: UnsafePointer<UInt8>
   ) -> Step {
     if let problem = unsafe problemOfSwitch(exchange, base) { return malformed(backend, problem) }
-    unsafe recordHead(backend, exchange, base)
+    unsafe stages.judge(self, exchange, backend, base)
     let status = desk.response.status
     let isTunnel = status == 101 || isAgreedTunnel(backend, exchange)
     // To an extended CONNECT any 2xx says that the tunnel stands (RFC 8441 §5), but this backend has not agreed.

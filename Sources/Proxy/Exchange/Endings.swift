@@ -12,7 +12,7 @@ extension Worker {
   func finishResponse(
     _ exchange: Ref<Exchange>, _ client: Ref<ClientConnection>, keepsBackend: Bool, keepsClient: Bool
   ) {
-    if exchange.isGRPC, let backend = exchange.backend { recordTrailers(backend, exchange) }
+    if let backend = exchange.backend { stages.complete(self, exchange, backend) }
     let trailers = exchange.trailers
     if client.stream != nil { exchange.trailers = ParkedOutput() }
     endExchange(exchange, keepsBackend: keepsBackend)
@@ -64,15 +64,13 @@ extension Worker {
         closeAttempt(backend)
       }
     }
-    releaseCompressor(exchange)
     counters.add(.bytesReceived, exchange.bytesIn)
     counters.add(.bytesSent, exchange.bytesOut)
-    logAccess(exchange)
+    stages.end(self, exchange)
     unsafe exchange.counted?._withUnsafeGuaranteedRef { $0.end() }
     exchange.client?.exchange = nil
     exchange.requestTrailers.free()
     exchange.trailers.free()
-    exchange.logged.free()
     unsafe exchange.snapshot?.release()
     unsafe exchange.snapshot = nil
     exchanges.release(exchange)

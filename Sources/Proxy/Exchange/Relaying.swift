@@ -27,7 +27,7 @@ extension Worker {
     let base = unsafe UnsafePointer(buffer + backend.start)
     exchange.status = desk.response.status
     counters.add(.responses(status: desk.response.status))
-    unsafe chooseCoding(exchange, base)
+    unsafe stages.choose(self, exchange, base)
     exchange.responseContent = ResponseContent(
       desk.response.framing, isStream: client.stream != nil, isOld: exchange.minorVersion == 0,
       isCoded: exchange.coding.gzip != nil)
@@ -64,7 +64,7 @@ extension Worker {
     plan.isCoded = exchange.coding.isCoded
     plan.closes = closes
     unsafe desk.writeResponseHead(&writer, base, plan, route.pointee.response) { out in
-      if exchange.coding.varies { unsafe writeCoding(&out, exchange, base) }
+      unsafe stages.writeResponse(self, exchange, base, &out)
     }
     return writer
   }

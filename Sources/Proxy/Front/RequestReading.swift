@@ -111,40 +111,25 @@ extension Worker {
       refuseMalformed(client, ParseError.targetTooLong)
       return .over
     }
-    if listeners[Int(client.listener)].isPlain, unsafe answerChallenge(client, base) { return .over }
-    if let port = listeners[Int(client.listener)].redirectPort {
-      unsafe redirect(client, base, port)
-      return .over
-    }
-    let pathLength = unsafe pathOnlyLength(base)
+    if unsafe stages.receive(self, client, base) { return .over }
+    let pathLength = unsafe desk.request.pathLength(base)
     // An absolute URL without a path, and `*`, belong to the root.
     let hasPath = unsafe pathLength > 0 && base[desk.request.targetStart] == 0x2F
     let index = unsafe snapshot.routes.find(
       host: base + desk.request.hostStart, desk.request.hostLength,
       path: hasPath ? base + desk.request.targetStart : Self.slash.utf8Start, hasPath ? pathLength : 1)
     guard index >= 0 else {
-      unsafe refuse(client, OwnAnswer.noRoute, closing: false, isGRPC: isCall(base))
+      unsafe refuse(client, OwnAnswer.noRoute, closing: false, isGRPC: desk.request.isCall)
       return .over
     }
     let compiled = unsafe snapshot.compiledRoutes + index
-    if let refusal = unsafe refusalByIdentity(client, base, compiled) {
-      unsafe refuse(client, refusal, closing: false, isGRPC: isCall(base), route: compiled)
-      return .over
-    }
-    if unsafe answerAsLastHop(client, base) { return .over }
+    if unsafe stages.admit(self, client, base, compiled) { return .over }
     let exchange = unsafe beginExchange(client, base, compiled)
     let problem = unsafe placeHead(client, exchange, base)
     return drive(exchange, problem.map { .refused($0) } ?? .admitted)
   }
 
   private static let slash: StaticString = "/"
-
-  /// The target's length without its query.
-  private func pathOnlyLength(_ base: UnsafePointer<UInt8>) -> Int {
-    let target = unsafe base + desk.request.targetStart
-    for i in 0..<desk.request.targetLength where unsafe target[i] == 0x3F { return i }
-    return desk.request.targetLength
-  }
 
   private func beginExchange(
     _ client: Ref<ClientConnection>, _ base: UnsafePointer<UInt8>,
@@ -163,17 +148,10 @@ extension Worker {
     exchange.wantsUpgrade = unsafe desk.request.upgrade && !offersH2C(base)
     let isHTTP2 = unsafe service.pointee.isHTTP2
     exchange.requestContent = RequestContent(desk.request.framing, unwraps: isHTTP2 && client.stream == nil)
-    if unsafe service.pointee.compression != nil { exchange.coding.wantsGzip = unsafe wantsGzip(base) }
     exchange.startedNanoseconds = nowNanoseconds
-    unsafe noteFields(exchange, base)
-    if accessLog != nil {
-      unsafe exchange.logged = LoggedRequest(desk.request, base, pathLength: pathOnlyLength(base))
-    }
+    exchange.acceptsTrailers = desk.request.acceptsTrailers
     if let stream = client.stream { describe(exchange, stream, isHTTP2: isHTTP2) }
-    // HTTP/2 has no other upgrade than this one (RFC 8441).
-    if exchange.wantsUpgrade, isHTTP2, !exchange.isExtendedConnect {
-      exchange.wantsUpgrade = exchange.webSocket.hasKey
-    }
+    unsafe stages.begin(self, exchange, base)
     client.exchange = exchange
     client.state = .exchange
     return exchange
@@ -186,22 +164,6 @@ extension Worker {
     let mayFollow = isHTTP2 && !exchange.isExtendedConnect
     exchange.machine.requestComplete =
       stream.hasNoContent || (desk.request.framing == .none && !mayFollow)
-  }
-
-  /// What the fields say that matters to other versions and to gRPC.
-  private func noteFields(_ exchange: Ref<Exchange>, _ base: UnsafePointer<UInt8>) {
-    for i in 0..<desk.fields.count {
-      let line = unsafe desk.fields.lines[i]
-      if exchange.wantsUpgrade { unsafe exchange.webSocket.note(line, of: base) }
-      if line.name == .te {
-        exchange.acceptsTrailers = unsafe HTTP.FieldName.containsTrailers(
-          base + Int(line.valueStart), Int(line.valueLength))
-      } else if line.name == .other, line.nameLength == 12, line.valueLength >= 16 {
-        let isGRPC = unsafe FieldName.isGRPCContent(
-          name: base + Int(line.nameStart), value: base + Int(line.valueStart))
-        if isGRPC { exchange.isGRPC = true }
-      }
-    }
   }
 
   /// `Upgrade: h2c` would let a client speak past us: such an upgrade is never passed on (RFC 9113 removed it).
@@ -259,10 +221,7 @@ extension Worker {
       &writer, base, from: origin, route.pointee.request, snapshot.settings.forwarding,
       upgrades: exchange.wantsUpgrade
     ) { out in
-      if exchange.isExtendedConnect, unsafe exchange.service?.pointee.isHTTP2 == false {
-        writeWebSocketKey(&out, exchange)
-      }
-      unsafe writeIdentity(&out, client, route)
+      stages.writeRequest(self, exchange, client, &out)
     }
     return writer
   }

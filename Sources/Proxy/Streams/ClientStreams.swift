@@ -47,7 +47,9 @@ extension Worker {
   /// Half a frame or header section may not be held for long, whatever else goes on.
   private func timeFrames(_ client: Ref<ClientConnection>, _ mux: Ref<Mux>, isPartial: Bool) {
     guard client.wire.output.isEmpty else { return }
-    client.headTimed = isPartial || !mux.connection.hasSettings
+    let isTimed = isPartial || !mux.connection.hasSettings
+    guard isTimed != client.headTimed else { return }
+    client.headTimed = isTimed
     timeClient(client)
   }
 
@@ -104,7 +106,7 @@ extension Worker {
     unsafe client.buffer = unsafe text - Layout.headroom
     client.element.emptyBuffer()
     client.end = Layout.headroom + head.count
-    timeClient(carrier)
+    if carrier.wait != .none { timeClient(carrier) }
     counters.add(.requests)
     counters.add(.http2Requests)
     // The head's own buffer is counted already.

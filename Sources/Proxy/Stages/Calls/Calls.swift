@@ -3,20 +3,14 @@ internal import EventLoop
 internal import HTTP
 
 // What gRPC says in its own words (gRPC over HTTP/2).
-extension Worker {
-  /// Whether the request on the desk is a call.
-  func isCall(_ base: UnsafePointer<UInt8>) -> Bool {
-    for i in 0..<desk.fields.count {
-      let line = unsafe desk.fields.lines[i]
-      guard line.name == .other, line.nameLength == 12, line.valueLength >= 16 else { continue }
-      if unsafe FieldName.isGRPCContent(name: base + Int(line.nameStart), value: base + Int(line.valueStart))
-      {
-        return true
-      }
-    }
-    return false
+struct Calls: Stage {
+  @inline(__always)
+  func begin(_ worker: Worker, _ exchange: Ref<Exchange>, _ base: UnsafePointer<UInt8>) {
+    exchange.isGRPC = worker.desk.request.isCall
   }
+}
 
+extension Worker {
   private static let statusName: StaticString = "grpc-status"
 
   /// Whether a head says UNAVAILABLE.

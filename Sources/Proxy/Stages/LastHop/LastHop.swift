@@ -2,9 +2,20 @@ internal import EventLoop
 internal import Exchange
 internal import HTTP
 
+/// OPTIONS and TRACE that may go no further (RFC 9110 §7.6.2).
+struct LastHop: Stage {
+  @inline(__always)
+  func admit(
+    _ worker: Worker, _ client: Ref<ClientConnection>, _ base: UnsafePointer<UInt8>,
+    _: UnsafeMutablePointer<CompiledRoute>
+  ) -> Bool {
+    unsafe worker.answerAsLastHop(client, base)
+  }
+}
+
 extension Worker {
   /// Answers a request that may be forwarded no further, as its last recipient. False when it is to be forwarded.
-  func answerAsLastHop(_ client: Ref<ClientConnection>, _ base: UnsafePointer<UInt8>) -> Bool {
+  fileprivate func answerAsLastHop(_ client: Ref<ClientConnection>, _ base: UnsafePointer<UInt8>) -> Bool {
     guard desk.request.method == .options || desk.request.method == .trace,
       unsafe MaxForwards.read(desk.fields, base) == .exhausted
     else { return false }

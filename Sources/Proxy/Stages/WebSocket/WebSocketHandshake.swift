@@ -71,9 +71,33 @@ struct WebSocketHandshake: BitwiseCopyable {
   }
 }
 
+/// WebSocket between clients and backends of different versions.
+struct WebSocket: Stage {
+  @inline(__always)
+  func begin(_ worker: Worker, _ exchange: Ref<Exchange>, _ base: UnsafePointer<UInt8>) {
+    guard exchange.wantsUpgrade else { return }
+    for i in 0..<worker.desk.fields.count {
+      unsafe exchange.webSocket.note(worker.desk.fields.lines[i], of: base)
+    }
+    // HTTP/2 has no other upgrade than this one (RFC 8441).
+    if !exchange.isExtendedConnect, unsafe exchange.service?.pointee.isHTTP2 == true {
+      exchange.wantsUpgrade = exchange.webSocket.hasKey
+    }
+  }
+
+  @inline(__always)
+  func writeRequest(
+    _ worker: Worker, _ exchange: Ref<Exchange>, _: Ref<ClientConnection>, _ out: inout HeadWriter
+  ) {
+    if exchange.isExtendedConnect, unsafe exchange.service?.pointee.isHTTP2 == false {
+      worker.writeWebSocketKey(&out, exchange)
+    }
+  }
+}
+
 extension Worker {
   /// The handshake of HTTP/1.1 needs a nonce that extended CONNECT has not (RFC 6455 §4.1).
-  func writeWebSocketKey(_ out: inout HeadWriter, _ exchange: Ref<Exchange>) {
+  fileprivate func writeWebSocketKey(_ out: inout HeadWriter, _ exchange: Ref<Exchange>) {
     let key = Array(WebSocketHandshake.freshKey().utf8)
     exchange.webSocket = WebSocketHandshake(key: key)
     out.append("Sec-WebSocket-Key: ")

@@ -7,10 +7,25 @@ internal import Telemetry
 internal import Upstream
 
 // One line for each exchange, when the log is on.
+struct AccessLogging: Stage {
+  @inline(__always)
+  func begin(_ worker: Worker, _ exchange: Ref<Exchange>, _ base: UnsafePointer<UInt8>) {
+    guard worker.accessLog != nil else { return }
+    unsafe exchange.logged = LoggedRequest(
+      worker.desk.request, base, pathLength: worker.desk.request.pathLength(base))
+  }
+
+  @inline(__always)
+  func end(_ worker: Worker, _ exchange: Ref<Exchange>) {
+    worker.logAccess(exchange)
+    exchange.logged.free()
+  }
+}
+
 extension Worker {
   /// How often buffered lines are written, in milliseconds.
   static let flushMilliseconds: UInt64 = 1000
-  func logAccess(_ exchange: Ref<Exchange>) {
+  fileprivate func logAccess(_ exchange: Ref<Exchange>) {
     guard let accessLog, let client = exchange.client, exchange.logged.isKept else { return }
     let logged = exchange.logged
     let service = unsafe Array(

@@ -4,6 +4,26 @@ internal import HTTP
 internal import TLS
 
 // Clients that prove who they are: from the handshake to the backend and the log.
+struct Identity: Stage {
+  @inline(__always)
+  func admit(
+    _ worker: Worker, _ client: Ref<ClientConnection>, _ base: UnsafePointer<UInt8>,
+    _ route: UnsafeMutablePointer<CompiledRoute>
+  ) -> Bool {
+    guard let refusal = unsafe worker.refusalByIdentity(client, base, route) else { return false }
+    unsafe worker.refuse(client, refusal, closing: false, isGRPC: worker.desk.request.isCall, route: route)
+    return true
+  }
+
+  @inline(__always)
+  func writeRequest(
+    _ worker: Worker, _ exchange: Ref<Exchange>, _ client: Ref<ClientConnection>, _ out: inout HeadWriter
+  ) {
+    guard unsafe client.identity != nil, let route = unsafe exchange.route else { return }
+    unsafe worker.writeIdentity(&out, client, route)
+  }
+}
+
 extension Worker {
   /// Remembers who the client is, after its handshake. False when it must not go on.
   func learnIdentity(_ client: Ref<ClientConnection>, _ session: Session) -> Bool {
@@ -22,7 +42,7 @@ extension Worker {
   /// Why a request must not be answered by a route, as far as it depends on who has proven what: a route that needs an
   /// identity gets none on a listener that does not ask, and where clients are asked, what they have proven they have
   /// proven to the server name that they asked for, which must be the request's host (RFC 9110 §7.4, §15.5.20).
-  func refusalByIdentity(
+  fileprivate func refusalByIdentity(
     _ client: Ref<ClientConnection>, _ base: UnsafePointer<UInt8>,
     _ route: UnsafeMutablePointer<CompiledRoute>
   ) -> OwnAnswer? {
@@ -49,7 +69,7 @@ extension Worker {
   }
 
   /// Tells the backend who the client is (RFC 9440 §2). A route that sets or removes a field has its way.
-  func writeIdentity(
+  fileprivate func writeIdentity(
     _ out: inout HeadWriter, _ client: Ref<ClientConnection>,
     _ route: UnsafeMutablePointer<CompiledRoute>
   ) {

@@ -9,6 +9,21 @@ internal import Telemetry
 internal import Upstream
 
 // Passive health: what answers to real requests say of the backends, and who is chosen for the next one.
+struct Outliers: Stage {
+  @inline(__always)
+  func judge(
+    _ worker: Worker, _ exchange: Ref<Exchange>, _ backend: Ref<BackendConnection>,
+    _ base: UnsafePointer<UInt8>
+  ) {
+    unsafe worker.recordHead(backend, exchange, base)
+  }
+
+  @inline(__always)
+  func complete(_ worker: Worker, _ exchange: Ref<Exchange>, _ backend: Ref<BackendConnection>) {
+    if exchange.isGRPC { worker.recordTrailers(backend, exchange) }
+  }
+}
+
 extension Worker {
   /// The backend for the next attempt: ejected ones only when there is no other.
   func pickBackend(_ service: UnsafeMutablePointer<ServiceEntry>, tried: BackendSet) -> Int? {
@@ -39,7 +54,7 @@ extension Worker {
   }
 
   /// What a response's head says. A gRPC call that goes on says it with its trailers.
-  func recordHead(
+  fileprivate func recordHead(
     _ backend: Ref<BackendConnection>, _ exchange: Ref<Exchange>,
     _ base: UnsafePointer<UInt8>
   ) {
@@ -58,7 +73,7 @@ extension Worker {
   }
 
   /// What the end of a gRPC call that had messages says.
-  func recordTrailers(_ backend: Ref<BackendConnection>, _ exchange: Ref<Exchange>) {
+  fileprivate func recordTrailers(_ backend: Ref<BackendConnection>, _ exchange: Ref<Exchange>) {
     guard !exchange.endsWithHead, !(502...504 ~= exchange.status) else { return }
     if unsafe Self.saysUnavailable(exchange.trailers.bytes) {
       recordFailure(backend)

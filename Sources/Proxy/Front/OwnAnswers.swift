@@ -85,35 +85,4 @@ extension Worker {
     guard sendHeadToClient(client, writer, isLast: true) else { return closeClient(client) }
     endResponse(client, stream, trailers: ParkedOutput())
   }
-
-  /// Everything on this listener lives on https (RFC 9110 §15.4.9: method and content stay).
-  func redirect(_ client: Ref<ClientConnection>, _ base: UnsafePointer<UInt8>, _ port: UInt16) {
-    guard desk.request.hostLength > 0 else { return refuseMalformed(client, .missingHost) }
-    func text(_ start: Int, _ count: Int) -> String {
-      unsafe String(decoding: UnsafeBufferPointer(start: base + start, count: count), as: UTF8.self)
-    }
-    let host = text(desk.request.hostStart, desk.request.hostLength)
-    let target = text(desk.request.targetStart, desk.request.targetLength)
-    let path = target.hasPrefix("/") ? target : target.hasPrefix("?") ? "/" + target : "/"
-    let location = "https://\(host)\(port == 443 ? "" : ":\(port)")\(path)"
-    respond(client, 308, "Location: \(location)\r\n", [])
-  }
-
-  /// RFC 8555 §8.3: the key authorization, as it is, at the well-known path. False when this is something else.
-  func answerChallenge(_ client: Ref<ClientConnection>, _ base: UnsafePointer<UInt8>) -> Bool {
-    let prefix = Self.challengePrefix
-    let count = prefix.utf8CodeUnitCount
-    guard desk.request.targetLength > count, desk.request.method == .get || desk.request.method == .head
-    else {
-      return false
-    }
-    let target = unsafe base + desk.request.targetStart
-    for i in 0..<count where unsafe target[i] != prefix.utf8Start[i] { return false }
-    let token = unsafe UnsafeBufferPointer(start: target + count, count: desk.request.targetLength - count)
-    guard let content = unsafe shared.challenge(String(decoding: token, as: UTF8.self)) else { return false }
-    respond(client, 200, "Content-Type: application/octet-stream\r\n", content)
-    return true
-  }
-
-  private static let challengePrefix: StaticString = "/.well-known/acme-challenge/"
 }

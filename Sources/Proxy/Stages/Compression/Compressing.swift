@@ -22,11 +22,35 @@ struct Coding: BitwiseCopyable {
   var holds = false
 }
 
+struct Compression: Stage {
+  @inline(__always)
+  func begin(_ worker: Worker, _ exchange: Ref<Exchange>, _ base: UnsafePointer<UInt8>) {
+    if unsafe exchange.service?.pointee.compression != nil {
+      exchange.coding.wantsGzip = unsafe worker.wantsGzip(base)
+    }
+  }
+
+  @inline(__always)
+  func choose(_ worker: Worker, _ exchange: Ref<Exchange>, _ base: UnsafePointer<UInt8>) {
+    unsafe worker.chooseCoding(exchange, base)
+  }
+
+  @inline(__always)
+  func writeResponse(
+    _ worker: Worker, _ exchange: Ref<Exchange>, _ base: UnsafePointer<UInt8>, _ out: inout HeadWriter
+  ) {
+    if exchange.coding.varies { unsafe worker.writeCoding(&out, exchange, base) }
+  }
+
+  @inline(__always)
+  func end(_ worker: Worker, _ exchange: Ref<Exchange>) { worker.releaseCompressor(exchange) }
+}
+
 extension Worker {
   // MARK: The decision
 
   /// Whether the client would have gzip (RFC 9110 §12.5.3), and does not forbid a change (RFC 9111 §5.2.1.6).
-  func wantsGzip(_ base: UnsafePointer<UInt8>) -> Bool {
+  fileprivate func wantsGzip(_ base: UnsafePointer<UInt8>) -> Bool {
     var accepted = AcceptEncoding()
     for i in 0..<desk.fields.count where unsafe desk.fields.lines[i].name == .other {
       let line = unsafe desk.fields.lines[i]
@@ -40,7 +64,7 @@ extension Worker {
   }
 
   /// Decides about a response whose head has been parsed, before the client's head is written.
-  func chooseCoding(_ exchange: Ref<Exchange>, _ base: UnsafePointer<UInt8>) {
+  fileprivate func chooseCoding(_ exchange: Ref<Exchange>, _ base: UnsafePointer<UInt8>) {
     guard let compression = unsafe exchange.service?.pointee.compression,
       unsafe isCompressible(exchange, compression.pointee, base)
     else { return }
@@ -82,7 +106,7 @@ extension Worker {
   // MARK: The head
 
   /// Writes the fields that tell of the coding, and that the response depends on what the client accepts.
-  func writeCoding(
+  fileprivate func writeCoding(
     _ out: inout HeadWriter, _ exchange: Ref<Exchange>, _ base: UnsafePointer<UInt8>
   ) {
     guard let route = unsafe exchange.route else { return }
@@ -199,7 +223,7 @@ extension Worker {
   }
 
   /// Gives the compressor back.
-  func releaseCompressor(_ exchange: Ref<Exchange>) {
+  fileprivate func releaseCompressor(_ exchange: Ref<Exchange>) {
     guard let gzip = exchange.coding.gzip else { return }
     gzips.release(gzip)
     exchange.coding.gzip = nil
