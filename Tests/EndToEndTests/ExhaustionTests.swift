@@ -163,6 +163,38 @@ import Testing
   }
 
   @Test(
+    "a reload that some workers could follow and one cannot leaves all of them, and every descriptor, as they were"
+  )
+  func halfAReload() async throws {
+    let scene = try await Scene(prepare: { place in
+      try place.write(
+        "certd.yaml", place.read("certd.yaml").replacing("workers: 1", with: "workers: 4"))
+    })
+    let client = try scene.connect()
+    #expect(Self.ask(client) == "ok")
+    let pid = try #require(scene.daemon.child.processID)
+    func descriptors() throws -> Int { try FileSystem().list("/proc/\(pid)/fd").count }
+    let before = try descriptors()
+    let old = scene.place.read("certd.yaml")
+    // Every worker has a socket for each listener: with so few left the first ones get theirs and the last does not.
+    try await scene.limit("--nofile=\(before + 10):")
+    let more = (2..<12).map { ", {address: \"127.0.0.\($0):0\", tls: off}" }.joined()
+    try scene.place.write(
+      "certd.yaml", old.replacing("tls: off}]", with: "tls: off}\(more)]"))
+    scene.daemon.child.signal(1)
+    try await scene.daemon.logged("configuration refused; the old one goes on")
+    for _ in 0..<20 { #expect(Self.ask(client) == "ok") }
+    #expect(Self.ask(try scene.connect()) == "ok")
+    try await eventually("\(before) descriptors, as before") { try descriptors() <= before }
+    try await scene.limit("--nofile=4096:")
+    scene.daemon.child.signal(1)
+    try await scene.daemon.logged("configuration reloaded")
+    #expect(try descriptors() >= before + 30)
+    #expect(Self.ask(client) == "ok")
+    #expect(try await scene.daemon.stop() == .exited(0))
+  }
+
+  @Test(
     "a log that is a FIFO without a reader holds up neither the start nor requests, and gets a reader later")
   func fifo() async throws {
     let scene = try await Scene("log: {access: access.fifo}") { place in
