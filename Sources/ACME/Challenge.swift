@@ -53,6 +53,7 @@ struct Challenge: Decodable, Equatable {
   let token: String?
   let error: Problem?
 
+  /// The longest token that is taken, in characters.
   static let maximumTokenCharacters = 256
 
   private enum Keys: String, CodingKey { case type, url, status, token, error }

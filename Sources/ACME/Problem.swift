@@ -31,7 +31,9 @@ public struct Problem: Error, Sendable, Equatable, Decodable, CustomStringConver
   }
 
   static let namespace = "urn:ietf:params:acme:error:"
+  /// The most characters that are kept of a text of the CA.
   private static let maximumTextCharacters = 1000
+  /// The most subproblems that are kept of one answer.
   private static let maximumSubproblems = 100
 
   /// A problem known by its parts.

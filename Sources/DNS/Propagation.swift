@@ -4,6 +4,7 @@ internal import OS
 public struct Propagation: Sendable {
   /// The least and the longest wait between two looks, in seconds.
   static let firstWaitSeconds = 0.5
+  /// The longest wait between two looks, in seconds.
   static let longestWaitSeconds = 10.0
 
   private let resolver: RecursiveResolver

@@ -44,6 +44,7 @@
   /// The header section under way.
   var block = HeaderBlock()
 
+  /// WINDOW_UPDATE frames that may come before we have sent more.
   static let windowUpdateAllowance = 2000
   static let pingAllowance = 2000
   static let preface: StaticString = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"

@@ -34,5 +34,6 @@ struct PeerSettings: BitwiseCopyable {
   var wantsSmallerTable = false
   var tableHasShrunk = false
 
+  /// The size of HPACK's table until the peer says otherwise, in bytes (RFC 9113 §6.5.2).
   static let tableBytes: UInt32 = 4096
 }

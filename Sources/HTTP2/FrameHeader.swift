@@ -5,6 +5,7 @@ struct FrameHeader: BitwiseCopyable {
   let flags: UInt8
   let stream: UInt32
 
+  /// The length of a frame's header, in bytes (RFC 9113 §4.1).
   static let size = 9
 
   init(_ p: UnsafePointer<UInt8>) {

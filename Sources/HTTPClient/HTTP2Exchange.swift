@@ -15,6 +15,7 @@ internal import HTTP2
 
   /// Room for one header section as text, in bytes.
   private static let headCapacity = 64 * 1024
+  /// Room for frames that are being received, in bytes.
   private static let frameCapacity = 64 * 1024
 
   init(maximumBodyBytes: Int, isHead: Bool) {

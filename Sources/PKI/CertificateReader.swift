@@ -4,6 +4,7 @@ internal import COpenSSL
 /// Reads the parts of a parsed certificate out of OpenSSL's structures; borrows its handle.
 @safe struct CertificateReader {
   let handle: OpaquePointer
+  /// The most names that are read of one certificate.
   private static let maximumIdentifiers = 1000
 
   func oneLine(_ name: OpaquePointer?) throws(PKIError) -> String {

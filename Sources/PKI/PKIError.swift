@@ -33,6 +33,7 @@ public struct PKIError: Error, Equatable, CustomStringConvertible {
     return PKIError(what: what, reason: reason)
   }
 
+  /// The most reasons of OpenSSL that are told at once.
   private static let maximumReasons = 4
 }
 

@@ -10,6 +10,7 @@ public struct LocalAuthority: Issuer {
   public static let defaultLeafLifetimeSeconds: Int64 = 7 * 86_400
   /// How far certificates begin in the past, for clients whose clock is slow, in seconds.
   public static let backdatedSeconds: Int64 = 3600
+  /// The length of serial numbers, in bytes: random ones of 128 bits.
   private static let serialInBytes = 16
 
   private let store: CertStore

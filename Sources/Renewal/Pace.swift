@@ -8,6 +8,7 @@ struct Pace {
   static let freeOrdersPerHour = 10.0
   /// How many times the orders that the certificates need in the long run are allowed.
   static let multipleOfSteady = 2.0
+  /// How far back attempts count, in seconds.
   static let windowSeconds: Int64 = 3600
   /// A certificate is to be renewed before this part of the time that it has left is over.
   static let deadlineShare = 0.5

@@ -6,8 +6,11 @@ import Bytes
   /// Bounds of each text after escaping, in bytes. Together with the fixed parts they stay below PIPE_BUF, so
   /// that lines of several workers into one pipe never mix.
   static let maximumTargetInBytes = 2048
+  /// The longest host that is written, in bytes.
   static let maximumHostInBytes = 512
+  /// The longest name of a service or backend that is written, in bytes.
   static let maximumNameInBytes = 256
+  /// The longest line, in bytes.
   static let maximumLineInBytes = 4096
 
   private var cursor: UnsafeMutablePointer<UInt8>

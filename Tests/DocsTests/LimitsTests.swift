@@ -15,6 +15,21 @@ import Testing
     #expect(committed == made, "run CERTD_WRITE_DOCS=1 swift test --filter DocsTests")
     #expect(made.contains("| `ChunkedFraming.maximumLineBytes` | 1024 |"))
   }
+
+  @Test("every limit says what it is")
+  func described() {
+    for row in LimitsDocument.all { #expect(!row.meaning.isEmpty, "\(row.module): \(row.name)") }
+  }
+
+  @Test("each row names the type that the constant stands in, nested ones with those around them")
+  func owners() {
+    let names = LimitsDocument.all.map(\.name)
+    for owner in ["Machine.maximumRefusals", "Attempt.maximumInterimHeads", "EdgeProxy.maximumWorkers"] {
+      #expect(names.contains(owner), "\(names.filter { $0.hasSuffix(owner.drop { $0 != "." }) })")
+    }
+    // A file that names no type of that name cannot own it.
+    #expect(!names.contains { $0.hasPrefix(".") })
+  }
 }
 
 /// Makes the document.
@@ -35,7 +50,7 @@ enum LimitsDocument {
       from the constants themselves (`CERTD_WRITE_DOCS=1 swift test --filter DocsTests`).
 
       """
-    let all = sources().flatMap { rows(in: $0) }.sorted()
+    let all = all.filter { !$0.meaning.isEmpty }
     var module = ""
     for row in all {
       if row.module != module {
@@ -46,6 +61,8 @@ enum LimitsDocument {
     }
     return text
   }
+
+  static let all = sources().flatMap { rows(in: $0) }.sorted()
 
   private static func sources() -> [String] {
     let root = Documents.root.appending(path: "Sources").path
@@ -58,7 +75,7 @@ enum LimitsDocument {
     let parts = path.split(separator: "/").map(String.init)
     guard let sources = parts.lastIndex(of: "Sources"), sources + 1 < parts.count else { return [] }
     var comment: [String] = []
-    var type = ""
+    var scopes = Scopes()
     var rows: [Row] = []
     for line in text.split(separator: "\n", omittingEmptySubsequences: false) {
       let bare = line.drop { $0 == " " }
@@ -66,14 +83,43 @@ enum LimitsDocument {
         comment.append(String(bare.dropFirst(3).drop { $0 == " " }))
         continue
       }
-      if let name = typeName(bare) { type = name }
-      if let (name, value) = constant(bare), !comment.isEmpty {
+      if let (name, value) = constant(bare), !scopes.areNumbersOfAProtocol {
         let meaning = comment.joined(separator: " ").replacing("|", with: "\\|")
-        rows.append(Row(module: parts[sources + 1], name: "\(type).\(name)", value: value, meaning: meaning))
+        rows.append(
+          Row(
+            module: parts[sources + 1], name: "\(scopes.name).\(name)", value: value, meaning: meaning))
       }
+      scopes.enter(typeName(bare), bare)
       comment = []
     }
     return rows
+  }
+
+  /// The types that a line stands in, by the braces around it.
+  private struct Scopes {
+    private var types: [(name: String, depth: Int)] = []
+    private var depth = 0
+
+    var name: String { types.map(\.name).joined(separator: ".") }
+
+    /// What a protocol calls its things by limits nothing.
+    var areNumbersOfAProtocol: Bool { ["Setting", "Kind"].contains(types.last?.name) }
+
+    mutating func enter(_ type: String?, _ line: Substring) {
+      if let type { types.append((type, depth)) }
+      var isText = false
+      for character in line.prefix(upTo: line.firstRange(of: "//")?.lowerBound ?? line.endIndex) {
+        if character == "\"" { isText.toggle() }
+        if isText { continue }
+        if character == "{" { depth += 1 }
+        if character == "}" { depth -= 1 }
+      }
+      while let last = types.last, depth <= last.depth, line.contains("}") || !line.contains("{") {
+        // A declaration whose body begins on a later line goes on.
+        if type != nil, !line.contains("}") { break }
+        types.removeLast()
+      }
+    }
   }
 
   private static func typeName(_ line: Substring) -> String? {
@@ -94,6 +140,7 @@ enum LimitsDocument {
     let value = String(line[equals.upperBound...])
     let words = [
       "maximum", "Bytes", "Seconds", "Milliseconds", "Nanoseconds", "limit", "Limit", "kept", "Size", "Batch",
+      "PerTurn", "PerSecond", "budget", "Patience", "crowd", "Depth", "Capacity", "Window", "Streams", "most",
     ]
     guard words.contains(where: { name.contains($0) || name.hasPrefix($0.lowercased()) }),
       value.allSatisfy({ $0.isNumber || " _*<>.-+()".contains($0) }), value.contains(where: { $0.isNumber })

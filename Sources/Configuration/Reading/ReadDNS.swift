@@ -1,4 +1,5 @@
 extension Configuration {
+  /// How long one may take unless told otherwise, in seconds.
   private static let defaultTimeoutSeconds: Int64 = 120
 
   /// How DNS-01 is answered; nil when nothing is said, or nothing that could be meant.

@@ -1,6 +1,8 @@
 /// Names and values of HTTP fields (RFC 9110 §5).
 enum FieldText {
+  /// The longest name of a field, in bytes.
   static let maximumNameInBytes = 128
+  /// The longest value of a field, in bytes.
   static let maximumValueInBytes = 4096
 
   /// Fields that frame messages or belong to one connection (RFC 9110 §7.6.1): certd sets them itself.

@@ -2,6 +2,7 @@
 enum HostName {
   /// RFC 1035 §2.3.4: octets of a name, and of one label.
   static let maximumLength = 253
+  /// The longest label of a name, in characters (RFC 1035 §2.3.4).
   static let maximumLabelLength = 63
 
   /// The lower-cased name without a wildcard, or the canonical address.

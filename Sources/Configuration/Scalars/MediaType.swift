@@ -1,5 +1,6 @@
 /// Media types as the configuration names them (RFC 9110 §8.3.1), without parameters.
 enum MediaType {
+  /// The longest media type, in characters.
   private static let maximumLength = 127
 
   /// `application/json` or `text/*`, in lower case.

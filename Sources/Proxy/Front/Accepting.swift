@@ -8,6 +8,7 @@ internal import TLS
 extension Worker {
   /// Connections taken from one listener in one turn, and beside traffic.
   private static let acceptBatch = 64
+  /// The same while exchanges are under way.
   private static let acceptBatchBesideTraffic = 8
   /// How long accepting rests when the process is out of descriptors.
   private static let acceptPauseMilliseconds: UInt64 = 200

@@ -6,6 +6,7 @@ internal import TLS
 extension Worker {
   /// First handshake steps of one turn: traffic waits for one of them at most.
   private static let budgetBesideTraffic = 1
+  /// The same while none is.
   private static let budgetWhenQuiet = 8
   /// While each turn brings traffic, a handshake waits for a turn that brings none, but no longer than this after
   /// the one before it, in nanoseconds: so that a loop that is never idle still lets clients in.

@@ -102,6 +102,7 @@ public enum ProxyProtocol {
 
   // MARK: Version 2
 
+  /// The part of version 2 that is always there, in bytes.
   private static let fixedBytes = 16
 
   private static func readBinary(_ bytes: UnsafeBufferPointer<UInt8>) -> Reading {

@@ -8,6 +8,7 @@ struct StoreLook {
 
   /// How deep and how much of it is looked at.
   private static let maximumDepth = 4
+  /// The most entries of the store that are looked at.
   private static let maximumEntries = 100_000
 
   init(root: String) { self.root = root }

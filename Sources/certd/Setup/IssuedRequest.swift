@@ -21,6 +21,7 @@ struct IssuedRequest: Codable, Equatable {
   var isByConfiguration: Bool?
 
   private static let fileName = "request.json"
+  /// The largest file that is read of a request for a certificate, in bytes.
   private static let maximumFileBytes = 64 << 10
 
   private static func path(_ store: CertStore, _ name: LineageName) -> String {

@@ -106,6 +106,7 @@ extension Worker {
   private var pathLength = 0
   /// The longest path that is remembered, in bytes.
   private static let maximumPathBytes = 1024
+  /// The longest method that is remembered, in bytes.
   private static let maximumMethodBytes = 32
 
   init() {}
