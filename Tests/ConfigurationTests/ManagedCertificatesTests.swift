@@ -68,8 +68,9 @@ struct ManagedCertificatesTests {
         "certd.yaml:1:19: routes[0].hosts[0]: the wildcard \"*.example.org\" can be proven by dns-01 only; "
           + "add acme.dns01, name the hosts,"
           + " or give cert and key files",
-        "certd.yaml:1:1: acme.agree_tos: letsencrypt issues only to those who agree to its terms of service; "
-          + "read them and set agree_tos: true",
+        "certd.yaml:1:19: routes[0].hosts[0]: no certificate of a file covers *.example.org, and letsencrypt issues one"
+          + " only to those who agree to its terms of service; add a file that covers it, or read the terms and set"
+          + " acme.agree_tos: true",
       ])
     #expect(c.managedCertificates { $0 == "*.example.org" }.errors == [])
   }

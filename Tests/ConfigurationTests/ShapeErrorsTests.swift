@@ -75,7 +75,7 @@ struct ShapeErrorsTests {
     ),
     (
       "a: *x",
-      [#"1:4: aliases (*name) are not accepted; write the value out"#]
+      [#"1:4: aliases (*name) are not accepted; write the value out, or put quotes around it: "*""#]
     ),
     (
       "a: !!str 1",

@@ -163,6 +163,24 @@ import Testing
   }
 
   @Test(
+    "a configuration that is empty or cut off for a moment is refused, and the old one goes on",
+    arguments: ["", "# soon\n", "store: store\n", "listeners: [{address: \"127.0.0.1:0\", tls: off}]\n"])
+  func emptyConfiguration(_ text: String) async throws {
+    let scene = try await Scene()
+    let client = try scene.connect()
+    try scene.place.write("certd.yaml", text)
+    scene.daemon.child.signal(1)
+    try await scene.daemon.logged("configuration refused; the old one goes on")
+    #expect(scene.daemon.log.contains("it serves nothing"))
+    #expect(Self.ask(client) == "ok")
+    #expect(Self.ask(try scene.connect()) == "ok")
+    let checked = try await scene.place.run(
+      [try Place.certd(), "check", "--config", "certd.yaml"], called: "check")
+    #expect(checked.ending == .exited(2) && checked.errors.contains("it serves nothing"))
+    #expect(try await scene.daemon.stop() == .exited(0))
+  }
+
+  @Test(
     "a reload that some workers could follow and one cannot leaves all of them, and every descriptor, as they were"
   )
   func halfAReload() async throws {

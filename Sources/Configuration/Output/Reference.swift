@@ -29,6 +29,10 @@ public enum ConfigurationReference {
     - Sizes are a number and a unit: `512B`, `64KiB`, `1MiB`, `1GiB`.
     - Addresses are `:443` (every address of the machine), `127.0.0.1:8443` or `[::1]:443`.
     - Relative paths start from the directory of this file.
+    - `${NAME}` in a value is that variable of the environment, `${NAME:-default}` has a default, `${file:PATH}` is what the \
+    file holds, its last line end left out; `$${` is a `${` that stays. What is not there is an error with its place. Commands \
+    keep theirs: a shell reads them.
+    - A file without routes and certificates is an error, also at a reload: the old one goes on.
 
     ```yaml
     acme:

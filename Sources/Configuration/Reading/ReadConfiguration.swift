@@ -14,15 +14,15 @@ extension Configuration {
   }
 
   /// Reads a file's bytes. `file` is the name shown in errors; relative paths in it start from
-  /// `baseDirectory`. Tells every error of the file at once.
+  /// `baseDirectory`; `${…}` in values is what `variables` says. Tells every error of the file at once.
   public static func read(
-    _ bytes: [UInt8], file: String, baseDirectory: String
+    _ bytes: [UInt8], file: String, baseDirectory: String, variables: Variables = .none
   ) throws(ConfigurationErrors) -> Reading {
     let report = Report(file: file, baseDirectory: baseDirectory)
     var root: YAMLNode?
     do throws(YAMLFailure) {
       let tree = try YAMLTree(bytes)
-      root = tree.root
+      root = tree.root.map { variables.replaced(in: $0, path: "", report) }
       for double in tree.duplicates {
         report.error(
           Origin(position: double.position, path: double.path), "the key stands twice",

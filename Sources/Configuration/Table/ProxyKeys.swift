@@ -44,7 +44,9 @@ extension KeyTable {
       Key(
         "routes[].paths", .list(of: .text(.pathPattern), maximumCount: 1000),
         .described("`[/*]`, every path"),
-        "Exact paths, or prefixes such as `/v1/*`, which covers all below `/v1/` but not `/v1`."),
+        "Exact paths, or prefixes such as `/v1/*`, which covers all below `/v1/` but not `/v1`. Requests are compared by "
+          + "what their path means (RFC 3986 §6.2.2): encoded letters decoded, dot segments and doubled slashes resolved; an "
+          + "encoded slash is none. The backend gets the path as it came."),
       Key("routes[].service", .text(.name), .required, "Name of the service."),
       Key(
         "routes[].client_certificate", .choice(["required"], reserved: []), .described("none is needed"),

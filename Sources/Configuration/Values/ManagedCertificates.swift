@@ -21,8 +21,14 @@ extension Configuration {
     }
     errors += namesakes(found)
     for certificate in found { errors += problems(of: certificate) }
-    let needy = found.lazy.compactMap { acme.issuer(named: $0.issuer) }.first { $0.isPublic }
-    if !acme.agreesToTerms, let needy { errors.append(agreementError(needy)) }
+    let needy = found.lazy.compactMap { one in acme.issuer(named: one.issuer).map { (one, $0) } }.first {
+      $1.isPublic
+    }
+    if !acme.agreesToTerms, let (certificate, issuer) = needy {
+      let isAsked = certificates.contains { if case .managed(certificate) = $0 { true } else { false } }
+      let hasFiles = certificates.contains { if case .files = $0 { true } else { false } }
+      errors.append(isAsked || !hasFiles ? agreementError(issuer) : coverageError(certificate, issuer))
+    }
     return (found.flatMap { [$0] + $0.siblings }, errors)
   }
 
@@ -42,6 +48,15 @@ extension Configuration {
       }
     }
     return errors
+  }
+
+  /// The error for a host that needs a certificate which nobody has asked for in so many words.
+  private func coverageError(_ certificate: ManagedCertificate, _ issuer: Issuer) -> ConfigurationError {
+    error(
+      at: certificate.origin,
+      "no certificate of a file covers \(certificate.names.first ?? certificate.name), and \(issuer.name) issues one "
+        + "only to those who agree to its terms of service",
+      hint: "add a file that covers it, or read the terms and set acme.agree_tos: true")
   }
 
   /// The error for an issuer whose terms have not been agreed to.

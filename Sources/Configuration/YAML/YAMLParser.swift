@@ -114,11 +114,25 @@ struct YAMLEvent {
       return YAMLFailure(
         position: position, message: "a tab stands where YAML wants spaces", hint: "indent with spaces")
     }
+    if let text = unsafe error.context.map({ unsafe String(cString: $0) }),
+      text.contains("alias") || text.contains("anchor")
+    {
+      let mark = text.contains("alias") ? "*" : "&"
+      return YAMLFailure(
+        position: position, message: "`\(mark)` without quotes means something else in YAML",
+        hint: mark == "*" ? "put quotes around the value: \"*.example.com\"" : "put quotes around the value")
+    }
     var context = ""
     if let text = unsafe error.context, unsafe error.context_mark.line < error.problem_mark.line {
       context = unsafe " (\(String(cString: text)) that starts in line \(error.context_mark.line &+ 1))"
     }
-    return YAMLFailure(position: position, message: "malformed YAML: \(problem)\(context)", hint: nil)
+    let hint = text(ofLine: position.line).contains("${") ? "put quotes around ${…} inside brackets" : nil
+    return YAMLFailure(position: position, message: "malformed YAML: \(problem)\(context)", hint: hint)
+  }
+
+  private func text(ofLine line: Int) -> String {
+    let lines = unsafe Array(input).split(separator: 0x0A, omittingEmptySubsequences: false)
+    return line >= 1 && line <= lines.count ? String(decoding: lines[line - 1], as: UTF8.self) : ""
   }
 
   /// The byte at a place; only exact where no longer character stands before it on the line.

@@ -97,7 +97,9 @@ struct YAMLTree {
     func refuse(_ message: String, _ hint: String? = nil) throws(YAMLFailure) {
       throw YAMLFailure(position: event.position, message: message, hint: hint)
     }
-    if case .alias = event.kind { try refuse("aliases (*name) are not accepted", "write the value out") }
+    if case .alias = event.kind {
+      try refuse("aliases (*name) are not accepted", "write the value out, or put quotes around it: \"*\"")
+    }
     if event.hasAnchor { try refuse("anchors (&name) are not accepted", "write the value out") }
     if event.hasTag { try refuse("tags (!name) are not accepted", "remove the tag") }
     if depth > YAMLLimits.depth { try refuse("nested more than \(YAMLLimits.depth) levels deep") }

@@ -112,12 +112,7 @@ extension Worker {
       return .over
     }
     if unsafe stages.receive(self, client, base) { return .over }
-    let pathLength = unsafe desk.request.pathLength(base)
-    // An absolute URL without a path, and `*`, belong to the root.
-    let hasPath = unsafe pathLength > 0 && base[desk.request.targetStart] == 0x2F
-    let index = unsafe snapshot.routes.find(
-      host: base + desk.request.hostStart, desk.request.hostLength,
-      path: hasPath ? base + desk.request.targetStart : Self.slash.utf8Start, hasPath ? pathLength : 1)
+    let index = unsafe findRoute(base)
     guard index >= 0 else {
       unsafe refuse(client, OwnAnswer.noRoute, closing: false, isGRPC: desk.request.isCall)
       return .over
@@ -130,6 +125,23 @@ extension Worker {
   }
 
   private static let slash: StaticString = "/"
+
+  /// The place of the route that takes the request on the desk, by its host and by the path that it means; -1 for none.
+  private func findRoute(_ base: UnsafePointer<UInt8>) -> Int {
+    let host = unsafe base + desk.request.hostStart
+    let count = unsafe desk.request.pathLength(base)
+    let path = unsafe base + desk.request.targetStart
+    // An absolute URL without a path, and `*`, belong to the root.
+    guard count > 0, unsafe path[0] == 0x2F else {
+      return unsafe snapshot.routes.find(
+        host: host, desk.request.hostLength, path: Self.slash.utf8Start, 1)
+    }
+    if unsafe MatchedPath.isPlain(path, count) {
+      return unsafe snapshot.routes.find(host: host, desk.request.hostLength, path: path, count)
+    }
+    let meant = unsafe MatchedPath.write(path, count, into: desk.scratch)
+    return unsafe snapshot.routes.find(host: host, desk.request.hostLength, path: desk.scratch, meant)
+  }
 
   private func beginExchange(
     _ client: Ref<ClientConnection>, _ base: UnsafePointer<UInt8>,

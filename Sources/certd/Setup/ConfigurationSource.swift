@@ -38,14 +38,38 @@ enum ConfigurationSource: Sendable {
         absolute = try fs.absolutePath(path)
         bytes = try fs.read(absolute, limitInBytes: Self.maximumFileBytes, followingLinks: true)
       } catch { throw .configuration("\(path): \(error)") }
+      var reading: Configuration.Reading
       do throws(ConfigurationErrors) {
-        var reading = try Configuration.read(
-          bytes, file: path, baseDirectory: FileSystem.parent(of: absolute))
-        if let store { reading = reading.with(store: store) }
-        return reading
+        reading = try Configuration.read(
+          bytes, file: path, baseDirectory: FileSystem.parent(of: absolute), variables: Self.variables)
       } catch { throw .configuration(error.description) }
+      if let store { reading = reading.with(store: store) }
+      try Self.refuseNothing(reading.configuration, path)
+      return reading
     }
   }
+
+  /// One that is empty, cut off early or all comment would end everything that is served at present.
+  private static func refuseNothing(_ configuration: Configuration, _ path: String) throws(SetupError) {
+    guard configuration.routes.isEmpty, configuration.certificates.isEmpty, configuration.gcp == nil else {
+      return
+    }
+    throw .configuration(
+      "\(path): it serves nothing: there are neither routes nor certificates in it; is it whole?")
+  }
+
+  /// The environment, and files as large as a configuration may be.
+  private static let variables = Variables(
+    named: { name in Subprocess.inheritedEnvironment()[name] },
+    contents: { path throws(Variables.Unreadable) in
+      do throws(SystemError) {
+        let bytes = try FileSystem().read(path, limitInBytes: maximumFileBytes, followingLinks: true)
+        guard let text = String(validating: bytes, as: UTF8.self) else {
+          throw SystemError(call: "read", code: 84)
+        }
+        return text
+      } catch { throw Variables.Unreadable("\(error)") }
+    })
 
   private static func workingDirectory() throws(ConfigurationErrors) -> String {
     (try? FileSystem().absolutePath(".")) ?? "/"
