@@ -31,7 +31,7 @@ struct RetryPolicy {
   /// Failures to trust the peer: rarely a passing one.
   static let maximumTLSFailures = 3
   /// Nonces refused in a row; each answer brings a new one.
-  static let maximumBadNonces = 10
+  static let maximumBadNonces = 20
   /// The first wait, in seconds; doubles each time.
   static let firstWaitSeconds = 0.5
   /// The longest wait of our own choice, in seconds.

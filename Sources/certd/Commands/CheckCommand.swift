@@ -11,7 +11,7 @@ struct CheckCommand: AsyncParsableCommand {
 
   func run() async throws {
     do throws(SetupError) {
-      let reading = try options.source().read()
+      let reading = try options.source().readToServe()
       for warning in reading.warnings { Output.error("warning: \(warning)") }
       let configuration = reading.configuration
       let backends = BackendRegistry { Output.error("warning: \($0)") }

@@ -21,7 +21,7 @@ struct RunCommand: AsyncParsableCommand {
   func run() async throws {
     let source = options.source()
     do throws(SetupError) {
-      let reading = try source.read()
+      let reading = try source.readToServe()
       let log = try Logging.make(reading.configuration.log)
       defer { log.flush(milliseconds: Logging.lastWordsMilliseconds) }
       let daemon = try await Daemon(source: source, reading: reading, log: log)

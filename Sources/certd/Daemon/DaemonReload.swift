@@ -12,7 +12,7 @@ extension Daemon {
   /// Reads the configuration again. Everything is made and checked first: a bad file changes nothing.
   func reload() async {
     do throws(SetupError) {
-      try await adopt(try source.read())
+      try await adopt(try source.readToServe())
       log.info("configuration reloaded")
     } catch {
       for line in error.description.split(separator: "\n") {

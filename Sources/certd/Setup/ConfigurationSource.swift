@@ -18,6 +18,14 @@ enum ConfigurationSource: Sendable {
   /// The largest configuration file, in bytes.
   static let maximumFileBytes = 1 << 20
 
+  /// Reads it for those who serve by it: one that is empty, cut off early or all comment would end everything that is served
+  /// at present, and is an error.
+  func readToServe() throws(SetupError) -> Configuration.Reading {
+    let reading = try read()
+    if case .file(let path, _) = self { try Self.refuseNothing(reading.configuration, path) }
+    return reading
+  }
+
   /// Reads it. Throws `SetupError.configuration` with every error that was found, or why the file cannot be read.
   func read() throws(SetupError) -> Configuration.Reading {
     switch self {
@@ -44,12 +52,10 @@ enum ConfigurationSource: Sendable {
           bytes, file: path, baseDirectory: FileSystem.parent(of: absolute), variables: Self.variables)
       } catch { throw .configuration(error.description) }
       if let store { reading = reading.with(store: store) }
-      try Self.refuseNothing(reading.configuration, path)
       return reading
     }
   }
 
-  /// One that is empty, cut off early or all comment would end everything that is served at present.
   private static func refuseNothing(_ configuration: Configuration, _ path: String) throws(SetupError) {
     guard configuration.routes.isEmpty, configuration.certificates.isEmpty, configuration.gcp == nil else {
       return
