@@ -3,16 +3,18 @@
 /// Percent-encoded unreserved characters are decoded, dot segments and empty ones resolved (RFC 3986 §6.2.2); an encoded slash
 /// or NUL stays encoded, and so is never taken for the slash of a prefix.
 public enum MatchedPath {
-  /// Whether a path could be written otherwise: most cannot.
+  /// Where the path of a target ends, its query left out, and whether it means just what it says: most do.
   @inline(__always)
-  public static func isPlain(_ path: UnsafePointer<UInt8>, _ count: Int) -> Bool {
+  public static func scan(_ target: UnsafePointer<UInt8>, _ count: Int) -> (length: Int, isPlain: Bool) {
+    var isPlain = true
     var last: UInt8 = 0
     for i in 0..<count {
-      let c = unsafe path[i]
-      if c == 0x25 || last == 0x2F && (c == 0x2F || c == 0x2E) { return false }
+      let c = unsafe target[i]
+      if c == 0x3F { return (i, isPlain) }
+      if c == 0x25 || last == 0x2F && c &- 0x2E < 2 { isPlain = false }
       last = c
     }
-    return true
+    return (count, isPlain)
   }
 
   /// Writes the path that it means into `out`, which has room for `count` bytes; how many there are. A path that begins with

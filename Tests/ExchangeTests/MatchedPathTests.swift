@@ -17,7 +17,7 @@ struct MatchedPathTests {
 
   private func isPlain(_ path: String) -> Bool {
     Array(path.utf8).withUnsafeBufferPointer { bytes in
-      bytes.baseAddress.map { MatchedPath.isPlain($0, bytes.count) } ?? true
+      bytes.baseAddress.map { MatchedPath.scan($0, bytes.count).isPlain } ?? true
     }
   }
 

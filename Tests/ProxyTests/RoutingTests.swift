@@ -52,6 +52,25 @@ import Upstream
     for backend in backends { _ = backend.finish() }
   }
 
+  @Test(
+    "A path takes the route of what it means, and reaches the backend as it came",
+    arguments: [
+      "/admin/x", "/%61dmin/x", "/./admin/x", "//admin/x", "/v1/../admin/x?q=/../v1", "/v1/%2e%2e/admin/x",
+    ])
+  func meaning(_ target: String) async throws {
+    let (admin, other) = (try Backend { answerProbe($0) }, try Backend { answerProbe($0) })
+    var settings = Settings.bare(other.target)
+    settings.services.append(.init(name: "admin", backends: [admin.target]))
+    settings.routes.append(.init(hosts: [], paths: [.prefix("/admin/")], service: 1))
+    try await Edge.serve(settings) { edge in
+      let client = try edge.connect()
+      client.write("GET \(target) HTTP/1.1\r\nHost: h\r\n\r\n")
+      #expect(client.readAnswer().status == 200)
+    }
+    #expect(admin.finish().joined().hasPrefix("GET \(target) HTTP/1.1\r\n"))
+    #expect(other.finish().joined().isEmpty)
+  }
+
   @Test("A redirecting listener keeps host, path and query, after it has answered a challenge")
   func redirect() async throws {
     let settings = Settings.bare([]) { settings in

@@ -129,14 +129,14 @@ extension Worker {
   /// The place of the route that takes the request on the desk, by its host and by the path that it means; -1 for none.
   private func findRoute(_ base: UnsafePointer<UInt8>) -> Int {
     let host = unsafe base + desk.request.hostStart
-    let count = unsafe desk.request.pathLength(base)
     let path = unsafe base + desk.request.targetStart
+    let (count, isPlain) = unsafe MatchedPath.scan(path, desk.request.targetLength)
     // An absolute URL without a path, and `*`, belong to the root.
     guard count > 0, unsafe path[0] == 0x2F else {
       return unsafe snapshot.routes.find(
         host: host, desk.request.hostLength, path: Self.slash.utf8Start, 1)
     }
-    if unsafe MatchedPath.isPlain(path, count) {
+    if isPlain {
       return unsafe snapshot.routes.find(host: host, desk.request.hostLength, path: path, count)
     }
     let meant = unsafe MatchedPath.write(path, count, into: desk.scratch)
