@@ -13,6 +13,8 @@
 #include <openssl/hmac.h>
 #include <openssl/params.h>
 #include <openssl/pem.h>
+#include <openssl/pkcs12.h>
+#include <openssl/pkcs7.h>
 #include <openssl/rand.h>
 #include <openssl/rsa.h>
 #include <openssl/ssl.h>
@@ -49,6 +51,15 @@ static inline X509 *certd_sk_X509_value(const STACK_OF(X509) *s, int i) { return
 static inline STACK_OF(X509) *certd_sk_X509_new_null(void) { return sk_X509_new_null(); }
 static inline int certd_sk_X509_push(STACK_OF(X509) *s, X509 *x) { return sk_X509_push(s, x); }
 static inline void certd_sk_X509_free(STACK_OF(X509) *s) { sk_X509_free(s); }
+static inline void certd_sk_X509_pop_free(STACK_OF(X509) *s) { sk_X509_pop_free(s, X509_free); }
+// The certificates lie in a union. The caller owns the stack and what is in it; NULL when it is no PKCS#7 with certificates.
+static inline STACK_OF(X509) *certd_d2i_PKCS7_certs(const unsigned char *der, long length) {
+    PKCS7 *p = d2i_PKCS7(NULL, &der, length);
+    STACK_OF(X509) *s = NULL;
+    if (p && PKCS7_type_is_signed(p) && p->d.sign && p->d.sign->cert) s = X509_chain_up_ref(p->d.sign->cert);
+    PKCS7_free(p);
+    return s;
+}
 static inline int certd_sk_GENERAL_NAME_num(const STACK_OF(GENERAL_NAME) *s) { return sk_GENERAL_NAME_num(s); }
 static inline GENERAL_NAME *certd_sk_GENERAL_NAME_value(const STACK_OF(GENERAL_NAME) *s, int i) { return sk_GENERAL_NAME_value(s, i); }
 static inline void certd_sk_X509_EXTENSION_pop_free(STACK_OF(X509_EXTENSION) *s) { sk_X509_EXTENSION_pop_free(s, X509_EXTENSION_free); }

@@ -4,7 +4,7 @@ internal import COpenSSL
 ///
 /// `what` names the act or object, `reason` tells why; neither ever holds key material.
 public struct PKIError: Error, Equatable, CustomStringConvertible {
-  /// What was being done, for instance `reading a private key`.
+  /// What was being done, for instance `reading a private key`; empty where the reason says it all.
   public let what: String
   /// Why it failed, readable.
   public let reason: String
@@ -16,7 +16,7 @@ public struct PKIError: Error, Equatable, CustomStringConvertible {
   }
 
   /// `reading a private key: it is encrypted`
-  public var description: String { "\(what): \(reason)" }
+  public var description: String { what.isEmpty ? reason : "\(what): \(reason)" }
 
   /// A failure whose reason is in OpenSSL's error queue of this thread; empties the queue.
   /// The one place that drains it in this module.

@@ -49,7 +49,10 @@ internal import COpenSSL
   ///
   /// Throws when there is none, when it is encrypted (nothing ever prompts), when it cannot sign, and when
   /// its private half does not belong to its public half.
-  public convenience init(pem: [UInt8]) throws(PKIError) {
+  public convenience init(pem: [UInt8]) throws(PKIError) { try self.init(pem: pem, password: nil) }
+
+  /// The same of a key that a password may open.
+  convenience init(pem: [UInt8], password: String?) throws(PKIError) {
     let what = "reading a private key"
     guard pem.count <= Self.maximumPEMBytes else {
       throw PKIError(what: what, reason: "longer than \(Self.maximumPEMBytes) bytes")
@@ -62,6 +65,12 @@ internal import COpenSSL
     let handle: OpaquePointer? = unsafe pem.withUnsafeBytes { bytes in
       guard let bio = unsafe BIO_new_mem_buf(bytes.baseAddress, Int32(bytes.count)) else { return nil }
       defer { unsafe BIO_free_all(bio) }
+      if let password {
+        // Without a callback of ours OpenSSL takes the last argument for the password.
+        return unsafe password.withCString {
+          unsafe PEM_read_bio_PrivateKey(bio, nil, nil, UnsafeMutableRawPointer(mutating: $0))
+        }
+      }
       return unsafe withUnsafeMutablePointer(to: &asked) {
         unsafe PEM_read_bio_PrivateKey(bio, nil, refusePassphrase, $0)
       }
@@ -71,10 +80,26 @@ internal import COpenSSL
       throw asked
         ? PKIError(what: what, reason: "it is encrypted; store it without a passphrase") : error
     }
+    unsafe try self.init(checking: handle)
+  }
+
+  /// Reads a key from DER: PKCS#8, SEC1 or PKCS#1.
+  convenience init(der: [UInt8]) throws(PKIError) {
+    let handle: OpaquePointer? = unsafe der.withUnsafeBufferPointer { buffer in
+      var at = buffer.baseAddress
+      return unsafe d2i_AutoPrivateKey(nil, &at, buffer.count)
+    }
+    unsafe try self.init(checking: try made(handle, "reading a private key"))
+  }
+
+  /// Takes ownership of a handle, also when it throws, and sees whether the key can be used.
+  convenience init(checking handle: OpaquePointer) throws(PKIError) {
     unsafe try self.init(owning: handle)
     ERR_clear_error()
     guard signsForItself() else {
-      throw PKIError(what: what, reason: "it cannot sign, or its private half does not fit its public half")
+      throw PKIError(
+        what: "reading a private key",
+        reason: "it cannot sign, or its private half does not fit its public half")
     }
   }
 

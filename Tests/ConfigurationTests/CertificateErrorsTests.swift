@@ -115,8 +115,8 @@ struct CertificateErrorsTests {
       ]
     ),
     (
-      "certificates: [{cert: a}]",
-      [#"1:16: certificates[0]: the key "key" is missing beside "cert""#]
+      "certificates: [{key: a}]",
+      [#"1:16: certificates[0]: the key "cert" is missing beside "key""#]
     ),
     (
       "certificates: [{cert: a, key: b, names: [c.example.com]}]",

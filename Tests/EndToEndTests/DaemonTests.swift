@@ -176,7 +176,7 @@ import Testing
     try await daemon.logged("certificate proven")
     let second = try await daemon.leaf("files.example.com")
     try place.write("site.crt", "nonsense")
-    try await daemon.logged("certificate files changed but cannot be used; the old ones go on")
+    try await daemon.logged("certificate file cannot be used; what was good before goes on")
     #expect(try await daemon.leaf("files.example.com").serialHex == second.serialHex)
     #expect(try await daemon.stop() == .exited(0))
   }

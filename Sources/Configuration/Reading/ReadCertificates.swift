@@ -1,7 +1,7 @@
 extension Configuration {
   static func readCertificates(_ top: Section, _ acme: ACMESettings) -> [CertificateEntry] {
     (top.sections("certificates") ?? []).compactMap { section in
-      let isFiles = section.has("cert") || section.has("key")
+      let isFiles = ["cert", "key", "password_file"].contains { section.has($0) }
       if !isFiles, !section.has("names") {
         section.report.error(
           section.origin, "names no certificate", "write cert and key for files, or names for a managed one")
@@ -12,8 +12,8 @@ extension Configuration {
   }
 
   private static func readFiles(_ section: Section) -> CertificateFiles? {
-    for (key, other) in [("cert", "key"), ("key", "cert")] where !section.has(key) {
-      section.report.error(section.origin, "the key \"\(key)\" is missing beside \"\(other)\"")
+    if !section.has("cert") {
+      section.report.error(section.origin, "the key \"cert\" is missing beside \"key\"")
     }
     let managedKeys = ["names", "name", "issuer", "key_type", "profile", "deploy_hooks", "deploy"]
     for key in managedKeys where section.has(key) {
@@ -21,8 +21,10 @@ extension Configuration {
         section.origin(of: key), "does not go with files", "remove it, or remove cert and key")
     }
     let (certificate, key) = (section.path("cert"), section.path("key"))
-    guard let certificate, let key else { return nil }
-    return CertificateFiles(certificate: certificate, key: key, origin: section.origin)
+    let password = section.path("password_file")
+    guard let certificate, key != nil || !section.has("key") else { return nil }
+    return CertificateFiles(
+      certificate: certificate, key: key ?? certificate, passwordFile: password, origin: section.origin)
   }
 
   private static func readManaged(_ section: Section, _ acme: ACMESettings) -> ManagedCertificate? {

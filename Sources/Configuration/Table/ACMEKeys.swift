@@ -87,8 +87,14 @@ extension KeyTable {
         + "watched, or `names`, "
         + "obtained and renewed. Hosts of routes that no entry covers get a certificate each by themselves."),
     Key(
-      "certificates[].cert", .text(.path), .described("managed"), "PEM file of the chain, leaf first."),
-    Key("certificates[].key", .text(.path), .described("managed"), "PEM file of the private key."),
+      "certificates[].cert", .text(.path), .described("managed"),
+      "File of the certificate and its issuers: PEM in any order, DER, PKCS#12 or PKCS#7."),
+    Key(
+      "certificates[].key", .text(.path), .described("the file of `cert`"),
+      "File of the private key: PEM, DER or PKCS#12."),
+    Key(
+      "certificates[].password_file", .text(.path), .described("none"),
+      "File whose first line opens an encrypted key or a PKCS#12 file."),
     Key(
       "certificates[].names", .list(of: .text(.hostPattern), maximumCount: 100), .described("files"),
       "Host names and IP addresses in one certificate."),

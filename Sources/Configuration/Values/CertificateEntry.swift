@@ -8,10 +8,12 @@ public enum CertificateEntry: Sendable, Equatable {
 
 /// A certificate served from files, watched for changes.
 public struct CertificateFiles: Sendable, Equatable {
-  /// PEM file of the chain, leaf first; absolute path.
+  /// File of the chain: PEM in any order, DER, PKCS#12 or PKCS#7; absolute path.
   public var certificate: String
-  /// PEM file of the private key; absolute path.
+  /// File of the private key, which may be the same; absolute path.
   public var key: String
+  /// File whose first line opens what is encrypted; absolute path, nil for none.
+  public var passwordFile: String?
   /// Where the entry stands.
   public var origin: Origin
 }

@@ -15,8 +15,9 @@ struct CheckCommand: AsyncParsableCommand {
       for warning in reading.warnings { Output.error("warning: \(warning)") }
       let configuration = reading.configuration
       let backends = BackendRegistry { Output.error("warning: \($0)") }
-      let credentials = try Credentials.load(configuration)
-      let managed = try ManagedCertificates.list(configuration) { Credentials.cover(credentials, $0) }
+      let loaded = try Credentials.load(configuration).whole()
+      for remark in loaded.remarks { Output.error("warning: \(remark.file): \(remark.words)") }
+      let managed = try ManagedCertificates.list(configuration, covered: loaded.cover)
       _ = try await ProxySettings(configuration: configuration, backends: backends).make()
       for warning in ListenerSecurity(configuration: configuration).warnings() {
         Output.error("warning: \(warning)")
@@ -26,7 +27,7 @@ struct CheckCommand: AsyncParsableCommand {
         Output.line(
           "\(configuration.file): ok; \(configuration.listeners.count) listeners, "
             + "\(configuration.routes.count) routes, \(configuration.services.count) services, "
-            + "\(credentials.count) certificates from files, \(managed.count) obtained")
+            + "\(loaded.credentials.count) certificates from files, \(managed.count) obtained")
       }
     } catch { throw Failure.exit(error) }
   }

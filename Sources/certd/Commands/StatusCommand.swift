@@ -44,10 +44,15 @@ struct StatusCommand: AsyncParsableCommand {
       let row = [certificate.name, certificate.key ?? "-", certificate.notAfter ?? "-"]
       if certificate.served.isEmpty { rows.append(row + ["-", certificate.state]) }
       for served in certificate.served {
-        rows.append(row + [served.listener, served.state])
+        // What is served may be what is stored, and still nothing that a client takes.
+        let isStored = certificate.state == "stored" || served.state != "current"
+        rows.append(row + [served.listener, isStored ? served.state : certificate.state])
       }
     }
     Output.table(rows)
+    for certificate in status.certificates {
+      for warning in certificate.warnings ?? [] { Output.line("\(certificate.name): \(warning)") }
+    }
     for deploy in status.deploys {
       let next = deploy.nextAttemptAt.map { ", next attempt \($0)" } ?? ""
       let why = deploy.lastError.map { ": \($0)" } ?? ""
@@ -60,12 +65,14 @@ struct StatusCommand: AsyncParsableCommand {
 struct ServiceStatus: Encodable {
   struct Certificate: Encodable {
     let name: String
-    /// stored, missing or expired.
+    /// stored, missing, expired or broken.
     var state: String
     var notAfter: String?
     /// For instance `ECDSA P-256`.
     var key: String?
     var sha256: String?
+    /// What is wrong with it, or will be.
+    var warnings: [String]?
     var served: [Served] = []
   }
 
@@ -139,6 +146,9 @@ extension ServiceStatus {
     /// What listeners are asked for; empty when it is not for our own.
     var names: [String] = []
     var leaf: PKI.Certificate?
+    var chain: CertificateChain?
+    /// Why it cannot be used.
+    var failure: String?
     /// Servers that are to present it besides our own listeners.
     var targets: [(String, UInt16)] = []
   }
@@ -149,12 +159,12 @@ extension ServiceStatus {
   ) throws(SetupError) -> [Wanted] {
     var wanted: [Wanted] = []
     if let configuration {
-      let files = try Credentials.load(configuration)
-      for file in files {
-        let leaf = file.chain.first.flatMap { try? PKI.Certificate(der: $0) }
-        wanted.append(Wanted(label: file.label, names: file.names, leaf: leaf))
+      let files = Credentials.load(configuration)
+      for file in files.credentials {
+        wanted.append(Wanted(label: file.label, names: file.names, leaf: file.leaf, chain: file.pkiChain))
       }
-      for managed in try ManagedCertificates.list(configuration, covered: { Credentials.cover(files, $0) }) {
+      for one in files.broken { wanted.append(Wanted(label: one.file, failure: one.reason)) }
+      for managed in try ManagedCertificates.list(configuration, covered: files.cover) {
         let stored = store?.load(managed.name, now: World.now())
         let targets = managed.deploys.compactMap { action in
           if case .proof(let host, let port) = action { (host, port) } else { nil }
@@ -162,7 +172,7 @@ extension ServiceStatus {
         wanted.append(
           Wanted(
             label: managed.name.description, names: stored.flatMap(Credentials.credential)?.names ?? [],
-            leaf: stored?.chain.leaf, targets: targets))
+            leaf: stored?.chain.leaf, chain: stored?.chain, targets: targets))
       }
     }
     for stored in store?.inventory(now: World.now()).certificates ?? []
@@ -175,12 +185,17 @@ extension ServiceStatus {
   private static func certificate(
     _ item: Wanted, _ name: String?, _ places: [(label: String, ProofOfService.Place)], _ world: World
   ) async -> Certificate {
+    if let failure = item.failure {
+      return Certificate(name: item.label, state: "broken", warnings: [failure])
+    }
     guard let leaf = item.leaf else { return Certificate(name: item.label, state: "missing") }
     var certificate = Certificate(
       name: item.label, state: leaf.notAfter < World.now() ? "expired" : "stored")
     certificate.notAfter = leaf.notAfter.description
     certificate.key = leaf.keyTypeDescription
     certificate.sha256 = Hex.encode(leaf.sha256)
+    let findings = item.chain.map { CertificateJudge().findings($0, now: World.now()) } ?? []
+    if !findings.isEmpty { certificate.warnings = findings.map(\.description) }
     guard let name else { return certificate }
     for (label, place) in places {
       let finding = await ProofOfService(world: world).look(name, leaf, at: place)

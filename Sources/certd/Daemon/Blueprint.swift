@@ -20,15 +20,18 @@ struct Blueprint: Sendable {
 
   init(
     _ reading: Configuration.Reading, world: World, store: CertStore, backends: BackendRegistry, log: Log,
-    post: AsyncStream<Daemon.Event>.Continuation
+    post: AsyncStream<Daemon.Event>.Continuation, known: [Credential] = []
   ) async throws(SetupError) {
     configuration = reading.configuration
     for warning in reading.warnings { log.warn("configuration", ["warning": .describing(warning)]) }
     files = configuration.certificates.compactMap { if case .files(let files) = $0 { files } else { nil } }
     let configuration = configuration
-    let credentials = try await apart { () throws(SetupError) in try Credentials.load(configuration) }
-    fileCredentials = credentials
-    managed = try ManagedCertificates.list(configuration) { Credentials.cover(credentials, $0) }
+    let loaded = try await apart { () throws(SetupError) in Credentials.load(configuration, known: known) }
+    fileCredentials = loaded.credentials
+    managed = try ManagedCertificates.list(configuration, covered: loaded.cover)
+    // One that cannot be used stops no other, unless nothing at all is left.
+    if fileCredentials.isEmpty, managed.isEmpty { _ = try loaded.whole() }
+    log.tell(loaded)
     settings = try await ProxySettings(configuration: configuration, backends: backends).make()
     let factory = IssuerFactory(
       world: world, store: store, warn: { log.warn("certificates", ["reason": .text($0)]) },

@@ -17,6 +17,8 @@ actor Daemon {
   static let watchSeconds = 2.0
   /// When the start is over and its code is not needed any more, in seconds.
   static let startSeconds = 0.5
+  /// How often certificates from files are judged again, in seconds.
+  static let judgeSeconds: Int64 = 86400
   /// How often backends' names are resolved anew, in watches.
   static let resolveEveryWatches = 15
 
@@ -55,6 +57,10 @@ actor Daemon {
   var wake: Task<Void, Never>?
   var watches = 0
   var ticketsRotatedAt: UnixTime
+  /// When certificates from files were judged.
+  var judgedAt: UnixTime
+  /// When another certificate may be the best for a name.
+  var presentationChange: UnixTime?
 
   /// Binds everything and presents what the store and the files hold. Throws before anything is served.
   init(source: ConfigurationSource, reading: Configuration.Reading, log: Log) async throws(SetupError) {
@@ -76,8 +82,10 @@ actor Daemon {
     fingerprint = store.fingerprint()
     files = FileWatch(plan.files)
     trust = FileWatch(paths: ListenerSecurity(configuration: plan.configuration).files())
-    presented = try await Self.gather(plan, store)
+    let presentation = try await Self.gather(plan, store)
+    (presented, presentationChange) = (presentation.credentials, presentation.nextChange)
     ticketsRotatedAt = World.now()
+    judgedAt = ticketsRotatedAt
     let memory = store.challengeMemory()
     do throws(ProxyError) {
       proxy = try EdgeProxy(
@@ -222,13 +230,15 @@ actor Daemon {
   }
 
   /// Everything to be presented: files first, as they stand in the configuration, then the store's.
-  static func gather(_ plan: Blueprint, _ store: CertStore) async throws(SetupError) -> [Credential] {
+  static func gather(_ plan: Blueprint, _ store: CertStore) async throws(SetupError) -> Presentation {
     let (wanted, files) = (Set(plan.managed.map(\.name)), plan.fileCredentials)
     return try await apart { () throws(SetupError) in
-      let stored = store.inventory(now: World.now()).certificates
+      let now = World.now()
+      let stored = store.inventory(now: now).certificates
       // Those that the configuration names come first: the first one answers clients without a server name.
-      let ordered = stored.filter { wanted.contains($0.name) } + stored.filter { !wanted.contains($0.name) }
-      return files + ordered.compactMap { Credentials.credential($0) }
+      return Presentation(
+        files + stored.filter { wanted.contains($0.name) }.compactMap(Credentials.credential),
+        others: stored.filter { !wanted.contains($0.name) }.compactMap(Credentials.credential), now: now)
     }
   }
 }

@@ -23,7 +23,8 @@ extension Daemon {
 
   private func adopt(_ reading: Configuration.Reading) async throws(SetupError) {
     var next = try await Blueprint(
-      reading, world: world, store: store, backends: backends, log: log, post: post)
+      reading, world: world, store: store, backends: backends, log: log, post: post,
+      known: plan.fileCredentials)
     Self.leaveUnwantedPort(&next, ours: plan.settings.listeners.map(\.address), log)
     if next.configuration.workers != plan.configuration.workers {
       log.warn("the number of workers changes at the next start only")
@@ -54,6 +55,7 @@ extension Daemon {
     }
     await watchFiles()
     await watchTrust()
+    await watchTimes()
     if watches % Self.resolveEveryWatches == 0 { await resolveAgain() }
     if World.now() - ticketsRotatedAt >= TicketKeys.rotationSeconds {
       tickets.rotate(random: { Random.bytes($0) })
@@ -68,17 +70,25 @@ extension Daemon {
     // Read again at every look, but told once: half of a pair may stay alone for long.
     let isNews = now != refusedFiles
     refusedFiles = now
-    do throws(SetupError) {
-      let configuration = plan.configuration
-      let fresh = try await apart { () throws(SetupError) in try Credentials.load(configuration) }
-      plan.fileCredentials = fresh
-      files = now
-      refusedFiles = nil
-      await presentStore()
-    } catch {
-      guard isNews else { return }
-      log.warn(
-        "certificate files changed but cannot be used; the old ones go on", ["reason": .describing(error)])
+    let (configuration, known) = (plan.configuration, plan.fileCredentials)
+    let fresh = try? await apart { () throws(SetupError) in Credentials.load(configuration, known: known) }
+    guard let fresh else { return }
+    plan.fileCredentials = fresh.credentials
+    if fresh.broken.isEmpty { (files, refusedFiles) = (now, nil) }
+    if isNews { log.tell(fresh) }
+    await presentStore()
+  }
+
+  /// Certificates begin, end and come near their end while nobody changes anything.
+  private func watchTimes() async {
+    let now = World.now()
+    if let change = presentationChange, now >= change { await presentStore() }
+    guard now - judgedAt >= Self.judgeSeconds else { return }
+    judgedAt = now
+    let (configuration, known) = (plan.configuration, plan.fileCredentials)
+    if let fresh = try? await apart({ () throws(SetupError) in Credentials.load(configuration, known: known) }
+    ) {
+      log.tell(fresh)
     }
   }
 
@@ -103,6 +113,20 @@ extension Daemon {
       plan.settings = settings
     } catch {
       log.warn("new addresses of backends could not be put to use", ["reason": .describing(error)])
+    }
+  }
+}
+
+extension Log {
+  /// Says what is wrong with certificates from files.
+  func tell(_ loaded: Credentials.Loaded) {
+    for one in loaded.broken {
+      error(
+        "certificate file cannot be used; what was good before goes on",
+        ["file": .text(one.file), "reason": .text(one.reason)])
+    }
+    for one in loaded.remarks {
+      warn("certificate file", ["file": .text(one.file), "warning": .text(one.words)])
     }
   }
 }

@@ -115,7 +115,10 @@ extension Daemon {
   func presentStore() async {
     let seen = store.fingerprint()
     let fresh: [Credential]
-    do throws(SetupError) { fresh = try await Self.gather(plan, store) } catch {
+    do throws(SetupError) {
+      let presentation = try await Self.gather(plan, store)
+      (fresh, presentationChange) = (presentation.credentials, presentation.nextChange)
+    } catch {
       return log.error("certificates could not be read; the old ones go on", ["reason": .describing(error)])
     }
     fingerprint = seen

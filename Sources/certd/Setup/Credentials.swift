@@ -8,55 +8,135 @@ import TLS
 extension Credential {
   /// Its leaf, if it can be read.
   var leaf: PKI.Certificate? { chain.first.flatMap { try? PKI.Certificate(der: $0) } }
+
+  /// Its chain, if it can be read.
+  var pkiChain: CertificateChain? {
+    let all = chain.compactMap { try? PKI.Certificate(der: $0) }
+    return all.first.map { CertificateChain(leaf: $0, intermediates: Array(all.dropFirst())) }
+  }
 }
 
 /// What the proxy presents: certificates from files, and those of the store.
 enum Credentials {
   /// The largest certificate or key file, in bytes.
-  static let maximumFileBytes = 1 << 20
+  static let maximumFileBytes = CertificateFile.maximumBytes
+  /// The largest file with a password, in bytes.
+  static let maximumPasswordBytes = 4096
 
-  /// The certificates that a configuration takes from files, each checked: it parses, and the key belongs to it.
-  static func load(_ configuration: Configuration) throws(SetupError) -> [Credential] {
-    var loaded: [Credential] = []
+  /// What the files of a configuration hold.
+  struct Loaded: Sendable {
+    /// Those that can be presented, in the configuration's order.
+    var credentials: [Credential] = []
+    /// The others, by file, with what is wrong in words that tell the place.
+    var broken: [(file: String, reason: String)] = []
+    /// What is good enough to be presented and still worth a word.
+    var remarks: [(file: String, words: String)] = []
+    /// Whether one cannot be used and was not known before either, so that nobody can tell what it is for.
+    var hasUnknown = false
+
+    /// Whether a host's certificate is, or may be, in a file: one that cannot be read may be for anything.
+    func cover(_ host: String) -> Bool { hasUnknown || Credentials.cover(credentials, host) }
+
+    /// Throws everything that is broken, for who checks rather than serves.
+    func whole() throws(SetupError) -> Loaded {
+      guard broken.isEmpty else { throw .configuration(broken.map(\.reason).joined(separator: "\n")) }
+      return self
+    }
+  }
+
+  /// The certificates that a configuration takes from files, each checked: it parses, and the key belongs to it. One
+  /// that cannot be used stops no other: its last good state is taken from `known`.
+  static func load(_ configuration: Configuration, known: [Credential] = []) -> Loaded {
+    var loaded = Loaded()
+    let (judge, now) = (CertificateJudge(), World.now())
     for case .files(let files) in configuration.certificates {
-      loaded.append(try load(files, configuration))
+      do throws(FileProblem) {
+        let pair = try pair(files)
+        loaded.credentials.append(try credential(files.certificate, pair))
+        let words =
+          pair.remarks + judge.findings(pair.chain, now: now).map(\.description)
+          + unused(pair.chain.leaf, configuration)
+        loaded.remarks += words.map { (files.certificate, $0) }
+      } catch {
+        let reason = configuration.error(at: files.origin, error.description).description
+        loaded.broken.append((files.certificate, reason))
+        if let last = known.first(where: { $0.label == files.certificate }) {
+          loaded.credentials.append(last)
+        } else {
+          loaded.hasUnknown = true
+        }
+      }
     }
     return loaded
+  }
+
+  /// A certificate that no route has a name of is nobody's.
+  private static func unused(_ leaf: PKI.Certificate, _ configuration: Configuration) -> [String] {
+    let hosts = configuration.routes.flatMap(\.hosts).map(\.value)
+    guard !hosts.isEmpty, !hosts.contains(.any) else { return [] }
+    let own = names(leaf)
+    let isUsed = hosts.contains { host in
+      let host = host.description
+      // A route for `*.example.com` uses a certificate for one of its hosts, and the other way round.
+      return own.contains { $0 == host || matches($0, wildcard: host) || matches(host, wildcard: $0) }
+    }
+    return isUsed || own.isEmpty
+      ? [] : ["no route has one of its names: \(own.prefix(3).joined(separator: ", "))"]
+  }
+
+  private static func matches(_ host: String, wildcard: String) -> Bool {
+    guard wildcard.hasPrefix("*."), let dot = host.firstIndex(of: ".") else { return false }
+    return host[dot...] == wildcard.dropFirst()
   }
 
   /// One certificate with its key, checked in the same way.
   static func load(
     _ files: ConfiguredFiles, _ configuration: Configuration
   ) throws(SetupError) -> Credential {
-    do throws(FileProblem) { return try load(files) } catch {
+    do throws(FileProblem) { return try credential(files.certificate, pair(files)) } catch {
       throw .configuration(configuration.error(at: files.origin, error.description).description)
     }
   }
 
   private struct FileProblem: Error { let description: String }
 
-  private static func load(_ files: ConfiguredFiles) throws(FileProblem) -> Credential {
-    let chainPEM = try read(files.certificate)
-    let keyPEM = try read(files.key)
-    let chain: CertificateChain
-    do throws(PKIError) { chain = try CertificateChain(pem: chainPEM) } catch {
-      throw FileProblem(description: "\(files.certificate): \(error)")
+  private static func pair(_ files: ConfiguredFiles) throws(FileProblem) -> CertificatePair {
+    let password = try files.passwordFile.map(password)
+    func file(_ path: String) throws(FileProblem) -> CertificateFile {
+      let bytes = try read(path, maximumFileBytes)
+      do throws(PKIError) { return try CertificateFile(bytes, path: path, password: password) } catch {
+        throw FileProblem(description: "\(path): \(error)")
+      }
     }
-    let key: PrivateKey
-    do throws(PKIError) { key = try PrivateKey(pem: keyPEM) } catch {
-      throw FileProblem(description: "\(files.key): \(error)")
-    }
-    guard chain.leaf.matches(key) else {
-      throw FileProblem(
-        description: "the key in \(files.key) does not belong to the certificate in \(files.certificate)")
-    }
-    return credential(files.certificate, chain, keyPEM)
+    let certificates = try file(files.certificate)
+    let keys = files.key == files.certificate ? nil : try file(files.key)
+    do throws(PKIError) {
+      return try CertificatePair(certificates, path: files.certificate, keys: keys, keyPath: files.key)
+    } catch { throw FileProblem(description: error.reason) }
   }
 
-  private static func read(_ path: String) throws(FileProblem) -> [UInt8] {
+  /// The first line of a file.
+  private static func password(_ path: String) throws(FileProblem) -> String {
+    let bytes = try read(path, maximumPasswordBytes)
+    return String(decoding: bytes.prefix { $0 != 0x0A && $0 != 0x0D }, as: UTF8.self)
+  }
+
+  private static func read(_ path: String, _ limit: Int) throws(FileProblem) -> [UInt8] {
     do throws(SystemError) {
-      return try FileSystem().read(path, limitInBytes: maximumFileBytes, followingLinks: true)
+      return try FileSystem().read(path, limitInBytes: limit, followingLinks: true)
     } catch { throw FileProblem(description: "\(error)") }
+  }
+
+  /// Also shown to OpenSSL, which takes no key that is too weak: the others would fall with it.
+  private static func credential(
+    _ label: String, _ pair: CertificatePair
+  ) throws(FileProblem) -> Credential {
+    do {
+      let made = credential(label, pair.chain, try pair.key.pem())
+      _ = try ServerContext(
+        credentials: [made], profile: .compatible, tickets: TicketKeys(random: { Random.bytes($0) }))
+      return made
+    } catch { throw FileProblem(description: "\(label): \(error)") }
   }
 
   /// A certificate of the store.
@@ -66,32 +146,20 @@ enum Credentials {
   }
 
   private static func credential(_ label: String, _ chain: CertificateChain, _ key: [UInt8]) -> Credential {
-    var names = chain.leaf.identifiers.map(\.description)
-    if names.isEmpty, let common = chain.leaf.commonName { names = [common.lowercased()] }
-    return Credential(
-      label: label, chain: ([chain.leaf] + chain.intermediates).map(\.der), privateKeyPEM: key, names: names)
+    Credential(
+      label: label, chain: ([chain.leaf] + chain.intermediates).map(\.der), privateKeyPEM: key,
+      names: names(chain.leaf))
+  }
+
+  private static func names(_ leaf: PKI.Certificate) -> [String] {
+    let names = leaf.identifiers.map(\.description)
+    return names.isEmpty ? leaf.commonName.map { [$0.lowercased()] } ?? [] : names
   }
 
   /// Whether one of the credentials answers for a host, exactly or by a wildcard for its first label.
   static func cover(_ credentials: [Credential], _ host: String) -> Bool {
-    let wildcard = host.firstIndex(of: ".").map { "*" + host[$0...] }
-    return credentials.contains { credential in
-      credential.names.contains(host) || wildcard.map { credential.names.contains($0) } ?? false
-    }
-  }
-}
-
-/// Notices that files were replaced, without opening them.
-struct FileWatch: Equatable, Sendable {
-  private var states: [String: FileStatus] = [:]
-
-  /// The present state of some files.
-  init(_ files: [ConfiguredFiles]) { self.init(paths: files.flatMap { [$0.certificate, $0.key] }) }
-
-  /// The present state of some files.
-  init(paths: [String]) {
-    for path in paths {
-      states[path] = try? FileSystem().status(path, followingLinks: true)
+    credentials.contains { credential in
+      credential.names.contains { $0 == host || matches(host, wildcard: $0) }
     }
   }
 }

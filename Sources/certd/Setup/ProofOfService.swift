@@ -124,19 +124,16 @@ struct ProofOfService {
     let renewed = report.certificates.filter { if case .renewed = $0.outcome { true } else { false } }
     let places = try Self.listeners(configuration)
     guard !renewed.isEmpty, !places.isEmpty, !configuration.routes.isEmpty else { return }
-    // In the order in which the daemon presents them: files first, then what is managed.
+    // As the daemon presents them.
     var owners: [Claim: String] = [:]
-    for credential in try Credentials.load(configuration) {
+    let stored = managed.compactMap { store.load($0.name, now: World.now()) }
+    let presentation = Presentation(
+      Credentials.load(configuration).credentials + stored.compactMap(Credentials.credential),
+      now: World.now())
+    for credential in presentation.credentials {
       let isRSA = credential.leaf?.peerKey == .rsa
       for name in credential.names where owners[Claim(name: name, isRSA: isRSA)] == nil {
         owners[Claim(name: name, isRSA: isRSA)] = credential.label
-      }
-    }
-    for wanted in managed {
-      let isRSA = wanted.keyType.rawValue.hasPrefix("rsa")
-      for identifier in wanted.identifiers {
-        let claim = Claim(name: identifier.description, isRSA: isRSA)
-        if owners[claim] == nil { owners[claim] = wanted.name.description }
       }
     }
     for entry in renewed {

@@ -102,8 +102,8 @@ extension RenewalJob {
   ) throws(SetupError) -> [RenewalJob] {
     var jobs: [RenewalJob] = []
     if let configuration {
-      let credentials = try Credentials.load(configuration)
-      let managed = try ManagedCertificates.list(configuration) { Credentials.cover(credentials, $0) }
+      let loaded = Credentials.load(configuration)
+      let managed = try ManagedCertificates.list(configuration, covered: loaded.cover)
       jobs.append(RenewalJob(configuration: configuration, managed: managed, isServedHere: true))
     }
     let known = Set(jobs.flatMap(\.managed).map(\.name))
