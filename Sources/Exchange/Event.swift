@@ -92,6 +92,8 @@ public struct Facts: Sendable, BitwiseCopyable {
   public var isIdempotent: Bool
   /// There is a backend that has not been tried, and the budget allows it.
   public var hasAnother: Bool
+  /// The name of the backend has addresses that have not been tried.
+  public var hasOtherAddress = false
   /// Some facts.
   public init(rule: RetryRule = RetryRule(), isIdempotent: Bool = false, hasAnother: Bool = false) {
     self.rule = rule

@@ -130,7 +130,14 @@ public struct Machine: Sendable, BitwiseCopyable {
       phase = .tunnel
       hasSpoken = true
       return .join
-    case .connectFailed: return facts().rule.onConnectFailure ? chooseAgain() : give(up: .noBackend)
+    case .connectFailed:
+      let facts = facts()
+      // The addresses of one name are tried in turn: together they are one attempt.
+      if facts.hasOtherAddress {
+        attempts -= min(attempts, 1)
+        return .choose
+      }
+      return facts.rule.onConnectFailure ? chooseAgain() : give(up: .noBackend)
     case .interim(let bytes): return attempt.count(interim: Int(bytes)) ? .pass : give(up: .badGateway)
     case .head(let head): return accept(head, facts)
     case .switched(let head):

@@ -24,6 +24,8 @@ public enum OwnAnswer: Equatable, Sendable, BitwiseCopyable {
   case misdirected
   /// A client certificate is needed.
   case certificateNeeded
+  /// No key that the route knows came with it.
+  case keyNeeded
   /// The request's head is malformed.
   case refused(ParseError)
 
@@ -36,6 +38,7 @@ public enum OwnAnswer: Equatable, Sendable, BitwiseCopyable {
     case .noRoute: 404
     case .misdirected: 421
     case .certificateNeeded: 403
+    case .keyNeeded: 401
     case .noBackend, .overloaded: 503
     case .badGateway: 502
     case .backendTimeout: 504
@@ -50,6 +53,7 @@ public enum OwnAnswer: Equatable, Sendable, BitwiseCopyable {
     case .badRequest, .headTooLarge, .requestTimeout, .noRoute, .misdirected, .refused:
       "invalid_request_error"
     case .certificateNeeded: "permission_error"
+    case .keyNeeded: "authentication_error"
     case .noBackend, .badGateway, .backendTimeout, .noTunnel, .overloaded: "server_error"
     }
   }
@@ -63,6 +67,7 @@ public enum OwnAnswer: Equatable, Sendable, BitwiseCopyable {
     case .noRoute: "no_route"
     case .misdirected: "misdirected_request"
     case .certificateNeeded: "client_certificate_required"
+    case .keyNeeded: "invalid_api_key"
     case .noBackend: "no_backend"
     case .overloaded: "overloaded"
     case .badGateway: "bad_gateway"
@@ -82,6 +87,8 @@ public enum OwnAnswer: Equatable, Sendable, BitwiseCopyable {
     case .misdirected:
       return "this connection's handshake was not for this host, or did not ask for a client certificate"
     case .certificateNeeded: return "a client certificate is required"
+    case .keyNeeded:
+      return "no valid API key came with the request: send one as Authorization: Bearer, or as x-api-key"
     case .overloaded: return "too much is under way; try again in a moment"
     case .noBackend: return "no backend\(service) is available"
     case .badGateway: return "the backend\(service) broke off or answered with something that is not HTTP"
@@ -94,7 +101,9 @@ public enum OwnAnswer: Equatable, Sendable, BitwiseCopyable {
   /// Whether the next request on the same connection can still be told from the rest of this one.
   public var keepsConnection: Bool {
     switch self {
-    case .noRoute, .noBackend, .badGateway, .backendTimeout, .noTunnel, .misdirected, .certificateNeeded: true
+    case .noRoute, .noBackend, .badGateway, .backendTimeout, .noTunnel, .misdirected, .certificateNeeded,
+      .keyNeeded:
+      true
     case .badRequest, .headTooLarge, .requestTimeout, .refused, .overloaded: false
     }
   }
@@ -104,7 +113,7 @@ public enum OwnAnswer: Equatable, Sendable, BitwiseCopyable {
     switch self {
     case .badRequest, .headTooLarge, .refused: 13
     case .noRoute, .noTunnel, .misdirected: 12
-    case .certificateNeeded: 16
+    case .certificateNeeded, .keyNeeded: 16
     case .noBackend, .badGateway, .overloaded: 14
     case .requestTimeout: 1
     case .backendTimeout: 4
@@ -117,6 +126,7 @@ public enum OwnAnswer: Equatable, Sendable, BitwiseCopyable {
     case 200: "OK"
     case 308: "Permanent Redirect"
     case 400: "Bad Request"
+    case 401: "Unauthorized"
     case 403: "Forbidden"
     case 404: "Not Found"
     case 405: "Method Not Allowed"

@@ -2,6 +2,12 @@ public import HTTP
 
 // Answers of ours.
 extension OwnAnswer {
+  /// Its field lines: 401 has to say how one authenticates (RFC 9110 §11.6.1).
+  public var fields: String {
+    let type = "Content-Type: application/json\r\n"
+    return self == .keyNeeded ? "WWW-Authenticate: Bearer\r\n" + type : type
+  }
+
   /// The content, in the shape that OpenAI's clients read; `detail` is the service's name, if there is one.
   public func content(_ detail: String) -> [UInt8] {
     let body =

@@ -38,11 +38,11 @@ public struct ForwardedFields: Sendable, Equatable, BitwiseCopyable {
 
 // The head of a request as the backend gets it (RFC 9110 §7.6).
 extension Desk {
-  /// Writes the request's head that was read last, from `base`. `more` adds what the stages of its route have to say; an
+  /// Writes the request's head that was read last, from `base`. `path` edits its path. `more` adds what the stages of its route have to say; an
   /// upgrade is passed on where `upgrades`.
   public func writeRequestHead(
     _ out: inout HeadWriter, _ base: UnsafePointer<UInt8>, from origin: RequestOrigin, _ edits: HeadEdits,
-    _ forwarding: ForwardedFields, upgrades: Bool, more: (inout HeadWriter) -> Void
+    _ forwarding: ForwardedFields, path: PathEdit, upgrades: Bool, more: (inout HeadWriter) -> Void
   ) {
     unsafe out.append(base, request.methodLength)
     out.append(" ")
@@ -50,7 +50,11 @@ extension Desk {
       out.append(request.method == .options ? "*" : "/")
     } else {
       if unsafe base[request.targetStart] == 0x3F { out.append("/") }
-      unsafe out.append(base + request.targetStart, request.targetLength)
+      if path.isEmpty {
+        unsafe out.append(base + request.targetStart, request.targetLength)
+      } else {
+        unsafe writeTarget(&out, base + request.targetStart, request.targetLength, path)
+      }
     }
     out.append(" HTTP/1.1\r\n")
     if unsafe !edits.drop.contains(Self.hostName.utf8Start, 4) {

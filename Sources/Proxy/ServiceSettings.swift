@@ -71,6 +71,10 @@ extension Settings {
     public var sendProxy: ProxyProtocol.Version?
     /// Not HTTP: no application protocol is offered when TLS is spoken (RFC 7301).
     public var isOpaque = false
+    /// Its name has other addresses, each a backend of its own: they are tried in turn when a connection fails.
+    public var isOneOfSeveral = false
+    /// The Host of requests to it; nil for the client's.
+    public var host: String?
     /// A backend.
     public init(
       key: String, address: SocketAddress?, tlsHost: String? = nil,

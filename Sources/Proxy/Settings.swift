@@ -69,6 +69,12 @@ public struct Settings: Sendable {
     public var edits: FieldEdits
     /// Only clients that have proven who they are by a certificate are answered.
     public var needsIdentity = false
+    /// Only requests with one of these keys are answered; nil to ask for none.
+    public var keys: [[UInt8]]?
+    /// What is taken off the path before the backend gets it; empty for nothing.
+    public var stripPrefix = ""
+    /// What is put before the path then; empty for nothing.
+    public var addPrefix = ""
     /// A route.
     public init(
       hosts: [String], paths: [PathMatch], service: Int, edits: FieldEdits = FieldEdits(),

@@ -60,6 +60,13 @@ struct Row: CustomTestStringConvertible, Sendable {
   static let elsewhere = Facts(rule: model, isIdempotent: false, hasAnother: true)
   /// The same, all others having been tried.
   static let alone = Facts(rule: model, isIdempotent: false, hasAnother: false)
+  /// A name with further addresses, and no wish to repeat anything.
+  static let ofName = {
+    var facts = Facts(hasAnother: false)
+    facts.rule.onConnectFailure = false
+    facts.hasOtherAddress = true
+    return facts
+  }()
   /// Another service, a POST.
   static let careful = Facts(rule: RetryRule(), isIdempotent: false, hasAnother: true)
 

@@ -20,6 +20,7 @@ struct MachineTests {
     Row(.connecting, .connected, .send, .attempting),
     Row(.connecting, .connectFailed, .choose, .attempting, Row.careful),
     Row(.connecting, .connectFailed, .choose, .attempting, Row.alone),
+    Row(.connecting, .connectFailed, .choose, .attempting, Row.ofName),
     Row(.connecting, .refused(.badRequest), .answer(.badRequest), .over),
     Row(.connecting, .refused(.requestTimeout), .answer(.requestTimeout), .over),
     Row(.connecting, .clientLeft, .abandon, .over),

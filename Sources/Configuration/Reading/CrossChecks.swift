@@ -57,6 +57,14 @@ extension Configuration {
     if route.headers != .none {
       report.error(route.origin, "a route to a service that speaks \(name) has no headers", "remove headers")
     }
+    if let file = route.keyFile {
+      report.error(file.origin, "a route to a service that speaks \(name) sees no keys", "remove auth")
+    }
+    if !route.stripPrefix.isEmpty || !route.addPrefix.isEmpty {
+      report.error(
+        route.origin, "a route to a service that speaks \(name) has no path to edit",
+        "remove strip_prefix and add_prefix")
+    }
     let others = routes.filter { self.service(named: $0.service.value)?.protocol.isPassage == false }
     for host in route.hosts {
       guard let other = others.first(where: { $0.hosts.contains { $0.value == host.value } }) else {

@@ -85,11 +85,39 @@ extension Configuration {
       let service = section.text("service", Word.name)
       let headers = readHeaders(section.section("headers"))
       let certificate: ClientCertificateRule? = section.choice("client_certificate")
+      let auth = section.section("auth")
+      let keyFile = auth.path("api_keys").map { Located($0, origin: auth.origin(of: "api_keys")) }
+      if section.has("auth"), !auth.has("api_keys") {
+        section.report.error(auth.origin, "asks for nothing", "name a file by api_keys, or remove it")
+      }
+      let (strip, add) = readPrefixes(section, paths ?? [])
       guard let hosts, let paths, let service else { return nil }
       return Route(
         hosts: hosts, paths: paths,
         service: Located(service, origin: section.origin(of: "service")), headers: headers,
-        needsClientCertificate: certificate == .required, origin: section.origin)
+        needsClientCertificate: certificate == .required, keyFile: keyFile, stripPrefix: strip,
+        addPrefix: add,
+        origin: section.origin)
     }
+  }
+
+  /// What is taken off paths and put before them. A path that has nothing to take off is a mistake.
+  private static func readPrefixes(
+    _ section: Section, _ paths: [Located<PathPattern>]
+  ) -> (strip: String, add: String) {
+    let strip = section.text("strip_prefix", PathPattern.parsePrefix) ?? ""
+    let add = section.text("add_prefix", PathPattern.parsePrefix) ?? ""
+    for path in paths where section.has("paths") && !strip.isEmpty {
+      let text =
+        switch path.value {
+        case .exact(let text), .prefix(let text): text
+        }
+      if text != strip, !text.hasPrefix(strip + "/") {
+        section.report.error(
+          path.origin, "\(quoted(text)) does not begin with the strip_prefix \(quoted(strip))",
+          "give it a route of its own")
+      }
+    }
+    return (strip, add)
   }
 }

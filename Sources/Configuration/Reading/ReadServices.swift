@@ -34,7 +34,8 @@ extension Configuration {
     let retries = section.section("retries")
     return Service(
       name: name, kind: kind, backends: backends, protocol: spoken,
-      sendProxy: section.choice("send_proxy"), policy: policy ?? .leastRequest,
+      sendProxy: section.choice("send_proxy"), host: section.text("host", BackendHost.parse),
+      policy: policy ?? .leastRequest,
       tls: BackendTLS(
         roots: tls.paths("roots"), serverName: tls.text("server_name", HostName.parse),
         verifies: tls.boolean("verify"), identity: readIdentity(tls)),
@@ -84,7 +85,7 @@ extension Configuration {
   private static func checkPassage(_ section: Section, _ spoken: ServiceProtocol) {
     let timeouts = ["response_head", "first_byte", "keepalive"]
     let places =
-      [(section, ["kind", "compression"]), (section.section("health"), ["path", "expect"])]
+      [(section, ["kind", "compression", "host"]), (section.section("health"), ["path", "expect"])]
       + (section.has("timeouts") ? [(section.section("timeouts"), timeouts)] : [])
     for (place, keys) in places {
       for key in keys where place.has(key) {

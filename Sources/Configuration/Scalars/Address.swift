@@ -43,6 +43,25 @@ public enum BackendAddress: Sendable, Hashable, CustomStringConvertible {
     case .unix(let path): "unix:\(path)"
     }
   }
+
+  /// Whether it is a name rather than an address or a path.
+  var isName: Bool {
+    if case .tcp(let host, _) = self { IPAddress(host) == nil } else { false }
+  }
+
+  /// Whether it is on this machine for certain.
+  var isLoopback: Bool {
+    guard case .tcp(let host, _) = self else { return true }
+    guard let address = IPAddress(host) else { return host == "localhost" || host.hasSuffix(".localhost") }
+    return address.bytes.count == 4 ? address.bytes.first == 127 : address.description == "::1"
+  }
+
+  /// As a Host says it; the scheme's own port is left out.
+  func authority(isSecure: Bool) -> String {
+    guard case .tcp(_, let port) = self else { return "localhost" }
+    let text = description
+    return port == (isSecure ? 443 : 80) ? String(text.dropLast("\(port)".count + 1)) : text
+  }
 }
 
 /// A backend's text taken apart: the scheme says whether TLS is spoken, none leaves it to `protocol`.

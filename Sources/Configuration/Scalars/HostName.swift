@@ -102,6 +102,14 @@ public enum PathPattern: Sendable, Hashable, CustomStringConvertible {
     return .prefix(String(text.dropLast()))
   }
 
+  /// A path in front of others: begins with a slash and does not end with one.
+  static func parsePrefix(_ text: String) throws(Invalid) -> String {
+    guard case .exact = try parse(text), !text.hasSuffix("/") else {
+      throw Invalid("\(quoted(text)) is no path in front of others", "write /v1, without / or * at its end")
+    }
+    return text
+  }
+
   /// As it is written: `/health`, `/v1/*`.
   public var description: String {
     switch self {

@@ -42,6 +42,8 @@ public struct Key: Sendable {
     case hostPattern = "host name, address, *.suffix or *"
     case requestPath = "path"
     case grpcService = "package.Service"
+    case pathPrefix = "path without a slash at its end"
+    case backendHost = "client, backend or host name"
     case pathPattern = "exact path, or prefix ending in /*"
     case listenAddress = "address:port"
     case backend = "host:port, URL or unix:path"

@@ -48,6 +48,19 @@ extension KeyTable {
           + "what their path means (RFC 3986 §6.2.2): encoded letters decoded, dot segments and doubled slashes resolved; an "
           + "encoded slash is none. The backend gets the path as it came."),
       Key("routes[].service", .text(.name), .required, "Name of the service."),
+      Key("routes[].auth", .section, .described("anybody is answered"), "Who is answered."),
+      Key(
+        "routes[].auth.api_keys", .text(.path), .described("no key is asked for"),
+        "File of API keys, one a line; empty lines and lines that begin with `#` are nothing. Requests show one as "
+          + "`Authorization: Bearer` or `x-api-key`, and others are answered with 401. Backends do not get them. A changed "
+          + "file counts within seconds."),
+      Key(
+        "routes[].strip_prefix", .text(.pathPrefix), .described("nothing"),
+        "Taken off the path before the backend gets it: with `/vllm`, `/vllm/v1/models?x` becomes `/v1/models?x`."
+      ),
+      Key(
+        "routes[].add_prefix", .text(.pathPrefix), .described("nothing"),
+        "Put before the path that the backend gets, after `strip_prefix`."),
       Key(
         "routes[].client_certificate", .choice(["required"], reserved: []), .described("none is needed"),
         "`required` answers only clients that have proven who they are by a certificate (see "

@@ -12,7 +12,8 @@ extension KeyTable {
       "services.*.backends", .list(of: .textOrSection(.backend), maximumCount: 1024), .required,
       "Servers: `10.0.0.11:8000`, `http://vllm:8000`, `https://10.0.0.11`, `unix:/run/vllm.sock`, "
         + "or a section as "
-        + "below. All of one service speak the same protocol."),
+        + "below. All of one service speak the same protocol. Each address of a name is a backend of its own, and names "
+        + "are looked up again every 30 s, and within 1 s when a backend fails."),
     Key("services.*.backends[].address", .text(.backend), .required, "Where the server is."),
     Key(
       "services.*.backends[].weight", .integer(1...1000), .value("1"), "Its share of the requests."),
@@ -28,6 +29,12 @@ extension KeyTable {
       .described("no PROXY header"),
       "Begins each connection to a backend with a PROXY protocol header that names the client. Connections are "
         + "then never shared or kept: each request has its own."),
+    Key(
+      "services.*.host", .text(.backendHost),
+      .described("`client`; `backend` for `kind: ollama` on loopback and for TLS to a backend given by name"),
+      "The Host of requests to the backends: the client's (`client`), the backend's as it is written (`backend`), or a "
+        + "name. Ollama on loopback answers 403 to every name that is not local. `X-Forwarded-Host` has the client's."
+    ),
     Key(
       "services.*.policy", .choice(BalancingPolicy.allCases.map(\.rawValue), reserved: []),
       .value("least-request"),

@@ -10,6 +10,12 @@ public struct Route: Sendable, Equatable {
   public var headers: HeaderEdits
   /// Only clients that have proven who they are by a certificate are answered.
   public var needsClientCertificate = false
+  /// File of the keys of which a request must show one, one a line; absolute path, nil when none is asked for.
+  public var keyFile: Located<String>?
+  /// What is taken off the path before the backend gets it; empty for nothing.
+  public var stripPrefix = ""
+  /// What is put before the path then; empty for nothing.
+  public var addPrefix = ""
   /// Where it stands.
   public var origin: Origin
 }

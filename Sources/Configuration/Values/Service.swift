@@ -10,6 +10,8 @@ public struct Service: Sendable, Equatable {
   public var `protocol`: ServiceProtocol
   /// The PROXY header that begins each connection to a backend; nil for none.
   public var sendProxy: ProxyProtocolVersion?
+  /// The Host of requests to its backends; nil for what its kind and protocol say.
+  public var host: BackendHost?
   /// How a backend is chosen.
   public var policy: BalancingPolicy
   /// How their certificates are verified; only used where ``ServiceProtocol/isSecure``.
@@ -90,6 +92,51 @@ public enum ProxyProtocolVersion: String, Sendable, CaseIterable {
   case v1
   /// Binary.
   case v2
+}
+
+/// The Host that backends are sent.
+public enum BackendHost: Sendable, Equatable {
+  /// The client's own.
+  case client
+  /// The backend's name, as it is written.
+  case backend
+  /// This one, with a port or without.
+  case name(String)
+
+  static func parse(_ text: String) throws(Invalid) -> BackendHost {
+    switch text {
+    case "client": return .client
+    case "backend": return .backend
+    default:
+      let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
+      if !text.hasPrefix("["), parts.count == 2 {
+        guard let port = decimal(String(parts[1])), (1...65535).contains(port) else {
+          throw Invalid("\(quoted(text)) has no port after its colon", "write a name, or name:port")
+        }
+        return .name("\(try HostName.parse(String(parts[0]))):\(port)")
+      }
+      return .name(try HostName.parse(text))
+    }
+  }
+}
+
+extension Service {
+  /// What the Host of requests to a backend is made of. Ollama on loopback refuses every name but local ones, and a
+  /// server that is reached over TLS by its name is chosen by it.
+  public func authority(of backend: Backend) -> String? {
+    switch host {
+    case .client: return nil
+    case .name(let name): return name
+    case .backend: return backend.address.authority(isSecure: `protocol`.isSecure)
+    case nil:
+      // What holds for one holds for all: a retry must not change whose name a request has.
+      let isOwn = backends.contains {
+        `protocol`.isSecure && $0.address.isName || kind == .ollama && $0.address.isLoopback
+      }
+      guard isOwn else { return nil }
+      return backend.address.authority(isSecure: `protocol`.isSecure)
+    }
+  }
 }
 
 /// When failing answers to real requests take a backend out for a while.

@@ -60,6 +60,10 @@ internal import Upstream
   var keepAliveMilliseconds: UInt64
   /// How many requests it gets beside the others.
   var weight: Int
+  /// Its name has other addresses.
+  var isOneOfSeveral: Bool
+  /// The Host of requests to it; empty for the client's.
+  var host: [UInt8]
 
   /// Idle connections kept for one backend by one worker.
   static let maximumIdle = 1024
@@ -71,6 +75,8 @@ internal import Upstream
     hasAddress = backend.address != nil
     self.keepAliveMilliseconds = keepAliveMilliseconds
     weight = backend.weight
+    isOneOfSeveral = backend.isOneOfSeveral
+    host = backend.host.map { Array($0.utf8) } ?? []
     self.clientContext = clientContext
   }
 

@@ -49,6 +49,7 @@ extension Worker {
     mayReuse: Bool
   ) -> Machine.Event {
     unsafe count(exchange, on: pool)
+    if unsafe service.pointee.longestHost > 0 { unsafe writeHost(exchange, pool) }
     if unsafe service.pointee.isHTTP2 { return unsafe openRequestStream(exchange, service, pool) }
     if mayReuse, let backend = unsafe pool._withUnsafeGuaranteedRef({ $0.takeIdle() }) {
       counters.add(.upstreamConnectionsReused)

@@ -119,10 +119,15 @@ extension Worker {
   /// What only matters when something has failed.
   private func facts(_ exchange: Ref<Exchange>) -> Facts {
     guard let service = unsafe exchange.service else { return Facts() }
-    return unsafe Facts(
+    var facts = unsafe Facts(
       rule: service.pointee.retryRule, isIdempotent: exchange.method.isIdempotent,
       hasAnother: hasAnother(exchange, service)
         && service.pointee.budget.mayRetry(nowMilliseconds: nowMilliseconds))
+    if let pool = unsafe exchange.backend?.pool {
+      facts.hasOtherAddress =
+        unsafe pool._withUnsafeGuaranteedRef { $0.isOneOfSeveral } && hasAnother(exchange, service)
+    }
+    return facts
   }
 
   /// Whether another backend could be chosen: an answer that is worth little is worth more than none.

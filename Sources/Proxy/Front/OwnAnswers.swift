@@ -46,7 +46,7 @@ extension Worker {
   ) {
     if isGRPC, let stream = client.stream { return unsafe sayCall(client, stream, answer, detail, route) }
     unsafe say(
-      client, answer.status, "Content-Type: application/json\r\n", answer.content(detail), closing: closing,
+      client, answer.status, answer.fields, answer.content(detail), closing: closing,
       route: route)
   }
 

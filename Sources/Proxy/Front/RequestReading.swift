@@ -200,9 +200,11 @@ extension Worker {
     let writer = unsafe writeRequestHead(client, exchange, base, route)
     var bodyStart = client.start + desk.request.length
     guard !writer.overflowed else { return .headTooLarge }
-    if writer.count > bodyStart {
+    // A backend's own Host may be longer than the client's.
+    let needed = unsafe writer.count + route.pointee.service.pointee.longestHost
+    if needed > bodyStart {
       // Fields that the configuration adds need more than the headroom: move the content up.
-      let shift = writer.count - bodyStart
+      let shift = needed - bodyStart
       guard client.end + shift <= Layout.full else { return .headTooLarge }
       unsafe (buffer + bodyStart + shift).update(from: buffer + bodyStart, count: client.end - bodyStart)
       bodyStart += shift
@@ -231,7 +233,7 @@ extension Worker {
     origin.verifiesClients = snapshot.verifiesClients
     unsafe desk.writeRequestHead(
       &writer, base, from: origin, route.pointee.request, snapshot.settings.forwarding,
-      upgrades: exchange.wantsUpgrade
+      path: route.pointee.path, upgrades: exchange.wantsUpgrade
     ) { out in
       stages.writeRequest(self, exchange, client, &out)
     }

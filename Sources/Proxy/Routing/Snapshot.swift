@@ -35,6 +35,8 @@ internal import Upstream
           pool = old
           pool.keepAliveMilliseconds = service.timeouts.keepAliveMilliseconds
           pool.weight = backend.weight
+          pool.isOneOfSeveral = backend.isOneOfSeveral
+          pool.host = backend.host.map { Array($0.utf8) } ?? []
         } else {
           pool = BackendPool(
             backend, keepAliveMilliseconds: service.timeouts.keepAliveMilliseconds,
@@ -47,6 +49,7 @@ internal import Upstream
         to: ServiceEntry(
           index: index, pools: members, count: min(service.backends.count, Balancer.maximumBackends),
           policy: service.policy, isHTTP2: service.backends.first?.http2 ?? false,
+          longestHost: service.backends.compactMap { $0.host?.utf8.count }.max() ?? 0,
           timeouts: service.timeouts, attempts: max(1, service.attempts),
           maximumConnections: max(0, service.maximumConnections), isPassage: service.isPassage,
           tunnelIdleMilliseconds: service.tunnelIdleMilliseconds,
@@ -77,6 +80,8 @@ internal import Upstream
   let count: Int
   let policy: Balancer.Policy
   let isHTTP2: Bool
+  /// The longest Host of its own that a backend gets, in bytes; 0 when all get the client's.
+  let longestHost: Int
   let timeouts: Settings.Timeouts
   let attempts: Int
   /// 0 for no limit.
@@ -96,6 +101,10 @@ internal import Upstream
   let index: Int
   let service: UnsafeMutablePointer<ServiceEntry>
   let needsIdentity: Bool
+  let path: PathEdit
+  let keys: KeySet
+  /// The Host is what its edits say, whatever its service says.
+  let setsHost: Bool
   let request: HeadEdits
   let response: HeadEdits
   /// What our own answers get of the fields that are set on responses.
@@ -106,13 +115,21 @@ internal import Upstream
     self.index = index
     unsafe self.service = unsafe service
     needsIdentity = route.needsIdentity
-    request = HeadEdits(set: Self.pairs(edits.setRequest), remove: edits.removeRequest, arena)
+    keys = KeySet(route.keys, arena)
+    path = PathEdit(strip: route.stripPrefix, add: route.addPrefix, arena)
+    setsHost = (edits.setRequest.map(\.name) + edits.removeRequest).contains { $0.lowercased() == "host" }
+    request = HeadEdits(
+      set: Self.pairs(edits.setRequest),
+      remove: edits.removeRequest + (route.keys == nil ? [] : Self.keyFields), arena)
     response = HeadEdits(set: Self.pairs(edits.setResponse), remove: edits.removeResponse, arena)
     setOwn = HeadEdits.lines(
       Self.pairs(edits.setResponse).filter {
         !HeadEdits.framesContent($0.name) && $0.name.lowercased() != "content-type"
       }, arena)
   }
+
+  /// A key is for us: backends do not get it.
+  private static let keyFields = ["authorization", "x-api-key"]
 
   private static func pairs(_ fields: [Fields.Field]) -> [(name: String, value: String)] {
     fields.map { ($0.name, $0.value) }

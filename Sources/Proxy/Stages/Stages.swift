@@ -9,6 +9,7 @@ var stages: some Stage {
   Challenges()
   Redirect()
   Identity()
+  Keys()
   LastHop()
   WebSocket()
   Calls()

@@ -19,13 +19,14 @@ actor Daemon {
   static let startSeconds = 0.5
   /// How often certificates from files are judged again, in seconds.
   static let judgeSeconds: Int64 = 86400
-  /// How often backends' names are resolved anew, in watches.
-  static let resolveEveryWatches = 15
+  /// How often it is seen which backends' names are to be looked up, in seconds.
+  static let namesSeconds = 0.25
 
   enum Event: Sendable {
     case reload
     case reopenLogs
     case watch
+    case namesMoved
     case wake
     case decided(Report.Entry)
     case renewed(Report)
@@ -143,7 +144,8 @@ actor Daemon {
     }
     announce()
     warnOfTrust(ListenerSecurity(configuration: plan.configuration))
-    health.start(plan.configuration, backends, world, log)
+    health.start(plan.configuration, await backends.candidates(plan.configuration), backends, world, log)
+    let names = watchNames()
     queueGoogleCloud()
     renew()
     let work = Task { for await event in events { await handle(event) } }
@@ -153,6 +155,7 @@ actor Daemon {
       case .begin(let number) where draining == nil:
         work.cancel()
         ticker.cancel()
+        names.cancel()
         wake?.cancel()
         draining = Task {
           await drain(number)
@@ -163,6 +166,16 @@ actor Daemon {
       }
     }
     health.stop()
+  }
+
+  private func watchNames() -> Task<Void, Never> {
+    let (post, backends) = (post, backends)
+    return Task {
+      while !Task.isCancelled {
+        try? await World.sleep(seconds: Self.namesSeconds)
+        await backends.lookUpDue { post.yield(.namesMoved) }
+      }
+    }
   }
 
   /// What a signal wants of the end.
@@ -215,6 +228,7 @@ actor Daemon {
     case .watch:
       messages.tellRepeated()
       await watch()
+    case .namesMoved: await namesMoved()
     case .wake: renew()
     case .decided(let entry): await decided(entry)
     case .renewed(let report): await finished(report)

@@ -41,7 +41,8 @@ extension Daemon {
     warnOfTrust(security)
     await presentStore()
     proxy.reopenLogs()
-    health.start(next.configuration, backends, world, log)
+    health.start(
+      next.configuration, await backends.candidates(next.configuration), backends, world, log)
     queueGoogleCloud()
     renew()
   }
@@ -56,7 +57,6 @@ extension Daemon {
     await watchFiles()
     await watchTrust()
     await watchTimes()
-    if watches % Self.resolveEveryWatches == 0 { await resolveAgain() }
     if World.now() - ticketsRotatedAt >= TicketKeys.rotationSeconds {
       tickets.rotate(random: { Random.bytes($0) })
       ticketsRotatedAt = World.now()
@@ -92,18 +92,8 @@ extension Daemon {
     }
   }
 
-  /// Backends' names may lead elsewhere by now.
-  private func resolveAgain() async {
-    let named = plan.configuration.services.contains { service in
-      service.backends.contains {
-        if case .tcp(let host, let port) = $0.address {
-          SocketAddress(host: host, port: port) == nil
-        } else {
-          false
-        }
-      }
-    }
-    guard named else { return }
+  /// Backends' names lead elsewhere by now: addresses that have gone get no more requests, new ones their share.
+  func namesMoved() async {
     let configuration = plan.configuration
     guard let settings = try? await ProxySettings(configuration: configuration, backends: backends).make(),
       settings.addresses != plan.settings.addresses, configuration == plan.configuration
@@ -112,8 +102,9 @@ extension Daemon {
       try await proxy.apply(settings)
       plan.settings = settings
     } catch {
-      log.warn("new addresses of backends could not be put to use", ["reason": .describing(error)])
+      return log.warn("new addresses of backends could not be put to use", ["reason": .describing(error)])
     }
+    health.follow(configuration, await backends.candidates(configuration), backends, world, log)
   }
 }
 

@@ -17,7 +17,7 @@ extension Daemon {
       do throws(ProxyError) { try await proxy.apply(settings) } catch { throw .other("\(error)") }
       trust = now
       refusedTrust = nil
-      log.info("authorities, revocation lists or certificates for backends were replaced")
+      log.info("authorities, revocation lists, keys or certificates for backends were replaced")
       warnOfTrust(security)
     } catch {
       guard isNews else { return }

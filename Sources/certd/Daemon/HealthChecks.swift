@@ -9,39 +9,57 @@ import Upstream
 
 /// Active health checks: one task for each backend, which publishes to the workers by the backend's status.
 struct HealthChecks {
-  private var tasks: [Task<Void, Never>] = []
+  private var tasks: [String: Task<Void, Never>] = [:]
 
   /// Replaces the checks by those of a configuration.
-  mutating func start(_ configuration: Configuration, _ backends: BackendRegistry, _ world: World, _ log: Log)
-  {
+  mutating func start(
+    _ configuration: Configuration, _ candidates: [[[BackendRegistry.Known]]], _ backends: BackendRegistry,
+    _ world: World, _ log: Log
+  ) {
     stop()
-    for service in configuration.services {
-      for backend in service.backends {
-        tasks.append(
-          Task {
-            guard let check = service.health else {
-              await backends.backend(service: service.name, backend.address).status.health = .unknown
-              return
-            }
-            let identity = try? ProxySettings(configuration: configuration, backends: backends).identity(
-              service)
-            await Self.watch(service, check, backend.address, identity, backends, world, log)
-          })
+    follow(configuration, candidates, backends, world, log)
+  }
+
+  /// Checks what has come under a backend's name, and leaves what has gone.
+  mutating func follow(
+    _ configuration: Configuration, _ candidates: [[[BackendRegistry.Known]]], _ backends: BackendRegistry,
+    _ world: World, _ log: Log
+  ) {
+    var wanted: Set<String> = []
+    for (service, ofService) in zip(configuration.services, candidates) {
+      for (backend, known) in zip(service.backends, ofService).flatMap({ pair in pair.1.map { (pair.0, $0) } }
+      ) {
+        let key = "\(service.name) \(known.key)"
+        guard wanted.insert(key).inserted, tasks[key] == nil else { continue }
+        tasks[key] = Task {
+          guard let check = service.health else {
+            known.status.health = .unknown
+            return
+          }
+          let identity = try? ProxySettings(configuration: configuration, backends: backends).identity(
+            service)
+          await Self.watch(service, check, backend.address, known, identity, backends, world, log)
+        }
       }
+    }
+    for (key, task) in tasks where !wanted.contains(key) {
+      task.cancel()
+      tasks[key] = nil
     }
   }
 
   mutating func stop() {
-    for task in tasks { task.cancel() }
-    tasks = []
+    for task in tasks.values { task.cancel() }
+    tasks = [:]
   }
 
   private static func watch(
-    _ service: ConfiguredService, _ check: HealthCheck, _ address: BackendAddress, _ identity: Credential?,
-    _ backends: BackendRegistry, _ world: World, _ log: Log
+    _ service: ConfiguredService, _ check: HealthCheck, _ address: BackendAddress,
+    _ known: BackendRegistry.Known, _ identity: Credential?, _ backends: BackendRegistry, _ world: World,
+    _ log: Log
   ) async {
     // A reload begins new checks of backends that are known already.
-    let before = await backends.backend(service: service.name, address).status.health
+    let before = known.status.health
     var tracker = HealthTracker(
       unhealthyThreshold: check.unhealthyThreshold, healthyThreshold: check.healthyThreshold, health: before)
     let trust = try? ProxySettings.trust(service)
@@ -51,10 +69,10 @@ struct HealthChecks {
         trust: trust ?? .init(), serverName: service.tls.serverName,
         applicationProtocols: [service.protocol.isHTTP2 ? "h2" : "http/1.1"], identity: identity) : nil
     while !Task.isCancelled {
-      let known = await backends.backend(service: service.name, address)
       let began = monotonicMilliseconds()
       let failure = await probe(service, check, known, context, world)
       guard !Task.isCancelled else { return }
+      if failure != nil { await backends.suspect(address) }
       if failure == nil {
         known.status.checkPassed(beganMilliseconds: began, nowMilliseconds: monotonicMilliseconds())
       }
@@ -63,9 +81,9 @@ struct HealthChecks {
         if let failure {
           log.warn(
             "backend unhealthy",
-            ["service": .text(service.name), "backend": .describing(address), "reason": .text(failure)])
+            ["service": .text(service.name), "backend": .text(known.key), "reason": .text(failure)])
         } else {
-          log.info("backend healthy", ["service": .text(service.name), "backend": .describing(address)])
+          log.info("backend healthy", ["service": .text(service.name), "backend": .text(known.key)])
         }
       }
       // Spread out, so that many backends are not asked in step.

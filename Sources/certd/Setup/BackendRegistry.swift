@@ -2,48 +2,182 @@ import Configuration
 import OS
 import Upstream
 
-/// Backends over reloads: their shared status, and the addresses that their names resolve to.
+/// Backends over reloads: the addresses that their names resolve to, each a candidate with a status of its own.
 actor BackendRegistry {
-  /// A backend as it stands now.
+  /// One candidate as it stands now.
   struct Known: Sendable {
+    /// Tells it from every other one of its service, over reloads.
+    let key: String
+    /// Nil while the name does not resolve.
     let address: SocketAddress?
+    /// As it is written.
     let host: String
     let status: BackendStatus
+    /// Its name has other addresses as well.
+    let isOneOfSeveral: Bool
   }
 
+  /// How long addresses are believed while they answer, in seconds: the system's resolver tells no TTL.
+  static let believedSeconds = 30.0
+  /// How soon a name is looked up again whose backend fails, in seconds.
+  static let suspectSeconds = 1.0
+  /// How soon a name is looked up again that does not resolve, in seconds.
+  static let unresolvedSeconds = 0.5
+  /// Addresses of one name that are used.
+  static let maximumAddresses = 16
+
+  private struct Name {
+    var addresses: [SocketAddress] = []
+    var lookedUpAt: Double?
+    var isSuspect = false
+    var isUnderWay = false
+    var isFailing = false
+  }
+
+  private struct Key: Hashable {
+    let host: String
+    let port: UInt16
+  }
+
+  private var names: [Key: Name] = [:]
   private var statuses: [String: BackendStatus] = [:]
-  private var addresses: [String: SocketAddress] = [:]
   private let warn: @Sendable (String) -> Void
+  private let resolve: Resolve
+  private let milliseconds: @Sendable () -> UInt64
 
-  init(warn: @escaping @Sendable (String) -> Void) { self.warn = warn }
+  /// Addresses of a host; may block.
+  typealias Resolve = @Sendable (_ host: String, _ port: UInt16) -> Result<[SocketAddress], SystemError>
 
-  /// The status lives on when a reload keeps the backend; the name is resolved anew.
-  func backend(service: String, _ backend: BackendAddress) async -> Known {
-    let key = "\(service) \(backend)"
-    let status = statuses[key] ?? BackendStatus(name: key)
-    statuses[key] = status
-    switch backend {
-    case .unix(let path):
-      return Known(address: SocketAddress(unixPath: path), host: "localhost", status: status)
-    case .tcp(let host, let port):
-      return Known(address: await resolve(host, port), host: host, status: status)
+  init(
+    resolve: @escaping Resolve = BackendRegistry.system,
+    milliseconds: @escaping @Sendable () -> UInt64 = { Clock.monotonicNanoseconds() / 1_000_000 },
+    warn: @escaping @Sendable (String) -> Void
+  ) {
+    self.warn = warn
+    self.resolve = resolve
+    self.milliseconds = milliseconds
+  }
+
+  /// The system's resolver.
+  static func system(_ host: String, _ port: UInt16) -> Result<[SocketAddress], SystemError> {
+    do throws(SystemError) { return .success(try Resolver.resolve(host: host, port: port)) } catch {
+      return .failure(error)
     }
   }
 
-  /// The first address of a name; the last known one while the resolver does not answer.
-  private func resolve(_ host: String, _ port: UInt16) async -> SocketAddress? {
-    if let literal = SocketAddress(host: host, port: port) { return literal }
-    let key = "\(host):\(port)"
-    let answer = try? await OwnThread.run { () -> Result<[SocketAddress], SystemError> in
-      do throws(SystemError) { return .success(try Resolver.resolve(host: host, port: port)) } catch {
-        return .failure(error)
-      }
+  private var now: Double { Double(milliseconds()) / 1000 }
+
+  private static func key(_ backend: BackendAddress) -> Key? {
+    guard case .tcp(let host, let port) = backend, SocketAddress(host: host, port: port) == nil else {
+      return nil
     }
+    return Key(host: host, port: port)
+  }
+
+  /// Looks up all names of these backends that are not known well, at once, and forgets the others.
+  func prepare(_ backends: [BackendAddress]) async {
+    let wanted = Set(backends.compactMap(Self.key))
+    names = names.filter { wanted.contains($0.key) }
+    for key in wanted where names[key] == nil { names[key] = Name() }
+    let due = wanted.filter { isDue($0) }
+    await withTaskGroup { group in
+      for key in due { group.addTask { _ = await self.lookUp(key) } }
+    }
+  }
+
+  /// Looks up what is due, each name by itself: a resolver that is slow for one holds up no other. `changed` is called
+  /// when a name leads elsewhere.
+  func lookUpDue(changed: @escaping @Sendable () -> Void) {
+    for key in names.keys where isDue(key) {
+      names[key]?.isUnderWay = true
+      Task { if await self.lookUp(key) { changed() } }
+    }
+  }
+
+  /// A backend has failed: its name may lead elsewhere by now.
+  func suspect(_ backend: BackendAddress) {
+    if let key = Self.key(backend) { names[key]?.isSuspect = true }
+  }
+
+  private func isDue(_ key: Key) -> Bool {
+    guard let name = names[key], !name.isUnderWay else { return false }
+    guard let last = name.lookedUpAt else { return true }
+    let age = now - last
+    if name.addresses.isEmpty { return age >= Self.unresolvedSeconds }
+    return age >= (name.isSuspect || hasFailing(key) ? Self.suspectSeconds : Self.believedSeconds)
+  }
+
+  /// Whether requests could not reach one of its addresses.
+  private func hasFailing(_ key: Key) -> Bool {
+    let now = milliseconds()
+    let part = " \(BackendAddress.tcp(host: key.host, port: key.port)) "
+    return statuses.contains { $0.key.contains(part) && $0.value.awaitsCheck(nowMilliseconds: now) }
+  }
+
+  /// Whether it leads elsewhere than before. The last known addresses stay while the resolver does not answer.
+  private func lookUp(_ key: Key) async -> Bool {
+    names[key]?.isUnderWay = true
+    let resolve = resolve
+    let answer = try? await OwnThread.run { resolve(key.host, key.port) }
+    guard var name = names[key] else { return false }
+    defer { names[key] = name }
+    (name.isUnderWay, name.isSuspect, name.lookedUpAt) = (false, false, now)
     switch answer {
-    case .success(let found): addresses[key] = found.first
-    case .failure(let error): warn("backend \(key): \(error)")
+    case .success(let found):
+      name.isFailing = false
+      var distinct: [SocketAddress] = []
+      for one in found.prefix(Self.maximumAddresses)
+      where !distinct.contains(where: { $0.description == one.description }) {
+        distinct.append(one)
+      }
+      // Resolvers turn the order round to spread clients: the same ones are no change.
+      let (old, new) = (Set(name.addresses.map(\.description)), Set(distinct.map(\.description)))
+      guard old != new else { return false }
+      name.addresses = distinct
+      forget(key, old.subtracting(new))
+      return true
+    case .failure(let error):
+      if !name.isFailing { warn("backend \(key.host):\(key.port): \(error)") }
+      name.isFailing = true
     case nil: break
     }
-    return addresses[key]
+    return false
+  }
+
+  /// Addresses that come back are new ones.
+  private func forget(_ key: Key, _ gone: Set<String>) {
+    let backend = BackendAddress.tcp(host: key.host, port: key.port)
+    for address in gone {
+      statuses = statuses.filter { !$0.key.hasSuffix(" \(backend) \(address)") }
+    }
+  }
+
+  /// Where a backend is now: one candidate for each address of its name, one without an address while there is none.
+  func candidates(service: String, _ backend: BackendAddress) -> [Known] {
+    func known(_ address: SocketAddress?, _ host: String, _ key: String, _ isOneOfSeveral: Bool = false)
+      -> Known
+    {
+      let full = "\(service) \(key)"
+      let status = statuses[full] ?? BackendStatus(name: full)
+      statuses[full] = status
+      return Known(key: key, address: address, host: host, status: status, isOneOfSeveral: isOneOfSeveral)
+    }
+    switch backend {
+    case .unix(let path): return [known(SocketAddress(unixPath: path), "localhost", "\(backend)")]
+    case .tcp(let host, let port):
+      guard let key = Self.key(backend) else {
+        return [known(SocketAddress(host: host, port: port), host, "\(backend)")]
+      }
+      let addresses = names[key]?.addresses ?? []
+      if addresses.isEmpty { return [known(nil, host, "\(backend)")] }
+      return addresses.map { known($0, host, "\(backend) \($0)", addresses.count > 1) }
+    }
+  }
+
+  /// Every candidate of a configuration, by service and backend.
+  func candidates(_ configuration: Configuration) -> [[[Known]]] {
+    configuration.services.map { service in
+      service.backends.map { candidates(service: service.name, $0.address) }
+    }
   }
 }

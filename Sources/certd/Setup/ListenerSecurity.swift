@@ -60,8 +60,8 @@ struct ListenerSecurity {
     }
   }
 
-  /// The files beside certificates whose changes count at once: authorities, revocation lists, and the
-  /// certificates that backends are shown.
+  /// The files beside certificates whose changes count at once: authorities, revocation lists, the
+  /// certificates that backends are shown, and keys.
   func files() -> [String] {
     configuration.listeners.flatMap { listener -> [String] in
       let clients = listener.clientCertificates
@@ -69,7 +69,7 @@ struct ListenerSecurity {
     }
       + configuration.services.flatMap { service -> [String] in
         (service.tls.identity.map { [$0.certificate, $0.key] } ?? []) + service.tls.roots
-      }
+      } + configuration.routes.compactMap(\.keyFile?.value)
   }
 
   private func read(_ file: Located<String>) throws(SetupError) -> [UInt8] {

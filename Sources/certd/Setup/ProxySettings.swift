@@ -30,6 +30,7 @@ struct ProxySettings {
     settings.forwarding.xForwarded = configuration.forwarding.xForwarded
     settings.forwarding.forwarded = configuration.forwarding.forwarded
     settings.forwarding.via = configuration.forwarding.via
+    await backends.prepare(configuration.services.flatMap(\.backends).map(\.address))
     for service in configuration.services { settings.services.append(try await self.service(service)) }
     for route in configuration.routes {
       guard let index = configuration.services.firstIndex(where: { $0.name == route.service.value }) else {
@@ -39,6 +40,9 @@ struct ProxySettings {
       var one = Proxy.Settings.Route(
         hosts: hosts, paths: route.paths.map { path($0.value) }, service: index, edits: edits(route))
       one.needsIdentity = route.needsClientCertificate
+      one.keys = try route.keyFile.map { (file) throws(SetupError) in try KeyFile.read(file, configuration) }
+      one.stripPrefix = route.stripPrefix
+      one.addPrefix = route.addPrefix
       settings.routes.append(one)
     }
     return settings
@@ -157,18 +161,21 @@ struct ProxySettings {
     let identity = try identity(service)
     var members: [Proxy.Settings.Backend] = []
     for backend in service.backends {
-      let known = await backends.backend(service: service.name, backend.address)
-      var member = Proxy.Settings.Backend(
-        key: backend.address.description, address: known.address,
-        tlsHost: service.protocol.isSecure ? known.host : nil, trust: trust,
-        tlsServerName: service.tls.serverName, tlsIdentity: identity, http2: service.protocol.isHTTP2,
-        status: known.status, weight: backend.weight)
-      member.sendProxy = service.proxyVersion
-      member.isOpaque = service.protocol.isPassage
-      members.append(member)
+      for known in await backends.candidates(service: service.name, backend.address) {
+        var member = Proxy.Settings.Backend(
+          key: known.key, address: known.address,
+          tlsHost: service.protocol.isSecure ? known.host : nil, trust: trust,
+          tlsServerName: service.tls.serverName, tlsIdentity: identity, http2: service.protocol.isHTTP2,
+          status: known.status, weight: backend.weight)
+        member.sendProxy = service.proxyVersion
+        member.isOpaque = service.protocol.isPassage
+        member.host = service.authority(of: backend)
+        member.isOneOfSeveral = known.isOneOfSeveral
+        members.append(member)
+      }
     }
     var made = Proxy.Settings.Service(
-      name: service.name, backends: members,
+      name: service.name, backends: Array(members.prefix(Balancer.maximumBackends)),
       policy: service.policy.upstream, timeouts: timeouts,
       attempts: service.retries.attempts + 1, retryBudgetPercent: service.retries.budgetPercent,
       maximumConnections: service.maxConnections ?? 0)

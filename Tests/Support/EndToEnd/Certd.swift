@@ -66,11 +66,14 @@ public struct Certd: Sendable {
     }
 
     /// The port of its HTTPS listener.
-    public func httpsPort() throws -> UInt16 {
-      let line = lines("listening").first { $0.contains(#""protocol":"https""#) } ?? ""
+    public func httpsPort() throws -> UInt16 { try port("https") }
+
+    /// The port of its first listener of a kind.
+    public func port(_ kind: String) throws -> UInt16 {
+      let line = lines("listening").first { $0.contains(#""protocol":"\#(kind)""#) } ?? ""
       let address = line.split(separator: #""address":""#).last?.prefix { $0 != "\"" } ?? ""
       guard let port = address.split(separator: ":").last.flatMap({ UInt16($0) }) else {
-        throw NeverHappened(what: "an https listener in:\n\(log)")
+        throw NeverHappened(what: "an \(kind) listener in:\n\(log)")
       }
       return port
     }

@@ -1,0 +1,98 @@
+import Configuration
+import OS
+import Synchronization
+import Testing
+
+@testable import certd
+
+@Suite("Where the names of backends lead") struct BackendRegistryTests {
+  /// A resolver and a clock that a test moves.
+  private final class World: Sendable {
+    let answer = Mutex<[String]>([])
+    let time = Atomic<UInt64>(0)
+    let lookUps = Atomic<Int>(0)
+    let warnings = Mutex<[String]>([])
+
+    func registry() -> BackendRegistry {
+      BackendRegistry(
+        resolve: { _, port in
+          self.lookUps.wrappingAdd(1, ordering: .relaxed)
+          let found = self.answer.withLock { $0 }.compactMap { SocketAddress(host: $0, port: port) }
+          return found.isEmpty
+            ? .failure(SystemError(call: "getaddrinfo", code: 2, subject: "vllm.test")) : .success(found)
+        },
+        milliseconds: { self.time.load(ordering: .relaxed) },
+        warn: { warning in self.warnings.withLock { $0.append(warning) } })
+    }
+  }
+
+  private static let backend = BackendAddress.tcp(host: "vllm.test", port: 80)
+
+  private func shown(_ registry: BackendRegistry) async -> [String] {
+    await registry.candidates(service: "s", Self.backend).map { $0.address?.description ?? "none" }
+  }
+
+  @Test("every address is a candidate of its own, and keeps its status while it stays")
+  func addresses() async {
+    let world = World()
+    world.answer.withLock { $0 = ["10.0.0.1", "10.0.0.2", "10.0.0.1"] }
+    let registry = world.registry()
+    await registry.prepare([Self.backend])
+    let first = await registry.candidates(service: "s", Self.backend)
+    #expect(first.map { "\($0.address.map(\.description) ?? "")" } == ["10.0.0.1:80", "10.0.0.2:80"])
+    #expect(first.filter(\.isOneOfSeveral).count == 2)
+    #expect(first[0].status !== first[1].status)
+    world.answer.withLock { $0 = ["10.0.0.2", "10.0.0.3"] }
+    world.time.store(30_000, ordering: .relaxed)
+    await registry.prepare([Self.backend])
+    let second = await registry.candidates(service: "s", Self.backend)
+    #expect(second.map(\.key) == ["vllm.test:80 10.0.0.2:80", "vllm.test:80 10.0.0.3:80"])
+    #expect(second[0].status === first[1].status)
+  }
+
+  @Test(
+    "a name is looked up again when its time is over, or at once when its backend fails",
+    arguments: [(false, 29_999, 1), (false, 30_000, 2), (true, 999, 1), (true, 1000, 2)]
+      as [(Bool, UInt64, Int)])
+  func again(_ fails: Bool, _ at: UInt64, _ lookUps: Int) async {
+    let world = World()
+    world.answer.withLock { $0 = ["10.0.0.1"] }
+    let registry = world.registry()
+    await registry.prepare([Self.backend])
+    if fails { await registry.suspect(Self.backend) }
+    world.time.store(at, ordering: .relaxed)
+    await registry.prepare([Self.backend])
+    #expect(world.lookUps.load(ordering: .relaxed) == lookUps)
+  }
+
+  @Test("the last addresses stay while the resolver does not answer, which is told once")
+  func silence() async {
+    let world = World()
+    let registry = world.registry()
+    await registry.prepare([Self.backend])
+    #expect(await shown(registry) == ["none"])
+    world.answer.withLock { $0 = ["10.0.0.1"] }
+    world.time.store(500, ordering: .relaxed)
+    await registry.prepare([Self.backend])
+    #expect(await shown(registry) == ["10.0.0.1:80"])
+    world.answer.withLock { $0 = [] }
+    for seconds in [40, 80] as [UInt64] {
+      world.time.store(seconds * 1000, ordering: .relaxed)
+      await registry.prepare([Self.backend])
+      #expect(await shown(registry) == ["10.0.0.1:80"])
+    }
+    #expect(world.warnings.withLock { $0.count } == 2)
+  }
+
+  @Test("addresses in another order are no change")
+  func order() async {
+    let world = World()
+    world.answer.withLock { $0 = ["10.0.0.1", "10.0.0.2"] }
+    let registry = world.registry()
+    await registry.prepare([Self.backend])
+    world.answer.withLock { $0 = ["10.0.0.2", "10.0.0.1"] }
+    world.time.store(30_000, ordering: .relaxed)
+    await registry.prepare([Self.backend])
+    #expect(await shown(registry) == ["10.0.0.1:80", "10.0.0.2:80"])
+  }
+}
