@@ -45,7 +45,10 @@ enum DueRule {
 
     let byLifetime = lifetimeDue(held)
     if let record, record.certificateID == held.certificateID, let chosen = record.chosen {
-      if chosen <= nextWakeAt { return .due(.advised) }
+      // Of a short life, waiting for the next regular look is too large a part.
+      if chosen <= min(nextWakeAt, now + held.lifetimeSeconds / Policy.lookAheadDivisor) {
+        return .due(.advised)
+      }
       // A window that begins when the certificate is as good as expired is a mistake.
       let last = lastMoment(held)
       return last <= now ? .due(.lifetime) : .later(min(chosen, last))
@@ -53,13 +56,15 @@ enum DueRule {
     return byLifetime <= now ? .due(.lifetime) : .later(byLifetime)
   }
 
-  /// When a third of the lifetime is left, or half of it if that is short.
+  /// When a third of the lifetime is left, or half of it if that is some days: time for a few attempts more. A life of
+  /// hours has no use for those, and would be renewed too often.
   static func lifetimeDue(_ held: HeldCertificate) -> UnixTime {
-    let lifetime = max(0, held.notAfter - held.notBefore)
-    return held.notAfter - lifetime / (lifetime < Policy.shortLifetimeSeconds ? 2 : 3)
+    let lifetime = held.lifetimeSeconds
+    let isShort = lifetime >= Policy.briefLifetimeSeconds && lifetime < Policy.shortLifetimeSeconds
+    return held.notAfter - lifetime / (isShort ? 2 : 3)
   }
 
   private static func lastMoment(_ held: HeldCertificate) -> UnixTime {
-    held.notAfter - max(0, held.notAfter - held.notBefore) / Policy.lastMomentDivisor
+    held.notAfter - held.lifetimeSeconds / Policy.lastMomentDivisor
   }
 }

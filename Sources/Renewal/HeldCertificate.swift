@@ -20,6 +20,8 @@ public struct HeldCertificate: Sendable, Equatable {
   public var certificateID: String?
   /// Whether its issuer would still stand by it: a local CA may have another root now.
   public var isStale: Bool
+  /// When it was obtained; nil when nobody has noted it.
+  public var obtainedAt: UnixTime?
   /// Whether others may have its key.
   public var isCompromised = false
 
@@ -38,6 +40,15 @@ public struct HeldCertificate: Sendable, Equatable {
     self.isStale = isStale
   }
 
+  /// How long it lives, in seconds: from when it was obtained, since CAs let certificates begin earlier than that.
+  var lifetimeSeconds: Int64 {
+    var start = notBefore
+    if let obtainedAt, obtainedAt > notBefore, obtainedAt - notBefore <= Policy.longestBackdatingSeconds {
+      start = obtainedAt
+    }
+    return max(0, notAfter - start)
+  }
+
   /// What a stored certificate tells.
   public init(_ stored: StoredCertificate, isStale: Bool = false) {
     let leaf = stored.chain.leaf
@@ -45,5 +56,6 @@ public struct HeldCertificate: Sendable, Equatable {
       identifiers: Set(stored.meta.identifiers), isRebuilt: stored.meta.storedAt == nil,
       keyType: stored.meta.keyType, issuer: stored.meta.issuer, notBefore: leaf.notBefore,
       notAfter: leaf.notAfter, certificateID: leaf.ariCertID, isStale: isStale)
+    obtainedAt = stored.meta.storedAt
   }
 }

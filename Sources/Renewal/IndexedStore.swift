@@ -1,5 +1,6 @@
 import Bytes
 import CertStore
+import PKI
 import Synchronization
 
 /// The store with an index of what planning needs: certificates that have not changed since they were read are not read
@@ -84,8 +85,33 @@ final class IndexedStore: RenewalStore {
 
   func access(_ name: LineageName) throws(StoreError) -> (any LineageAccess)? {
     // Whoever has the right to change it reads it anew.
-    state.withLock { _ = $0.checked.remove(name) }
-    return try store.access(name)
+    forget(name)
+    return try store.access(name).map { Access(lineage: $0, changed: { [self] in forget(name) }) }
+  }
+
+  /// It is looked at anew when it is needed.
+  private func forget(_ name: LineageName) { state.withLock { _ = $0.checked.remove(name) } }
+
+  /// The right to change a certificate, after each use of which it is looked at anew.
+  private struct Access: LineageAccess {
+    let lineage: any LineageAccess
+    let changed: @Sendable () -> Void
+
+    func pendingOrder(now: UnixTime) throws(StoreError) -> PendingOrder? { try lineage.pendingOrder(now: now) }
+    func recordOrder(_ order: PendingOrder) throws(StoreError) { try lineage.recordOrder(order) }
+    func clearOrder() { lineage.clearOrder() }
+
+    func publish(
+      _ issued: any Issued, key: PrivateKey, meta: CertificateMeta, deploys: [DeployAction], now: UnixTime
+    ) throws -> Int {
+      defer { changed() }
+      return try lineage.publish(issued, key: key, meta: meta, deploys: deploys, now: now)
+    }
+
+    func record(_ record: RenewalRecord) throws(StoreError) {
+      defer { changed() }
+      try lineage.record(record)
+    }
   }
 
   func held(_ name: LineageName, now: UnixTime) -> HeldCertificate? { entry(name, now)?.held }
@@ -129,10 +155,10 @@ final class IndexedStore: RenewalStore {
 
 /// The index's form: a line with the version, then one for each certificate, fields separated by tabs.
 enum HeldIndex {
-  private static let version = "certd-index 2"
+  private static let version = "certd-index 3"
   private static let tab = UInt8(ascii: "\t")
   private static let lineFeed = UInt8(ascii: "\n")
-  private static let fields = 16
+  private static let fields = 17
 
   static func encode(_ entries: [LineageName: IndexedStore.Entry], _ compromised: UInt64) -> [UInt8] {
     var text = "\(version) \(compromised)\n"
@@ -143,7 +169,8 @@ enum HeldIndex {
         held.isRebuilt ? "1" : "0", held.keyType ?? "", held.issuer ?? "", "\(held.notBefore.seconds)",
         "\(held.notAfter.seconds)", held.certificateID ?? "", entry.record?.certificateID ?? "",
         number(entry.record?.windowStart), number(entry.record?.windowEnd), number(entry.record?.chosen),
-        number(entry.record?.askAgainAt), "\(entry.generation)", "end",
+        number(entry.record?.askAgainAt), "\(entry.generation)",
+        number(held.obtainedAt), "end",
       ]
       // A name with such a character comes from a configuration by hand; it is read each time.
       guard fields.allSatisfy({ !$0.utf8.contains(tab) && !$0.utf8.contains(lineFeed) }) else { continue }
@@ -181,13 +208,14 @@ enum HeldIndex {
   private static func entry(_ parts: [ArraySlice<UInt8>]) -> IndexedStore.Entry? {
     guard let signature = UInt64(text(parts[1])), let notBefore = time(parts[6]),
       let notAfter = time(parts[7]), let generation = Int(text(parts[14])), generation > 0,
-      text(parts[15]) == "end"
+      text(parts[16]) == "end"
     else { return nil }
-    let held = HeldCertificate(
+    var held = HeldCertificate(
       identifiers: Set(parts[2].split(separator: UInt8(ascii: " ")).map(text)),
       isRebuilt: text(parts[3]) == "1",
       keyType: optional(parts[4]), issuer: optional(parts[5]), notBefore: notBefore, notAfter: notAfter,
       certificateID: optional(parts[8]))
+    held.obtainedAt = time(parts[15])
     var record: RenewalRecord?
     if let id = optional(parts[9]), let askAgainAt = time(parts[13]) {
       record = RenewalRecord(

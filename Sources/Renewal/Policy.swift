@@ -6,8 +6,14 @@ public struct Policy: Sendable {
   public static let wakeSeconds: Int64 = 600
   /// How far that time is moved at random, to either side.
   public static let wakeJitter = 0.2
-  /// Certificates that live shorter are renewed at half their life, others when a third is left.
+  /// Certificates that live shorter are renewed at half their life, longer ones when a third is left.
   public static let shortLifetimeSeconds: Int64 = 10 * 86_400
+  /// Certificates that live shorter than this are renewed when a third is left as well.
+  public static let briefLifetimeSeconds: Int64 = 86_400
+  /// The part of a lifetime that the time chosen from a CA's window may be ahead and still count as come.
+  static let lookAheadDivisor: Int64 = 12
+  /// How far before its issuance a CA may let a certificate begin: that part is no life.
+  static let longestBackdatingSeconds: Int64 = 2 * 3600
   /// The waits after the first, second and third failure in a row.
   public static let firstBackoffSeconds: [Int64] = [60, 600, 6000]
   /// The longest wait after more failures than that.

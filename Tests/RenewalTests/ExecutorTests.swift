@@ -20,7 +20,7 @@ import Testing
     #expect(events == [.attempted, .ordered, .issued])
 
     let again = await bench.run([managed(), managed("b.example")])
-    #expect(again.outcome("example.com") == .notDue(until: now - 3600 + 60 * day))
+    #expect(again.outcome("example.com") == .notDue(until: now - 2400 + 60 * day))
     #expect(bench.issuer.requests.count == 2)
     #expect(again.nextWakeAt == now + 600)
   }

@@ -73,7 +73,7 @@ import Testing
   @Test(
     "an index that is damaged costs nothing but time",
     arguments: [
-      "", "certd-index 2 0\n", "certd-index 2 0\nb.example\t1\t2\n", "\u{0}\u{1}\n\n\n", "certd-index 9 0\n",
+      "", "certd-index 3 0\n", "certd-index 3 0\nb.example\t1\t2\n", "\u{0}\u{1}\n\n\n", "certd-index 9 0\n",
     ])
   func hostile(text: String) async throws {
     try FileSystem().publish(index, Array(text.utf8), mode: 0o600)
