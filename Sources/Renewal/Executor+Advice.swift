@@ -3,6 +3,17 @@ import CertStore
 import PKI
 
 extension Executor {
+  /// Asks CAs about the certificates whose time to ask has come, so that what a run will order is known before it begins;
+  /// what could not be heard.
+  public func askAdvice(_ managed: [ManagedCertificate]) async -> [String] {
+    store.beginRun()
+    defer { store.endRun() }
+    var report = Report(nextWakeAt: environment.now())
+    await store.prepare(managed.map(\.name))
+    await refreshAdvice(managed, &report)
+    return report.warnings
+  }
+
   /// Asks CAs about the certificates whose time to ask has come (RFC 9773 §4.3). No answer is no failure.
   func refreshAdvice(_ managed: [ManagedCertificate], _ report: inout Report) async {
     for wanted in managed {

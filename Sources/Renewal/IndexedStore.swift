@@ -97,7 +97,9 @@ final class IndexedStore: RenewalStore {
     let lineage: any LineageAccess
     let changed: @Sendable () -> Void
 
-    func pendingOrder(now: UnixTime) throws(StoreError) -> PendingOrder? { try lineage.pendingOrder(now: now) }
+    func pendingOrder(now: UnixTime) throws(StoreError) -> PendingOrder? {
+      try lineage.pendingOrder(now: now)
+    }
     func recordOrder(_ order: PendingOrder) throws(StoreError) { try lineage.recordOrder(order) }
     func clearOrder() { lineage.clearOrder() }
 

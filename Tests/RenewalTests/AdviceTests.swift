@@ -40,6 +40,22 @@ import Testing
     #expect(record(over, late, random: 0).chosen ?? now + 1 <= now)
   }
 
+  @Test("what a CA wants renewed now is known before anything is ordered: listeners are opened by that")
+  func heardFirst() async throws {
+    let advice = RenewalAdvice(start: now - 3 * day, end: now - day, askAgainAt: now + day)
+    let bench = try Bench(FakeIssuer(advice: advice))
+    let executor = bench.executor()
+    let wanted = [managed()]
+    _ = await executor.run(wanted)
+    func preview() async -> Report.Outcome? {
+      await executor.run(wanted, isDryRun: true).outcome("example.com")
+    }
+    #expect(await preview() == .notDue(until: now - 2400 + 60 * day))
+    #expect(await executor.askAdvice(wanted) == [])
+    #expect(await preview() == .wouldRenew(.advised))
+    #expect(bench.issuer.adviceQuestions == 1)
+  }
+
   @Test("no answer keeps what was known and is asked again after an hour or the CA's wish")
   func silence() {
     let first = record(advice, random: 0.5)

@@ -6,7 +6,9 @@ import PKI
 /// Where the configuration comes from: a file, or flags for the common case.
 struct ConfigurationOptions: ParsableArguments {
   @Option(
-    name: .shortAndLong, help: "Configuration file; certd.yaml here, or /etc/certd/certd.yaml, if there.")
+    name: .shortAndLong,
+    help: "Configuration file, 'off' for none (default: certd.yaml here, or /etc/certd/certd.yaml, if there)."
+  )
   var config: String?
 
   @Option(help: "Directory of the certificate store.")
@@ -53,7 +55,10 @@ struct ConfigurationOptions: ParsableArguments {
     for text in ip where Identifier(text)?.isAddress != true {
       throw ValidationError("\(text) is not an IP address; names go to --domain")
     }
-    guard config != nil else { return }
+    let definesAll = !domain.isEmpty || !ip.isEmpty || !backend.isEmpty
+    // One that merely lies there is used only where the flags ask for nothing else.
+    let implicit = config == nil && !definesAll ? ConfigurationSource.usualFile() : nil
+    guard let file = config ?? implicit, config != "off" else { return }
     let others = [
       ("--domain", !domain.isEmpty), ("--ip", !ip.isEmpty),
       ("--backend", !backend.isEmpty), ("--kind", kind != nil),
@@ -62,12 +67,18 @@ struct ConfigurationOptions: ParsableArguments {
       ("--dns-exec", dnsExec != nil),
     ]
     guard let other = others.first(where: \.1)?.0 else { return }
+    guard implicit == nil else {
+      throw ValidationError(
+        "\(other) has no effect beside the configuration \(file), which is there; write it in the file, or use none: "
+          + "--config off")
+    }
     throw ValidationError("\(other) has no effect beside --config; write it in the file")
   }
 
   /// The file named, or the first of the usual ones that exists when no flag says that there is none.
   func source() -> ConfigurationSource {
-    if !domain.isEmpty || !ip.isEmpty || !backend.isEmpty, config == nil { return .flags(inline) }
+    let definesAll = !domain.isEmpty || !ip.isEmpty || !backend.isEmpty
+    if config == "off" || definesAll && config == nil { return .flags(inline) }
     let usual = ConfigurationSource.usual(config, store: store)
     if case .file = usual { return usual }
     return .flags(inline)

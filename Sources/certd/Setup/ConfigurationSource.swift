@@ -11,8 +11,12 @@ enum ConfigurationSource: Sendable {
   /// The file named, or the first of the usual ones that exists, or no flags at all.
   static func usual(_ named: String?, store: String?) -> ConfigurationSource {
     if let named { return .file(named, store: store) }
-    let found = ["certd.yaml", "/etc/certd/certd.yaml"].first { FileSystem().isFile($0) }
-    return found.map { .file($0, store: store) } ?? .flags(InlineOptions())
+    return usualFile().map { .file($0, store: store) } ?? .flags(InlineOptions())
+  }
+
+  /// The configuration that is used where none is named.
+  static func usualFile() -> String? {
+    ["certd.yaml", "/etc/certd/certd.yaml"].first { FileSystem().isFile($0) }
   }
 
   /// The largest configuration file, in bytes.

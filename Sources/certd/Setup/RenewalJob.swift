@@ -24,8 +24,13 @@ struct RenewalJob {
   ) async throws(SetupError) -> Report {
     let proof = ProofOfService(world: world)
     let (planner, issuers) = try executor(configuration.acme, world, store, warn, isForPlanning: true)
-    let preview = await planner.run(managed, force: force, isDryRun: true)
+    var preview = await planner.run(managed, force: force, isDryRun: true)
     if isDryRun || planner.isAtRest(after: preview, managed, force: force) { return preview }
+    // A CA may want something renewed now: whatever will be ordered has to be answered for.
+    for warning in try await executor(configuration.acme, world, store, warn).0.askAdvice(managed) {
+      warn(warning)
+    }
+    preview = await planner.run(managed, force: force, isDryRun: true)
     if preview.certificates.contains(where: { if case .wouldRenew = $0.outcome { true } else { false } }) {
       await beforeOrders()
     }
