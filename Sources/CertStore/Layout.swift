@@ -17,6 +17,7 @@ struct Layout: Sendable {
   var certificates: String { root + "/certificates" }
   var challenges: String { root + "/challenges" }
   var index: String { root + "/index" }
+  var installation: String { root + "/installation" }
   var dnsRecords: String { root + "/dns" }
   var deploys: String { root + "/deploys" }
   var quarantine: String { root + "/quarantine" }

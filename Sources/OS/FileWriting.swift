@@ -27,6 +27,18 @@ extension FileSystem {
     }
   }
 
+  /// Sees whether a file could be opened to append, and made where it is missing; changes nothing.
+  public func checkAppendable(_ path: String) throws(SystemError) {
+    let found: FileStatus?
+    do throws(SystemError) { found = try status(path, followingLinks: true) } catch {
+      guard error.code == ENOENT else { throw error }
+      found = nil
+    }
+    if found?.kind == .directory { throw SystemError(call: "open to append", code: EISDIR, subject: path) }
+    let needed = found == nil ? Self.parent(of: try absolutePath(path)) : path
+    try call("access", needed) { unsafe Int(access(needed, W_OK)) }
+  }
+
   /// Adds bytes at the end of a file, which is made with `mode` if there is none, and flushes it.
   /// After an error part of the bytes may be there.
   public func append(_ path: String, _ bytes: [UInt8], mode: UInt32) throws(SystemError) {

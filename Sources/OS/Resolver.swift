@@ -19,7 +19,7 @@ public enum Resolver {
       let reason = unsafe String(cString: gai_strerror(status))
       throw SystemError(
         call: "getaddrinfo", code: status == EAI_SYSTEM ? certd_errno() : ENOENT,
-        subject: "\(host) (\(reason))")
+        subject: host, reason: reason)
     }
     var found: [SocketAddress] = []
     var next = unsafe list

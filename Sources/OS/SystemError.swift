@@ -9,8 +9,12 @@ public struct SystemError: Error, Equatable, CustomStringConvertible {
   /// What it was about, usually a path or an address; may be empty.
   public let subject: String
 
+  /// Why, where the code does not tell; nil where it does.
+  public let reason: String?
+
   /// A failure with a known code.
-  public init(call: String, code: Int32, subject: String = "") {
+  public init(call: String, code: Int32, subject: String = "", reason: String? = nil) {
+    self.reason = reason
     self.call = call
     self.code = code
     self.subject = subject
@@ -18,7 +22,7 @@ public struct SystemError: Error, Equatable, CustomStringConvertible {
 
   /// `/var/lib/certd/lock: flock: Permission denied`
   public var description: String {
-    let reason = unsafe String(cString: strerror(code))
+    let reason = unsafe self.reason ?? String(cString: strerror(code))
     return subject.isEmpty ? "\(call): \(reason)" : "\(subject): \(call): \(reason)"
   }
 

@@ -63,7 +63,8 @@ struct InlineTests {
     #expect(errors { _ in } == "")
     #expect(
       errors { $0.agreesToTerms = false }
-        == "command line: --agree-tos: letsencrypt issues only to those who agree to its terms of service; "
+        == "command line: --agree-tos: letsencrypt issues only to those who agree to its terms of service, "
+        + "and llm.example.org needs a certificate; "
         + "read them and add --agree-tos")
     #expect(
       errors { $0.email = "me" } == "command line: --email: \"me\" is no mail address; write ops@example.com")

@@ -126,11 +126,17 @@ struct ProxyErrorsTests {
       ]
     ),
     (
-      "routes: [{hosts: [bücher.example], service: a}]",
+      "listeners: [{address: [::1]:443}]",
       [
-        #"1:19: routes[0].hosts[0]: "bücher.example" holds characters outside ASCII; write the name "#
+        #"1:24: `[` and `:` without quotes mean something else in YAML; put quotes around an IPv6 address: "[::1]:443""#
+      ]
+    ),
+    (
+      "routes: [{hosts: [\"b❤cher.example\"], service: a}]",
+      [
+        #"1:19: routes[0].hosts[0]: "b❤cher.example" holds characters that no host name has; write the name "#
           + #"in its xn-- form (RFC 5890)"#,
-        #"1:45: routes[0].service: there is no service "a"; describe it under services"#,
+        #"1:47: routes[0].service: there is no service "a"; describe it under services"#,
       ]
     ),
     (

@@ -21,6 +21,25 @@ struct ScalarTests {
   }
 
   @Test(
+    "names in other scripts are written as DNS has them (RFC 3492, RFC 5890)",
+    arguments: [
+      ("bücher.example", "xn--bcher-kva.example"), ("MÜNCHEN.de", "xn--mnchen-3ya.de"),
+      ("例え.テスト", "xn--r8jz45g.xn--zckzah"), ("пример.испытание", "xn--e1afmkfd.xn--80akhbyknj4f"),
+      ("xn--bcher-kva.example", "xn--bcher-kva.example"), ("a.example", "a.example"),
+      ("bu\u{308}cher.example", nil), ("a\u{200B}b.example", nil), ("b\u{2764}.example", nil),
+      ("ü .example", nil),
+    ] as [(String, String?)])
+  func names(text: String, expected: String?) {
+    #expect((try? HostName.parse(text)) == expected)
+  }
+
+  @Test("a byte order mark before a configuration is nothing")
+  func byteOrderMark() throws {
+    let text = "\u{FEFF}acme: {issuers: [local]}\nroutes: [{service: a}]\nservices: {a: {backends: [h:1]}}"
+    #expect(try configuration(text).routes.count == 1)
+  }
+
+  @Test(
     "addresses are read strictly and written canonically (RFC 5952)",
     arguments: [
       ("192.0.2.1", "192.0.2.1"), ("::", "::"), ("::1", "::1"), ("2001:DB8:0:0:1:0:0:1", "2001:db8::1:0:0:1"),

@@ -12,7 +12,8 @@ import Testing
       """
       openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=other.example.com \
       -addext subjectAltName=DNS:other.example.com -keyout other.key -out other.pem 2>&1 &&
-      cp other.pem internal-root.pem
+      cp other.pem internal-root.pem &&
+      echo sk-0123456789abcdef0123456789abcdef > api-keys
       """)
     #expect(made.status == 0, "\(made.output)")
     try here.write("tsig.key", "key \"certd\" { algorithm hmac-sha256; secret \"c2VjcmV0\"; };\n")

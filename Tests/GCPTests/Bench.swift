@@ -54,12 +54,13 @@ struct Bench: Sendable {
   }
 
   /// A new session, as a new run of the program has it. `limits` may end a run's patience early.
-  func session(_ limits: Limits = Limits()) -> Session {
+  func session(_ limits: Limits = Limits(), installation: String? = nil) -> Session {
     let token = AccessToken(google.token(), expires: UnixTime(seconds: .max / 2))
     return Session(
       project: Self.project, endpoints: endpoints,
       tokens: TokenCache(FixedToken(token), now: clock.environment.now),
-      transport: ClientTransport(client), environment: clock.environment, limits: limits)
+      transport: ClientTransport(client), environment: clock.environment, limits: limits,
+      installation: installation)
   }
 
   /// Gives up at the first cut connection: what a killed run leaves behind.

@@ -106,6 +106,31 @@ struct InspectTests {
     #expect(bench.google.problems.isEmpty)
   }
 
+  @Test("an installation never removes what another one has just uploaded, by prune or by push")
+  func anotherInstallation() async throws {
+    let mine = try bench.maker.deployment("llm.example.com")
+    let theirs = try bench.maker.deployment("llm.example.com")
+    let old = try bench.maker.deployment("gone.example.com")
+    func owner(_ installation: String?) -> String {
+      Ownership(
+        name: "llm.example.com", project: Bench.project, sha256: nil, installation: installation
+      ).text
+    }
+    // B is between upload and switch; the last one is from before there were identifiers.
+    try bench.certificate("uploaded-by-b", theirs, description: owner("bb"))
+    try bench.certificate("uploaded-by-a", theirs, description: owner("aa"))
+    try bench.certificate("of-old", old, description: owner(nil))
+    try bench.certificate("others", old)
+    try bench.httpsProxy("edge", ["others"])
+    let pusher = Pusher(session: bench.session(installation: "aa"))
+    let request = Pusher.Request(targets: [edge([mine.name])], deployments: [mine])
+    #expect(
+      try await Pruner(pusher).orphans(request).map(\.link.name).sorted() == ["of-old", "uploaded-by-a"])
+    #expect(!(await pusher.push(request)).hasFailed)
+    #expect(bench.google["global/sslCertificates/uploaded-by-b"] != nil)
+    #expect(bench.google["global/sslCertificates/uploaded-by-a"] == nil)
+  }
+
   @Test("Prune takes a map with its entries and certificate once no proxy is configured for it")
   func pruneMap() async throws {
     let mine = try bench.maker.deployment("llm.example.com")

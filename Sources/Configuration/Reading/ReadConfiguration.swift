@@ -21,7 +21,9 @@ extension Configuration {
     let report = Report(file: file, baseDirectory: baseDirectory)
     var root: YAMLNode?
     do throws(YAMLFailure) {
-      let tree = try YAMLTree(bytes)
+      // A byte order mark is no content; libyaml takes it for a column.
+      let mark: [UInt8] = [0xEF, 0xBB, 0xBF]
+      let tree = try YAMLTree(bytes.starts(with: mark) ? Array(bytes.dropFirst(mark.count)) : bytes)
       root = tree.root.map { variables.replaced(in: $0, path: "", report) }
       for double in tree.duplicates {
         report.error(

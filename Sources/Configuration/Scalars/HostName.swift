@@ -8,10 +8,10 @@ enum HostName {
   /// The lower-cased name without a wildcard, or the canonical address.
   static func parse(_ text: String) throws(Invalid) -> String {
     if let address = IPAddress(text) { return address.description }
-    let name = text.lowercased()
-    guard name.utf8.allSatisfy({ $0 < 0x80 }) else {
+    guard let name = Punycode.ascii(text), name.utf8.allSatisfy({ $0 < 0x80 }) else {
       throw Invalid(
-        "\(quoted(text)) holds characters outside ASCII", "write the name in its xn-- form (RFC 5890)")
+        "\(quoted(text)) holds characters that no host name has", "write the name in its xn-- form (RFC 5890)"
+      )
     }
     if name.utf8.contains(UInt8(ascii: ":")), name.contains("://") {
       throw Invalid("\(quoted(text)) is a URL", "write the host name alone")

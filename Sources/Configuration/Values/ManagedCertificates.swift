@@ -27,7 +27,9 @@ extension Configuration {
     if !acme.agreesToTerms, let (certificate, issuer) = needy {
       let isAsked = certificates.contains { if case .managed(certificate) = $0 { true } else { false } }
       let hasFiles = certificates.contains { if case .files = $0 { true } else { false } }
-      errors.append(isAsked || !hasFiles ? agreementError(issuer) : coverageError(certificate, issuer))
+      errors.append(
+        isAsked || !hasFiles
+          ? agreementError(issuer, for: isAsked ? nil : certificate) : coverageError(certificate, issuer))
     }
     return (found.flatMap { [$0] + $0.siblings }, errors)
   }
@@ -60,10 +62,11 @@ extension Configuration {
   }
 
   /// The error for an issuer whose terms have not been agreed to.
-  func agreementError(_ issuer: Issuer) -> ConfigurationError {
+  func agreementError(_ issuer: Issuer, for wanted: ManagedCertificate? = nil) -> ConfigurationError {
+    let reason = wanted.map { ", and \($0.names.first ?? $0.name) needs a certificate" } ?? ""
     let origin = Origin(position: acme.origin.position, path: "acme.agree_tos")
     return error(
-      at: origin, "\(issuer.name) issues only to those who agree to its terms of service",
+      at: origin, "\(issuer.name) issues only to those who agree to its terms of service\(reason)",
       hint: "read them and set agree_tos: true")
   }
 
@@ -109,6 +112,8 @@ extension ManagedCertificate {
   /// A name for the store's directory made from a host.
   static func storeName(of host: String) -> String {
     let hasSpecial = host.utf8.contains { $0 == UInt8(ascii: "*") || $0 == UInt8(ascii: ":") }
-    return hasSpecial ? host.replacing("*", with: "_wildcard").replacing(":", with: "-") : host
+    guard hasSpecial else { return host }
+    let name = host.replacing("*", with: "_wildcard").replacing(":", with: "-")
+    return name.hasPrefix("-") ? "0\(name)" : name
   }
 }

@@ -126,7 +126,13 @@ struct YAMLEvent {
     if let text = unsafe error.context, unsafe error.context_mark.line < error.problem_mark.line {
       context = unsafe " (\(String(cString: text)) that starts in line \(error.context_mark.line &+ 1))"
     }
-    let hint = text(ofLine: position.line).contains("${") ? "put quotes around ${…} inside brackets" : nil
+    let line = text(ofLine: position.line)
+    if line.contains("::") {
+      return YAMLFailure(
+        position: position, message: "`[` and `:` without quotes mean something else in YAML",
+        hint: "put quotes around an IPv6 address: \"[::1]:443\"")
+    }
+    let hint = line.contains("${") ? "put quotes around ${…} inside brackets" : nil
     return YAMLFailure(position: position, message: "malformed YAML: \(problem)\(context)", hint: hint)
   }
 

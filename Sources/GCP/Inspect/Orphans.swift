@@ -56,7 +56,9 @@ public struct Pruner: Sendable {
   }
 
   private func classic(_ request: Pusher.Request, _ scope: Scope) async throws(GCPError) -> [Orphan] {
-    let records = try await Inventory.classicRecords(session, scope).filter { $0.ownership != nil }
+    let records = try await Inventory.classicRecords(session, scope).filter {
+      $0.ownership?.isRemovable(by: session.installation) ?? false
+    }
     guard !records.isEmpty else { return [] }
     let used = try await Inventory.usedCertificates(session, scope)
     let wanted = request.targets.filter { $0.scope == scope && $0.route == .classic }.flatMap(\.certificates)
@@ -77,7 +79,8 @@ public struct Pruner: Sendable {
       for json in try await session.list(maps) {
         let link = session.link(json["name"]?.string ?? "")
         guard let owner = Ownership(description: json["description"]?.string),
-          owner.project == session.project, json["gclbTargets"]?.elements.isEmpty ?? true,
+          owner.project == session.project, owner.isRemovable(by: session.installation),
+          json["gclbTargets"]?.elements.isEmpty ?? true,
           !targets.contains(where: { ResourceName.map(prefix: pusher.prefix, $0) == link.name }),
           !(try await isOnAProxy(link))
         else { continue }
@@ -92,7 +95,9 @@ public struct Pruner: Sendable {
     let certificates = session.path(location: scope.location, "certificates")
     for json in try await session.list(certificates) {
       let record = CertificateRecord(manager: json, project: session.project)
-      guard let owner = record.ownership, !wanted.contains(owner.name) else { continue }
+      guard let owner = record.ownership, owner.isRemovable(by: session.installation),
+        !wanted.contains(owner.name)
+      else { continue }
       let isUsed = !(json["usedBy"]?.elements.isEmpty ?? true)
       if !isUsed || freed.contains(record.link) {
         orphans.append(Orphan(link: record.link, name: owner.name, parts: []))

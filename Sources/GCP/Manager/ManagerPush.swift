@@ -209,7 +209,8 @@ struct ManagerPush: Sendable {
       ]
       let path = Path(.certificateManager, link.path)
       if record == nil {
-        let owner = Ownership(name: deployment.name, project: session.project, sha256: nil)
+        let owner = Ownership(
+          name: deployment.name, project: session.project, sha256: nil, installation: session.installation)
         try await create(
           session.path(location: location, "certificates"), ["certificateId": link.name],
           [

@@ -71,7 +71,8 @@ extension ManagerPush {
     var found: [MapPlan.Found] = []
     var hasChanged = false
     if around.maps[map] == nil {
-      let owner = Ownership(name: target.name, project: session.project, sha256: nil)
+      let owner = Ownership(
+        name: target.name, project: session.project, sha256: nil, installation: session.installation)
       try await create(
         session.path(location: location, "certificateMaps"), ["certificateMapId": map.name],
         ["description": .string(owner.text), "labels": ["managed-by": "certd"]],

@@ -30,6 +30,8 @@ struct ClassicPlan {
     var records: [CertificateRecord]
     var proxies: [Target: ProxyState]
     var now: UnixTime
+    /// Who pushes; only what is theirs is superseded.
+    var installation: String?
   }
 
   /// Certificates to upload, by where they shall be.
@@ -61,7 +63,9 @@ struct ClassicPlan {
     }
     let detached = Set(works.flatMap { work in work.state.certificates.filter { !work.result.contains($0) } })
     superseded = input.records.filter { record in
-      guard let owner = record.ownership, !wantedLinks.contains(record.link) else { return false }
+      guard let owner = record.ownership, owner.isRemovable(by: input.installation),
+        !wantedLinks.contains(record.link)
+      else { return false }
       return names.contains(owner.name) || detached.contains(record.link)
     }.map(\.link)
   }

@@ -48,7 +48,7 @@ struct ClassicPush: Sendable {
       .init(
         scope: scope, project: session.project, prefix: pusher.prefix, targets: targets,
         deployments: request.deployments, missing: request.missing, only: request.only, records: records,
-        proxies: states, now: session.environment.now()))
+        proxies: states, now: session.environment.now(), installation: session.installation))
     for (target, why) in plan.refused {
       report.targets.append(.init(target, .failed(GCPError("pushing to \(target)", .refusedHere(why)))))
     }
@@ -89,7 +89,8 @@ struct ClassicPush: Sendable {
   func insert(_ upload: Upload) async throws(GCPError) {
     let deployment = upload.deployment
     let owner = Ownership(
-      name: deployment.name, project: session.project, sha256: deployment.sha256)
+      name: deployment.name, project: session.project, sha256: deployment.sha256,
+      installation: session.installation)
     let step = "uploading \(deployment.name) as \(upload.link)"
     let resource: JSONValue = [
       "name": .string(upload.link.name), "description": .string(owner.text),

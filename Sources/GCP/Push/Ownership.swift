@@ -7,12 +7,15 @@ public struct Ownership: Sendable, Hashable {
   public let project: String
   /// The leaf's SHA-256 in hexadecimal; nil for what changes in place.
   public let sha256: String?
+  /// Which installation of certd made it, several being able to share a project; nil before they had identifiers.
+  public let installation: String?
 
   /// The version of this form.
   static let version: Int64 = 1
 
   /// What is ours under a name.
-  public init(name: String, project: String, sha256: String?) {
+  public init(name: String, project: String, sha256: String?, installation: String? = nil) {
+    self.installation = installation
     self.name = name
     self.project = project
     self.sha256 = sha256
@@ -24,8 +27,14 @@ public struct Ownership: Sendable, Hashable {
       json["certd"]?.int == Self.version, let name = json["name"]?.string,
       let project = json["project"]?.string
     else { return nil }
-    self.init(name: name, project: project, sha256: json["sha256"]?.string)
+    self.init(
+      name: name, project: project, sha256: json["sha256"]?.string,
+      installation: json["installation"]?.string)
   }
+
+  /// Whether an installation may remove it: its own, and what was made before there were identifiers. Another one may
+  /// be between uploading it and putting it to use.
+  func isRemovable(by other: String?) -> Bool { installation == nil || installation == other }
 
   /// The description to write.
   public var text: String {
@@ -33,6 +42,7 @@ public struct Ownership: Sendable, Hashable {
       "certd": .number(String(Self.version)), "name": .string(name), "project": .string(project),
     ]
     if let sha256 { json["sha256"] = .string(sha256) }
+    if let installation { json["installation"] = .string(installation) }
     return json.text
   }
 }

@@ -14,6 +14,8 @@ internal import Synchronization
 public final class Session: Sendable {
   /// The project's ID.
   public let project: String
+  /// Which installation of certd speaks; nil for one without a store.
+  public let installation: String?
   /// Time and chance.
   public let environment: Environment
   let endpoints: Endpoints
@@ -37,8 +39,10 @@ public final class Session: Sendable {
   /// A session of one project.
   public init(
     project: String, endpoints: Endpoints = Endpoints(), tokens: TokenCache, transport: any Transport,
-    environment: Environment, limits: Limits = Limits(), userAgent: String = "certd"
+    environment: Environment, limits: Limits = Limits(), userAgent: String = "certd",
+    installation: String? = nil
   ) {
+    self.installation = installation
     self.project = project
     self.endpoints = endpoints
     self.tokens = tokens

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Configuration
+import OS
 
 struct CheckCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
@@ -23,6 +24,7 @@ struct CheckCommand: AsyncParsableCommand {
         Output.error("warning: \(warning)")
       }
       try IssuerFactory.checkFiles(configuration)
+      try checkStart(configuration)
       if !quiet {
         Output.line(
           "\(configuration.file): ok; \(configuration.listeners.count) listeners, "
@@ -30,5 +32,28 @@ struct CheckCommand: AsyncParsableCommand {
             + "\(loaded.credentials.count) certificates from files, \(managed.count) obtained")
       }
     } catch { throw Failure.exit(error) }
+  }
+
+  /// What a start would find: an access log that cannot be written, and ports that are not to be had. Both may be for
+  /// another user or held by the daemon itself, and then are only told.
+  private func checkStart(_ configuration: Configuration) throws(SetupError) {
+    if case .file(let path) = configuration.log.access {
+      do throws(SystemError) { try FileSystem().checkAppendable(path) } catch {
+        guard error.isPermission else { throw .configuration("log.access: \(error)") }
+        Output.error("warning: log.access: \(error)")
+      }
+    }
+    for listener in configuration.listeners where listener.address.port != 0 {
+      let address = try ProxySettings.address(listener.address)
+      do throws(SystemError) { _ = try ListeningSocket.open(address, sharesPort: false) } catch {
+        let origin = configuration.error(at: listener.origin, "\(error)")
+        let remedy =
+          error.isAddressInUse
+          ? "; unless that is certd itself, the start will fail"
+          : error.isPermission ? "; ports below 1024 need root, or the capability CAP_NET_BIND_SERVICE" : ""
+        guard error.isAddressInUse || error.isPermission else { throw .configuration("\(origin)") }
+        Output.error("warning: \(origin)\(remedy)")
+      }
+    }
   }
 }

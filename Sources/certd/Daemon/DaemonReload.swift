@@ -51,7 +51,8 @@ extension Daemon {
   func watch() async {
     watches += 1
     if store.fingerprint() != fingerprint {
-      log.info("another process has published a certificate")
+      // While we renew it may be ours, seen before we were told.
+      if !isRenewing { log.info("another process has published a certificate") }
       await presentStore()
     }
     await watchFiles()

@@ -24,7 +24,8 @@ struct GoogleCloud: Sendable {
     guard let settings = configuration.gcp else {
       throw .configuration("\(configuration.file): there is no section gcp; docs/gcp.md shows one")
     }
-    let session = try await session(settings, world, warn: warn)
+    let store = try StoreLocation.openPresent(configuration.store, report: { warn("store: \($0)") })
+    let session = try await session(settings, world, installation: store?.installation(), warn: warn)
     let known = configuration.managedCertificates(covered: { _ in false }).certificates.map(\.name)
     return GoogleCloud(
       session: session,
@@ -35,7 +36,8 @@ struct GoogleCloud: Sendable {
 
   /// Calls of one project, by the credentials that the section names or that are at hand.
   static func session(
-    _ settings: GCPSettings, _ world: World, warn: @escaping @Sendable (String) -> Void
+    _ settings: GCPSettings, _ world: World, installation: String? = nil,
+    warn: @escaping @Sendable (String) -> Void
   ) async throws(SetupError) -> GCP.Session {
     let variables = Subprocess.inheritedEnvironment()
     let endpoints = endpoints(settings, variables)
@@ -58,7 +60,7 @@ struct GoogleCloud: Sendable {
     return GCP.Session(
       project: settings.project, endpoints: endpoints,
       tokens: TokenCache(source, now: environment.now), transport: transport, environment: environment,
-      userAgent: "certd/\(Version.text)")
+      userAgent: "certd/\(Version.text)", installation: installation)
   }
 
   /// Everything that certificates are pushed to: the targets of the file, and its load balancer's own proxy.

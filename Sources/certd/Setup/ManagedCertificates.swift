@@ -26,7 +26,12 @@ enum ManagedCertificates {
     }
     var identifiers: [Identifier] = []
     for name in certificate.names {
-      guard let identifier = Identifier(name) else { throw fail("\(name) is not a name or address") }
+      guard let identifier = Identifier(name) else {
+        throw fail(
+          name.contains("_")
+            ? "no certificate can be had for \(name): host names have no underscore; rename the host, or give cert and "
+              + "key files" : "\(name) is not a name or address")
+      }
       identifiers.append(identifier)
     }
     guard let name = LineageName(certificate.name) else {
