@@ -138,4 +138,27 @@ import Testing
     #expect(daemon.log.contains("b.crt: it is empty"))
     #expect(try await daemon.stop() == .exited(0))
   }
+
+  @Test("what has been obtained goes on being renewed beside a pair that cannot be used")
+  func renewalGoesOn() async throws {
+    let place = try Place()
+    try place.write("b.crt", "")
+    try place.write("b.key", "")
+    let text = """
+      store: store
+      acme: {issuers: [local]}
+      listeners: [{address: "127.0.0.1:0"}]
+      routes: [{hosts: [a.example.com, b.example.com], service: a}]
+      services: {a: {backends: ["127.0.0.1:1"]}}
+
+      """
+    let file = try place.write("certd.yaml", text)
+    let certd = try Certd(place)
+    let first = try await certd("renew", "--no-delay", "--name", "a.example.com", "--config", file)
+    #expect(first.ending == .exited(0), "\(first)")
+    try place.write("certd.yaml", text + "certificates: [{cert: b.crt, key: b.key}]\n")
+    let again = try await certd("renew", "--no-delay", "--force", "--config", file)
+    #expect(again.ending == .exited(0), "\(again)")
+    #expect(again.output.contains("a.example.com") && !again.output.contains("b.example.com"), "\(again)")
+  }
 }

@@ -124,6 +124,7 @@ extension Service {
   /// What the Host of requests to a backend is made of. Ollama on loopback refuses every name but local ones, and a
   /// server that is reached over TLS by its name is chosen by it.
   public func authority(of backend: Backend) -> String? {
+    if `protocol`.isPassage { return nil }
     switch host {
     case .client: return nil
     case .name(let name): return name

@@ -18,7 +18,7 @@ struct CheckCommand: AsyncParsableCommand {
       let backends = BackendRegistry { Output.error("warning: \($0)") }
       let loaded = try Credentials.load(configuration).whole()
       for remark in loaded.remarks { Output.error("warning: \(remark.file): \(remark.words)") }
-      let managed = try ManagedCertificates.list(configuration, covered: loaded.cover)
+      let managed = try ManagedCertificates.list(configuration, covered: { loaded.cover($0, besides: nil) })
       _ = try await ProxySettings(configuration: configuration, backends: backends).make()
       for warning in ListenerSecurity(configuration: configuration).warnings() {
         Output.error("warning: \(warning)")

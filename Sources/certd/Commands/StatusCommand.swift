@@ -116,6 +116,7 @@ extension ServiceStatus {
       Output.error("certd: store: \($0)")
     }
     var status = ServiceStatus()
+    let judge = CertificateJudge()
     let wanted = try wanted(configuration, store)
     let listeners = try configuration.map(ProofOfService.listeners) ?? []
     let world = try World()
@@ -130,7 +131,7 @@ extension ServiceStatus {
           places.append((DeployAction.proof(host: host, port: port).target ?? host, .init(address: address)))
         }
       }
-      status.certificates.append(await certificate(item, name, places, world))
+      status.certificates.append(await certificate(item, name, places, world, judge))
     }
     if let store {
       do throws(StoreError) { status.deploys = try store.deploys(now: World.now()).map(Deploy.init) } catch {
@@ -164,7 +165,8 @@ extension ServiceStatus {
         wanted.append(Wanted(label: file.label, names: file.names, leaf: file.leaf, chain: file.pkiChain))
       }
       for one in files.broken { wanted.append(Wanted(label: one.file, failure: one.reason)) }
-      for managed in try ManagedCertificates.list(configuration, covered: files.cover) {
+      for managed in try ManagedCertificates.list(configuration, covered: { files.cover($0, besides: store) })
+      {
         let stored = store?.load(managed.name, now: World.now())
         let targets = managed.deploys.compactMap { action in
           if case .proof(let host, let port) = action { (host, port) } else { nil }
@@ -183,7 +185,8 @@ extension ServiceStatus {
   }
 
   private static func certificate(
-    _ item: Wanted, _ name: String?, _ places: [(label: String, ProofOfService.Place)], _ world: World
+    _ item: Wanted, _ name: String?, _ places: [(label: String, ProofOfService.Place)], _ world: World,
+    _ judge: CertificateJudge
   ) async -> Certificate {
     if let failure = item.failure {
       return Certificate(name: item.label, state: "broken", warnings: [failure])
@@ -194,7 +197,7 @@ extension ServiceStatus {
     certificate.notAfter = leaf.notAfter.description
     certificate.key = leaf.keyTypeDescription
     certificate.sha256 = Hex.encode(leaf.sha256)
-    let findings = item.chain.map { CertificateJudge().findings($0, now: World.now()) } ?? []
+    let findings = item.chain.map { judge.findings($0, now: World.now()) } ?? []
     if !findings.isEmpty { certificate.warnings = findings.map(\.description) }
     guard let name else { return certificate }
     for (label, place) in places {

@@ -28,7 +28,7 @@ struct Blueprint: Sendable {
     let configuration = configuration
     let loaded = try await apart { () throws(SetupError) in Credentials.load(configuration, known: known) }
     fileCredentials = loaded.credentials
-    managed = try ManagedCertificates.list(configuration, covered: loaded.cover)
+    managed = try ManagedCertificates.list(configuration, covered: { loaded.cover($0, besides: store) })
     // One that cannot be used stops no other, unless nothing at all is left.
     if fileCredentials.isEmpty, managed.isEmpty { _ = try loaded.whole() }
     log.tell(loaded)

@@ -34,8 +34,14 @@ enum Credentials {
     /// Whether one cannot be used and was not known before either, so that nobody can tell what it is for.
     var hasUnknown = false
 
-    /// Whether a host's certificate is, or may be, in a file: one that cannot be read may be for anything.
-    func cover(_ host: String) -> Bool { hasUnknown || Credentials.cover(credentials, host) }
+    /// Whether a host's certificate is, or may be, in a file: one that cannot be read may be for anything but what has
+    /// been obtained before, which goes on being renewed.
+    func cover(_ host: String, besides store: CertStore?) -> Bool {
+      if Credentials.cover(credentials, host) { return true }
+      guard hasUnknown else { return false }
+      let lineage = Identifier(host).map { LineageName($0) }
+      return lineage.flatMap { store?.currentGeneration(of: $0) } == nil
+    }
 
     /// Throws everything that is broken, for who checks rather than serves.
     func whole() throws(SetupError) -> Loaded {

@@ -108,7 +108,7 @@ extension RenewalJob {
     var jobs: [RenewalJob] = []
     if let configuration {
       let loaded = Credentials.load(configuration)
-      let managed = try ManagedCertificates.list(configuration, covered: loaded.cover)
+      let managed = try ManagedCertificates.list(configuration, covered: { loaded.cover($0, besides: store) })
       jobs.append(RenewalJob(configuration: configuration, managed: managed, isServedHere: true))
     }
     let known = Set(jobs.flatMap(\.managed).map(\.name))
