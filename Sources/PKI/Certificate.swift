@@ -130,6 +130,15 @@ internal import COpenSSL
     return unsafe key.withHandle { unsafe EVP_PKEY_eq(own, $0) == 1 }
   }
 
+  /// The strength of its key or of its signature, whichever is less, in bits as NIST SP 800-57 counts them.
+  public var securityBits: Int {
+    var ofSignature: Int32 = 0
+    guard let key = unsafe X509_get0_pubkey(handle),
+      unsafe X509_get_signature_info(handle, nil, nil, &ofSignature, nil) == 1
+    else { return 0 }
+    return unsafe Int(min(EVP_PKEY_get_security_bits(key), ofSignature))
+  }
+
   /// Lends the `X509`; it must not be changed, nor kept beyond the call without its own reference.
   public func withHandle<R>(_ body: (OpaquePointer) throws -> R) rethrows -> R { try unsafe body(handle) }
 }

@@ -39,7 +39,7 @@ extension CertificateFinding: CustomStringConvertible {
 
 /// Judges chains; the roots of this system are read once.
 @safe public final class CertificateJudge {
-  private let store: OpaquePointer?
+  private var store: OpaquePointer?
 
   /// The share of a life at whose end a certificate expires soon.
   static let soonShare: Int64 = 6
@@ -47,10 +47,15 @@ extension CertificateFinding: CustomStringConvertible {
   static let soonSeconds: Int64 = 30 * 86400
 
   /// A judge with the roots that OpenSSL takes for the system's (`SSL_CERT_FILE` and `SSL_CERT_DIR` name others).
-  public init() {
+  public init() { unsafe store = nil }
+
+  /// The system's roots, read when they are needed first.
+  private func roots() -> OpaquePointer? {
+    if let known = unsafe store { return unsafe known }
     unsafe store = X509_STORE_new()
     if let store = unsafe store { _ = unsafe X509_STORE_set_default_paths(store) }
     ERR_clear_error()
+    return unsafe store
   }
 
   deinit { unsafe X509_STORE_free(store) }
@@ -84,7 +89,9 @@ extension CertificateFinding: CustomStringConvertible {
 
   private func isTrusted(_ chain: CertificateChain) -> Bool {
     defer { ERR_clear_error() }
-    guard let context = unsafe X509_STORE_CTX_new(), let others = unsafe certd_sk_X509_new_null() else {
+    guard let store = unsafe roots(), let context = unsafe X509_STORE_CTX_new(),
+      let others = unsafe certd_sk_X509_new_null()
+    else {
       return true
     }
     defer {

@@ -17,7 +17,9 @@ struct CheckCommand: AsyncParsableCommand {
       let configuration = reading.configuration
       let backends = BackendRegistry { Output.error("warning: \($0)") }
       let loaded = try Credentials.load(configuration).whole()
-      for remark in loaded.remarks { Output.error("warning: \(remark.file): \(remark.words)") }
+      for remark in Credentials.remarks(configuration) {
+        Output.error("warning: \(remark.file): \(remark.words)")
+      }
       let managed = try ManagedCertificates.list(configuration, covered: { loaded.cover($0, besides: nil) })
       _ = try await ProxySettings(configuration: configuration, backends: backends).make()
       for warning in ListenerSecurity(configuration: configuration).warnings() {

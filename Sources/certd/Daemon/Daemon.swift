@@ -27,6 +27,7 @@ actor Daemon {
     case reopenLogs
     case watch
     case namesMoved
+    case judge
     case wake
     case decided(Report.Entry)
     case renewed(Report)
@@ -147,6 +148,7 @@ actor Daemon {
     health.start(plan.configuration, await backends.candidates(plan.configuration), backends, world, log)
     let names = watchNames()
     queueGoogleCloud()
+    post.yield(.judge)
     renew()
     let work = Task { for await event in events { await handle(event) } }
     var draining: Task<Void, Never>?
@@ -229,6 +231,7 @@ actor Daemon {
       messages.tellRepeated()
       await watch()
     case .namesMoved: await namesMoved()
+    case .judge: await judge()
     case .wake: renew()
     case .decided(let entry): await decided(entry)
     case .renewed(let report): await finished(report)

@@ -44,6 +44,7 @@ extension Daemon {
     health.start(
       next.configuration, await backends.candidates(next.configuration), backends, world, log)
     queueGoogleCloud()
+    post.yield(.judge)
     renew()
   }
 
@@ -78,6 +79,7 @@ extension Daemon {
     if fresh.broken.isEmpty { (files, refusedFiles) = (now, nil) }
     if isNews { log.tell(fresh) }
     await presentStore()
+    if isNews { await judge() }
   }
 
   /// Certificates begin, end and come near their end while nobody changes anything.
@@ -85,11 +87,16 @@ extension Daemon {
     let now = World.now()
     if let change = presentationChange, now >= change { await presentStore() }
     guard now - judgedAt >= Self.judgeSeconds else { return }
-    judgedAt = now
-    let (configuration, known) = (plan.configuration, plan.fileCredentials)
-    if let fresh = try? await apart({ () throws(SetupError) in Credentials.load(configuration, known: known) }
-    ) {
-      log.tell(fresh)
+    await judge()
+  }
+
+  /// Says what is wrong with certificates from files, or will be soon.
+  func judge() async {
+    judgedAt = World.now()
+    let configuration = plan.configuration
+    let remarks = try? await apart { () throws(SetupError) in Credentials.remarks(configuration) }
+    for one in remarks ?? [] {
+      log.warn("certificate file", ["file": .text(one.file), "warning": .text(one.words)])
     }
   }
 
@@ -110,15 +117,12 @@ extension Daemon {
 }
 
 extension Log {
-  /// Says what is wrong with certificates from files.
+  /// Says which certificates from files cannot be used.
   func tell(_ loaded: Credentials.Loaded) {
     for one in loaded.broken {
       error(
         "certificate file cannot be used; what was good before goes on",
         ["file": .text(one.file), "reason": .text(one.reason)])
-    }
-    for one in loaded.remarks {
-      warn("certificate file", ["file": .text(one.file), "warning": .text(one.words)])
     }
   }
 }

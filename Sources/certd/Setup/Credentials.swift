@@ -29,8 +29,6 @@ enum Credentials {
     var credentials: [Credential] = []
     /// The others, by file, with what is wrong in words that tell the place.
     var broken: [(file: String, reason: String)] = []
-    /// What is good enough to be presented and still worth a word.
-    var remarks: [(file: String, words: String)] = []
     /// Whether one cannot be used and was not known before either, so that nobody can tell what it is for.
     var hasUnknown = false
 
@@ -54,15 +52,9 @@ enum Credentials {
   /// that cannot be used stops no other: its last good state is taken from `known`.
   static func load(_ configuration: Configuration, known: [Credential] = []) -> Loaded {
     var loaded = Loaded()
-    let (judge, now) = (CertificateJudge(), World.now())
     for case .files(let files) in configuration.certificates {
       do throws(FileProblem) {
-        let pair = try pair(files)
-        loaded.credentials.append(try credential(files.certificate, pair))
-        let words =
-          pair.remarks + judge.findings(pair.chain, now: now).map(\.description)
-          + unused(pair.chain.leaf, configuration)
-        loaded.remarks += words.map { (files.certificate, $0) }
+        loaded.credentials.append(try credential(files.certificate, pair(files)))
       } catch {
         let reason = configuration.error(at: files.origin, error.description).description
         loaded.broken.append((files.certificate, reason))
@@ -74,6 +66,21 @@ enum Credentials {
       }
     }
     return loaded
+  }
+
+  /// What is good enough to be presented and still worth a word, by file. Reads the system's roots: a daemon asks when its
+  /// workers are there, which else would get their memory from among what is left of them.
+  static func remarks(_ configuration: Configuration) -> [(file: String, words: String)] {
+    let (judge, now) = (CertificateJudge(), World.now())
+    var remarks: [(file: String, words: String)] = []
+    for case .files(let files) in configuration.certificates {
+      guard let pair = try? pair(files) else { continue }
+      let words =
+        pair.remarks + judge.findings(pair.chain, now: now).map(\.description)
+        + unused(pair.chain.leaf, configuration)
+      remarks += words.map { (files.certificate, $0) }
+    }
+    return remarks
   }
 
   /// A certificate that no route has a name of is nobody's.
@@ -133,12 +140,17 @@ enum Credentials {
     } catch { throw FileProblem(description: "\(error)") }
   }
 
-  /// Also shown to OpenSSL, which takes no key that is too weak: the others would fall with it.
+  /// What OpenSSL always takes, in bits of security: RSA 2048, P-256, SHA-256 and better.
+  private static let plainSecurityBits = 112
+
+  /// One that is weaker is shown to OpenSSL first: the others would fall with it.
   private static func credential(
     _ label: String, _ pair: CertificatePair
   ) throws(FileProblem) -> Credential {
     do {
       let made = credential(label, pair.chain, try pair.key.pem())
+      let all = [pair.chain.leaf] + pair.chain.intermediates
+      guard all.contains(where: { $0.securityBits < plainSecurityBits }) else { return made }
       _ = try ServerContext(
         credentials: [made], profile: .compatible, tickets: TicketKeys(random: { Random.bytes($0) }))
       return made
