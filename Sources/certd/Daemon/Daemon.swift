@@ -174,7 +174,9 @@ actor Daemon {
     let (post, backends) = (post, backends)
     return Task {
       while !Task.isCancelled {
-        try? await World.sleep(seconds: Self.namesSeconds)
+        // Without names there is nothing to see until a reload brings some.
+        let pause = await backends.hasNames ? Self.namesSeconds : Self.watchSeconds
+        try? await World.sleep(seconds: pause)
         await backends.lookUpDue { post.yield(.namesMoved) }
       }
     }

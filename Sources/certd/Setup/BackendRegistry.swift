@@ -85,6 +85,9 @@ actor BackendRegistry {
     }
   }
 
+  /// Whether any backend is given by name.
+  var hasNames: Bool { !names.isEmpty }
+
   /// Looks up what is due, each name by itself: a resolver that is slow for one holds up no other. `changed` is called
   /// when a name leads elsewhere.
   func lookUpDue(changed: @escaping @Sendable () -> Void) {
