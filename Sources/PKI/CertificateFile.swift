@@ -134,6 +134,17 @@ struct CertificateFileReader {
     if file.certificates.isEmpty { throw refused("it is a PKCS#7 file without a certificate") }
   }
 
+  /// The most iterations by which a PKCS#12 file's password is hashed: more would take minutes.
+  private static let maximumIterations = 1_000_000
+
+  private func macIterations(_ bag: OpaquePointer) -> Int {
+    var count: UnsafePointer<ASN1_INTEGER>?
+    unsafe PKCS12_get0_mac(nil, nil, nil, &count, bag)
+    guard let count = unsafe count else { return 1 }
+    let number = unsafe ASN1_INTEGER_get(count)
+    return number < 0 ? .max : number
+  }
+
   /// False when it is no PKCS#12 file.
   private func readPKCS12(_ der: [UInt8], into file: inout CertificateFile) throws(PKIError) -> Bool {
     let bag: OpaquePointer? = unsafe der.withUnsafeBufferPointer { buffer in
@@ -144,7 +155,10 @@ struct CertificateFileReader {
     defer { unsafe PKCS12_free(bag) }
     ERR_clear_error()
     let given = password ?? ""
-    guard unsafe PKCS12_verify_mac(bag, given, -1) == 1 else {
+    guard unsafe macIterations(bag) <= Self.maximumIterations else {
+      throw refused("it is a PKCS#12 file with more than \(Self.maximumIterations) iterations")
+    }
+    guard unsafe PKCS12_mac_present(bag) == 0 || PKCS12_verify_mac(bag, given, -1) == 1 else {
       throw refused(
         password == nil
           ? "it is a PKCS#12 file with a password: name its password_file"
