@@ -78,7 +78,7 @@ struct RetryPolicy {
 
   /// A refusal that may be gone at the next try.
   private func isPassing(_ status: Int, _ problem: Problem?) -> Bool {
-    // Not implemented today, not implemented in a second.
+    // What a CA cannot do today it cannot do in a second.
     if status == 501 { return false }
     if status >= 500 || [408, 425, 429].contains(status) { return true }
     return problem?.kind == .rateLimited || problem?.kind == .orderNotReady

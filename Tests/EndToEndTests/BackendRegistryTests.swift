@@ -84,6 +84,19 @@ import Testing
     #expect(world.warnings.withLock { $0.count } == 2)
   }
 
+  @Test("a configuration that is refused takes no name from the one that goes on")
+  func refused() async {
+    let world = World()
+    world.answer.withLock { $0 = ["10.0.0.1"] }
+    let registry = world.registry()
+    let other = BackendAddress.tcp(host: "other.test", port: 80)
+    await registry.prepare([Self.backend])
+    await registry.prepare([other])
+    #expect(await shown(registry) == ["10.0.0.1:80"])
+    await registry.keep([other])
+    #expect(await shown(registry) == ["none"])
+  }
+
   @Test("addresses in another order are no change")
   func order() async {
     let world = World()

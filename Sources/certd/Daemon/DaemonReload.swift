@@ -33,6 +33,7 @@ extension Daemon {
     await plan.challengePort.close()
     do throws(ProxyError) { try await proxy.apply(next.settings) } catch { throw .other("\(error)") }
     plan = next
+    await backends.keep(next.configuration.services.flatMap(\.backends).map(\.address))
     log.level = next.configuration.log.level.telemetry
     log.format = Logging.format(next.configuration.log)
     files = FileWatch(next.files)

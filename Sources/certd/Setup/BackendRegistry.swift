@@ -74,10 +74,16 @@ actor BackendRegistry {
     return Key(host: host, port: port)
   }
 
-  /// Looks up all names of these backends that are not known well, at once, and forgets the others.
-  func prepare(_ backends: [BackendAddress]) async {
+  /// Forgets all names but those of these backends: a configuration has taken the place of another.
+  func keep(_ backends: [BackendAddress]) {
     let wanted = Set(backends.compactMap(Self.key))
     names = names.filter { wanted.contains($0.key) }
+  }
+
+  /// Looks up all names of these backends that are not known well, at once. The others stay: a configuration that is
+  /// refused takes nothing from the one that goes on.
+  func prepare(_ backends: [BackendAddress]) async {
+    let wanted = Set(backends.compactMap(Self.key))
     for key in wanted where names[key] == nil { names[key] = Name() }
     let due = wanted.filter { isDue($0) }
     await withTaskGroup { group in
