@@ -1,3 +1,4 @@
+internal import Bytes
 internal import HTTP
 internal import PKI
 
@@ -50,23 +51,39 @@ struct Authorization: Decodable, Equatable {
     challenge?.error ?? Problem(type: "about:blank", detail: "the authorization is \(status.rawValue)")
   }
 
-  /// The challenge to answer: the first of the given types that is offered and well formed.
-  func challenge(_ types: [ChallengeType]) -> (ChallengeType, Challenge, token: String)? {
-    for type in types {
+  /// Why the last try at an answered challenge failed although the CA leaves it open (RFC 8555 §8.2).
+  func error(answered type: ChallengeType) -> Problem? {
+    challenges.first { $0.type == type.rawValue && $0.status == .pending }?.error
+  }
+
+  /// The challenges that can be answered: those of the given types that are offered and well formed, in their order.
+  func ways(_ types: [ChallengeType], thumbprint: String) -> [OpenAuthorization.Way] {
+    types.compactMap { type in
       for challenge in challenges where challenge.type == type.rawValue {
-        if let token = challenge.usableToken { return (type, challenge, token) }
+        guard let token = challenge.usableToken else { continue }
+        let answer = ChallengeAnswer(
+          type: type, identifier: identifier, token: token, keyAuthorization: token + "." + thumbprint)
+        return OpenAuthorization.Way(challenge: challenge, answer: answer)
       }
+      return nil
     }
-    return nil
   }
 }
 
 /// An authorization on its way.
 struct OpenAuthorization {
+  /// One challenge that may be answered.
+  struct Way {
+    let challenge: Challenge
+    let answer: ChallengeAnswer
+  }
+
   let url: URL
   let identifier: Identifier
-  let challenge: Challenge
-  let answer: ChallengeAnswer
+  /// The way that is tried at present.
+  var way: Way
+  /// Those that are left, the preferred one first.
+  var others: ArraySlice<Way>
 }
 
 extension Client {
@@ -85,36 +102,77 @@ extension Client {
   func satisfy(
     _ order: Order, _ responder: any ChallengeResponder, published: inout [ChallengeAnswer]
   ) async throws(ACMEError) {
-    let open = try await openAuthorizations(order, responder.challengeTypes)
-    for item in open {
-      published.append(item.answer)
-      do { try await responder.publish(item.answer) } catch {
-        throw ACMEError(
-          .challenge, .local("the answer could not be published: \(error)"), identifier: item.identifier)
-      }
-    }
-    do { try await responder.settle(open.map(\.answer)) } catch {
+    var open = try await openAuthorizations(order, responder.challengeTypes)
+    for index in open.indices { try await publish(&open[index], responder, &published) }
+    do { try await responder.settle(open.map(\.way.answer)) } catch {
       throw ACMEError(.challenge, .local("the answers are not visible: \(error)"))
     }
     var isProven: Set<URL> = []
-    for item in open where item.challenge.status == .pending {
+    for item in open where item.way.challenge.status == .pending {
       // Some CAs validate while they are asked to.
-      let status = try await respond(to: item.challenge, of: item.url, item.identifier)
+      let status = try await respond(to: item.way.challenge, of: item.url, item.identifier)
       if status == .valid { isProven.insert(item.url) }
     }
     var failures: [ValidationFailure] = []
     for item in open where !isProven.contains(item.url) {
-      let settled = try await poll(
-        authorization(at: item.url, item.identifier), what: "validating \(item.identifier)"
-      ) { $0.result(answered: item.answer.type) != nil }
-      if case .failed(let problem)? = settled.result(answered: item.answer.type) {
+      if let problem = try await failure(of: item) {
         failures.append(ValidationFailure(identifier: item.identifier, problem: problem))
       }
     }
     if !failures.isEmpty { throw ACMEError(.authorization, .validation(failures)) }
   }
 
-  /// Reads every authorization and picks a challenge for each that is not proven yet.
+  /// Puts up the answer to the first way that can be seen to work from here. No validation is asked for by a way that
+  /// would fail.
+  private func publish(
+    _ item: inout OpenAuthorization, _ responder: any ChallengeResponder, _ published: inout [ChallengeAnswer]
+  ) async throws(ACMEError) {
+    var objections: [String] = []
+    while true {
+      let answer = item.way.answer
+      published.append(answer)
+      do { try await responder.publish(answer) } catch {
+        throw ACMEError(
+          .challenge, .local("the answer could not be published: \(error)"), identifier: item.identifier)
+      }
+      // What an earlier run has answered already is the CA's to judge.
+      guard item.way.challenge.status == .pending, let why = await responder.objection(to: answer) else {
+        return
+      }
+      objections.append("\(answer.type.rawValue): \(why)")
+      guard let next = item.others.popFirst() else {
+        throw ACMEError(
+          .challenge,
+          .local(
+            "the CA was not asked, for it would not find the answer: \(objections.joined(separator: "; "))"),
+          identifier: item.identifier)
+      }
+      item.way = next
+    }
+  }
+
+  /// Waits until the CA has decided. One that leaves a challenge open with an error is asked to try once more
+  /// (RFC 8555 §8.2); what it then says is the end. Nil when the identifier is proven.
+  private func failure(of item: OpenAuthorization) async throws(ACMEError) -> Problem? {
+    let (call, type) = (authorization(at: item.url, item.identifier), item.way.answer.type)
+    let what = "validating \(item.identifier)"
+    var read = try await poll(call, what: what) {
+      $0.result(answered: type) != nil || $0.error(answered: type) != nil
+    }
+    if read.result(answered: type) == nil {
+      try await pause(options.limits.repetitionPauseSeconds, .challenge)
+      if try await respond(to: item.way.challenge, of: item.url, item.identifier) == .valid { return nil }
+      let endsAt = environment.now() + options.limits.repetitionSeconds
+      read = try await poll(call, what: what) {
+        $0.result(answered: type) != nil
+          || $0.error(answered: type) != nil && environment.now() >= endsAt
+      }
+    }
+    if case .failed(let problem)? = read.result(answered: type) { return problem }
+    return read.result(answered: type) == .proven ? nil : read.error(answered: type)
+  }
+
+  /// Reads every authorization and finds the ways to prove each that is not proven yet.
   private func openAuthorizations(
     _ order: Order, _ types: [ChallengeType]
   ) async throws(ACMEError) -> [OpenAuthorization] {
@@ -122,19 +180,18 @@ extension Client {
     var failures: [ValidationFailure] = []
     for url in order.authorizations {
       let read = try await perform(authorization(at: url)).0
-      switch read.result(answered: read.challenge(types)?.0) {
+      var ways = read.ways(types, thumbprint: signer.thumbprint)[...]
+      switch read.result(answered: ways.first?.answer.type) {
       case .proven: continue
       case .failed(let problem):
         failures.append(ValidationFailure(identifier: read.identifier, problem: problem))
       case nil:
-        guard let (type, challenge, token) = read.challenge(types) else {
+        // One under way is gone on with.
+        if let begun = ways.firstIndex(where: { $0.challenge.status != .pending }) { ways = ways[begun...] }
+        guard let first = ways.popFirst() else {
           throw ACMEError(.authorization, .local(Self.noChallenge(read, types)), identifier: read.identifier)
         }
-        let answer = ChallengeAnswer(
-          type: type, identifier: read.identifier, token: token,
-          keyAuthorization: token + "." + signer.thumbprint)
-        open.append(
-          OpenAuthorization(url: url, identifier: read.identifier, challenge: challenge, answer: answer))
+        open.append(OpenAuthorization(url: url, identifier: read.identifier, way: first, others: ways))
       }
     }
     if !failures.isEmpty { throw ACMEError(.authorization, .validation(failures)) }

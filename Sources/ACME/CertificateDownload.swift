@@ -1,5 +1,5 @@
 internal import HTTP
-internal import PKI
+public import PKI
 
 extension Client {
   /// Downloads the chain of a valid order (RFC 8555 §7.4.2) and, if another chain is preferred, the
@@ -7,11 +7,11 @@ extension Client {
   /// again.
   func download(_ url: URL, _ request: IssuanceRequest) async throws(ACMEError) -> CertificateChain {
     let (chain, alternates) = try await perform(certificate(at: url, request))
-    guard let wanted = request.preferredIssuer, !leads(chain, to: wanted) else { return chain }
+    guard let wanted = request.preferredIssuer, !chain.leads(to: wanted) else { return chain }
     for alternate in alternates.prefix(options.limits.alternateChains) {
       // The default chain is good: an alternate that cannot be had must not cost the issuance.
       guard let (other, _) = try? await perform(certificate(at: alternate, request)) else { continue }
-      if leads(other, to: wanted) { return other }
+      if other.leads(to: wanted) { return other }
     }
     return chain
   }
@@ -32,10 +32,12 @@ extension Client {
       }
     }
   }
+}
 
+extension CertificateChain {
   /// Whether the chain's last certificate is, or was issued by, a CA with that common name.
-  private func leads(_ chain: CertificateChain, to commonName: String) -> Bool {
-    let last = chain.intermediates.last ?? chain.leaf
+  public func leads(to commonName: String) -> Bool {
+    let last = intermediates.last ?? leaf
     if last.commonName == commonName { return true }
     return last.issuer == "CN=\(commonName)" || last.issuer.hasPrefix("CN=\(commonName),")
   }

@@ -31,6 +31,9 @@ public protocol ChallengeResponder: Sendable {
   func tidy() async
   /// Makes an answer visible. Publishing the same answer twice MUST be harmless.
   func publish(_ answer: ChallengeAnswer) async throws
+  /// Why the CA would not find a published answer, as far as that can be seen from here; nil when nothing speaks
+  /// against it. Then another way is tried, and no validation is spent.
+  func objection(to answer: ChallengeAnswer) async -> String?
   /// Called once all answers of an order are published. MUST return only when the CA would see them.
   func settle(_ answers: [ChallengeAnswer]) async throws
   /// Removes an answer; called for every published one when the issuance ends, however it ends.
@@ -40,6 +43,8 @@ public protocol ChallengeResponder: Sendable {
 extension ChallengeResponder {
   /// Nothing is left, unless told otherwise.
   public func tidy() async {}
+  /// None, unless told otherwise.
+  public func objection(to answer: ChallengeAnswer) async -> String? { nil }
   /// Nothing to wait for, unless told otherwise.
   public func settle(_ answers: [ChallengeAnswer]) async throws {}
 }

@@ -21,6 +21,10 @@ public struct Limits: Sendable, Equatable {
   /// The longest Retry-After that is waited for inside a call, in seconds; a longer one ends the call with an
   /// error that tells the time.
   public var patienceSeconds: Int64 = 120
+  /// The wait before a challenge that the CA leaves open with an error is answered once more, in seconds.
+  public var repetitionPauseSeconds = 5.0
+  /// How long such a challenge may then go on having an error before that is the end, in seconds.
+  public var repetitionSeconds: Int64 = 20
   /// How long a directory is believed, in seconds.
   public var directorySeconds: Int64 = 3600
 

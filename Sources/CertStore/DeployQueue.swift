@@ -30,12 +30,20 @@ public struct DeployTask: Codable, Sendable, Equatable {
     name: LineageName, leaf: Certificate, action: DeployAction, domains: [String], now: UnixTime,
     position: Int? = nil
   ) throws(PKIError) {
+    try self.init(
+      name: name.description, leafSHA256: Hex.encode(leaf.sha256), action: action, domains: domains, now: now,
+      position: position)
+  }
+
+  private init(
+    name: String, leafSHA256 sha256: String, action: DeployAction, domains: [String], now: UnixTime,
+    position: Int?
+  ) throws(PKIError) {
     self.position = position
-    let sha256 = Hex.encode(leaf.sha256)
     // Text, numbers and nothing else: there is always JSON for it.
     let digest = try Digest.sha256((try? StoreJSON.line(action)) ?? [])
     id = "\(name).\(Hex.encode(digest).prefix(16)).\(sha256.prefix(16))"
-    self.name = name.description
+    self.name = name
     leafSHA256 = sha256
     self.action = action
     self.domains = domains
@@ -51,6 +59,12 @@ public struct DeployTask: Codable, Sendable, Equatable {
       name: name, leaf: leaf,
       action: .command(text: command, timeoutSeconds: DeployAction.defaultTimeoutSeconds), domains: domains,
       now: now)
+  }
+
+  /// The task that stands in its place when the configuration names another action there.
+  public func replaced(by action: DeployAction, now: UnixTime) -> DeployTask? {
+    try? DeployTask(
+      name: name, leafSHA256: leafSHA256, action: action, domains: domains, now: now, position: position)
   }
 
   /// Whether another task is the same action for another leaf of the same certificate.

@@ -38,6 +38,7 @@ public actor ACMEIssuer: Issuer {
   private let transport: DateWatch
   private let warn: @Sendable (String) -> Void
   private var known: (client: Client, account: AccountKeeper)?
+  private var hasToldOfRoot = false
 
   /// A CA. `transport` makes single requests; `warn` hears of what went wrong without stopping anything.
   public init(
@@ -70,9 +71,21 @@ public actor ACMEIssuer: Issuer {
       _ = try await client.directory()
       try checkClock()
       try await enrol(client, account)
-      return try await client.issue(
+      let chain = try await client.issue(
         wanted, resuming: request.resuming, journal: journal, responder: responder)
+      tellOfOtherRoot(chain)
+      return chain
     } catch { throw Self.issuerError(error) }
+  }
+
+  /// Says once that the CA has no chain to the root that is preferred.
+  private func tellOfOtherRoot(_ chain: CertificateChain) {
+    guard let wanted = configuration.preferredIssuer, !chain.leads(to: wanted), !hasToldOfRoot else { return }
+    hasToldOfRoot = true
+    let last = chain.intermediates.last ?? chain.leaf
+    warn(
+      "the CA offers no chain to \"\(wanted)\" (preferred_chain); its own choice is served, by \(last.issuer)"
+    )
   }
 
   /// What the CA suggests (RFC 9773); nil when it has nothing to suggest.
@@ -147,7 +160,10 @@ public actor ACMEIssuer: Issuer {
   public func deactivate() async throws(IssuerError) {
     let (client, keeper) = try await session()
     do {
-      try await client.deactivateAccount()
+      do throws(ACMEError) { try await client.deactivateAccount() } catch {
+        // The CA has ended it already: what is left is to put its files aside.
+        guard Self.isRefusedAccount(error) else { throw error }
+      }
       try await keeper.retire(now: environment.now())
       known = nil
     } catch { throw Self.issuerError(error) }
@@ -250,7 +266,18 @@ public actor ACMEIssuer: Issuer {
     }
     var failed: [String]?
     if case .validation(let failures) = error.cause { failed = failures.map(\.identifier.description) }
-    return IssuerError(kind, error.description, retryAfter: error.retryAfter, failedIdentifiers: failed)
+    let remedy =
+      isRefusedAccount(error)
+      ? "; if the account was deactivated or revoked there, 'certd account deactivate --ca NAME --yes' puts it aside "
+        + "here, and the next order registers a new one" : ""
+    return IssuerError(
+      kind, error.description + remedy, retryAfter: error.retryAfter, failedIdentifiers: failed)
+  }
+
+  /// Whether the CA takes nothing more from the account: what is asked first of all was already "unauthorized".
+  private static func isRefusedAccount(_ error: ACMEError) -> Bool {
+    guard case .refused(let problem) = error.cause, problem.kind == .unauthorized else { return false }
+    return error.step == .account || error.step == .newOrder
   }
 }
 

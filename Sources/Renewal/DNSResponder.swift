@@ -159,12 +159,20 @@ public struct CombinedResponder: ChallengeResponder {
   public let challengeTypes: [ChallengeType]
   private let board: BoardResponder
   private let dns: DNSResponder?
+  private let webroot: Webroot?
+  private let look: (@Sendable (ChallengeAnswer) async -> String?)?
 
-  /// A responder for `types`; DNS-01 is left out when there is nobody for it.
-  public init(_ types: [ChallengeType], _ board: ChallengeBoard, dns: DNSResponder?) {
+  /// A responder for `types`; DNS-01 is left out when there is nobody for it. `webroot` has the answers to HTTP-01 as
+  /// files besides; `look` tells why an answer cannot be seen where it should be.
+  public init(
+    _ types: [ChallengeType], _ board: ChallengeBoard, dns: DNSResponder?, webroot: Webroot? = nil,
+    look: (@Sendable (ChallengeAnswer) async -> String?)? = nil
+  ) {
     challengeTypes = types.filter { $0 != .dns01 || dns != nil }
     self.board = BoardResponder(board, types: types)
     self.dns = dns
+    self.webroot = webroot
+    self.look = look
   }
 
   /// Records in zones outlive their run.
@@ -172,7 +180,14 @@ public struct CombinedResponder: ChallengeResponder {
 
   /// By the board, or into a zone.
   public func publish(_ answer: ChallengeAnswer) async throws {
-    if answer.type == .dns01 { try await dns?.publish(answer) } else { try await board.publish(answer) }
+    guard answer.type != .dns01 else { return try await dns?.publish(answer) ?? () }
+    try await board.publish(answer)
+    if answer.type == .http01 { try webroot?.publish(answer) }
+  }
+
+  /// Of answers that are looked for on this machine's ports.
+  public func objection(to answer: ChallengeAnswer) async -> String? {
+    answer.type == .dns01 ? nil : await look?(answer)
   }
 
   /// The board's answers are visible at once.
@@ -182,6 +197,8 @@ public struct CombinedResponder: ChallengeResponder {
 
   /// From the board, or from a zone.
   public func withdraw(_ answer: ChallengeAnswer) async {
-    if answer.type == .dns01 { await dns?.withdraw(answer) } else { await board.withdraw(answer) }
+    guard answer.type != .dns01 else { return await dns?.withdraw(answer) ?? () }
+    await board.withdraw(answer)
+    if answer.type == .http01 { webroot?.withdraw(answer) }
   }
 }

@@ -1,6 +1,6 @@
 import Bytes
 import CertStore
-import OS
+package import OS
 import PKI
 
 extension Executor {
@@ -11,9 +11,12 @@ extension Executor {
 
   /// Works through the queue, tasks of earlier runs as well. A task leaves it when it has succeeded or when another
   /// certificate is served by now. One that failed is left until its time has come, unless `evenIfEarly`.
-  func deploy(_ store: CertStore, evenIfEarly: Bool, _ report: inout Report) async -> [Report.Deploy] {
+  func deploy(
+    _ store: CertStore, _ managed: [ManagedCertificate], evenIfEarly: Bool, _ report: inout Report
+  ) async -> [Report.Deploy] {
     var done: [Report.Deploy] = []
     do {
+      try follow(managed, store)
       for task in try store.deploys(now: environment.now()) {
         if !evenIfEarly, let next = task.nextAttemptAt, next > environment.now(),
           next < environment.now() + Policy.longestRetryAfterSeconds
@@ -29,6 +32,25 @@ extension Executor {
       }
     } catch { report.warnings.append("\(error)") }
     return done
+  }
+
+  /// What the configuration does not name any more is not carried out; what stands in its place now is.
+  private func follow(_ managed: [ManagedCertificate], _ store: CertStore) throws(StoreError) {
+    let now = environment.now()
+    let tasks = try store.deploys(now: now)
+    for wanted in managed {
+      let queued = tasks.filter { $0.name == wanted.name.description }
+      for task in queued where !wanted.deploys.contains(task.action) {
+        let place = task.position ?? .max
+        if wanted.deploys.indices.contains(place),
+          let next = task.replaced(by: wanted.deploys[place], now: now),
+          !queued.contains(where: { $0.id == next.id })
+        {
+          try store.enqueue(next)
+        }
+        try store.dequeue(task)
+      }
+    }
   }
 
   /// Carries one task out under the certificate's lock, so that no other process does as well; nil when there is
@@ -106,7 +128,7 @@ extension Executor {
   }
 
   /// Why a command failed; nil when it did not.
-  static func failure(_ outcome: Subprocess.Outcome, _ limit: UInt32) -> String? {
+  package static func failure(_ outcome: Subprocess.Outcome, _ limit: UInt32) -> String? {
     let what: String
     switch outcome.ending {
     case .exited(0): return nil

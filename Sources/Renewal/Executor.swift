@@ -107,7 +107,7 @@ public struct Executor: Sendable {
       report.certificates = await carryOut(plan, force, regularWake)
       if ordersFromCA { await environment.endOrders() }
       if let queue {
-        report.deploys = await deploy(queue, evenIfEarly: force != .none, &report)
+        report.deploys = await deploy(queue, managed, evenIfEarly: force != .none, &report)
         queue.challenges.purge(now: environment.now())
       }
     }

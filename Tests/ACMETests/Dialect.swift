@@ -11,6 +11,10 @@ struct Dialect: Sendable, CustomTestStringConvertible {
   var leavesFailedAuthorizationPending = false
   /// Link comes as one line for each relation.
   var sendsSeveralLinkLines = true
+  /// How many validations of a name may fail with the challenge left pending beside its error, as step-ca does.
+  var lenience = 0
+  /// How many of these fail, whatever is published.
+  var failuresAtFirst = 0
   /// How many reads an authorization needs before it is settled.
   var validationReads = 1
   /// How many reads an order stays processing.

@@ -97,9 +97,13 @@ extension FakeCA {
     let account = state.accounts[authorization.account]
     let key = account.map { #"{"crv":"P-256","kty":"EC","x":"\#($0.key.x)","y":"\#($0.key.y)"}"# } ?? ""
     let expected = (try? JOSE.thumbprint(ofCanonicalJWK: key)).map { "\(authorization.token).\($0)" }
-    if published == expected, !dialect.unreachable.contains(authorization.identifier.description) {
+    let fails = authorization.answers <= dialect.failuresAtFirst
+    if published == expected, !fails, !dialect.unreachable.contains(authorization.identifier.description) {
       authorization.challenge = "valid"
       authorization.status = "valid"
+    } else if authorization.answers <= dialect.lenience {
+      authorization.error =
+        #"{"type":"urn:ietf:params:acme:error:connection","detail":"refused","status":400}"#
     } else {
       authorization.challenge = "invalid"
       authorization.status = dialect.leavesFailedAuthorizationPending ? "pending" : "invalid"

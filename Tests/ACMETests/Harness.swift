@@ -41,8 +41,13 @@ final class Notebook: ChallengeResponder, IssuanceJournal {
   var record: Notes { notes.withLock { $0 } }
   let challengeTypes: [ChallengeType]
   let isBroken: Bool
+  let objections: [ChallengeType: String]
 
-  init(challengeTypes: [ChallengeType] = [.http01], isBroken: Bool = false) {
+  init(
+    challengeTypes: [ChallengeType] = [.http01], isBroken: Bool = false,
+    objections: [ChallengeType: String] = [:]
+  ) {
+    self.objections = objections
     self.challengeTypes = challengeTypes
     self.isBroken = isBroken
   }
@@ -54,6 +59,7 @@ final class Notebook: ChallengeResponder, IssuanceJournal {
       $0.everPublished.insert(answer)
     }
   }
+  func objection(to answer: ChallengeAnswer) async -> String? { objections[answer.type] }
   func withdraw(_ answer: ChallengeAnswer) async { notes.withLock { $0.published[answer.token] = nil } }
   func accountFound(url: String) async throws { notes.withLock { $0.accounts.append(url) } }
   func orderCreated(url: String) async throws {

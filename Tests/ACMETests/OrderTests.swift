@@ -1,4 +1,5 @@
 import ACME
+import Bytes
 import PKI
 import Testing
 
@@ -86,5 +87,41 @@ import Testing
       Dialect(refusesReplaces: (status, kind)), replaces: "aYhba4dGQEHhs3uEe6CuLN4ByNQ.AIdlQyE")
     #expect(await harness.failure() != nil)
     #expect(await harness.ca.state.orders.isEmpty)
+  }
+
+  @Test("a challenge that is left open with an error is answered once more (RFC 8555 section 8.2)")
+  func repeatedAnswer() async throws {
+    let harness = try Harness(Dialect(lenience: 9, failuresAtFirst: 1), names: ["a.example"])
+    try await harness.issue()
+    #expect(await harness.ca.state.authorizations.values.map(\.answers) == [2])
+  }
+
+  @Test("an error that stands after that is told within a minute")
+  func standingError() async throws {
+    let harness = try Harness(Dialect(lenience: 9, unreachable: ["a.example"]), names: ["a.example"])
+    let error = await harness.failure()
+    #expect(error?.description.contains("refused") == true, "\(String(describing: error))")
+    #expect(await harness.ca.state.authorizations.values.map(\.answers) == [2])
+    #expect(harness.clock.now - TestClock.start < 60)
+  }
+
+  @Test("no validation is asked for by a way that could not succeed; the next one is tried")
+  func objection() async throws {
+    let notebook = Notebook(challengeTypes: [.dns01, .http01], objections: [.dns01: "nobody is there"])
+    let harness = try Harness(notebook: notebook)
+    try await harness.issue()
+    #expect(Set(notebook.record.everPublished.map(\.type)) == [.dns01, .http01])
+    #expect(notebook.record.published.isEmpty)
+  }
+
+  @Test("where no way could succeed the CA is not asked, and each reason is told")
+  func objectionsToAll() async throws {
+    let notebook = Notebook(
+      challengeTypes: [.dns01, .http01], objections: [.dns01: "no zone", .http01: "another's"])
+    let harness = try Harness(notebook: notebook)
+    let text = await harness.failure()?.description ?? ""
+    #expect(text.contains("dns-01: no zone; http-01: another's"), "\(text)")
+    #expect(await harness.ca.state.authorizations.values.allSatisfy { $0.answers == 0 })
+    #expect(notebook.record.published.isEmpty)
   }
 }

@@ -112,4 +112,32 @@ import Testing
     let leaf = try #require(bench.store.load(example, now: now)?.chain.leaf)
     #expect(try text(bench.scratch("log")) == "example.com example.com 1 \(leaf.notAfter) ")
   }
+
+  @Test("a hook that is corrected replaces the one that waits, and one that is removed waits no longer")
+  func correctedHook() async throws {
+    let log = bench.scratch("log")
+    func hooks(_ commands: [String]) -> [ManagedCertificate] {
+      var certificate = managed()
+      certificate.deploys = commands.map { .command(text: $0, timeoutSeconds: 60) }
+      return [certificate]
+    }
+    let good = "echo good >> \(log)"
+    _ = await bench.run(hooks([good, "exit 3"]))
+    #expect(try bench.store.deploys(now: bench.time).map(\.lastError) == ["exit status 3"])
+    let mended = await bench.run(hooks([good, "echo mended >> \(log)"]))
+    #expect(mended.deploys.map(\.failure) == [nil])
+    #expect(try text(log) == "good\nmended\n")
+    #expect(try bench.store.deploys(now: bench.time).isEmpty)
+  }
+
+  @Test("a hook that is removed while it waits is not run again")
+  func removedHook() async throws {
+    _ = await bench.run([wanted(.command(text: "exit 3", timeoutSeconds: 60))])
+    #expect(try bench.store.deploys(now: bench.time).count == 1)
+    var without = managed()
+    without.deploys = []
+    let report = await bench.run([without])
+    #expect(report.deploys.isEmpty)
+    #expect(try bench.store.deploys(now: bench.time).isEmpty)
+  }
 }

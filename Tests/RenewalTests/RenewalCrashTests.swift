@@ -35,7 +35,7 @@ import Testing
       let store = try CertStore.open(root: directory("store")) { Issue.record("call \(n): \($0)") }
       let wanted = ManagedCertificate(
         name: example, identifiers: [.dns("example.com")], issuer: "local",
-        deploys: [.command(text: "true", timeoutSeconds: 60)])
+        deploys: [.command(text: #"readlink "$RENEWED_LINEAGE" >> "$LOG""#, timeoutSeconds: 60)])
       let report = await executor(store, directory).run([wanted])
       #expect(!report.hasFailure && report.warnings == [], "call \(n): \(report)")
       let served = try #require(store.load(example, now: now), "call \(n)")

@@ -16,6 +16,10 @@ public struct InlineOptions: Sendable {
   public var issuer: String?
   /// `--acme-root`: PEM files of roots trusted for that directory.
   public var roots: [String] = []
+  /// `--eab-kid`: key identifier of an external account at that CA.
+  public var externalAccountKeyID: String?
+  /// `--eab-key-file`: the file with its MAC key.
+  public var externalAccountKeyFile: String?
   /// `--https-address`.
   public var httpsAddress = ":443"
   /// `--http-address`: redirects and answers challenges; nil for none.
@@ -60,8 +64,12 @@ extension Configuration {
     if let issuer = options.issuer {
       let roots = list(options.roots)
       let isURL = issuer.contains("://")
-      let section = mapping([(isURL ? "directory" : "name", scalar(issuer)), ("roots", roots)])
-      acme.append(("issuers", sequence([isURL || !options.roots.isEmpty ? section : scalar(issuer)])))
+      var section = [(isURL ? "directory" : "name", scalar(issuer)), ("roots", roots)]
+      if let kid = options.externalAccountKeyID, let file = options.externalAccountKeyFile {
+        section.append(("eab", mapping([("kid", scalar(kid)), ("key_file", scalar(file))])))
+      }
+      let isPreset = !isURL && options.roots.isEmpty && options.externalAccountKeyID == nil
+      acme.append(("issuers", sequence([isPreset ? scalar(issuer) : mapping(section)])))
     }
     var listeners = [mapping([("address", scalar(options.httpsAddress))])]
     if let address = options.httpAddress {
@@ -111,7 +119,8 @@ extension Configuration {
     ("certificates", "--ip"), ("routes[0].hosts", "--domain"), ("routes[0]", "--domain"),
     ("services.default.kind", "--kind"), ("gcp", "GOOGLE_CLOUD_PROJECT"),
     ("services.default", "--backend"), ("acme.email", "--email"), ("acme.agree_tos", "--agree-tos"),
-    ("acme.issuers[0].roots", "--acme-root"), ("acme.issuers", "--issuer"),
+    ("acme.issuers[0].roots", "--acme-root"), ("acme.issuers[0].eab.key_file", "--eab-key-file"),
+    ("acme.issuers[0].eab", "--eab-kid"), ("acme.issuers", "--issuer"),
     ("acme.http01", "--http-address"), ("acme.dns01", "--dns-exec"), ("acme.challenges", "--dns-exec"),
     ("listeners[0]", "--https-address"),
     ("listeners[1]", "--http-address"), ("store", "--store"),

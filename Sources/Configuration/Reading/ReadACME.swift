@@ -12,9 +12,12 @@ extension Configuration {
         ?? ListenAddress(host: nil, port: 443),
       http01Address: section.section("http01").text("address", ListenAddress.parse)
         ?? ListenAddress(host: nil, port: 80),
+      webroot: section.section("http01").path("webroot"),
       preferredChain: section.text("preferred_chain", Word.line),
       keyTypes: section.keyTypes("key_type"),
       deployHooks: (section.texts("deploy_hooks", Word.line) ?? []).map(\.value),
+      preHooks: (section.texts("pre_hooks", Word.line) ?? []).map(\.value),
+      postHooks: (section.texts("post_hooks", Word.line) ?? []).map(\.value),
       deploys: readDeploys(section),
       issuancesPerDay: section.integer("issuances_per_day") ?? 1,
       localLifetime: section.duration("local_lifetime"),

@@ -61,6 +61,10 @@ extension KeyTable {
       "acme.http01.address", .text(.listenAddress), .value(":80"),
       "Address bound for the answers while something is ordered, unless a listener of certd has it anyway."),
     Key(
+      "acme.http01.webroot", .text(.path), .described("answered by certd itself"),
+      "Folder from which another web server serves port 80: answers are put below its `.well-known/acme-challenge`, and "
+        + "no address is bound for them."),
+    Key(
       "acme.preferred_chain", .text(.line), .described("the CA's choice"),
       "Common name of the root that the chain should lead to, where the CA offers several."),
     Key(
@@ -71,6 +75,13 @@ extension KeyTable {
     Key(
       "acme.deploy_hooks", .list(of: .text(.line), maximumCount: 32), .described("none"),
       "Commands run by `/bin/sh -c` after each renewal, with `RENEWED_LINEAGE` and `RENEWED_DOMAINS`."),
+    Key(
+      "acme.pre_hooks", .list(of: .text(.line), maximumCount: 32), .described("none"),
+      "Commands run by `/bin/sh -c` once before anything is ordered from a CA, not where nothing is due: for instance to "
+        + "stop a web server that holds port 80. One that fails is told and stops nothing."),
+    Key(
+      "acme.post_hooks", .list(of: .text(.line), maximumCount: 32), .described("none"),
+      "Commands run once when all orders of that run have ended, however they ended."),
     Key(
       "acme.issuances_per_day", .integer(1...10_000), .value("24"),
       "How often one certificate may be issued in 24 hours, whatever happens; more where its lifetime is so short that "

@@ -14,12 +14,18 @@ public struct ACMESettings: Sendable, Equatable {
   public var tlsALPN01Address: ListenAddress
   /// Where HTTP-01 challenges are answered when no listener of ours holds that port.
   public var http01Address: ListenAddress
+  /// The folder of another web server's files, in which answers to HTTP-01 are put; absolute. Nil for none.
+  public var webroot: String?
   /// Common name of the root that the served chain should lead to (RFC 8555 §7.4.2); nil for the CA's choice.
   public var preferredChain: String?
   /// The keys of a certificate that does not say otherwise, one certificate for each; never empty.
   public var keyTypes: [KeyAlgorithm]
   /// Commands run after each renewal.
   public var deployHooks: [String]
+  /// Commands run once before anything is ordered.
+  public var preHooks: [String]
+  /// Commands run once when all orders have ended.
+  public var postHooks: [String]
   /// What else is done after each renewal.
   public var deploys: [Deployment]
   /// How often one certificate may be issued in a day.

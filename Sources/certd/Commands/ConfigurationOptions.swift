@@ -35,6 +35,13 @@ struct ConfigurationOptions: ParsableArguments {
   @Option(help: "CA: letsencrypt, letsencrypt-staging, local, or the URL of an ACME directory.")
   var issuer: String?
 
+  @Option(name: .customLong("eab-kid"), help: "Key identifier of an external account at the CA.")
+  var eabKid: String?
+
+  @Option(
+    name: .customLong("eab-key-file"), help: "File with the external account's MAC key in base64url.")
+  var eabKeyFile: String?
+
   @Option(name: .customLong("acme-root"), help: "PEM file of a root that is trusted for the ACME directory.")
   var acmeRoot: [String] = []
 
@@ -55,6 +62,12 @@ struct ConfigurationOptions: ParsableArguments {
     for text in ip where Identifier(text)?.isAddress != true {
       throw ValidationError("\(text) is not an IP address; names go to --domain")
     }
+    guard (eabKid == nil) == (eabKeyFile == nil) else {
+      throw ValidationError("--eab-kid and --eab-key-file go together, as the CA shows them")
+    }
+    guard eabKid == nil || issuer != nil else {
+      throw ValidationError("--eab-kid needs the CA: add --issuer")
+    }
     let definesAll = !domain.isEmpty || !ip.isEmpty || !backend.isEmpty
     // One that merely lies there is used only where the flags ask for nothing else.
     let implicit = config == nil && !definesAll ? ConfigurationSource.usualFile() : nil
@@ -62,7 +75,8 @@ struct ConfigurationOptions: ParsableArguments {
     let others = [
       ("--domain", !domain.isEmpty), ("--ip", !ip.isEmpty),
       ("--backend", !backend.isEmpty), ("--kind", kind != nil),
-      ("--email", email != nil), ("--agree-tos", agreeTOS), ("--acme-root", !acmeRoot.isEmpty),
+      ("--eab-kid", eabKid != nil), ("--eab-key-file", eabKeyFile != nil), ("--email", email != nil),
+      ("--agree-tos", agreeTOS), ("--acme-root", !acmeRoot.isEmpty),
       ("--https-address", httpsAddress != nil), ("--http-address", httpAddress != nil),
       ("--dns-exec", dnsExec != nil),
     ]
@@ -92,6 +106,8 @@ struct ConfigurationOptions: ParsableArguments {
     options.agreesToTerms = agreeTOS
     options.issuer = issuer
     options.roots = acmeRoot
+    options.externalAccountKeyID = eabKid
+    options.externalAccountKeyFile = eabKeyFile
     if let httpsAddress { options.httpsAddress = httpsAddress }
     if let httpAddress { options.httpAddress = httpAddress == "off" ? nil : httpAddress }
     options.isHTTPAddressChosen = httpAddress != nil

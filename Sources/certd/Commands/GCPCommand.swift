@@ -93,11 +93,23 @@ struct GCPPushCommand: AsyncParsableCommand {
       throw .other("no target under gcp.targets names the certificate \(name)\(hint)")
     }
     let (cloud, store) = try await options.open()
-    return await cloud.pusher.push(cloud.request(store, only: names.isEmpty ? nil : Set(names)))
+    let report = await cloud.pusher.push(cloud.request(store, only: names.isEmpty ? nil : Set(names)))
+    if let store { report.clear(store) }
+    return report
   }
 }
 
 extension PushReport {
+  /// Takes what waits to be pushed out of the queue, for certificates that every target has now.
+  func clear(_ store: CertStore) {
+    let failed = Set(targets.filter { $0.failure != nil }.flatMap(\.target.certificates))
+    let done = Set(targets.flatMap { $0.certificates.keys }).subtracting(failed)
+    for task in (try? store.deploys(now: World.now())) ?? []
+    where task.action == .googleCloud && done.contains(task.name) {
+      try? store.dequeue(task)
+    }
+  }
+
   /// A line for each target, and for what was removed.
   var lines: [String] {
     targets.compactMap { entry -> String? in

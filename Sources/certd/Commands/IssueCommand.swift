@@ -53,7 +53,8 @@ struct IssueCommand: AsyncParsableCommand {
     var request = IssuedRequest(
       names: names, issuer: options.issuer, roots: options.acmeRoot, email: options.email,
       agreesToTerms: options.agreeTOS, httpAddress: options.httpAddress,
-      keyType: KeyType.ecP256.rawValue, hooks: deployHook, dnsProgram: options.dnsExec)
+      keyType: KeyType.ecP256.rawValue, hooks: deployHook, dnsProgram: options.dnsExec,
+      externalAccountKeyID: options.eabKid, externalAccountKeyFile: options.eabKeyFile)
     request = try request.withAbsolutePaths()
     let configuration: Configuration
     var named = options.store

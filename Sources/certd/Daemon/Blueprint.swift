@@ -42,8 +42,15 @@ struct Blueprint: Sendable {
     let port = ChallengePort(
       try ProxySettings.challengeAddress(configuration, isManaged: !managed.isEmpty), store, log)
     challengePort = port
-    environment.beginOrders = { await port.open() }
-    environment.endOrders = { await port.close() }
+    let hooks = RunHooks(configuration.acme) { log.warn("hook", ["reason": .text($0)]) }
+    environment.beginOrders = {
+      await hooks.begin()
+      await port.open()
+    }
+    environment.endOrders = {
+      await port.close()
+      await hooks.end()
+    }
     environment.prove = { await ProofOfService(world: world).prove($0, $1, $2) }
     environment.pushToGoogleCloud = GoogleCloud.deployer(configuration, store, world) {
       log.warn("Google Cloud", ["reason": .text($0)])

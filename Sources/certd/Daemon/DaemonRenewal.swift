@@ -95,7 +95,9 @@ extension Daemon {
       let request = IssuedRequest(
         names: wanted.identifiers.map(\.description), issuer: flags.issuer, roots: flags.roots,
         email: flags.email, agreesToTerms: flags.agreesToTerms, httpAddress: flags.httpAddress ?? "off",
-        keyType: wanted.keyType.rawValue, hooks: [], dnsProgram: flags.dnsProgram)
+        keyType: wanted.keyType.rawValue, hooks: [], dnsProgram: flags.dnsProgram,
+        externalAccountKeyID: flags.externalAccountKeyID,
+        externalAccountKeyFile: flags.externalAccountKeyFile)
       do throws(SetupError) { try request.withAbsolutePaths().save(store, wanted.name) } catch {
         log.warn("the request could not be kept for certd renew", ["reason": .describing(error)])
       }

@@ -57,42 +57,45 @@ struct ChallengeAnswerer {
   private let warn: @Sendable (String) -> Void
 
   /// Listens for the first kind of challenge that an address can be had for. One that is in use is a daemon's, most
-  /// likely, which answers from the challenge directory.
+  /// likely, which answers from the challenge directory; the next kind is listened for as well, in case it is not.
   init(
     _ acme: ACMESettings, _ store: CertStore, _ warn: @escaping @Sendable (String) -> Void
   ) throws(SetupError) {
     self.warn = warn
     var refusals: [String] = []
+    var held: String?
+    var kinds: [ChallengeKind] = []
+    var listener: EdgeProxy?
+    var isAnswered = false
     for kind in acme.challenges {
-      if kind == .dns01 {
-        // Nothing listens for it; what comes before it has found no address.
-        var acme = acme
-        if kind != acme.challenges.first { acme.challenges = [.dns01] }
-        (listener, heldAddress, self.acme) = (nil, nil, acme)
-        return
+      let isByOthers = kind == .dns01 || kind == .http01 && acme.webroot != nil
+      guard !isByOthers, !isAnswered else {
+        kinds.append(kind)
+        isAnswered = isAnswered || kind != .dns01
+        continue
       }
       let wanted = kind == .http01 ? acme.http01Address : acme.tlsALPN01Address
       let address = try ProxySettings.address(wanted)
       do throws(ProxyError) {
         listener = try Self.listen(address, kind, store)
-        heldAddress = nil
-        var acme = acme
-        // Wildcards are proven by DNS in any case.
-        if kind != acme.challenges.first {
-          acme.challenges = [kind] + acme.challenges.filter { $0 == .dns01 }
-        }
-        self.acme = acme
-        return
+        kinds.append(kind)
+        isAnswered = true
       } catch {
-        if case .system(let reason) = error, reason.isAddressInUse, kind == acme.challenges.first {
-          (listener, heldAddress, self.acme) = (nil, "\(wanted)", acme)
-          return
+        if case .system(let reason) = error, reason.isAddressInUse {
+          if held == nil { held = "\(wanted)" }
+          kinds.append(kind)
+        } else {
+          refusals.append("\(kind.rawValue) answers need \(wanted): \(error)")
         }
-        refusals.append("\(kind.rawValue) answers need \(wanted): \(error)")
       }
     }
-    for refusal in refusals { warn("\(refusal); going on without a listener") }
-    (listener, heldAddress, self.acme) = (nil, nil, acme)
+    var acme = acme
+    if kinds.isEmpty {
+      for refusal in refusals { warn("\(refusal); going on without a listener") }
+    } else {
+      acme.challenges = kinds
+    }
+    (self.listener, heldAddress, self.acme) = (listener, held, acme)
   }
 
   private static func listen(

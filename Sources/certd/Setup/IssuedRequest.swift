@@ -17,6 +17,9 @@ struct IssuedRequest: Codable, Equatable {
   var hooks: [String]
   /// The program that changes zones for DNS-01.
   var dnsProgram: String?
+  /// The external account at its issuer; the key stays in its file.
+  var externalAccountKeyID: String?
+  var externalAccountKeyFile: String?
   /// Whether its issuer is one of the configuration file's; otherwise the fields above stand for one.
   var isByConfiguration: Bool?
 
@@ -44,6 +47,9 @@ struct IssuedRequest: Codable, Equatable {
       var absolute: [String] = []
       for root in roots { absolute.append(try FileSystem().absolutePath(root)) }
       request.roots = absolute
+      request.externalAccountKeyFile = try externalAccountKeyFile.map { (path) throws(SystemError) in
+        try FileSystem().absolutePath(path)
+      }
       request.dnsProgram = try dnsProgram.map { (path) throws(SystemError) in
         try FileSystem().absolutePath(path)
       }
@@ -82,6 +88,8 @@ struct IssuedRequest: Codable, Equatable {
     options.addresses = names.filter { Identifier($0)?.isAddress == true }
     options.issuer = issuer
     options.dnsProgram = dnsProgram
+    options.externalAccountKeyID = externalAccountKeyID
+    options.externalAccountKeyFile = externalAccountKeyFile
     options.roots = roots
     options.email = email
     options.agreesToTerms = agreesToTerms

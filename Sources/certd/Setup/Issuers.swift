@@ -107,7 +107,8 @@ struct IssuerFactory {
       directory: directory, options: options,
       responder: CombinedResponder(
         acme.challengeTypes, store.challenges,
-        dns: try DNSChallenges.responder(acme, configuration?.gcp, store, world, warn: warn)),
+        dns: try DNSChallenges.responder(acme, configuration?.gcp, store, world, warn: warn),
+        webroot: acme.webroot.map { Webroot($0) }, look: try look(acme)),
       preferredIssuer: acme.preferredChain)
     if settings.externalAccount == nil, let origin = settings.externalAccountOrigin, let configuration {
       issuer.externalKeys = ExternalKeys(
@@ -119,6 +120,14 @@ struct IssuerFactory {
       transport: ClientTransport(
         client: world.client, context: isForPlanning ? nil : try Self.context(settings.roots)),
       environment: world.acmeEnvironment { warn("\(name): \($0)") }, warn: { warn("\(name): \($0)") })
+  }
+
+  private func look(
+    _ acme: ACMESettings
+  ) throws(SetupError) -> (@Sendable (ChallengeAnswer) async -> String?)? {
+    guard !isForPlanning, let configuration else { return nil }
+    let look = try ChallengeLook(configuration, acme, world)
+    return { await look.objection(to: $0) }
   }
 
   private static func binding(

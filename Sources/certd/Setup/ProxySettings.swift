@@ -121,7 +121,7 @@ struct ProxySettings {
     _ configuration: Configuration, isManaged: Bool
   ) throws(SetupError) -> SocketAddress? {
     let wanted = configuration.acme.http01Address
-    guard isManaged, configuration.acme.challenges.contains(.http01),
+    guard isManaged, configuration.acme.challenges.contains(.http01), configuration.acme.webroot == nil,
       configuration.acme.issuers.contains(where: { $0.kind != .local }),
       !configuration.listeners.contains(where: { $0.tls == .off && $0.address.port == wanted.port })
     else { return nil }

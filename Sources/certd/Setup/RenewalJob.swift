@@ -46,9 +46,12 @@ struct RenewalJob {
       return report
     }
     let turn = await Self.takeTurn(store)
+    let hooks = RunHooks(configuration.acme, warn)
+    await hooks.begin()
     let answerer = try ChallengeAnswerer(configuration.acme, store, warn)
     var report = try await executor(answerer.acme, world, store, warn).0.run(managed, force: force)
     await answerer.finish(hasFailed: report.hasFailure)
+    await hooks.end()
     withExtendedLifetime(turn) {}
     if isServedHere { try await proof.prove(&report, managed, store, configuration) }
     return report
