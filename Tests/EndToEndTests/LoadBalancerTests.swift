@@ -74,6 +74,50 @@ import Testing
     }
   }
 
+  @Test(
+    "destroy takes down what apply made and nothing else, the address only when it is asked for, and again does nothing"
+  )
+  func destroy() async throws {
+    let bench = try await Bench(Self.yaml)
+    #expect(try await bench.gcp("apply", "--yes").ending == .exited(0))
+    try bench.google.seed("global/healthChecks", ["name": "somebody-elses", "type": "HTTP"])
+    let address = try await bench.gcp("outputs", "address")
+    #expect(address.output == "\(bench.google["global/addresses/edge-ip"]?["address"]?.string ?? "")\n")
+    let unasked = try await bench.gcp("destroy")
+    #expect(
+      unasked.ending == .exited(1) && unasked.errors.contains("- global/urlMaps/edge-map"), "\(unasked)")
+    #expect(bench.google["global/urlMaps/edge-map"] != nil)
+    let destroyed = try await bench.gcp("destroy", "--yes", "--verbose")
+    #expect(destroyed.ending == .exited(0), "\(destroyed)")
+    #expect(destroyed.errors.contains("DELETE 127.0.0.1"), "\(destroyed)")
+    #expect(!destroyed.errors.contains("Bearer") && !destroyed.errors.contains("requestId"), "\(destroyed)")
+    for collection in [
+      "forwardingRules", "targetHttpsProxies", "urlMaps", "backendServices", "networkEndpointGroups",
+      "sslCertificates",
+    ] { #expect(bench.google.paths(collection).isEmpty, "\(collection)") }
+    #expect(bench.google.paths("healthChecks") == ["global/healthChecks/somebody-elses"])
+    #expect(bench.google["global/addresses/edge-ip"] != nil)
+    let again = try await bench.gcp("destroy", "--yes")
+    #expect(
+      again.ending == .exited(0) && again.output.contains("nothing of the load balancer edge"), "\(again)")
+    #expect(try await bench.gcp("destroy", "--yes", "--addresses").ending == .exited(0))
+    #expect(bench.google["global/addresses/edge-ip"] == nil)
+    #expect(bench.google.problems.isEmpty)
+  }
+
+  @Test("what somebody else's resource needs is in the way, by name")
+  func destroyInUse() async throws {
+    let bench = try await Bench(Self.yaml)
+    #expect(try await bench.gcp("apply", "--yes").ending == .exited(0))
+    try bench.google.seed(
+      "global/urlMaps",
+      ["name": "theirs", "defaultService": "projects/demo-project/global/backendServices/edge-chat"])
+    let refused = try await bench.gcp("destroy", "--yes")
+    #expect(refused.ending == .exited(1), "\(refused)")
+    #expect(refused.errors.contains("is used by global/urlMaps/theirs"), "\(refused)")
+    #expect(bench.google["global/urlMaps/edge-map"] != nil)
+  }
+
   @Test("a renewed certificate takes the old one's place, and the old one goes")
   func renewal() async throws {
     let bench = try await Bench(Self.yaml)

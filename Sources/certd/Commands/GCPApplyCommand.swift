@@ -1,6 +1,5 @@
 import ArgumentParser
 import GCP
-import OS
 import Synchronization
 
 struct GCPApplyCommand: AsyncParsableCommand {
@@ -37,39 +36,13 @@ struct GCPApplyCommand: AsyncParsableCommand {
       throw GCPError("applying the plan", .refusedHere(obstacle.description))
     }
     if !plan.isEmpty {
-      try confirm()
+      try options.confirm(isConfirmed: yes, "applying the plan", "Make these changes?")
       meter.expect(plan.changes.count { $0.action != .keep })
       try await applier.apply(plan, adopts: options.adopt)
       try await job.push()
     }
-    report(try await applier.outcome())
-  }
-
-  private func confirm() throws(GCPError) {
-    if yes { return }
-    guard Sys.isTerminal(0), Sys.isTerminal(2) else {
-      throw GCPError(
-        "applying the plan", .refusedHere("nobody is there to be asked"), remedy: "add --yes")
-    }
-    Output.error("Make these changes? Only 'yes' is taken for it:")
-    guard readLine() == "yes" else {
-      throw GCPError("applying the plan", .refusedHere("declined; nothing was changed"))
-    }
-  }
-
-  private func report(_ outcome: ChainApplier.Outcome) {
-    if options.output == .json {
-      let json: JSONValue = [
-        "address": .string(outcome.address), "certificates": JSONValue(outcome.certificates.map(\.selfLink)),
-        "proxy": .string(outcome.proxy.selfLink), "rule": .string(outcome.rule.selfLink),
-      ]
-      return Output.line(json.indentedText)
-    }
-    if options.quiet { return }
-    Output.table(
-      [["address", outcome.address]] + outcome.certificates.map { ["certificate", $0.selfLink] } + [
-        ["proxy", outcome.proxy.selfLink], ["rule", outcome.rule.selfLink],
-      ])
+    let outcome = try await applier.outcome()
+    if options.output == .json || !options.quiet { outcome.tell(isJSON: options.output == .json) }
   }
 }
 

@@ -16,7 +16,8 @@ struct GCPCommand: AsyncParsableCommand {
       """,
     subcommands: [
       GCPPushCommand.self, GCPStatusCommand.self, GCPPruneCommand.self, GCPPermissionsCommand.self,
-      GCPMigrateCommand.self, GCPPlanCommand.self, GCPApplyCommand.self,
+      GCPMigrateCommand.self, GCPPlanCommand.self, GCPApplyCommand.self, GCPOutputsCommand.self,
+      GCPDestroyCommand.self,
     ])
 }
 
@@ -34,6 +35,9 @@ struct GCPOptions: ParsableArguments {
   @Flag(name: .shortAndLong, help: "Say nothing unless something fails.")
   var quiet = false
 
+  @Flag(name: .shortAndLong, help: "Tell of each call: its method, path, status and time.")
+  var verbose = false
+
   /// The configuration of the file.
   func read() throws(SetupError) -> Configuration {
     try ConfigurationSource.usual(config, store: store).read().configuration
@@ -46,7 +50,7 @@ struct GCPOptions: ParsableArguments {
       Output.error("certd: store: \($0)")
     }
     let isQuiet = quiet
-    let cloud = try await GoogleCloud.open(configuration, try World()) {
+    let cloud = try await GoogleCloud.open(configuration, try World(), isVerbose: verbose) {
       if !isQuiet { Output.error("certd: \($0)") }
     }
     return (cloud, store)

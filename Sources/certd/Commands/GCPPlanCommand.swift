@@ -1,6 +1,7 @@
 import ArgumentParser
 import Configuration
 import GCP
+import OS
 
 /// Where the load balancer's configuration and certificates come from.
 struct LoadBalancerOptions: ParsableArguments {
@@ -18,6 +19,19 @@ struct LoadBalancerOptions: ParsableArguments {
 
   @Flag(name: .shortAndLong, help: "Say nothing but errors and what was asked for.")
   var quiet = false
+
+  @Flag(name: .shortAndLong, help: "Tell of each call: its method, path, status and time.")
+  var verbose = false
+
+  /// Asks a person; there is none where nobody sits at a terminal.
+  func confirm(isConfirmed: Bool, _ step: String, _ question: String) throws(GCPError) {
+    if isConfirmed { return }
+    guard Sys.isTerminal(0), Sys.isTerminal(2) else {
+      throw GCPError(step, .refusedHere("nobody is there to be asked"), remedy: "add --yes")
+    }
+    Output.error("\(question) Only 'yes' is taken for it:")
+    guard readLine() == "yes" else { throw GCPError(step, .refusedHere("declined; nothing was changed")) }
+  }
 
   func configuration() throws(SetupError) -> Configuration {
     try ConfigurationSource.usual(config, store: store).read().configuration

@@ -19,13 +19,15 @@ struct GoogleCloud: Sendable {
 
   /// Reads what the section names and finds credentials. Throws when there is no section, or nobody to be.
   static func open(
-    _ configuration: Configuration, _ world: World, warn: @escaping @Sendable (String) -> Void
+    _ configuration: Configuration, _ world: World, isVerbose: Bool = false,
+    warn: @escaping @Sendable (String) -> Void
   ) async throws(SetupError) -> GoogleCloud {
     guard let settings = configuration.gcp else {
       throw .configuration("\(configuration.file): there is no section gcp; docs/gcp.md shows one")
     }
     let store = try StoreLocation.openPresent(configuration.store, report: { warn("store: \($0)") })
-    let session = try await session(settings, world, installation: store?.installation(), warn: warn)
+    let session = try await session(
+      settings, world, installation: store?.installation(), isVerbose: isVerbose, warn: warn)
     let known = configuration.managedCertificates(covered: { _ in false }).certificates.map(\.name)
     return GoogleCloud(
       session: session,
@@ -36,14 +38,15 @@ struct GoogleCloud: Sendable {
 
   /// Calls of one project, by the credentials that the section names or that are at hand.
   static func session(
-    _ settings: GCPSettings, _ world: World, installation: String? = nil,
+    _ settings: GCPSettings, _ world: World, installation: String? = nil, isVerbose: Bool = false,
     warn: @escaping @Sendable (String) -> Void
   ) async throws(SetupError) -> GCP.Session {
     let variables = Subprocess.inheritedEnvironment()
     let endpoints = endpoints(settings, variables)
     var options = HTTPClient.Options()
     if let path = settings.caFile { options.context = try context(path) }
-    let transport = GCP.ClientTransport(world.client, options: options)
+    let plain = GCP.ClientTransport(world.client, options: options)
+    let transport: any GCP.Transport = isVerbose ? TellingTransport(inner: plain) : plain
     var environment = GCP.Environment(
       now: { World.now() }, uptime: { Double(OS.Clock.monotonicNanoseconds()) / 1e9 },
       sleep: { try await World.sleep(seconds: $0) }, random: { World.random() },

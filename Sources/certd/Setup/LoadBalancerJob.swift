@@ -10,9 +10,13 @@ struct LoadBalancerJob {
   let pusher: Pusher
 
   private let session: Session
+  private let names: [String]
 
   /// Reads the configuration and the store; asks nothing of Google but a token's source.
-  init(_ options: LoadBalancerOptions, _ world: World) async throws(SetupError) {
+  /// For a removal it does not matter which certificates the store has.
+  init(
+    _ options: LoadBalancerOptions, _ world: World, isForRemoval: Bool = false
+  ) async throws(SetupError) {
     let configuration = try options.configuration()
     guard let settings = configuration.gcp, let balancer = settings.loadBalancer else {
       throw .configuration(
@@ -20,10 +24,12 @@ struct LoadBalancerJob {
     }
     let translated = try LoadBalancerChain(configuration, balancer, project: settings.project)
     warnings = translated.warnings
+    names = try LoadBalancerChain.certificates(configuration, balancer)
     deployments = try Self.deployments(
-      try LoadBalancerChain.certificates(configuration, balancer),
-      storePath: options.store ?? configuration.store)
-    let cloud = try await GoogleCloud.open(configuration, world) { Output.error("certd: \($0)") }
+      names, storePath: options.store ?? configuration.store, needsAll: !isForRemoval)
+    let cloud = try await GoogleCloud.open(configuration, world, isVerbose: options.verbose) {
+      Output.error("certd: \($0)")
+    }
     session = cloud.session
     pusher = cloud.pusher
     var chain = translated.settings
@@ -37,12 +43,13 @@ struct LoadBalancerJob {
   }
 
   private static func deployments(
-    _ names: [String], storePath: String?
+    _ names: [String], storePath: String?, needsAll: Bool
   ) throws(SetupError) -> [GCP.Deployment] {
     let store = try StoreLocation.openPresent(storePath) { Output.error("certd: store: \($0)") }
     var found: [GCP.Deployment] = []
     for name in names {
       guard let lineage = LineageName(name), let stored = store?.load(lineage, now: World.now()) else {
+        guard needsAll else { continue }
         throw .other(
           "there is no certificate \(name) in \(StoreLocation.path(storePath)) yet; 'certd renew' or 'certd run' "
             + "obtains it")
@@ -63,6 +70,14 @@ struct LoadBalancerJob {
         }
         try await pusher.upload(deployment)
       }, leavesCertificates: true, progress: progress)
+  }
+
+  /// What a removal would take away.
+  func removal(addresses: Bool) async throws(GCPError) -> ChainPlan {
+    let state = try await ChainState.read(session, chain: chain.name)
+    return ChainPlan(
+      removing: chain.name, from: state, project: session.project, installation: session.installation,
+      certificates: Set(names), addresses: addresses)
   }
 
   /// Puts the store's certificates on a proxy that was there before, in place of superseded ones.
