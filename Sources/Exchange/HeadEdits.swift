@@ -7,9 +7,13 @@ public struct HeadEdits: BitwiseCopyable {
 
   /// Edits as they are configured. Content-Length and Transfer-Encoding say where content ends: what is asked for them
   /// is not done.
-  public init(set fields: [(name: String, value: String)], remove: [String], _ arena: Arena) {
+  /// `add` stands beside what is there.
+  public init(
+    set fields: [(name: String, value: String)], remove: [String], add: [(name: String, value: String)] = [],
+    _ arena: Arena
+  ) {
     let added = fields.filter { !Self.framesContent($0.name) }
-    set = Self.lines(added, arena)
+    set = Self.lines(added + add, arena)
     drop = NameList(added.map(\.name) + remove.filter { !Self.framesContent($0) }, arena)
   }
 

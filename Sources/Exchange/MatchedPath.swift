@@ -40,6 +40,19 @@ public enum MatchedPath {
     return unsafe closeLast(out, end)
   }
 
+  /// Whether a path without its query says what it means as plainly as it could: nothing decoded, resolved or taken out
+  /// would leave it shorter. `out` has room for `count` bytes.
+  public static func isNormal(
+    _ path: UnsafePointer<UInt8>, _ count: Int, scratch out: UnsafeMutablePointer<UInt8>
+  ) -> Bool {
+    // Whatever is resolved or decoded takes bytes away; a NUL has no business in a path.
+    guard unsafe write(path, count, into: out) == count else { return false }
+    for i in 0..<max(0, count - 2) where unsafe out[i] == 0x25 && out[i + 1] == 0x30 && out[i + 2] == 0x30 {
+      return false
+    }
+    return true
+  }
+
   /// The next byte, decoded where that is allowed, or nil for an encoded one that stays; and how many bytes it takes.
   private static func character(_ p: UnsafePointer<UInt8>, _ left: Int) -> (UInt8?, Int) {
     guard unsafe p[0] == 0x25, left >= 3, let high = unsafe digit(p[1]), let low = unsafe digit(p[2]) else {

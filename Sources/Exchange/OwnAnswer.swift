@@ -26,13 +26,15 @@ public enum OwnAnswer: Equatable, Sendable, BitwiseCopyable {
   case certificateNeeded
   /// No key that the route knows came with it.
   case keyNeeded
+  /// The path does not stand in its plain form, and the route takes no other.
+  case pathNotNormal
   /// The request's head is malformed.
   case refused(ParseError)
 
   /// The status code.
   public var status: Int {
     switch self {
-    case .badRequest: 400
+    case .badRequest, .pathNotNormal: 400
     case .headTooLarge: 431
     case .requestTimeout: 408
     case .noRoute: 404
@@ -50,7 +52,7 @@ public enum OwnAnswer: Equatable, Sendable, BitwiseCopyable {
   /// OpenAI's `error.type`.
   public var type: String {
     switch self {
-    case .badRequest, .headTooLarge, .requestTimeout, .noRoute, .misdirected, .refused:
+    case .badRequest, .headTooLarge, .requestTimeout, .noRoute, .misdirected, .pathNotNormal, .refused:
       "invalid_request_error"
     case .certificateNeeded: "permission_error"
     case .keyNeeded: "authentication_error"
@@ -62,6 +64,7 @@ public enum OwnAnswer: Equatable, Sendable, BitwiseCopyable {
   public var code: String {
     switch self {
     case .badRequest, .refused: "bad_request"
+    case .pathNotNormal: "path_not_normalized"
     case .headTooLarge: "head_too_large"
     case .requestTimeout: "request_timeout"
     case .noRoute: "no_route"
@@ -81,6 +84,9 @@ public enum OwnAnswer: Equatable, Sendable, BitwiseCopyable {
     let service = detail.isEmpty ? "" : " of service '\(detail)'"
     switch self {
     case .badRequest: return "malformed request content"
+    case .pathNotNormal:
+      return
+        "the path has dot segments, doubled slashes or needless percent-encoding, which this route does not take"
     case .headTooLarge: return "header section too large"
     case .requestTimeout: return "the request did not arrive within the time limit"
     case .noRoute: return "no route for this host and path"
@@ -102,7 +108,7 @@ public enum OwnAnswer: Equatable, Sendable, BitwiseCopyable {
   public var keepsConnection: Bool {
     switch self {
     case .noRoute, .noBackend, .badGateway, .backendTimeout, .noTunnel, .misdirected, .certificateNeeded,
-      .keyNeeded:
+      .keyNeeded, .pathNotNormal:
       true
     case .badRequest, .headTooLarge, .requestTimeout, .refused, .overloaded: false
     }
@@ -111,7 +117,7 @@ public enum OwnAnswer: Equatable, Sendable, BitwiseCopyable {
   /// gRPC's status code for it.
   public var callStatus: UInt64 {
     switch self {
-    case .badRequest, .headTooLarge, .refused: 13
+    case .badRequest, .headTooLarge, .pathNotNormal, .refused: 13
     case .noRoute, .noTunnel, .misdirected: 12
     case .certificateNeeded, .keyNeeded: 16
     case .noBackend, .badGateway, .overloaded: 14
@@ -124,6 +130,7 @@ public enum OwnAnswer: Equatable, Sendable, BitwiseCopyable {
   public static func reason(_ status: Int) -> StaticString {
     switch status {
     case 200: "OK"
+    case 204: "No Content"
     case 308: "Permanent Redirect"
     case 400: "Bad Request"
     case 401: "Unauthorized"

@@ -28,12 +28,15 @@ extension HeadWriter {
     append("\r\n")
     append(Array(fields.utf8))
     append(own)
-    append("Content-Length: ")
-    append(decimal: UInt64(contentLength))
+    // RFC 9110 section 8.6: not in a 204.
+    if status != 204 {
+      append("Content-Length: ")
+      append(decimal: UInt64(contentLength))
+      append("\r\n")
+    }
     append(
       closes
-        ? "\r\nConnection: close\r\n\r\n"
-        : minorVersion == 0 ? "\r\nConnection: keep-alive\r\n\r\n" : "\r\n\r\n")
+        ? "Connection: close\r\n\r\n" : minorVersion == 0 ? "Connection: keep-alive\r\n\r\n" : "\r\n")
   }
 
   /// A response of trailers alone, which a gRPC client understands (gRPC over HTTP/2, "Responses").

@@ -75,6 +75,10 @@ public struct Settings: Sendable {
     public var stripPrefix = ""
     /// What is put before the path then; empty for nothing.
     public var addPrefix = ""
+    /// Paths that could be said more plainly are refused (RFC 3986 §6.2.2).
+    public var rejectsOddPaths = false
+    /// What pages of other origins may do; nil to leave that to the backends.
+    public var cors: CrossOrigin?
     /// A route.
     public init(
       hosts: [String], paths: [PathMatch], service: Int, edits: FieldEdits = FieldEdits(),

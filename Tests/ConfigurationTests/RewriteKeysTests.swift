@@ -41,6 +41,28 @@ import Testing
       ]
     ),
     ("routes: [{service: a, paths: [/a/*, /a], strip_prefix: /a, add_prefix: /b}]", []),
+    ("routes: [{service: a, normalize: reject, cors: {origins: [\"*\"]}}]", []),
+    (
+      "routes: [{service: a, cors: {origins: [chat.example.com]}}]",
+      [
+        "3:40: routes[0].cors.origins[0]: \"chat.example.com\" is no origin; write scheme and host, such as "
+          + "https://chat.example.com, or \"*\""
+      ]
+    ),
+    (
+      "routes: [{service: a, cors: {origins: [\"*\"], credentials: true}}]",
+      [
+        "3:59: routes[0].cors.credentials: browsers send no credentials where \"*\" is allowed; name the origins"
+      ]
+    ),
+    (
+      "routes: [{service: a, cors: {origins: [https://a.example/x, \"*\", https://b.example]}}]",
+      [
+        "3:39: routes[0].cors.origins: \"*\" is every origin already; remove the others, or \"*\"",
+        "3:40: routes[0].cors.origins[0]: \"https://a.example/x\" is no origin; write scheme and host, such as "
+          + "https://chat.example.com, or \"*\"",
+      ]
+    ),
   ]
 
   @Test("an edit that cannot be done is told with its place", arguments: table)

@@ -44,6 +44,7 @@ extension Configuration {
   }
 
   private enum ClientCertificateRule: String, CaseIterable { case required }
+  private enum PathRule: String, CaseIterable { case reject }
   private enum RedirectTarget: String, CaseIterable { case https }
 
   static func readHeaders(_ section: Section) -> HeaderEdits {
@@ -91,12 +92,14 @@ extension Configuration {
         section.report.error(auth.origin, "asks for nothing", "name a file by api_keys, or remove it")
       }
       let (strip, add) = readPrefixes(section, paths ?? [])
+      let normalize: PathRule? = section.choice("normalize")
+      let cors = readCrossOrigin(section, headers)
       guard let hosts, let paths, let service else { return nil }
       return Route(
         hosts: hosts, paths: paths,
         service: Located(service, origin: section.origin(of: "service")), headers: headers,
         needsClientCertificate: certificate == .required, keyFile: keyFile, stripPrefix: strip,
-        addPrefix: add,
+        addPrefix: add, rejectsOddPaths: normalize == .reject, cors: cors,
         origin: section.origin)
     }
   }

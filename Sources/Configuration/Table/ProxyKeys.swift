@@ -62,6 +62,33 @@ extension KeyTable {
         "routes[].add_prefix", .text(.pathPrefix), .described("nothing"),
         "Put before the path that the backend gets, after `strip_prefix`."),
       Key(
+        "routes[].normalize", .choice(["reject"], reserved: []), .described("they go on as they came"),
+        "What is done with paths that have dot segments, doubled slashes or needless percent-encoding: `reject` answers "
+          + "400, for backends that might take such a path for another one."),
+      Key(
+        "routes[].cors", .section, .described("left to the backends"),
+        "What pages of other origins may do (CORS)."),
+      Key(
+        "routes[].cors.origins", .list(of: .text(.line), maximumCount: 64), .required,
+        "Origins such as `https://chat.example.com`, or `\"*\"` alone for all. Preflights are answered by certd, before any "
+          + "key is asked for, and what backends send of such fields is dropped."),
+      Key(
+        "routes[].cors.methods", .list(of: .text(.fieldName), maximumCount: 32),
+        .described("`[GET, HEAD, POST, PUT, PATCH, DELETE]`"), "Methods that pages may use."),
+      Key(
+        "routes[].cors.headers", .list(of: .text(.fieldName), maximumCount: 64),
+        .described("those that are asked for"),
+        "Request fields that pages may send."),
+      Key(
+        "routes[].cors.expose", .list(of: .text(.fieldName), maximumCount: 64), .described("none"),
+        "Response fields that pages may read besides the usual ones."),
+      Key(
+        "routes[].cors.credentials", .boolean, .value("false"),
+        "Whether browsers send cookies and other credentials; not with `\"*\"`."),
+      Key(
+        "routes[].cors.max_age", .duration(0...86_400_000, off: false), .value("10m"),
+        "How long browsers may keep the answer to a preflight."),
+      Key(
         "routes[].client_certificate", .choice(["required"], reserved: []), .described("none is needed"),
         "`required` answers only clients that have proven who they are by a certificate (see "
           + "`listeners[].client_certificates`): every route is served on every listener, and on one that does not "

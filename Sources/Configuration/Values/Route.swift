@@ -16,8 +16,28 @@ public struct Route: Sendable, Equatable {
   public var stripPrefix = ""
   /// What is put before the path then; empty for nothing.
   public var addPrefix = ""
+  /// Paths that could be said more plainly are refused.
+  public var rejectsOddPaths = false
+  /// What pages of other origins may do; nil to leave that to the backends.
+  public var cors: CrossOriginRules?
   /// Where it stands.
   public var origin: Origin
+}
+
+/// What pages of other origins may do with a route (Fetch §3.2).
+public struct CrossOriginRules: Sendable, Equatable {
+  /// Origins as browsers write them, or `*` alone for all; never empty.
+  public var origins: [String]
+  /// Methods that preflights are told of.
+  public var methods: [String]
+  /// Request fields that preflights are told of; nil for those that each asks for.
+  public var fields: [String]?
+  /// Response fields that pages may read besides the safelisted ones.
+  public var exposed: [String]
+  /// Whether the browser's credentials may come.
+  public var allowsCredentials: Bool
+  /// How long a preflight's answer may be kept.
+  public var maximumAge: Duration
 }
 
 /// Changes to the fields of requests and responses.

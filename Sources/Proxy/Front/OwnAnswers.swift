@@ -29,11 +29,14 @@ extension Worker {
   }
 
   /// Answers a request with something of ours that is no refusal.
-  func respond(_ client: Ref<ClientConnection>, _ status: Int, _ fields: String, _ body: [UInt8]) {
+  func respond(
+    _ client: Ref<ClientConnection>, _ status: Int, _ fields: String, _ body: [UInt8],
+    route: UnsafeMutablePointer<CompiledRoute>? = nil
+  ) {
     logLocal(client, status, body.count)
     let closes = closesAfterOwn
     if !closes { client.requestEnd = client.start + desk.request.length }
-    unsafe say(client, status, fields, body, closing: closes, route: nil)
+    unsafe say(client, status, fields, body, closing: closes, route: route)
   }
 
   /// What follows a request with content, which is not read, cannot be told from it.

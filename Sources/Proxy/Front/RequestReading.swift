@@ -117,8 +117,8 @@ extension Worker {
       unsafe refuse(client, OwnAnswer.noRoute, closing: false, isGRPC: desk.request.isCall)
       return .over
     }
-    let compiled = unsafe snapshot.compiledRoutes + index
-    if unsafe stages.admit(self, client, base, compiled) { return .over }
+    var compiled = unsafe snapshot.compiledRoutes + index
+    if unsafe stages.admit(self, client, base, &compiled) { return .over }
     let exchange = unsafe beginExchange(client, base, compiled)
     let problem = unsafe placeHead(client, exchange, base)
     return drive(exchange, problem.map { .refused($0) } ?? .admitted)

@@ -61,6 +61,14 @@ internal import Upstream
     for (index, route) in settings.routes.enumerated() {
       unsafe (compiled + index).initialize(
         to: CompiledRoute(index: index, service: services + route.service, route, arena))
+      guard let rules = route.cors else { continue }
+      let forms = unsafe arena.array(of: CompiledRoute.self, count: rules.origins.count)
+      for (place, origin) in rules.origins.enumerated() {
+        unsafe (forms + place).initialize(
+          to: CompiledRoute(
+            index: index, service: services + route.service, route, origin: origin, arena))
+      }
+      unsafe compiled[index].crossOrigin = unsafe arena.value(CompiledCrossOrigin(rules, forms, arena))
     }
     self.settings = settings
     verifiesClients = settings.listeners.contains { $0.clients != nil }
@@ -109,8 +117,19 @@ internal import Upstream
   let response: HeadEdits
   /// What our own answers get of the fields that are set on responses.
   let setOwn: RawBytes
+  let rejectsOddPaths: Bool
+  /// What pages of other origins may do; nil when that is the backends' to say.
+  var crossOrigin: UnsafeMutablePointer<CompiledCrossOrigin>?
 
-  init(index: Int, service: UnsafeMutablePointer<ServiceEntry>, _ route: Settings.Route, _ arena: Arena) {
+  /// `origin` makes it the form of the route that answers pages of that origin.
+  init(
+    index: Int, service: UnsafeMutablePointer<ServiceEntry>, _ route: Settings.Route, origin: String? = nil,
+    _ arena: Arena
+  ) {
+    let crossing = route.cors.map { CompiledCrossOrigin.added($0, origin) } ?? []
+    let dropped = route.cors == nil ? [] : CompiledCrossOrigin.ownFields
+    rejectsOddPaths = route.rejectsOddPaths
+    unsafe crossOrigin = nil
     let edits = route.edits
     self.index = index
     unsafe self.service = unsafe service
@@ -121,11 +140,12 @@ internal import Upstream
     request = HeadEdits(
       set: Self.pairs(edits.setRequest),
       remove: edits.removeRequest + (route.keys == nil ? [] : Self.keyFields), arena)
-    response = HeadEdits(set: Self.pairs(edits.setResponse), remove: edits.removeResponse, arena)
+    response = HeadEdits(
+      set: Self.pairs(edits.setResponse), remove: edits.removeResponse + dropped, add: crossing, arena)
     setOwn = HeadEdits.lines(
       Self.pairs(edits.setResponse).filter {
         !HeadEdits.framesContent($0.name) && $0.name.lowercased() != "content-type"
-      }, arena)
+      } + crossing, arena)
   }
 
   /// A key is for us: backends do not get it.

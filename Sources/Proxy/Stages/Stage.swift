@@ -9,10 +9,10 @@ protocol Stage {
   init()
   /// A request's head is on the desk and no route has been looked for. True when the stage has answered it.
   func receive(_ worker: Worker, _ client: Ref<ClientConnection>, _ base: UnsafePointer<UInt8>) -> Bool
-  /// The request's route has been found. True when the stage has answered it.
+  /// The request's route has been found; another form of it may be put in its place. True when the stage has answered.
   func admit(
     _ worker: Worker, _ client: Ref<ClientConnection>, _ base: UnsafePointer<UInt8>,
-    _ route: UnsafeMutablePointer<CompiledRoute>
+    _ route: inout UnsafeMutablePointer<CompiledRoute>
   ) -> Bool
   /// The request will be forwarded: what its head says can be kept.
   func begin(_ worker: Worker, _ exchange: Ref<Exchange>, _ base: UnsafePointer<UInt8>)
@@ -39,7 +39,7 @@ extension Stage {
   func receive(_: Worker, _: Ref<ClientConnection>, _: UnsafePointer<UInt8>) -> Bool { false }
   @inline(__always)
   func admit(
-    _: Worker, _: Ref<ClientConnection>, _: UnsafePointer<UInt8>, _: UnsafeMutablePointer<CompiledRoute>
+    _: Worker, _: Ref<ClientConnection>, _: UnsafePointer<UInt8>, _: inout UnsafeMutablePointer<CompiledRoute>
   ) -> Bool { false }
   @inline(__always)
   func begin(_: Worker, _: Ref<Exchange>, _: UnsafePointer<UInt8>) {}

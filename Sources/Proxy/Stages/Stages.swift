@@ -8,6 +8,8 @@ internal import HTTP
 var stages: some Stage {
   Challenges()
   Redirect()
+  CrossOrigin()
+  PlainPath()
   Identity()
   Keys()
   LastHop()
@@ -39,9 +41,9 @@ struct Then<First: Stage, Next: Stage>: Stage {
   @inline(__always)
   func admit(
     _ worker: Worker, _ client: Ref<ClientConnection>, _ base: UnsafePointer<UInt8>,
-    _ route: UnsafeMutablePointer<CompiledRoute>
+    _ route: inout UnsafeMutablePointer<CompiledRoute>
   ) -> Bool {
-    unsafe First().admit(worker, client, base, route) || Next().admit(worker, client, base, route)
+    unsafe First().admit(worker, client, base, &route) || Next().admit(worker, client, base, &route)
   }
 
   @inline(__always)

@@ -43,6 +43,13 @@ struct ProxySettings {
       one.keys = try route.keyFile.map { (file) throws(SetupError) in try KeyFile.read(file, configuration) }
       one.stripPrefix = route.stripPrefix
       one.addPrefix = route.addPrefix
+      one.rejectsOddPaths = route.rejectsOddPaths
+      one.cors = route.cors.map {
+        .init(
+          origins: $0.origins, methods: $0.methods, fields: $0.fields, exposed: $0.exposed,
+          allowsCredentials: $0.allowsCredentials,
+          maximumAgeSeconds: Int($0.maximumAge.components.seconds))
+      }
       settings.routes.append(one)
     }
     return settings

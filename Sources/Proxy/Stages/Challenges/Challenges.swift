@@ -23,7 +23,7 @@ extension Worker {
     for i in 0..<count where unsafe target[i] != prefix.utf8Start[i] { return false }
     let token = unsafe UnsafeBufferPointer(start: target + count, count: desk.request.targetLength - count)
     guard let content = unsafe shared.challenge(String(decoding: token, as: UTF8.self)) else { return false }
-    respond(client, 200, "Content-Type: application/octet-stream\r\n", content)
+    unsafe respond(client, 200, "Content-Type: application/octet-stream\r\n", content)
     return true
   }
 

@@ -8,7 +8,7 @@ struct Identity: Stage {
   @inline(__always)
   func admit(
     _ worker: Worker, _ client: Ref<ClientConnection>, _ base: UnsafePointer<UInt8>,
-    _ route: UnsafeMutablePointer<CompiledRoute>
+    _ route: inout UnsafeMutablePointer<CompiledRoute>
   ) -> Bool {
     guard let refusal = unsafe worker.refusalByIdentity(client, base, route) else { return false }
     unsafe worker.refuse(client, refusal, closing: false, isGRPC: worker.desk.request.isCall, route: route)

@@ -7,7 +7,7 @@ struct Keys: Stage {
   @inline(__always)
   func admit(
     _ worker: Worker, _ client: Ref<ClientConnection>, _ base: UnsafePointer<UInt8>,
-    _ route: UnsafeMutablePointer<CompiledRoute>
+    _ route: inout UnsafeMutablePointer<CompiledRoute>
   ) -> Bool {
     guard unsafe route.pointee.keys.isAsked, unsafe !worker.showsKey(base, route.pointee.keys) else {
       return false

@@ -7,7 +7,7 @@ struct LastHop: Stage {
   @inline(__always)
   func admit(
     _ worker: Worker, _ client: Ref<ClientConnection>, _ base: UnsafePointer<UInt8>,
-    _: UnsafeMutablePointer<CompiledRoute>
+    _: inout UnsafeMutablePointer<CompiledRoute>
   ) -> Bool {
     unsafe worker.answerAsLastHop(client, base)
   }
@@ -20,7 +20,7 @@ extension Worker {
       unsafe MaxForwards.read(desk.fields, base) == .exhausted
     else { return false }
     guard desk.request.method == .trace else {
-      respond(
+      unsafe respond(
         client, 200, "Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, TRACE\r\n", [])
       return true
     }
@@ -39,7 +39,7 @@ extension Worker {
       content.append(contentsOf: Array("\r\n".utf8))
     }
     content.append(contentsOf: Array("\r\n".utf8))
-    respond(client, 200, "Content-Type: message/http\r\n", content)
+    unsafe respond(client, 200, "Content-Type: message/http\r\n", content)
     return true
   }
 }

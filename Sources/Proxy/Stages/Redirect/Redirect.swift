@@ -23,6 +23,6 @@ extension Worker {
     let target = text(desk.request.targetStart, desk.request.targetLength)
     let path = target.hasPrefix("/") ? target : target.hasPrefix("?") ? "/" + target : "/"
     let location = "https://\(host)\(port == 443 ? "" : ":\(port)")\(path)"
-    respond(client, 308, "Location: \(location)\r\n", [])
+    unsafe respond(client, 308, "Location: \(location)\r\n", [])
   }
 }

@@ -1,0 +1,51 @@
+extension Configuration {
+  /// What pages of other origins may do with a route; nil where nothing is said or something is wrong.
+  static func readCrossOrigin(_ route: Section, _ headers: HeaderEdits) -> CrossOriginRules? {
+    guard route.has("cors") else { return nil }
+    let section = route.section("cors")
+    let origins = section.texts("origins", nonEmpty: true, webOrigin) ?? []
+    let credentials = section.boolean("credentials")
+    let isForAll = origins.contains { $0.value == "*" }
+    if isForAll, origins.count > 1 {
+      section.report.error(
+        section.origin(of: "origins"), "\"*\" is every origin already", "remove the others, or \"*\"")
+    }
+    if isForAll, credentials {
+      section.report.error(
+        section.origin(of: "credentials"), "browsers send no credentials where \"*\" is allowed",
+        "name the origins")
+    }
+    if let double = headers.response.settings.first(where: {
+      $0.name.lowercased().hasPrefix("access-control-")
+    }) {
+      section.report.error(
+        route.origin(of: "headers"), "\(double.name) is set here and by cors", "remove one of them")
+    }
+    let methods = section.texts("methods", nonEmpty: true, FieldText.name)?.map(\.value)
+    let fields = section.texts("headers", FieldText.name)?.map(\.value)
+    let exposed = (section.texts("expose", FieldText.name) ?? []).map(\.value)
+    let maximumAge = section.duration("max_age")
+    guard !origins.isEmpty else { return nil }
+    return CrossOriginRules(
+      origins: origins.map(\.value),
+      methods: methods ?? ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"], fields: fields, exposed: exposed,
+      allowsCredentials: credentials, maximumAge: maximumAge)
+  }
+
+  /// An origin as browsers send it (RFC 6454 section 6.2): scheme, host, and a port that is not the scheme's own.
+  private static func webOrigin(_ text: String) throws(Invalid) -> String {
+    if text == "*" { return text }
+    let lower = text.lowercased()
+    let parts = lower.split(separator: "://", maxSplits: 1, omittingEmptySubsequences: false)
+    let allowed =
+      parts.last?.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F && !"/?#@*,\"'".utf8.contains($0) } ?? false
+    guard parts.count == 2, !parts[0].isEmpty, !parts[1].isEmpty, allowed, lower.utf8.count <= 512 else {
+      throw Invalid(
+        "\(quoted(text)) is no origin", "write scheme and host, such as https://chat.example.com, or \"*\"")
+    }
+    let isDefault =
+      lower.hasPrefix("https:") && lower.hasSuffix(":443")
+      || lower.hasPrefix("http:") && lower.hasSuffix(":80")
+    return isDefault ? String(lower.dropLast(lower.hasSuffix(":80") ? 3 : 4)) : lower
+  }
+}
