@@ -12,6 +12,8 @@ import Telemetry
 struct Blueprint: Sendable {
   let configuration: Configuration
   var settings: Proxy.Settings
+  /// Whether every file that it names could be used.
+  let isWhole: Bool
   let files: [ConfiguredFiles]
   var fileCredentials: [Credential]
   let managed: [Renewal.ManagedCertificate]
@@ -20,7 +22,7 @@ struct Blueprint: Sendable {
 
   init(
     _ reading: Configuration.Reading, world: World, store: CertStore, backends: BackendRegistry, log: Log,
-    post: AsyncStream<Daemon.Event>.Continuation, known: [Credential] = []
+    post: AsyncStream<Daemon.Event>.Continuation, known: [Credential] = [], before: Proxy.Settings? = nil
   ) async throws(SetupError) {
     configuration = reading.configuration
     for warning in reading.warnings { log.warn("configuration", ["warning": .describing(warning)]) }
@@ -32,7 +34,12 @@ struct Blueprint: Sendable {
     // One that cannot be used stops no other, unless nothing at all is left.
     if fileCredentials.isEmpty, managed.isEmpty { _ = try loaded.whole() }
     log.tell(loaded)
-    settings = try await ProxySettings(configuration: configuration, backends: backends).make()
+    let lenience = Lenience(before: before)
+    settings = try await ProxySettings(
+      configuration: configuration, backends: backends, lenience: lenience
+    ).make()
+    isWhole = lenience.problems.isEmpty
+    for problem in lenience.problems { log.error("file cannot be used", ["reason": .text(problem)]) }
     let factory = IssuerFactory(
       world: world, store: store, warn: { log.warn("certificates", ["reason": .text($0)]) },
       configuration: configuration)

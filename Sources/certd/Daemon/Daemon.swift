@@ -83,7 +83,9 @@ actor Daemon {
     self.plan = plan
     fingerprint = store.fingerprint()
     files = FileWatch(plan.files)
-    trust = FileWatch(paths: ListenerSecurity(configuration: plan.configuration).files())
+    // What could not be used is looked at again, whether it changes or not.
+    trust = FileWatch(
+      paths: plan.isWhole ? ListenerSecurity(configuration: plan.configuration).files() : [])
     let presentation = try await Self.gather(plan, store)
     (presented, presentationChange) = (presentation.credentials, presentation.nextChange)
     ticketsRotatedAt = World.now()

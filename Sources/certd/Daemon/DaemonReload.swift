@@ -24,7 +24,7 @@ extension Daemon {
   private func adopt(_ reading: Configuration.Reading) async throws(SetupError) {
     var next = try await Blueprint(
       reading, world: world, store: store, backends: backends, log: log, post: post,
-      known: plan.fileCredentials)
+      known: plan.fileCredentials, before: plan.settings)
     Self.leaveUnwantedPort(&next, ours: plan.settings.listeners.map(\.address), log)
     if next.configuration.workers != plan.configuration.workers {
       log.warn("the number of workers changes at the next start only")
@@ -38,7 +38,8 @@ extension Daemon {
     log.format = Logging.format(next.configuration.log)
     files = FileWatch(next.files)
     let security = ListenerSecurity(configuration: next.configuration)
-    trust = FileWatch(paths: security.files())
+    // What could not be used is looked at again, whether it changes or not.
+    trust = FileWatch(paths: next.isWhole ? security.files() : [])
     warnOfTrust(security)
     await presentStore()
     proxy.reopenLogs()
@@ -104,7 +105,11 @@ extension Daemon {
   /// Backends' names lead elsewhere by now: addresses that have gone get no more requests, new ones their share.
   func namesMoved() async {
     let configuration = plan.configuration
-    guard let settings = try? await ProxySettings(configuration: configuration, backends: backends).make(),
+    let lenience = Lenience(before: plan.settings)
+    guard
+      let settings = try? await ProxySettings(
+        configuration: configuration, backends: backends, lenience: lenience
+      ).make(),
       settings.addresses != plan.settings.addresses, configuration == plan.configuration
     else { return }
     do throws(ProxyError) {

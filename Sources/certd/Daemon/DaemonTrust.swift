@@ -12,9 +12,20 @@ extension Daemon {
     guard now != trust else { return }
     let isNews = now != refusedTrust
     refusedTrust = now
+    let lenience = Lenience(before: plan.settings)
     do throws(SetupError) {
-      let settings = try await ProxySettings(configuration: plan.configuration, backends: backends).make()
+      let settings = try await ProxySettings(
+        configuration: plan.configuration, backends: backends, lenience: lenience
+      ).make()
+      guard isNews || lenience.problems.isEmpty else { return }
       do throws(ProxyError) { try await proxy.apply(settings) } catch { throw .other("\(error)") }
+      plan.settings = settings
+      guard lenience.problems.isEmpty else {
+        for problem in lenience.problems {
+          log.warn("files changed but cannot be used", ["reason": .text(problem)])
+        }
+        return
+      }
       trust = now
       refusedTrust = nil
       log.info("authorities, revocation lists, keys or certificates for backends were replaced")

@@ -12,6 +12,8 @@ import Upstream
 struct ProxySettings {
   let configuration: Configuration
   let backends: BackendRegistry
+  /// For who serves and does not check: files that cannot be used are noted there, and the others go on.
+  var lenience: Lenience?
 
   /// No limit, in milliseconds, and still far from overflow when added to a clock.
   private static let never: UInt64 = 1 << 50
@@ -40,7 +42,13 @@ struct ProxySettings {
       var one = Proxy.Settings.Route(
         hosts: hosts, paths: route.paths.map { path($0.value) }, service: index, edits: edits(route))
       one.needsIdentity = route.needsClientCertificate
-      one.keys = try route.keyFile.map { (file) throws(SetupError) in try KeyFile.read(file, configuration) }
+      do throws(SetupError) {
+        one.keys = try route.keyFile.map { (file) throws(SetupError) in try KeyFile.read(file, configuration)
+        }
+      } catch {
+        guard let lenience else { throw error }
+        one.keys = lenience.keys(one, error)
+      }
       one.stripPrefix = route.stripPrefix
       one.addPrefix = route.addPrefix
       one.rejectsOddPaths = route.rejectsOddPaths
@@ -112,12 +120,22 @@ struct ProxySettings {
     var made: [Proxy.Settings.Listener] = []
     for listener in configuration.listeners {
       let security = ListenerSecurity(configuration: configuration)
+      let address = try Self.address(listener.address)
+      var clients: ClientCheck?
+      do throws(SetupError) { clients = try security.clients(listener) } catch {
+        guard let lenience else { throw error }
+        clients = lenience.clients("\(address)", error)
+        if clients == nil { continue }
+      }
       var one = Proxy.Settings.Listener(
-        address: try Self.address(listener.address), profile: try security.profile(listener),
+        address: address, profile: try security.profile(listener),
         redirectPort: listener.redirectsToHTTPS ? firstTLS?.address.port ?? 443 : nil, h2c: listener.h2c,
-        clients: try security.clients(listener), acceptsEarlyData: listener.earlyData)
+        clients: clients, acceptsEarlyData: listener.earlyData)
       one.proxyProtocolFrom = Self.ranges(listener.proxyProtocolFrom)
       made.append(one)
+    }
+    if made.isEmpty, !configuration.listeners.isEmpty, let problem = lenience?.problems.first {
+      throw .configuration(problem)
     }
     return made
   }
@@ -164,15 +182,16 @@ struct ProxySettings {
         configuration.error(at: service.origin, "at most \(Balancer.maximumBackends) backends are balanced")
           .description)
     }
-    let trust = try Self.trust(service)
-    let identity = try identity(service)
+    let security = try security(service)
     var members: [Proxy.Settings.Backend] = []
-    for backend in service.backends {
+    // Without what they are to be trusted by, backends get nothing.
+    for backend in security == nil ? [] : service.backends {
       for known in await backends.candidates(service: service.name, backend.address) {
         var member = Proxy.Settings.Backend(
           key: known.key, address: known.address,
-          tlsHost: service.protocol.isSecure ? known.host : nil, trust: trust,
-          tlsServerName: service.tls.serverName, tlsIdentity: identity, http2: service.protocol.isHTTP2,
+          tlsHost: service.protocol.isSecure ? known.host : nil, trust: security?.trust ?? .init(),
+          tlsServerName: service.tls.serverName, tlsIdentity: security?.identity,
+          http2: service.protocol.isHTTP2,
           status: known.status, weight: backend.weight)
         member.sendProxy = service.proxyVersion
         member.isOpaque = service.protocol.isPassage
@@ -210,6 +229,24 @@ struct ProxySettings {
     rule.onResponseTimeout = conditions.contains(.responseTimeout)
     for case .status(let code) in conditions { rule.insert(status: code) }
     return rule
+  }
+
+  private func security(
+    _ service: ConfiguredService
+  ) throws(SetupError) -> (trust: ClientContext.Trust, identity: Credential?)? {
+    do throws(SetupError) {
+      let trust = try Self.trust(service)
+      // Roots that hold nothing would only show at the first handshake.
+      if !service.tls.roots.isEmpty {
+        do throws(ContextError) { _ = try ClientContext(trust: trust) } catch {
+          throw .configuration(configuration.error(at: service.origin, "tls.roots: \(error)").description)
+        }
+      }
+      return (trust, try identity(service))
+    } catch {
+      guard let lenience else { throw error }
+      return lenience.security(service.name, error)
+    }
   }
 
   /// Who we are to a service's backends.
