@@ -46,6 +46,7 @@ public struct Configuration: Sendable, Equatable {
   /// An error about a value of this configuration that only shows once it is put to use.
   public func error(at origin: Origin, _ message: String, hint: String? = nil) -> ConfigurationError {
     ConfigurationError(
-      file: file, position: origin.position, path: origin.path, message: message, hint: hint)
+      file: origin.position.file ?? file, position: origin.position, path: origin.path, message: message,
+      hint: hint)
   }
 }

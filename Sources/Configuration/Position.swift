@@ -4,11 +4,14 @@ public struct Position: Sendable, Hashable, Comparable {
   public let line: Int
   /// The column in characters, from 1.
   public let column: Int
+  /// The name of an included file; nil for the file that includes it.
+  public let file: String?
 
   /// A place.
-  public init(line: Int, column: Int) {
+  public init(line: Int, column: Int, file: String? = nil) {
     self.line = line
     self.column = column
+    self.file = file
   }
 
   /// What stands for a value that no file holds, such as a default or a command-line flag.

@@ -76,6 +76,8 @@ import Testing
     #expect(checked.ending == .exited(2) && checked.errors.contains("clients.crl"), "\(checked)")
     let daemon = try await scene.certd.run(["--config", scene.place("certd.yaml")])
     #expect(daemon.lines("file cannot be used").count == 3, "\(daemon.log)")
+    let told = try await scene.certd("status", "--config", scene.place("certd.yaml"))
+    for name in ["clients.crl", "keys", "roots.pem"] { #expect(told.output.contains("/\(name)"), "\(told)") }
     #expect(try await scene.status("localhost") == "200")
     #expect(try await scene.status("keys.example") == "401")
     #expect(try await scene.status("secure.example") == "503")

@@ -14,17 +14,19 @@ extension Configuration {
   }
 
   /// Reads a file's bytes. `file` is the name shown in errors; relative paths in it start from
-  /// `baseDirectory`; `${…}` in values is what `variables` says. Tells every error of the file at once.
+  /// `baseDirectory`; `${…}` in values is what `variables` says, `include` names what `includes` finds. Tells every
+  /// error of all files at once.
   public static func read(
-    _ bytes: [UInt8], file: String, baseDirectory: String, variables: Variables = .none
+    _ bytes: [UInt8], file: String, baseDirectory: String, variables: Variables = .none,
+    includes: Includes = .none
   ) throws(ConfigurationErrors) -> Reading {
     let report = Report(file: file, baseDirectory: baseDirectory)
     var root: YAMLNode?
     do throws(YAMLFailure) {
-      // A byte order mark is no content; libyaml takes it for a column.
-      let mark: [UInt8] = [0xEF, 0xBB, 0xBF]
-      let tree = try YAMLTree(bytes.starts(with: mark) ? Array(bytes.dropFirst(mark.count)) : bytes)
-      root = tree.root.map { variables.replaced(in: $0, path: "", report) }
+      let tree = try YAMLTree(bytes.withoutMark)
+      root = tree.root.map {
+        includes.merged(into: variables.replaced(in: $0, path: "", report), variables, report)
+      }
       for double in tree.duplicates {
         report.error(
           Origin(position: double.position, path: double.path), "the key stands twice",

@@ -25,21 +25,26 @@ final class Report {
 
   private func made(_ origin: Origin, _ message: String, _ hint: String?) -> ConfigurationError {
     ConfigurationError(
-      file: file, position: origin.position, path: origin.path, message: message, hint: hint)
+      file: origin.position.file ?? file, position: origin.position, path: origin.path, message: message,
+      hint: hint)
   }
 
   var hasErrors: Bool { !errors.isEmpty }
 
-  var sortedWarnings: [ConfigurationError] { Self.sorted(warnings) }
+  var sortedWarnings: [ConfigurationError] { sorted(warnings) }
 
   var failure: ConfigurationErrors {
-    let all = Self.sorted(errors)
+    let all = sorted(errors)
     let told = Array(all.prefix(ConfigurationErrors.maximumCount))
     return ConfigurationErrors(errors: told, omitted: all.count - told.count)
   }
 
-  private static func sorted(_ found: Set<ConfigurationError>) -> [ConfigurationError] {
-    found.sorted { ($0.line, $0.column, $0.path, $0.message) < ($1.line, $1.column, $1.path, $1.message) }
+  /// The file's own before those of files that it includes.
+  private func sorted(_ found: Set<ConfigurationError>) -> [ConfigurationError] {
+    func place(_ error: ConfigurationError) -> String { error.file == file ? "" : error.file }
+    return found.sorted { a, b in
+      (place(a), a.line, a.column, a.path, a.message) < (place(b), b.line, b.column, b.path, b.message)
+    }
   }
 
   /// An absolute path: as it is, or below the file's directory.

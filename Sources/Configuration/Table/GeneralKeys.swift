@@ -6,6 +6,11 @@ extension KeyTable {
     Key(
       "workers", .integerOr("auto", 1...1024), .value("auto"),
       "Worker threads; `auto` is one for each processor that the process may use."),
+    Key(
+      "include", .list(of: .text(.line), maximumCount: 64), .described("none"),
+      "Further files, whose last part may have `*` and `?`; a pattern that no file fits is nothing. Their lists (`routes`, "
+        + "`certificates`) are joined to this file's, and so are their sections of the top (`services`); a key that "
+        + "stands in two files is an error. Paths in them start from this file's directory."),
     Key("log", .section, .described(""), "What is logged."),
     Key(
       "log.level", .choice(LogSettings.Level.allCases.map(\.rawValue), reserved: []), .value("info"),

@@ -45,6 +45,12 @@ struct CheckCommand: AsyncParsableCommand {
         Output.error("warning: log.access: \(error)")
       }
     }
+    let clients = DescriptorBudget.clients
+    if configuration.limits.connections > clients {
+      Output.error(
+        "warning: limits.connections is \(configuration.limits.connections), and the descriptors that this user may have "
+          + "are enough for \(clients) clients; raise the hard limit (LimitNOFILE=, ulimit -Hn), or lower it")
+    }
     for listener in configuration.listeners where listener.address.port != 0 {
       let address = try ProxySettings.address(listener.address)
       do throws(SystemError) { _ = try ListeningSocket.open(address, sharesPort: false) } catch {

@@ -38,6 +38,7 @@ struct StatusCommand: AsyncParsableCommand {
   }
 
   private func tell(_ status: ServiceStatus) {
+    for problem in status.problems { Output.line(problem) }
     guard !status.certificates.isEmpty else { return Output.line("no certificates") }
     var rows = [["NAME", "KEY", "VALID UNTIL", "LISTENER", "STATE"]]
     for certificate in status.certificates {
@@ -94,11 +95,13 @@ struct ServiceStatus: Encodable {
   }
 
   var certificates: [Certificate] = []
+  /// Files besides certificates that cannot be used.
+  var problems: [String] = []
   var deploys: [Deploy] = []
 
   /// Whether everything is served as it is stored, and nothing has failed.
   var isWell: Bool {
-    deploys.allSatisfy { $0.failures == 0 }
+    problems.isEmpty && deploys.allSatisfy { $0.failures == 0 }
       && certificates.allSatisfy {
         $0.state == "stored" && $0.served.allSatisfy { ["current", "undecided"].contains($0.state) }
       }
@@ -116,6 +119,11 @@ extension ServiceStatus {
       Output.error("certd: store: \($0)")
     }
     var status = ServiceStatus()
+    status.problems =
+      configuration.map {
+        ProxySettings(configuration: $0, backends: BackendRegistry { _ in }).fileProblems()
+      }
+      ?? []
     let judge = CertificateJudge()
     let wanted = try wanted(configuration, store)
     let listeners = try configuration.map(ProofOfService.listeners) ?? []

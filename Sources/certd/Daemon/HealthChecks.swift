@@ -38,7 +38,8 @@ struct HealthChecks {
           }
           let identity = try? ProxySettings(configuration: configuration, backends: backends).identity(
             service)
-          await Self.watch(service, check, backend.address, known, identity, backends, world, log)
+          let host = service.authority(of: backend) ?? configuration.firstHost(of: service)
+          await Self.watch(service, check, backend.address, host, known, identity, backends, world, log)
         }
       }
     }
@@ -54,7 +55,7 @@ struct HealthChecks {
   }
 
   private static func watch(
-    _ service: ConfiguredService, _ check: HealthCheck, _ address: BackendAddress,
+    _ service: ConfiguredService, _ check: HealthCheck, _ address: BackendAddress, _ host: String?,
     _ known: BackendRegistry.Known, _ identity: Credential?, _ backends: BackendRegistry, _ world: World,
     _ log: Log
   ) async {
@@ -84,6 +85,11 @@ struct HealthChecks {
             ["service": .text(service.name), "backend": .text(known.key), "reason": .text(failure)])
         } else {
           log.info("backend healthy", ["service": .text(service.name), "backend": .text(known.key)])
+          if let refusal = await RequestProbe(service, check, host).refusal(known, context, world) {
+            log.warn(
+              "backend healthy, but it refuses requests",
+              ["service": .text(service.name), "backend": .text(known.key), "reason": .text(refusal)])
+          }
         }
       }
       // Spread out, so that many backends are not asked in step.

@@ -53,7 +53,9 @@ enum ConfigurationSource: Sendable {
       var reading: Configuration.Reading
       do throws(ConfigurationErrors) {
         reading = try Configuration.read(
-          bytes, file: path, baseDirectory: FileSystem.parent(of: absolute), variables: Self.variables)
+          bytes, file: path, baseDirectory: FileSystem.parent(of: absolute), variables: Self.variables,
+          includes: IncludedFiles.includes(
+            named: FileSystem.parent(of: path), absolute: FileSystem.parent(of: absolute)))
       } catch { throw .configuration(error.description) }
       if let store { reading = reading.with(store: store) }
       return reading

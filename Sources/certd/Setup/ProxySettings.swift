@@ -63,6 +63,22 @@ struct ProxySettings {
     return settings
   }
 
+  /// The files besides certificates that cannot be used, in words; nothing is looked up for it.
+  func fileProblems() -> [String] {
+    let lenience = Lenience(before: nil)
+    let lenient = ProxySettings(configuration: configuration, backends: backends, lenience: lenience)
+    _ = try? lenient.listeners()
+    for service in configuration.services { _ = try? lenient.security(service) }
+    let files = configuration.routes.compactMap(\.keyFile)
+    return lenience.problems
+      + files.compactMap { file in
+        do throws(SetupError) {
+          _ = try KeyFile.read(file, configuration)
+          return nil
+        } catch { return "\(error); the route answers nobody until it can be" }
+      }
+  }
+
   private static func ranges(_ ranges: [ConfiguredAddressRange]) -> [Proxy.AddressRange] {
     ranges.compactMap { Proxy.AddressRange(address: $0.address.bytes, prefixLength: $0.prefixLength) }
   }
