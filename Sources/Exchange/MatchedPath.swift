@@ -8,13 +8,39 @@ public enum MatchedPath {
   public static func scan(_ target: UnsafePointer<UInt8>, _ count: Int) -> (length: Int, isPlain: Bool) {
     var isPlain = true
     var last: UInt8 = 0
-    for i in 0..<count {
+    var start = 0
+    // Eight bytes at a time while there is nothing to look at.
+    while start + 8 <= count {
+      let word = unsafe UInt64(littleEndian: UnsafeRawPointer(target + start).loadUnaligned(as: UInt64.self))
+      guard isQuiet(word, after: last) else { break }
+      last = UInt8(truncatingIfNeeded: word >> 56)
+      start += 8
+    }
+    for i in start..<count {
       let c = unsafe target[i]
       if c == 0x3F { return (i, isPlain) }
       if c == 0x25 || last == 0x2F && c &- 0x2E < 2 { isPlain = false }
       last = c
     }
     return (count, isPlain)
+  }
+
+  /// Whether eight bytes hold no `?`, no `%`, and no slash with a dot or a slash behind it; `last` stands before them. The first
+  /// byte is the lowest.
+  @inline(__always)
+  private static func isQuiet(_ word: UInt64, after last: UInt8) -> Bool {
+    let slashes = zeros(word ^ 0x2F2F_2F2F_2F2F_2F2F)
+    let dots = zeros(word ^ 0x2E2E_2E2E_2E2E_2E2E)
+    let behind = slashes << 8 | (last == 0x2F ? 0x80 : 0)
+    let asked = zeros(word ^ 0x3F3F_3F3F_3F3F_3F3F) | zeros(word ^ 0x2525_2525_2525_2525)
+    return (asked | (behind & (slashes | dots))) == 0
+  }
+
+  /// The high bit of each byte that is zero, and nothing else.
+  @inline(__always)
+  private static func zeros(_ word: UInt64) -> UInt64 {
+    let low: UInt64 = 0x7F7F_7F7F_7F7F_7F7F
+    return ~(((word & low) &+ low) | word | low)
   }
 
   /// Writes the path that it means into `out`, which has room for `count` bytes; how many there are. A path that begins with

@@ -35,6 +35,27 @@ struct MatchedPathTests {
     ])
   func table(_ path: String, _ expected: String) { #expect(matched(path) == expected) }
 
+  @Test("a scan finds what a look at each byte finds, wherever it stands")
+  func scan() {
+    var random = SeededGenerator(seed: 6)
+    let bytes = Array("//..?%abcdefghijklm0123-_\u{FF}".utf8)
+    for _ in 0..<50_000 {
+      let path =
+        [0x2F]
+        + (0..<Int.random(in: 0..<40, using: &random)).map { _ in
+          Int.random(in: 0..<5, using: &random) == 0 ? bytes.randomElement(using: &random) ?? 0x61 : 0x61
+        }
+      let length = path.firstIndex(of: 0x3F) ?? path.count
+      let isPlain = !path[..<length].indices.contains { i in
+        path[i] == 0x25 || i > 0 && path[i - 1] == 0x2F && (path[i] == 0x2F || path[i] == 0x2E)
+      }
+      let found = path.withUnsafeBufferPointer { bytes in
+        bytes.baseAddress.map { MatchedPath.scan($0, bytes.count) }
+      }
+      #expect(found?.length == length && found?.isPlain == isPlain, "\(path)")
+    }
+  }
+
   @Test("what is meant is plain or holds encoded characters only, means itself, and is never longer")
   func random() {
     var random = SeededGenerator(seed: 5)

@@ -96,6 +96,7 @@ extension Configuration {
       requestHeadBytes: section.size("request_head"),
       requestHeadFields: section.integer("request_head_fields") ?? 0,
       connections: section.integer("connections") ?? 0,
+      areConnectionsChosen: section.has("connections"),
       bufferMemory: section.has("buffer_memory") ? section.size("buffer_memory") : nil,
       headerTimeout: section.duration("header_timeout"),
       keepaliveTimeout: section.duration("keepalive_timeout"),

@@ -6,6 +6,8 @@ public struct Limits: Sendable, Equatable {
   public var requestHeadFields: Int
   /// Most client connections at once, over all workers.
   public var connections: Int
+  /// Whether somebody has said so: a default is simply cut to what there are descriptors for.
+  public var areConnectionsChosen: Bool
   /// Most memory of buffers, in bytes; nil for half of what the process may use.
   public var bufferMemory: Int?
   /// From the first byte of a request to the end of its head.

@@ -31,20 +31,26 @@ struct ChallengeLook: Sendable {
     var places: [ChallengeType: [Place]] = [:]
     if acme.webroot == nil {
       for listener in configuration.listeners {
-        let address = try ProxySettings.address(listener.address).reachableLocally
+        let address = try ProxySettings.address(listener.address)
         // One that wants a PROXY header of us is not asked: nothing is known of it.
-        let isOpen = !listener.proxyProtocolFrom.contains { $0.contains(address.ipBytes) }
+        let isOpen = !listener.proxyProtocolFrom.contains { $0.contains(address.reachableLocally.ipBytes) }
         let type: ChallengeType = listener.tls == .off ? .http01 : .tlsALPN01
-        places[type, default: []].append(isOpen ? .told(address) : .unknown)
+        places[type, default: []].append(contentsOf: isOpen ? Self.places(address) : [.unknown])
       }
     }
     for (type, address) in [(ChallengeType.http01, acme.http01Address), (.tlsALPN01, acme.tlsALPN01Address)] {
-      let address = try ProxySettings.address(address).reachableLocally
-      places[type, default: []].append(.told(address))
+      places[type, default: []] += Self.places(try ProxySettings.address(address))
     }
     self.places = places
     isServedByOthers = acme.webroot != nil
     self.world = world
+  }
+
+  /// Where a listener on an address is asked: one on every address by both families, for another program may have just
+  /// one of them.
+  private static func places(_ address: SocketAddress) -> [Place] {
+    let v4 = address.host == "::" ? SocketAddress(host: "127.0.0.1", port: address.port) : nil
+    return [.told(address.reachableLocally)] + (v4.map { [.told($0)] } ?? [])
   }
 
   /// Why no place shows the answer; nil when one does, or when that cannot be told.

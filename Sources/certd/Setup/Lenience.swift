@@ -27,10 +27,12 @@ final class Lenience {
   }
 
   /// Whom a service's backends are trusted by and who we are to them; nil when it has had neither, and has no backends.
-  func security(_ service: String, _ error: SetupError) -> (
-    trust: ClientContext.Trust, identity: Credential?
-  )? {
-    let last = before?.services.first { $0.name == service }?.backends.first
+  /// One that was not verified is no last good state of one that is.
+  func security(
+    _ service: String, verifies: Bool, _ error: SetupError
+  ) -> (trust: ClientContext.Trust, identity: Credential?)? {
+    let known = before?.services.first { $0.name == service }?.backends.first
+    let last = known?.trust.verifies == verifies ? known : nil
     note(error, last == nil ? "the service \(service) has no backends until it can be" : nil)
     return last.map { ($0.trust, $0.tlsIdentity) }
   }

@@ -261,7 +261,7 @@ struct ProxySettings {
       return (trust, try identity(service))
     } catch {
       guard let lenience else { throw error }
-      return lenience.security(service.name, error)
+      return lenience.security(service.name, verifies: service.tls.verifies, error)
     }
   }
 
