@@ -13,6 +13,7 @@ struct Layout: Sendable {
   var ledger: String { root + "/ledger.jsonl" }
   var olderLedger: String { root + "/ledger.older.jsonl" }
   var compromisedKeys: String { root + "/compromised-keys" }
+  var revoked: String { root + "/revoked" }
   var accounts: String { root + "/accounts" }
   var certificates: String { root + "/certificates" }
   var challenges: String { root + "/challenges" }

@@ -40,6 +40,8 @@ import Testing
     #expect(
       revoked.output.contains(#""is_revoked" : true"#) && revoked.output.contains(#""obtained" : ["#),
       "\(revoked)")
+    let listed = try await certd("list", with: store)
+    #expect(!listed.output.contains("revoked"), "what took its place is not: \(listed)")
     let new = try Self.leaf(place, 2)
     #expect(new.publicKeyInfo != old.publicKeyInfo && new.publicKeyInfo != pending.publicKeyInfo)
     let list = place.read("store/compromised-keys")

@@ -17,8 +17,10 @@ struct CertificateDescription: Encodable {
   let sha256: String
   let generation: Int
   let directory: String
+  /// Whether it was revoked from here.
+  let revoked: Bool
 
-  init(_ stored: StoredCertificate, now: UnixTime) {
+  init(_ stored: StoredCertificate, revoked: Set<String> = [], now: UnixTime) {
     let leaf = stored.chain.leaf
     name = stored.name.description
     identifiers = leaf.identifiers.map(\.description)
@@ -32,6 +34,7 @@ struct CertificateDescription: Encodable {
     sha256 = Hex.encode(leaf.sha256)
     generation = stored.generation
     directory = stored.directory
+    self.revoked = revoked.contains(sha256)
   }
 
   static func json(_ value: some Encodable) throws -> String {

@@ -79,6 +79,7 @@ actor Daemon {
     (events, post) = AsyncStream.makeStream(of: Event.self)
     var plan = try await Blueprint(
       reading, world: world, store: store, backends: backends, log: log, post: post)
+    await Self.waitForCommands(plan, store, log)
     Self.leaveUnwantedPort(&plan, ours: [], log)
     self.plan = plan
     fingerprint = store.fingerprint()
@@ -103,6 +104,19 @@ actor Daemon {
         throw .other("\(error); ports below 1024 need root, or the capability CAP_NET_BIND_SERVICE")
       }
       throw .other("\(error)")
+    }
+  }
+
+  /// A `certd renew` may have a port for its own orders: it is waited for, and nobody else is.
+  private static func waitForCommands(_ plan: Blueprint, _ store: CertStore, _ log: Log) async {
+    for listener in plan.settings.listeners where listener.address.port != 0 {
+      do throws(SystemError) { _ = try ListeningSocket.open(listener.address, sharesPort: false) } catch {
+        guard error.isAddressInUse else { continue }
+        log.info(
+          "a port is held; waiting for a certd that may have it", ["address": .describing(listener.address)])
+        _ = await RenewalJob.takeTurn(store)
+        return
+      }
     }
   }
 

@@ -161,6 +161,9 @@ struct Revocation {
       try await issuer.revoke(subject.leaf, reason: reason, by: author)
       result.isRevoked = true
     } catch { result.error = error.description }
+    if result.isRevoked {
+      do throws(StoreError) { try store.markRevoked(subject.leaf) } catch { warn("\(error)") }
+    }
     return result
   }
 
