@@ -97,6 +97,50 @@ import Testing
     #expect(google.journal.filter { $0.path.hasSuffix("/externalAccountKeys") }.count == 1)
   }
 
+  @Test("an external account given by flags is used, and kept for renewals without its key")
+  func flags() async throws {
+    let place = try Place()
+    let key = Base64URL.encode((0..<32).map { UInt8($0) })
+    let pebble = try await pebble(place, ["kid-7": key])
+    try place.write("mac", key + "\n")
+    let store = ["--store", place("store")]
+    let half = try await certd(place, ["issue", "a.example.com", "--eab-kid", "kid-7"] + store + pebble.flags)
+    #expect(half.ending != .exited(0) && half.errors.contains("--eab-key-file"), "\(half)")
+    let issued = try await certd(
+      place,
+      ["issue", "a.example.com", "--eab-kid", "kid-7", "--eab-key-file", "mac"] + store + pebble.flags)
+    #expect(issued.ending == .exited(0), "\(issued)")
+    let kept = place.read("store/certificates/a.example.com/request.json")
+    #expect(kept.contains("kid-7") && kept.contains(place("mac")) && !kept.contains(key), "\(kept)")
+    let renewed = try await certd(place, ["renew", "--force", "--no-delay"] + store)
+    #expect(renewed.ending == .exited(0), "\(renewed)")
+  }
+
+  @Test("an account that was deactivated elsewhere is told with what to do, and that works")
+  func deactivated() async throws {
+    let place = try Place()
+    let pebble = try await pebble(place, [:])
+    try place.write(
+      "certd.yaml",
+      """
+      store: store
+      \(pebble.acmeSection)
+      certificates: [{names: [a.example.com]}]
+      """)
+    let renew = ["renew", "--force", "--no-delay"]
+    #expect(try await certd(place, renew).ending == .exited(0))
+    _ = try await place.run(["cp", "-a", place("store"), place("other")], called: "cp")
+    let end = ["account", "deactivate", "--ca", "pebble", "--yes"]
+    #expect(try await certd(place, end + ["--store", place("other")]).ending == .exited(0))
+    let refused = try await certd(place, renew)
+    #expect(refused.ending == .exited(1), "\(refused)")
+    #expect((refused.output + refused.errors).contains("certd account deactivate --ca"), "\(refused)")
+    let aside = try await certd(place, end)
+    #expect(aside.ending == .exited(0), "\(aside)")
+    let again = try await certd(place, renew)
+    #expect(again.ending == .exited(0), "\(again)")
+  }
+
   @Test("ZeroSSL is asked for a key by the contact's address")
   func zeroSSL() async throws {
     let place = try Place()
