@@ -104,7 +104,8 @@ import Testing
     let pebble = try await pebble(place, ["kid-7": key])
     try place.write("mac", key + "\n")
     let store = ["--store", place("store")]
-    let half = try await certd(place, ["issue", "a.example.com", "--eab-kid", "kid-7"] + store + pebble.flags)
+    let half = try await certd(
+      place, ["issue", "a.example.com", "--eab-kid", "kid-7"] + store + pebble.flags)
     #expect(half.ending != .exited(0) && half.errors.contains("--eab-key-file"), "\(half)")
     let issued = try await certd(
       place,

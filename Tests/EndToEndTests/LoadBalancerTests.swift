@@ -105,6 +105,24 @@ import Testing
     #expect(bench.google.problems.isEmpty)
   }
 
+  @Test("without a network a command ends within seconds, with one line of it and a remedy")
+  func noNetwork() async throws {
+    let bench = try await Bench(Self.yaml)
+    let port = try FreePort.take()
+    let text = bench.place.read("sa.json").replacing(
+      "\(bench.google.url)/token", with: "http://127.0.0.1:\(port)/t")
+    try bench.place.write("sa.json", text)
+    var environment = bench.environment
+    environment["CERTD_GCP_TOKEN_ENDPOINT"] = "http://127.0.0.1:\(port)/t"
+    let failed = try await bench.place.run(
+      ["timeout", "15", try Place.certd(), "gcp", "plan", "--config", bench.place("edge.yaml")],
+      environment: environment, called: "gcp")
+    #expect(failed.ending == .exited(1), "\(failed)")
+    #expect(
+      failed.errors.split(separator: "\n").filter { $0.contains("trying again") }.count == 1, "\(failed)")
+    #expect(failed.errors.contains("is this machine on the network"), "\(failed)")
+  }
+
   @Test("what somebody else's resource needs is in the way, by name")
   func destroyInUse() async throws {
     let bench = try await Bench(Self.yaml)

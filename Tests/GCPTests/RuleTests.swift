@@ -117,6 +117,14 @@ struct RuleTests {
     }
   }
 
+  @Test("Where nobody can be reached, a call gives up within seconds")
+  func unreachable() {
+    let cause = GCPError.Cause.transport(TransportError(.connect, "no route"))
+    #expect(decide(cause, elapsed: 5) == .again(afterSeconds: 0.5))
+    #expect(decide(cause, elapsed: 5.6) == .stop)
+    #expect(GCPError("listing", cause).description.contains("HTTPS_PROXY"))
+  }
+
   @Test("Waits double up to their cap, obey Retry-After, and end with the time")
   func waits() {
     var policy = RetryPolicy(Limits())

@@ -40,6 +40,11 @@ public actor TokenCache {
   private let now: @Sendable () -> UnixTime
   private var current: AccessToken?
   private var renewal: Task<Result<AccessToken, GCPError>, Never>?
+  /// Why the last one could not be had although it was tried for long, and when.
+  private var failure: (error: GCPError, at: UnixTime)?
+
+  /// How long nobody is asked again after nobody could be reached, in seconds: what waits for a token fails at once.
+  public static let failureSeconds: Int64 = 10
 
   /// How long before its end a token is renewed, in seconds: 3 m 45 s, as Google's own clients do.
   public static let renewalMarginSeconds: Int64 = 225
@@ -60,6 +65,7 @@ public actor TokenCache {
   public func token(refused: AccessToken? = nil) async throws(GCPError) -> AccessToken {
     if let refused, current == refused { current = nil }
     if let current, now() + Self.renewalMarginSeconds < current.expires { return current }
+    if let failure, now() < failure.at + Self.failureSeconds { throw failure.error }
     let running: Task<Result<AccessToken, GCPError>, Never>
     if let renewal {
       running = renewal
@@ -72,6 +78,8 @@ public actor TokenCache {
     }
     let result = await running.value
     if renewal == running { renewal = nil }
+    failure = nil
+    if case .failure(let error) = result, GCPError.isUnreachable(error.cause) { failure = (error, now()) }
     let token = try result.get()
     current = token
     return token

@@ -77,6 +77,11 @@ public struct GCPError: Error, Sendable, Equatable, CustomStringConvertible {
     return "\(step): \(why)" + (remedy.map { "; \($0)" } ?? "")
   }
 
+  /// Whether nobody could be reached.
+  static func isUnreachable(_ cause: Cause) -> Bool {
+    if case .transport(let error) = cause { error.kind == .connect } else { false }
+  }
+
   private static func words(_ problem: Problem) -> String {
     let name = problem.reason.isEmpty ? problem.code : problem.reason
     let status = problem.status > 0 ? "\(problem.status)" : ""
@@ -87,7 +92,8 @@ public struct GCPError: Error, Sendable, Equatable, CustomStringConvertible {
   private static func remedy(for cause: Cause) -> String? {
     guard let problem = GCPError.problem(of: cause) else {
       if case .unfinished = cause { return "run the command again: it goes on where this one stopped" }
-      return nil
+      return isUnreachable(cause)
+        ? "is this machine on the network, and may it go out (HTTPS_PROXY names a proxy)?" : nil
     }
     switch problem.kind {
     case .denied:

@@ -8,6 +8,10 @@ public struct Limits: Sendable, Equatable {
   public var operationSeconds = 600.0
   /// The longest time spent on the tries of one call, in seconds.
   public var retrySeconds = 120.0
+  /// The longest time spent on the tries of one call while nobody can be reached at all, in seconds.
+  public var unreachableSeconds = 6.0
+  /// How long, after a call that reached nobody, others are made just once, in seconds.
+  public var unreachableMemorySeconds = 10.0
   /// The longest time spent on a resource that another operation is busy with, in seconds.
   public var busySeconds = 300.0
   /// Tries of one call, the first included.

@@ -34,7 +34,8 @@ struct RetryPolicy {
       case .tls:
         tlsFailures += 1
         if tlsFailures >= Self.maximumTLSFailures { return .stop }
-      case .connect, .dropped, .timeout, .malformed: break
+      case .connect: return backoff(elapsed, random, limit: limits.unreachableSeconds)
+      case .dropped, .timeout, .malformed: break
       }
       return backoff(elapsed, random)
     case .unusable: return backoff(elapsed, random)
@@ -55,10 +56,13 @@ struct RetryPolicy {
     }
   }
 
-  private mutating func backoff(_ elapsed: Double, _ random: Double, atLeast: Double? = nil) -> Decision {
+  private mutating func backoff(
+    _ elapsed: Double, _ random: Double, atLeast: Double? = nil, limit: Double? = nil
+  ) -> Decision {
     failures += 1
     guard failures < limits.tries else { return .stop }
-    return wait(step: failures, elapsed, random, atLeast: atLeast, limit: limits.retrySeconds)
+    return wait(
+      step: failures, elapsed, random, atLeast: atLeast, limit: limit ?? limits.retrySeconds)
   }
 
   /// Between half and all of a wait that doubles up to its cap, but never less than Google asks for.

@@ -24,6 +24,8 @@ public final class Session: Sendable {
   private let transport: any Transport
   private let limiter: RateLimiter
   private let counts = Mutex(CallCounts())
+  /// Until when calls are made just once, by the monotonic clock in seconds: nobody could be reached a moment ago.
+  private let hurriesUntil = Mutex(-Double.infinity)
 
   /// How many requests were sent, by what they were for.
   public struct CallCounts: Sendable, Equatable {
@@ -156,8 +158,10 @@ public final class Session: Sendable {
       request.fields.add("Content-Type", "application/json")
       request.body = Array(body.text.utf8)
     }
-    var policy = RetryPolicy(limits)
     let start = environment.uptime()
+    var limits = limits
+    if start < hurriesUntil.withLock({ $0 }) { limits.tries = 1 }
+    var policy = RetryPolicy(limits)
     var refused: AccessToken?
     while true {
       if Task.isCancelled { throw GCPError(step, .cancelled) }
@@ -172,7 +176,12 @@ public final class Session: Sendable {
         after: cause, retryAfter: retryAfter, elapsed: environment.uptime() - start,
         random: environment.random())
       switch decision {
-      case .stop: throw GCPError(step, cause)
+      case .stop:
+        if GCPError.isUnreachable(cause) {
+          let until = environment.uptime() + limits.unreachableMemorySeconds
+          hurriesUntil.withLock { $0 = until }
+        }
+        throw GCPError(step, cause)
       case .withNewToken: refused = token
       case .again(let seconds):
         environment.retrying(GCPError(step, cause), seconds)

@@ -51,7 +51,9 @@ struct GoogleCloud: Sendable {
       now: { World.now() }, uptime: { Double(OS.Clock.monotonicNanoseconds()) / 1e9 },
       sleep: { try await World.sleep(seconds: $0) }, random: { World.random() },
       randomBytes: { PKI.Random.bytes($0) })
+    let repeats = RepeatedFailure()
     environment.retrying = { failure, seconds in
+      guard repeats.isNew(failure, at: World.now()) else { return }
       warn("\(failure); trying again in \(Int(seconds.rounded(.up))) s")
     }
     let finder = GCP.Credentials(
