@@ -45,6 +45,15 @@ struct LoadBalancerKeysTests {
     ),
     ("groups: {a: [{make_neg: {type: GCE_VM_IP_PORT}}]}", "endpoints of type GCE_VM_IP_PORT have a zone"),
     ("group: {}", #"gcp.load_balancer.group: unknown key; did you mean "groups"?"#),
+    ("kind: ssl, region: r", "gcp.load_balancer.region: target SSL proxies are global"),
+    ("region: r, ipv6_address: v6", "ipv6_address: regional load balancers have IPv4 addresses alone"),
+    ("network: n", "gcp.load_balancer.network: belongs to regional load balancers; add region"),
+    ("target: modern", #"gcp.load_balancer.target: "modern" is not known; write classic or"#),
+    ("session_affinity: yes", "gcp.load_balancer.session_affinity:"),
+    (
+      "certificates: [\((1...16).map { "c\($0).example.com" }.joined(separator: ", "))]",
+      "a proxy takes at most 15 classic certificates; set target: certificate-manager"
+    ),
     ("timeout: 2d", "gcp.load_balancer.timeout: 2d is out of range"),
   ]
 

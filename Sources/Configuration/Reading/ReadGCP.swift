@@ -15,7 +15,7 @@ extension Configuration {
         publicCA: endpoints.text("public_ca", endpoint),
         dns: endpoints.text("dns", endpoint), token: endpoints.text("token", endpoint)),
       caFile: section.path("ca_file"), targets: readTargets(section, route),
-      loadBalancer: readLoadBalancer(section), origin: section.origin)
+      loadBalancer: readLoadBalancer(section, route), origin: section.origin)
   }
 
   private static func readTargets(_ section: Section, _ route: GCPTarget.Route) -> [GCPTarget] {

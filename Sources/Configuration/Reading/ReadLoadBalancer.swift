@@ -1,12 +1,37 @@
 extension Configuration {
-  static func readLoadBalancer(_ gcp: Section) -> LoadBalancerSettings? {
+  static func readLoadBalancer(
+    _ gcp: Section, _ usual: GCPTarget.Route
+  ) -> LoadBalancerSettings? {
     guard gcp.has("load_balancer") else { return nil }
     let section = gcp.section("load_balancer")
     let name = section.text("name", CloudText.name)
     let kind: LoadBalancerSettings.Kind? = section.choice("kind")
+    let region = section.text("region", CloudText.name)
+    let network = section.text("network", CloudText.name)
+    let ipv6 = section.text("ipv6_address", CloudText.name)
     let address = section.text("address", CloudText.name)
+    if kind == .ssl, region != nil {
+      section.report.error(
+        section.origin(of: "region"), "target SSL proxies are global", "remove it, or use kind: https")
+    }
+    if region != nil, ipv6 != nil {
+      section.report.error(
+        section.origin(of: "ipv6_address"), "regional load balancers have IPv4 addresses alone",
+        "remove it, or region")
+    }
+    if region == nil, section.has("network") {
+      section.report.error(
+        section.origin(of: "network"), "belongs to regional load balancers", "add region, or remove it")
+    }
     let certificates =
       section.has("certificates") ? section.texts("certificates", nonEmpty: true, Word.name) : nil
+    let route: GCPTarget.Route? = section.choice("target")
+    let affinity: LoadBalancerSettings.Affinity? = section.choice("session_affinity")
+    if (route ?? usual) == .classic, (certificates?.count ?? 0) > 15 {
+      section.report.error(
+        section.origin(of: "certificates"), "a proxy takes at most 15 classic certificates",
+        "set target: certificate-manager")
+    }
     let services =
       section.has("groups") ? section.members("groups").compactMap { readGroups($0, section) } : []
     let redirects = section.boolean("redirect")
@@ -15,7 +40,9 @@ extension Configuration {
         section.origin(of: "redirect"), "an ssl load balancer does not speak HTTP", "remove it")
     }
     return LoadBalancerSettings(
-      name: name ?? "", kind: kind ?? .https, address: address ?? "\(name ?? "")-ip", redirects: redirects,
+      name: name ?? "", kind: kind ?? .https, region: region, network: network ?? "default",
+      address: address ?? "\(name ?? "")-ip", ipv6Address: ipv6,
+      route: route ?? usual, affinity: affinity, redirects: redirects,
       sslPolicy: section.text("ssl_policy", CloudText.name), certificates: certificates,
       timeout: section.durationOrOff("timeout"), services: services, origin: section.origin)
   }

@@ -13,8 +13,19 @@ extension KeyTable {
       "`https` is a target HTTPS proxy with a URL map; `ssl` a target SSL proxy in front of one service that speaks "
         + "`tcp` or `tls`."),
     Key(
+      "gcp.load_balancer.region", .text(.cloudName), .described("a global load balancer"),
+      "Region of a regional external Application Load Balancer: its backend services, URL map, proxies, rules, address "
+        + "and certificates are made there. The network needs a proxy-only subnet in that region."),
+    Key(
+      "gcp.load_balancer.network", .text(.cloudName), .described("`default`"),
+      "With `region`: name of the network that Google's proxies reach the backends from."),
+    Key(
+      "gcp.load_balancer.ipv6_address", .text(.cloudName), .described("IPv4 only"),
+      "Name of a global IPv6 address beside the other one, with rules of its own; made when it is not there, and never "
+        + "removed."),
+    Key(
       "gcp.load_balancer.address", .text(.cloudName), .described("the name with `-ip`"),
-      "Name of the global address; made when it is not there, and never removed."),
+      "Name of the address (global, or in `region`); made when it is not there, and never removed."),
     Key(
       "gcp.load_balancer.redirect", .boolean, .value("false"),
       "Redirects port 80 to HTTPS with status 308."),
@@ -22,7 +33,17 @@ extension KeyTable {
       "gcp.load_balancer.ssl_policy", .text(.cloudName), .described("Google's default"),
       "Name of an existing SSL policy."),
     Key(
-      "gcp.load_balancer.certificates", .list(of: .text(.name), maximumCount: 15),
+      "gcp.load_balancer.target", .choice(GCPTarget.Route.allCases.map(\.rawValue), reserved: []),
+      .described("`gcp.target`"),
+      "By which way certificates reach its proxy: `classic` (at most 15), or `certificate-manager` (at most 100), which "
+        + "gives a global proxy a certificate map and a regional one the certificates themselves."),
+    Key(
+      "gcp.load_balancer.session_affinity",
+      .choice(LoadBalancerSettings.Affinity.allCases.map(\.rawValue), reserved: []),
+      .described("left as it is: neither policy keeps a client at one backend"),
+      "What keeps a client at one backend."),
+    Key(
+      "gcp.load_balancer.certificates", .list(of: .text(.name), maximumCount: 100),
       .described("those of the routes' hosts"),
       "Names of certificates, the first for clients that send no server name."),
     Key(
@@ -49,8 +70,8 @@ extension KeyTable {
       "gcp.load_balancer.groups.*[].make_neg.type",
       .choice(MadeEndpointGroup.Kind.allCases.map(\.rawValue), reserved: []),
       .described(
-        "`NON_GCP_PRIVATE_IP_PORT` with a zone; else by the backend `INTERNET_IP_PORT` or "
-          + "`INTERNET_FQDN_PORT`"),
+        "`GCE_VM_IP_PORT` with `instances`; `NON_GCP_PRIVATE_IP_PORT`, with a warning, with a zone alone; else by the backend "
+          + "`INTERNET_IP_PORT` or `INTERNET_FQDN_PORT`"),
       "What its endpoints are."),
     Key(
       "gcp.load_balancer.groups.*[].make_neg.zone", .text(.cloudName), .described("none: on the internet"),

@@ -8,12 +8,32 @@ public struct LoadBalancerSettings: Sendable, Equatable {
     case ssl
   }
 
+  /// What keeps a client at one backend.
+  public enum Affinity: String, Sendable, CaseIterable {
+    /// Nothing.
+    case none
+    /// The client's address.
+    case clientIP = "client-ip"
+    /// A cookie that Google makes.
+    case cookie = "generated-cookie"
+  }
+
   /// What the resources' names begin with.
   public var name: String
   /// Which proxy ends clients' TLS.
   public var kind: Kind
-  /// Name of the global address.
+  /// Region of a regional load balancer; nil for a global one.
+  public var region: String?
+  /// Name of the network that a regional one's proxies are in.
+  public var network: String
+  /// Name of the address.
   public var address: String
+  /// Name of a global IPv6 address beside; nil for none.
+  public var ipv6Address: String?
+  /// By which way certificates reach its proxy.
+  public var route: GCPTarget.Route
+  /// What keeps a client at one backend; nil leaves it as it is.
+  public var affinity: Affinity?
   /// Whether port 80 redirects to HTTPS.
   public var redirects: Bool
   /// Name of an existing SSL policy; nil for Google's default.

@@ -29,6 +29,20 @@ public struct Pruner: Sendable {
     return found
   }
 
+  /// What a push made in Certificate Manager for a proxy that is not there any more, and no other needs.
+  public func remains(
+    of target: Target, beside others: [Target]
+  ) async throws(GCPError) -> [Orphan] {
+    guard target.route == .certificateManager else { return [] }
+    let map = ResourceName.map(prefix: pusher.prefix, target)
+    let request = Pusher.Request(
+      targets: others.filter { $0 != target && $0.scope == target.scope }, deployments: [])
+    return try await manager(request, target.scope).filter { orphan in
+      orphan.link.collection == "certificateMaps"
+        ? orphan.link.name == map : target.certificates.contains(orphan.name)
+    }
+  }
+
   /// Removes orphans, certificate maps first; answers what became of each.
   public func remove(_ orphans: [Orphan]) async -> [(orphan: Orphan, failure: GCPError?)] {
     let maps = orphans.filter { $0.link.collection == "certificateMaps" }

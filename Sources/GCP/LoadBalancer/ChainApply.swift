@@ -14,7 +14,11 @@ public struct ChainApplier: Sendable {
   /// Whether certificates of proxies that are there are left to a push after this.
   private let leavesCertificates: Bool
   private let progress: @Sendable (Progress) -> Void
+  /// Makes what a proxy that is not there yet will be given and that is not Compute Engine's.
+  private let prepare: Preparation
 
+  /// Makes ready what a new proxy refers to.
+  public typealias Preparation = @Sendable () async throws(GCPError) -> Void
   /// Uploads the certificate of a link.
   public typealias Upload = @Sendable (ResourceLink) async throws(GCPError) -> Void
 
@@ -29,13 +33,14 @@ public struct ChainApplier: Sendable {
   /// `leavesCertificates` a proxy that exists keeps the list that it has, for a push to change.
   public init(
     _ session: Session, _ settings: ChainSettings, upload: @escaping Upload = Self.noUpload,
-    leavesCertificates: Bool = false,
+    leavesCertificates: Bool = false, prepare: @escaping Preparation = { () throws(GCPError) in },
     progress: @escaping @Sendable (Progress) -> Void = { _ in }
   ) {
     self.session = session
     self.settings = settings
     self.upload = upload
     self.leavesCertificates = leavesCertificates
+    self.prepare = prepare
     self.progress = progress
   }
 
@@ -48,6 +53,8 @@ public struct ChainApplier: Sendable {
   public struct Outcome: Sendable, Equatable {
     /// The rule's address.
     public let address: String
+    /// The IPv6 rule's; nil when there is none.
+    public let ipv6Address: String?
     /// Links of the certificates, the target proxy and the rule.
     public let certificates: [ResourceLink]
     /// The target proxy.
@@ -58,7 +65,7 @@ public struct ChainApplier: Sendable {
 
   /// Reads what there is and plans.
   public func plan(adopts: Bool) async throws(GCPError) -> ChainPlan {
-    let state = try await ChainState.read(session, chain: settings.name)
+    let state = try await ChainState.read(session, settings)
     return ChainPlan(settings: settings, state: state, project: session.project, adopts: adopts)
   }
 
@@ -71,6 +78,9 @@ public struct ChainApplier: Sendable {
     }
     for stage in 0...ChainKind.lastStage {
       let changes = plan.changes.filter { $0.resource.kind.stage == stage && $0.action != .delete }
+      if changes.contains(where: { $0.action == .create && $0.resource.kind.holdsCertificates }) {
+        try await prepare()
+      }
       try await all(changes, adopts)
     }
     for stage in (0...ChainKind.lastStage).reversed() {
@@ -85,8 +95,13 @@ public struct ChainApplier: Sendable {
     let rule = all.first { $0.kind == .forwardingRule }
     let proxy = all.first { $0.kind == .httpsProxy || $0.kind == .sslProxy }
     let found = try await session.get(session.unscopedPath(rule?.label ?? ""))
+    let second = all.first {
+      $0.kind == .forwardingRule && $0.name == ChainName.make(settings.name, "https-ipv6")
+    }
+    var ipv6: String?
+    if let second { ipv6 = try await session.get(session.unscopedPath(second.label))["IPAddress"]?.string }
     return Outcome(
-      address: found["IPAddress"]?.string ?? "", certificates: settings.certificates,
+      address: found["IPAddress"]?.string ?? "", ipv6Address: ipv6, certificates: settings.certificates,
       proxy: session.link(proxy?.label ?? ""), rule: session.link(rule?.label ?? ""))
   }
 
@@ -160,7 +175,7 @@ public struct ChainApplier: Sendable {
   }
 
   private func replan(_ resource: ChainResource, _ adopts: Bool) async throws(GCPError) -> ChainChange {
-    let state = try await ChainState.read(session, chain: settings.name)
+    let state = try await ChainState.read(session, settings)
     let plan = ChainPlan(settings: settings, state: state, project: session.project, adopts: adopts)
     if let obstacle = plan.obstacles.first(where: { $0.label == resource.label }) {
       throw GCPError("changing \(resource.label)", .refusedHere(obstacle.description))
@@ -197,13 +212,13 @@ public struct ChainApplier: Sendable {
     var body: JSONValue = .object([:])
     var needsFingerprint = false
     for field in fields where body[field.member] == nil {
-      if leavesCertificates, field.member == "sslCertificates" { continue }
+      if leavesCertificates, ["sslCertificates", "certificateMap"].contains(field.member) { continue }
       let value = value(of: field, resource)
       if field.member == "labels" {
         try await label(path, value)
         continue
       }
-      switch resource.kind.way(of: field.member) {
+      switch resource.kind.way(of: field.member, in: resource.scope) {
       case .patch(let withFingerprint):
         body[field.member] = value
         needsFingerprint = withFingerprint
@@ -220,7 +235,7 @@ public struct ChainApplier: Sendable {
   private func value(of field: FieldChange, _ resource: ChainResource) -> JSONValue {
     if field.path == "description", let text = field.new { return text }
     if field.path == "sslCertificates", let links = field.new?.strings {
-      return JSONValue(links.map { session.link($0).computeURL })
+      return JSONValue(links.map { session.link($0).reference })
     }
     return resource.body.members[field.member]?.asPatch ?? .null
   }

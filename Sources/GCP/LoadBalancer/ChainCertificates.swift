@@ -1,13 +1,32 @@
 extension Pusher {
-  /// Where the push puts a certificate of a global proxy.
-  public func link(of deployment: Deployment) -> ResourceLink {
+  /// Where the push puts a certificate of a proxy in a scope.
+  public func link(of deployment: Deployment, in scope: Scope) -> ResourceLink {
     let name = ResourceName.certificate(prefix: prefix, name: deployment.name, sha256: deployment.sha256)
-    return session.link("global/sslCertificates/\(name)")
+    return session.link("\(scope)/sslCertificates/\(name)")
   }
 
   /// Why Google would refuse a certificate on a chain's proxy; nil when it takes it.
-  public func refusal(of deployment: Deployment, on chain: ChainSettings) -> String? {
-    deployment.refusal(for: chain.pushTarget([deployment.name]), now: session.environment.now())
+  public func refusal(
+    of deployment: Deployment, on chain: ChainSettings, route: Target.Route = .classic
+  ) -> String? {
+    deployment.refusal(for: chain.pushTarget([deployment.name], route: route), now: session.environment.now())
+  }
+
+  /// Certificate Manager's map for a proxy.
+  public func mapLink(of target: Target) -> ResourceLink {
+    ManagerPush(self, Request(targets: [], deployments: []), target.scope, []).mapLink(target)
+  }
+
+  /// Where Certificate Manager keeps a certificate of a proxy in a scope.
+  public func managerLink(of deployment: Deployment, in scope: Scope) -> ResourceLink {
+    ManagerPush(self, Request(targets: [], deployments: []), scope, []).link(deployment)
+  }
+
+  /// Makes in Certificate Manager what a proxy that is not there yet will be given: certificates and, for a global
+  /// one, their map, once its entries are active.
+  public func prepare(_ target: Target, _ deployments: [Deployment]) async throws(GCPError) {
+    let request = Request(targets: [target], deployments: deployments)
+    try await ManagerPush(self, request, target.scope, [target]).prepare(target)
   }
 
   /// Whether a target proxy exists; also true when that cannot be told.
@@ -21,23 +40,25 @@ extension Pusher {
   }
 
   /// Uploads a certificate for a chain's proxy that does not exist yet. One that is there is a success.
-  public func upload(_ deployment: Deployment) async throws(GCPError) {
-    let push = ClassicPush(self, Request(targets: [], deployments: []), .global, [])
-    try await push.insert(.init(link: link(of: deployment), deployment: deployment))
+  public func upload(_ deployment: Deployment, in scope: Scope) async throws(GCPError) {
+    let push = ClassicPush(self, Request(targets: [], deployments: []), scope, [])
+    try await push.insert(.init(link: link(of: deployment, in: scope), deployment: deployment))
   }
 }
 
 extension ChainSettings {
   /// The chain's proxy as the push sees it: its certificates are renewed like those of any other target.
-  public func pushTarget(_ certificates: [String]) -> Target {
-    Self.pushTarget(name, kind, certificates: certificates)
+  public func pushTarget(_ certificates: [String], route: Target.Route = .classic) -> Target {
+    Self.pushTarget(name, kind, scope, route: route, certificates: certificates)
   }
 
   /// The same of a chain that is only known by name and kind.
-  public static func pushTarget(_ name: String, _ kind: Kind, certificates: [String]) -> Target {
+  public static func pushTarget(
+    _ name: String, _ kind: Kind, _ scope: Scope, route: Target.Route = .classic, certificates: [String]
+  ) -> Target {
     let isSSL = kind == .ssl
     return Target(
       kind: isSSL ? .sslProxy : .httpsProxy, name: ChainName.make(name, isSSL ? "ssl-proxy" : "proxy"),
-      certificates: certificates)
+      scope: scope, route: route, certificates: certificates)
   }
 }

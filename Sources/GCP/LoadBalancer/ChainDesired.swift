@@ -3,7 +3,7 @@ extension ChainSettings {
   /// resources. Certificates are not among them: they are uploaded by the push.
   public func desired(project: String) -> [ChainResource] {
     func link(_ kind: ChainKind, _ name: String) -> String {
-      ResourceLink("global/\(kind.collection)/\(name)", project: project).computeURL
+      ResourceLink("\(scope)/\(kind.collection)/\(name)", project: project).computeURL
     }
     let used = Set(routes.map(\.service))
     let wanted = services.filter { used.contains($0.name) }
@@ -23,31 +23,54 @@ extension ChainSettings {
       resources.append(
         resource(
           front.kind, front.name,
-          [
+          withCertificates([
             "urlMap": .string(link(.urlMap, ChainName.make(name, "map"))),
-            "sslCertificates": JSONValue(certificates.map(\.computeURL)),
             "sslPolicy": sslPolicy.map { .string($0.computeURL) } ?? .null,
-          ]))
+          ])))
     case .ssl:
       let service = wanted.first
       front = (.sslProxy, ChainName.make(name, "ssl-proxy"))
       resources.append(
         resource(
           front.kind, front.name,
-          [
+          withCertificates([
             "service": .string(link(.backendService, serviceName(service?.name ?? ""))),
-            "sslCertificates": JSONValue(certificates.map(\.computeURL)),
             "sslPolicy": sslPolicy.map { .string($0.computeURL) } ?? .null,
             "proxyHeader": service?.sendsProxyHeader == true ? "PROXY_V1" : "NONE",
-          ]))
+          ])))
     }
     resources.append(
       ChainResource(
-        .address, .global, address, body: ["description": mark, "ipVersion": "IPV4", "labels": labels],
+        .address, scope, address,
+        body: region == nil
+          ? ["description": mark, "ipVersion": "IPV4", "labels": labels]
+          : ["description": mark, "addressType": "EXTERNAL", "labels": labels],
         isShared: true))
-    resources.append(rule("https", 443, link(front.kind, front.name), link))
+    resources.append(rule("https", 443, link(front.kind, front.name), link(.address, address)))
     if redirects, kind == .https { resources += redirect(link) }
+    if let ipv6Address, region == nil {
+      resources.append(
+        ChainResource(
+          .address, scope, ipv6Address, body: ["description": mark, "ipVersion": "IPV6", "labels": labels],
+          isShared: true))
+      let holder = link(.address, ipv6Address)
+      resources.append(rule("https-ipv6", 443, link(front.kind, front.name), holder))
+      if redirects, kind == .https {
+        resources.append(rule("http-ipv6", 80, link(.httpProxy, ChainName.make(name, "redirect")), holder))
+      }
+    }
     return resources
+  }
+
+  /// A proxy's members with what it presents: a map, or the certificates themselves.
+  private func withCertificates(_ members: JSONValue) -> JSONValue {
+    var members = members
+    if let certificateMap {
+      members["certificateMap"] = .string(certificateMap.reference)
+    } else {
+      members["sslCertificates"] = JSONValue(certificates.map(\.reference))
+    }
+    return members
   }
 
   private var mark: JSONValue { .string(ChainMark.description(name)) }
@@ -57,19 +80,18 @@ extension ChainSettings {
   private func resource(_ kind: ChainKind, _ name: String, _ members: JSONValue) -> ChainResource {
     var body = members
     body["description"] = mark
-    return ChainResource(kind, .global, name, body: body)
+    return ChainResource(kind, scope, name, body: body)
   }
 
   private func rule(
-    _ word: String, _ port: Int, _ target: String, _ link: (ChainKind, String) -> String
+    _ word: String, _ port: Int, _ target: String, _ address: String
   ) -> ChainResource {
-    ChainResource(
-      .forwardingRule, .global, ChainName.make(name, word),
-      body: [
-        "description": mark, "labels": labels, "loadBalancingScheme": Self.scheme, "IPProtocol": "TCP",
-        "IPAddress": .string(link(.address, address)), "portRange": .string("\(port)-\(port)"),
-        "target": .string(target),
-      ])
+    var body: JSONValue = [
+      "description": mark, "labels": labels, "loadBalancingScheme": Self.scheme, "IPProtocol": "TCP",
+      "IPAddress": .string(address), "portRange": .string("\(port)-\(port)"), "target": .string(target),
+    ]
+    if let network, region != nil { body["network"] = .string(network.computeURL) }
+    return ChainResource(.forwardingRule, scope, ChainName.make(name, word), body: body)
   }
 
   /// Port 80: a URL map that only redirects, as our own listeners do, with status 308.
@@ -86,7 +108,7 @@ extension ChainSettings {
           "hostRules": .null, "pathMatchers": .null,
         ]),
       resource(.httpProxy, map, ["urlMap": .string(link(.urlMap, map))]),
-      rule("http", 80, link(.httpProxy, map), link),
+      rule("http", 80, link(.httpProxy, map), link(.address, address)),
     ]
   }
 
@@ -110,7 +132,7 @@ extension ChainSettings {
         return json
       }
       return ChainResource(
-        .endpointGroup, made.zone.map { .zone($0) } ?? .global, groupName(service, made), body: body,
+        .endpointGroup, made.zone.map { .zone($0) } ?? scope, groupName(service, made), body: body,
         endpoints: endpoints)
     }
   }
@@ -123,7 +145,7 @@ extension ChainSettings {
       switch group.place {
       case .existing(let existing): target = existing.computeURL
       case .made(let made):
-        let scope = made.zone.map { "zones/\($0)" } ?? "global"
+        let scope = made.zone.map { .zone($0) } ?? scope
         target =
           ResourceLink("\(scope)/networkEndpointGroups/\(groupName(service, made))", project: project)
           .computeURL
@@ -139,6 +161,7 @@ extension ChainSettings {
       "connectionDraining": ["drainingTimeoutSec": JSONValue(drainSeconds)],
     ]
     if let policy = service.localityPolicy { body["localityLbPolicy"] = .string(policy) }
+    if let affinity = service.sessionAffinity { body["sessionAffinity"] = .string(affinity) }
     if let port = service.portName { body["portName"] = .string(port) }
     return resource(.backendService, ChainName.make(name, service.name), body)
   }

@@ -41,8 +41,10 @@ public enum ChainKind: String, Sendable, Hashable, CaseIterable {
   }
 
   /// How a member is changed.
-  func way(of member: String) -> Way {
+  func way(of member: String, in scope: Scope) -> Way {
     switch (self, member) {
+    case (.httpProxy, "urlMap") where scope != .global: .verb("setUrlMap")
+    case (.httpProxy, _) where scope != .global: .never
     case (.backendService, "loadBalancingScheme"): .never
     case (.healthCheck, "type"), (.endpointGroup, _), (.certificate, _), (.address, _): .never
     case (.healthCheck, _): .patch(withFingerprint: false)
@@ -58,9 +60,10 @@ public enum ChainKind: String, Sendable, Hashable, CaseIterable {
   }
 
   /// Whether a description can be set once it exists.
-  var canMark: Bool {
+  func canMark(in scope: Scope) -> Bool {
     switch self {
-    case .healthCheck, .backendService, .urlMap, .httpsProxy, .httpProxy: true
+    case .healthCheck, .backendService, .urlMap, .httpsProxy: true
+    case .httpProxy: scope == .global
     default: false
     }
   }
@@ -75,12 +78,20 @@ public enum ChainKind: String, Sendable, Hashable, CaseIterable {
   /// As permissions have it, for one in a scope.
   func permissionName(_ scope: Scope) -> String {
     let capital = collection.prefix(1).uppercased() + collection.dropFirst()
+    let isRegional = if case .region = scope { true } else { false }
     switch self {
-    case .address, .forwardingRule: return "global\(capital)"
-    case .endpointGroup: return scope == .global ? "global\(capital)" : collection
-    default: return collection
+    case .address, .forwardingRule: return scope == .global ? "global\(capital)" : collection
+    case .endpointGroup:
+      return scope == .global ? "global\(capital)" : isRegional ? "region\(capital)" : collection
+    default: return isRegional ? "region\(capital)" : collection
     }
   }
+
+  /// Whether it presents certificates.
+  var holdsCertificates: Bool { self == .httpsProxy || self == .sslProxy }
+
+  /// Whether a scope has the kind at all.
+  func exists(in scope: Scope) -> Bool { self != .sslProxy || scope == .global }
 }
 
 /// One resource as it shall be.

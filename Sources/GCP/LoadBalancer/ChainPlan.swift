@@ -63,12 +63,19 @@ public struct ChainPlan: Sendable, Equatable {
       case .failure(let obstacle): obstacles.append(obstacle)
       }
     }
-    for link in settings.certificates where state.resources[link.description] == nil {
+    for link in settings.certificates
+    where !link.isCertificateManager && state.resources[link.description] == nil {
       changes.append(
         ChainChange(ChainResource(.certificate, link.scope, link.name, body: .object([:])), .create))
     }
     // A stable sort: what is made at once stands together.
     changes = (0...ChainKind.lastStage).flatMap { stage in changes.filter { $0.resource.kind.stage == stage }
+    }
+    for link in settings.externals where state.missing.contains(link.description) {
+      obstacles.append(
+        ChainObstacle(
+          label: link.description,
+          description: "\(link.description) is named by the configuration and is not there; make it first"))
     }
     let wanted = Set(desired.map(\.label))
     changes += planner.leftovers(beside: wanted)
@@ -102,10 +109,11 @@ private struct Planner {
     var wanted = resource.body
     // What somebody wrote into a resource that is taken over is kept beside the mark.
     wanted["description"] =
-      !isOurs && resource.kind.canMark
+      !isOurs && resource.kind.canMark(in: resource.scope)
       ? .string(ChainMark.description(settings.name, note: actual["description"]?.string ?? "")) : nil
     if isOurs || !resource.kind.hasLabels { wanted["labels"] = nil }
     wanted["sslCertificates"] = nil
+    wanted["certificateMap"] = nil
     var found = comparison.differences(wanted, actual)
     found.removeAll { $0.path == "IPAddress" }
     found += addressDifference(resource, actual) + certificateDifference(resource, actual)
@@ -127,7 +135,7 @@ private struct Planner {
   ) -> Result<ChainChange, ChainObstacle> {
     var isReplaced = false
     for field in found where field.member != "endpoints" && field.member != "labels" {
-      switch resource.kind.way(of: field.member) {
+      switch resource.kind.way(of: field.member, in: resource.scope) {
       case .never:
         return obstacle(
           resource,
@@ -152,12 +160,8 @@ private struct Planner {
     .failure(ChainObstacle(label: resource.label, description: "\(resource.label) \(text)"))
   }
 
-  /// A target SSL proxy's description cannot be changed: one in front of our service is ours as well.
   private func isOurs(_ resource: ChainResource, _ actual: JSONValue) -> Bool {
-    if ChainMark.isOurs(actual, chain: settings.name) { return true }
-    guard resource.kind == .sslProxy, let service = actual["service"]?.string else { return false }
-    let label = ResourceLink(service, project: project).description
-    return state.resources[label].map { ChainMark.isOurs($0, chain: settings.name) } ?? false
+    state.isOurs(resource.kind, resource.scope, actual, chain: settings.name, project: project)
   }
 
   /// A rule answers with the address itself, not with the resource that holds it.
@@ -172,6 +176,12 @@ private struct Planner {
   /// Certificates that are not of this configuration stay: only those that are missing are added. Which of ours
   /// give way to newer ones is the push's business.
   private func certificateDifference(_ resource: ChainResource, _ actual: JSONValue) -> [FieldChange] {
+    if let map = resource.body["certificateMap"]?.string {
+      let old = actual["certificateMap"]
+      let isSame =
+        old?.string.map { ResourceLink($0, project: project) } == ResourceLink(map, project: project)
+      return isSame ? [] : [FieldChange("certificateMap", old: old, new: .string(map))]
+    }
     guard let wanted = resource.body["sslCertificates"]?.strings else { return [] }
     let found = (actual["sslCertificates"]?.strings ?? []).map { ResourceLink($0, project: project) }
     let missing = wanted.map { ResourceLink($0, project: project) }.filter { !found.contains($0) }

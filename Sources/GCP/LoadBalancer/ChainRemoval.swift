@@ -8,12 +8,13 @@ extension ChainPlan {
     removing chain: String, from state: ChainState, project: String, installation: String?,
     certificates names: Set<String>, addresses: Bool
   ) {
-    let removal = Removal(state: state, project: project, chain: chain)
+    let removal = Removal(project: project)
     var going: [String: ChainResource] = [:]
     for (label, actual) in state.resources {
       let link = ResourceLink(label, project: project)
       guard let kind = ChainKind(rawValue: link.collection), kind != .certificate,
-        addresses || kind != .address, removal.isOurs(kind, actual)
+        addresses || kind != .address,
+        state.isOurs(kind, link.scope, actual, chain: chain, project: project)
       else { continue }
       going[label] = ChainResource(kind, link.scope, link.name, body: .object([:]))
     }
@@ -40,19 +41,9 @@ extension ChainPlan {
   }
 }
 
-/// Whose resources are, and who needs them.
+/// Who needs what.
 private struct Removal {
-  let state: ChainState
   let project: String
-  let chain: String
-
-  /// A target SSL proxy's description cannot be set: one in front of our service is ours as well.
-  func isOurs(_ kind: ChainKind, _ actual: JSONValue) -> Bool {
-    if ChainMark.isOurs(actual, chain: chain) { return true }
-    guard kind == .sslProxy, let service = actual["service"]?.string else { return false }
-    let label = ResourceLink(service, project: project).description
-    return state.resources[label].map { ChainMark.isOurs($0, chain: chain) } ?? false
-  }
 
   /// Who needs what, by labels; one of those who do is named.
   func needs(_ resources: [String: JSONValue]) -> [String: String] {

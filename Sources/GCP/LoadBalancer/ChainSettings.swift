@@ -32,12 +32,23 @@ public struct ChainSettings: Sendable, Equatable {
   public var services: [ChainService]
   /// How long requests may go on when a backend is taken away, in seconds.
   public var drainSeconds: Int
+  /// Certificate Manager's map for a global proxy; nil where the proxy names its certificates.
+  public var certificateMap: ResourceLink?
+  /// Region of a regional load balancer; nil for a global one.
+  public var region: String?
+  /// The network that a regional one's proxies are in; nil for a global one.
+  public var network: ResourceLink?
+  /// Name of a global IPv6 address beside; made when it is not there. Nil for none.
+  public var ipv6Address: String?
 
   /// A chain.
   public init(
     name: String, kind: Kind, address: String, redirects: Bool = false, sslPolicy: ResourceLink? = nil,
-    certificates: [ResourceLink], routes: [ChainRoute], services: [ChainService], drainSeconds: Int = 30
+    certificates: [ResourceLink], routes: [ChainRoute], services: [ChainService], drainSeconds: Int = 30,
+    region: String? = nil, network: ResourceLink? = nil, ipv6Address: String? = nil,
+    certificateMap: ResourceLink? = nil
   ) {
+    self.certificateMap = certificateMap
     self.name = name
     self.kind = kind
     self.address = address
@@ -47,7 +58,13 @@ public struct ChainSettings: Sendable, Equatable {
     self.routes = routes
     self.services = services
     self.drainSeconds = drainSeconds
+    self.region = region
+    self.network = network
+    self.ipv6Address = ipv6Address
   }
+
+  /// Where everything but groups in zones is.
+  public var scope: Scope { region.map { .region($0) } ?? .global }
 }
 
 /// Which requests go to which service.
@@ -120,6 +137,8 @@ public struct ChainService: Sendable, Equatable {
   public var timeoutSeconds: Int
   /// How a backend is chosen, in Google's words; nil for Google's choice.
   public var localityPolicy: String?
+  /// What keeps a client at its backend, in Google's words; nil leaves it as it is.
+  public var sessionAffinity: String?
   /// Where its backends are.
   public var groups: [ChainGroup]
   /// How their health is watched; nil where Google watches none.
@@ -132,8 +151,10 @@ public struct ChainService: Sendable, Equatable {
   /// A service.
   public init(
     name: String, wire: Wire, timeoutSeconds: Int, localityPolicy: String? = nil, groups: [ChainGroup],
-    health: ChainHealth?, portName: String? = nil, sendsProxyHeader: Bool = false
+    health: ChainHealth?, portName: String? = nil, sendsProxyHeader: Bool = false,
+    sessionAffinity: String? = nil
   ) {
+    self.sessionAffinity = sessionAffinity
     self.name = name
     self.wire = wire
     self.timeoutSeconds = timeoutSeconds

@@ -74,7 +74,7 @@ struct ManagerPush: Sendable {
 
   // MARK: Reading
 
-  private func read() async throws(GCPError) -> Surroundings {
+  func read() async throws(GCPError) -> Surroundings {
     let mapsPath = session.path(location: location, "certificateMaps")
     async let certificates = result { () throws(GCPError) in
       try await Inventory.managerRecords(session, location)
@@ -121,7 +121,7 @@ struct ManagerPush: Sendable {
   }
 
   /// Why nothing may be written for a target; nil when it may.
-  private func refusal(_ target: Target, _ state: ProxyState, _ around: Surroundings) -> String? {
+  func refusal(_ target: Target, _ state: ProxyState, _ around: Surroundings) -> String? {
     let now = session.environment.now()
     let deployments = chosen(target)
     guard !deployments.isEmpty else {
@@ -178,7 +178,7 @@ struct ManagerPush: Sendable {
   // MARK: Certificates
 
   /// Makes or changes the certificates that the targets need, each once.
-  private func keepCertificates(
+  func keepCertificates(
     _ targets: [Target], _ around: Surroundings
   ) async -> [ResourceLink: Kept] {
     var needed: [(ResourceLink, Deployment)] = []

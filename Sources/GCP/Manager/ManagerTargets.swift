@@ -57,6 +57,25 @@ extension ManagerPush {
     return settled != state
   }
 
+  // MARK: Before there is a proxy
+
+  /// Makes everything that the proxy will be given, and waits until it can be given.
+  func prepare(_ target: Target) async throws(GCPError) {
+    let around = try await read()
+    let none = ProxyState(certificates: [])
+    if let why = refusal(target, none, around) {
+      throw GCPError("preparing \(target)", .refusedHere(why))
+    }
+    for case .failed(let error) in await keepCertificates([target], around).values { throw error }
+    guard scope == .global else { return }
+    let links = chosen(target).map { (link: link($0), names: $0.chain.leaf.identifiers) }
+    // As if the proxy had the map: everything but giving it is done.
+    _ = try await map(
+      target, ProxyState(certificates: [], certificateMap: mapLink(target)), links, around)
+    let path = Path(.certificateManager, mapLink(target).path).appending("certificateMapEntries")
+    try await waitForActive(path, target)
+  }
+
   // MARK: Global: a map
 
   /// Makes the map what it shall be, and gives it to the proxy once every entry is active. Answers whether

@@ -36,7 +36,7 @@ struct GCPDestroyCommand: AsyncParsableCommand {
       meter.expect(plan.changes.count)
       try await job.applier { meter.tell($0) }.apply(plan, adopts: false)
     }
-    let removed = plan.changes.map(\.resource.label)
+    let removed = plan.changes.map(\.resource.label) + (try await job.removeRemains())
     if options.output == .json {
       return Output.line(JSONValue.object(["removed": JSONValue(removed)]).indentedText)
     }
@@ -58,11 +58,12 @@ struct GCPOutputsCommand: AsyncParsableCommand {
       """)
 
   @OptionGroup var options: LoadBalancerOptions
-  @Argument(help: "address, certificates, proxy or rule; none for all.") var name: String?
+  @Argument(help: "address, address_ipv6, certificates, proxy or rule; none for all.") var name: String?
 
   func validate() throws {
-    if let name, !["address", "certificates", "proxy", "rule"].contains(name) {
-      throw ValidationError("\(name) is no output; there are address, certificates, proxy and rule")
+    if let name, !["address", "address_ipv6", "certificates", "proxy", "rule"].contains(name) {
+      throw ValidationError(
+        "\(name) is no output; there are address, address_ipv6, certificates, proxy and rule")
     }
   }
 
@@ -82,18 +83,20 @@ struct GCPOutputsCommand: AsyncParsableCommand {
 extension ChainApplier.Outcome {
   /// A row for each value, its name first.
   fileprivate var rows: [[String]] {
-    [["address", address]] + certificates.map { ["certificate", $0.selfLink] } + [
-      ["proxy", proxy.selfLink], ["rule", rule.selfLink],
-    ]
+    [["address", address]] + (ipv6Address.map { [["address_ipv6", $0]] } ?? [])
+      + certificates.map { ["certificate", $0.selfLink] } + [
+        ["proxy", proxy.selfLink], ["rule", rule.selfLink],
+      ]
   }
 
   /// Prints it all.
   func tell(isJSON: Bool) {
     guard isJSON else { return Output.table(rows) }
-    let json: JSONValue = [
+    var json: JSONValue = [
       "address": .string(address), "certificates": JSONValue(certificates.map(\.selfLink)),
       "proxy": .string(proxy.selfLink), "rule": .string(rule.selfLink),
     ]
+    json["address_ipv6"] = ipv6Address.map { .string($0) }
     Output.line(json.indentedText)
   }
 }

@@ -83,7 +83,9 @@ struct GoogleCloud: Sendable {
       let certificates = try? LoadBalancerChain.certificates(configuration, balancer)
     else { return nil }
     return ChainSettings.pushTarget(
-      balancer.name, balancer.kind == .ssl ? .ssl : .https, certificates: certificates)
+      balancer.name, balancer.kind == .ssl ? .ssl : .https,
+      balancer.region.map { .region($0) } ?? .global,
+      route: balancer.route == .classic ? .classic : .certificateManager, certificates: certificates)
   }
 
   private static func targets(_ settings: GCPSettings) -> [GCP.Target] {

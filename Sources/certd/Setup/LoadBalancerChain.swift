@@ -87,12 +87,15 @@ final class LoadBalancerTranslation {
       configuration.routes.contains { $0.service.value == service.name }
     }
     checkKind(used)
+    let place = balancer.region.map { "regions/\($0)" } ?? "global"
     return ChainSettings(
       name: balancer.name, kind: balancer.kind == .ssl ? .ssl : .https, address: balancer.address,
       redirects: balancer.redirects,
-      sslPolicy: balancer.sslPolicy.map { link("global/sslPolicies/\($0)") }, certificates: [],
+      sslPolicy: balancer.sslPolicy.map { link("\(place)/sslPolicies/\($0)") }, certificates: [],
       routes: configuration.routes.map(route), services: used.map(service),
-      drainSeconds: min(3600, seconds(configuration.limits.drainTimeout)))
+      drainSeconds: min(3600, seconds(configuration.limits.drainTimeout)), region: balancer.region,
+      network: balancer.region.map { _ in link("global/networks/\(balancer.network)") },
+      ipv6Address: balancer.ipv6Address)
   }
 
   private func checkKind(_ used: [Service]) {

@@ -11,6 +11,8 @@ struct LoadBalancerJob {
 
   private let session: Session
   private let names: [String]
+  private let route: GCP.Target.Route
+  private let others: [GCP.Target]
 
   /// Reads the configuration and the store; asks nothing of Google but a token's source.
   /// For a removal it does not matter which certificates the store has.
@@ -33,11 +35,19 @@ struct LoadBalancerJob {
     session = cloud.session
     pusher = cloud.pusher
     var chain = translated.settings
+    route = balancer.route == .classic ? .classic : .certificateManager
+    others = GoogleCloud.targets(configuration)
+    if route == .certificateManager, chain.region == nil {
+      chain.certificateMap = pusher.mapLink(of: chain.pushTarget([], route: route))
+    }
     for deployment in deployments {
-      if let why = pusher.refusal(of: deployment, on: chain) {
+      if let why = pusher.refusal(of: deployment, on: chain, route: route) {
         throw .other("\(deployment.name): Google would refuse the certificate: \(why)")
       }
-      chain.certificates.append(pusher.link(of: deployment))
+      chain.certificates.append(
+        route == .classic
+          ? pusher.link(of: deployment, in: chain.scope)
+          : pusher.managerLink(of: deployment, in: chain.scope))
     }
     self.chain = chain
   }
@@ -61,20 +71,40 @@ struct LoadBalancerJob {
 
   /// Brings the chain about, and tells of each step.
   func applier(progress: @escaping @Sendable (ChainApplier.Progress) -> Void = { _ in }) -> ChainApplier {
-    let (pusher, deployments) = (pusher, deployments)
+    let (pusher, deployments, scope) = (pusher, deployments, chain.scope)
     return ChainApplier(
       session, chain,
       upload: { link throws(GCPError) in
-        guard let deployment = deployments.first(where: { pusher.link(of: $0) == link }) else {
+        guard let deployment = deployments.first(where: { pusher.link(of: $0, in: scope) == link }) else {
           return try await ChainApplier.noUpload(link)
         }
-        try await pusher.upload(deployment)
-      }, leavesCertificates: true, progress: progress)
+        try await pusher.upload(deployment, in: scope)
+      }, leavesCertificates: true, prepare: preparation, progress: progress)
+  }
+
+  /// What Certificate Manager must have before the proxy is made.
+  private var preparation: ChainApplier.Preparation {
+    guard route == .certificateManager else { return { () throws(GCPError) in } }
+    let (pusher, deployments) = (pusher, deployments)
+    let target = chain.pushTarget(deployments.map(\.name), route: route)
+    return { () throws(GCPError) in try await pusher.prepare(target, deployments) }
+  }
+
+  /// Takes away what Certificate Manager has for a proxy that is gone; answers what was removed.
+  func removeRemains() async throws(GCPError) -> [String] {
+    let pruner = Pruner(pusher)
+    let orphans = try await pruner.remains(of: chain.pushTarget(names, route: route), beside: others)
+    var removed: [String] = []
+    for (orphan, failure) in await pruner.remove(orphans) {
+      if let failure { throw failure }
+      removed.append(orphan.link.description)
+    }
+    return removed
   }
 
   /// What a removal would take away.
   func removal(addresses: Bool) async throws(GCPError) -> ChainPlan {
-    let state = try await ChainState.read(session, chain: chain.name)
+    let state = try await ChainState.read(session, chain: chain.name, scope: chain.scope)
     return ChainPlan(
       removing: chain.name, from: state, project: session.project, installation: session.installation,
       certificates: Set(names), addresses: addresses)
@@ -82,7 +112,7 @@ struct LoadBalancerJob {
 
   /// Puts the store's certificates on a proxy that was there before, in place of superseded ones.
   func push() async throws(GCPError) {
-    let target = chain.pushTarget(deployments.map(\.name))
+    let target = chain.pushTarget(deployments.map(\.name), route: route)
     let report = await pusher.push(.init(targets: [target], deployments: deployments))
     for entry in report.targets {
       for warning in entry.warnings { Output.error("certd: \(entry.target): \(warning)") }

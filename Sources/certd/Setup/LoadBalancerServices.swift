@@ -18,6 +18,7 @@ extension LoadBalancerTranslation {
         service.origin, "a group on the internet stands alone behind a service of Google's",
         "give the service one group")
     }
+    checkMixture(groups, service)
     checkWhatStays(service)
     var sendsHeader = false
     switch (service.sendProxy, balancer.kind) {
@@ -32,7 +33,29 @@ extension LoadBalancerTranslation {
     return ChainService(
       name: service.name, wire: wire(service), timeoutSeconds: timeout(service),
       localityPolicy: isHTTP && !isInternet ? policy : nil, groups: groups,
-      health: isInternet ? nil : health(service), portName: portName(service), sendsProxyHeader: sendsHeader)
+      health: isInternet ? nil : health(service), portName: portName(service), sendsProxyHeader: sendsHeader,
+      sessionAffinity: affinity)
+  }
+
+  private var affinity: String? {
+    switch balancer.affinity {
+    case nil: nil
+    case .some(.none): "NONE"
+    case .clientIP: "CLIENT_IP"
+    case .cookie: "GENERATED_COOKIE"
+    }
+  }
+
+  /// Instances are measured by what they do as a whole, endpoints one by one: Google takes no mixture.
+  private func checkMixture(_ groups: [ChainGroup], _ service: Service) {
+    let kinds = Set(
+      groups.map { group in
+        if case .existing(let link) = group.place { link.collection } else { "networkEndpointGroups" }
+      })
+    guard kinds.count > 1 else { return }
+    error(
+      service.origin, "Google takes no instance groups beside network endpoint groups in one backend service",
+      "make a service of each kind")
   }
 
   private func wire(_ service: Service) -> ChainService.Wire {
@@ -130,7 +153,7 @@ extension LoadBalancerTranslation {
 
   private func made(_ made: MadeEndpointGroup, _ service: Service, _ origin: Origin) -> ChainEndpoints {
     guard let zone = made.zone else { return internetGroup(service, made.kind, origin) }
-    let kind: ChainEndpoints.Kind = made.kind == .vm ? .vm : .privateAddress
+    let kind = zonalKind(made, service, origin)
     var endpoints: [ChainEndpoints.Endpoint] = []
     for backend in service.backends {
       if backend.weight != 1 {
@@ -144,6 +167,12 @@ extension LoadBalancerTranslation {
         error(backend.origin, "an endpoint in a zone is an address, not a name", "write the address")
         continue
       }
+      guard !host.contains(":") else {
+        error(
+          backend.origin, "Google's ipAddress of an endpoint holds an IPv4 address, not \(host)",
+          "write the machine's IPv4 address")
+        continue
+      }
       let instance = made.instances[host]
       if kind == .vm, instance == nil {
         error(
@@ -155,6 +184,25 @@ extension LoadBalancerTranslation {
     return ChainEndpoints(
       kind: kind, zone: zone, network: link("global/networks/\(made.network)"),
       subnetwork: made.subnetwork.map(link), endpoints: endpoints)
+  }
+
+  /// Machines of Google's when their instances are named; else a hybrid group, and that is said: its health checks come
+  /// from elsewhere, and Google does not check there that the addresses are what they shall be.
+  private func zonalKind(
+    _ made: MadeEndpointGroup, _ service: Service, _ origin: Origin
+  ) -> ChainEndpoints.Kind {
+    switch made.kind {
+    case .vm?: return .vm
+    case .some: return .privateAddress
+    case nil where !made.instances.isEmpty: return .vm
+    case nil:
+      warn(
+        origin,
+        "a hybrid group (NON_GCP_PRIVATE_IP_PORT) is made, which is for machines outside Google Cloud",
+        "name the instances of Google's machines under make_neg.instances, or say type: NON_GCP_PRIVATE_IP_PORT"
+      )
+      return .privateAddress
+    }
   }
 
   /// A group of one public endpoint.

@@ -25,7 +25,7 @@ import Testing
     let again = try await lab.apply(settings)
     #expect(again.isEmpty, "\(again.text)")
     #expect(google.writes.isEmpty)
-    #expect(google.journal.count <= 11)
+    #expect(google.journal.count <= 12)
     let outcome = try await ChainApplier(lab.session, settings).outcome()
     #expect(outcome.address == google["global/addresses/edge-ip"]?["address"]?.string)
   }
