@@ -3,6 +3,16 @@ import CertStore
 package import OS
 import PKI
 
+/// What became of a push.
+public enum Pushed: Sendable, Equatable {
+  /// What was to be pushed is where it shall be.
+  case done
+  /// Nothing is to be pushed, and why.
+  case nothing(String)
+  /// Why it failed.
+  case failed(String)
+}
+
 extension Executor {
   /// How much of a failed command's output is reported, in bytes.
   static let maximumReportedOutputInBytes = 500
@@ -71,9 +81,15 @@ extension Executor {
       try store.dequeue(task)
       return nil
     }
-    guard let failure = await perform(task, served) else {
+    let failure: String
+    switch await perform(task, served) {
+    case .failed(let why): failure = why
+    case let done:
       try store.dequeue(task)
-      return Report.Deploy(name: task.name, what: task.action.summary, failure: nil, nextAttemptAt: nil)
+      var report = Report.Deploy(
+        name: task.name, what: task.action.summary, failure: nil, nextAttemptAt: nil)
+      if case .nothing(let why) = done { report.whyNothing = why }
+      return report
     }
     var again = task
     again.failures += 1
@@ -85,8 +101,13 @@ extension Executor {
       name: task.name, what: task.action.summary, failure: failure, nextAttemptAt: again.nextAttemptAt)
   }
 
+  private func perform(_ task: DeployTask, _ served: StoredCertificate) async -> Pushed {
+    if case .googleCloud = task.action { return await environment.pushToGoogleCloud?(served) ?? .done }
+    return await failure(of: task, served).map { .failed($0) } ?? .done
+  }
+
   /// Why it failed; nil when it is done.
-  private func perform(_ task: DeployTask, _ served: StoredCertificate) async -> String? {
+  private func failure(of task: DeployTask, _ served: StoredCertificate) async -> String? {
     switch task.action {
     case .command(let text, let limit):
       return await shell(text, variables(task, served), limit)
@@ -101,7 +122,7 @@ extension Executor {
       variables["CERTD_UNIT"] = unit
       return await shell(
         #"exec systemctl reload-or-restart -- "$CERTD_UNIT""#, variables, Self.reloadTimeLimitSeconds)
-    case .googleCloud: return await environment.pushToGoogleCloud?(served)
+    case .googleCloud: return nil
     case .proof(let host, let port): return await environment.prove?(served, host, port)
     }
   }

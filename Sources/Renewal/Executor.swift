@@ -16,7 +16,7 @@ public struct Executor: Sendable {
     public var hookEnvironment: [String: String]
     /// Brings a certificate to Google Cloud and says why it could not; nil where none is configured: then what is
     /// queued for it is left to whoever has that configuration.
-    public var pushToGoogleCloud: (@Sendable (StoredCertificate) async -> String?)?
+    public var pushToGoogleCloud: (@Sendable (StoredCertificate) async -> Pushed)?
     /// Whether the server at a host and port presents the certificate, and why not; nil when it does.
     public var prove: (@Sendable (StoredCertificate, _ host: String, _ port: UInt16) async -> String?)?
     /// Called before a CA is asked for anything in a run that obtains certificates of an ACME CA: what answers its

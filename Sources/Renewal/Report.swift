@@ -48,6 +48,8 @@ public struct Report: Sendable {
     public let failure: String?
     /// When it is tried again by itself.
     public let nextAttemptAt: UnixTime?
+    /// Why there was nothing to do; nil when something was done, or failed.
+    public var whyNothing: String?
 
     /// A deployment that was tried.
     public init(name: String, what: String, failure: String?, nextAttemptAt: UnixTime? = nil) {

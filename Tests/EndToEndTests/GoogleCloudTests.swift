@@ -133,4 +133,55 @@ import Testing
     #expect(again.ending == .exited(0) && again.output.contains("unchanged"), "\(again)")
     #expect(scene.google.writes.filter { !$0.path.contains("token") }.isEmpty)
   }
+
+  @Test("files with a name are pushed at start and when they change, in the configuration's order")
+  func files() async throws {
+    let scene = try await Scene()
+    let authority = try TestCertificates(scene.place, "company")
+    let pair = try authority.issue(["llm.example.com"], called: "llm")
+    let other = try authority.issue(["www.example.com"], called: "www")
+    try scene.place.write(
+      "certd.yaml",
+      """
+      store: store
+      certificates:
+        - {name: company, cert: "\(pair.certificate)", key: "\(pair.key)"}
+        - {name: site, cert: "\(other.certificate)", key: "\(other.key)"}
+      listeners: [{address: "127.0.0.1:0"}]
+      routes: [{hosts: [llm.example.com, www.example.com], service: chat}]
+      services:
+        chat: {backends: ["127.0.0.1:1"], health: {enabled: false}}
+      gcp:
+        project: demo-project
+        credentials: google.json
+        endpoints: {compute: "\(scene.google.url)", token: "\(scene.google.url)/token"}
+        targets: [{kind: target-https-proxy, name: edge, certificates: [site, company]}]
+      """)
+    let daemon = try await scene.certd.run(scene.config)
+    try await daemon.logged("certificates from files pushed")
+    let first = scene.attached
+    #expect(first.count == 3 && first.first == "theirs" && first[1].hasPrefix("certd-site-"), "\(first)")
+    _ = try authority.issue(["llm.example.com"], called: "llm")
+    try await eventually("the new one is attached") {
+      scene.attached.count == 3 && scene.attached[2] != first[2]
+    }
+    #expect(scene.attached[1] == first[1] && scene.attached[2].hasPrefix("certd-company-"))
+    #expect(try await daemon.stop() == .exited(0))
+    let again = try await scene.certd("gcp", with: ["push"] + scene.config)
+    #expect(again.ending == .exited(0) && again.output.contains("up to date"), "\(again)")
+    #expect(scene.google.problems.isEmpty)
+  }
+
+  @Test("where no load balancer names a certificate yet, nothing is said to be pushed")
+  func nothingPushed() async throws {
+    let scene = try await Scene()
+    let text = scene.place.read("certd.yaml").replacing(
+      "targets: [{kind: target-https-proxy, name: edge, certificates: [llm.example.com]}]",
+      with: "load_balancer: {name: other, groups: {chat: [{make_neg: {zone: us-central1-a}}]}}")
+    try scene.place.write("certd.yaml", text)
+    let renewed = try await scene.renew()
+    #expect(renewed.ending == .exited(0), "\(renewed)")
+    #expect(renewed.output.contains("push to Google Cloud not needed"), "\(renewed)")
+    #expect(!renewed.output.contains("push to Google Cloud done"), "\(renewed)")
+  }
 }

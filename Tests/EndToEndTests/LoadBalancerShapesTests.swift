@@ -149,6 +149,28 @@ import Testing
     try await bench.settleAndDestroy()
   }
 
+  @Test("prune finds what an interrupted apply left, and removes it with what refers to others first")
+  func halfMade() async throws {
+    let bench = try await Bench("groups: {chat: [{make_neg: {zone: us-central1-a}}]}")
+    bench.google.configure { $0.denied = ["compute.globalForwardingRules.create"] }
+    #expect(try await bench.gcp("apply", "--yes").ending == .exited(1))
+    bench.google.configure { $0.denied = [] }
+    let listed = try await bench.gcp("prune")
+    #expect(listed.ending == .exited(1), "\(listed)")
+    #expect(listed.output.contains("global/urlMaps/edge-map (of load balancer edge)"), "\(listed)")
+    #expect(!listed.output.contains("addresses"), "\(listed)")
+    let pruned = try await bench.gcp("prune", "--yes")
+    #expect(pruned.ending == .exited(0), "\(pruned)")
+    for collection in [
+      "urlMaps", "targetHttpsProxies", "backendServices", "healthChecks", "networkEndpointGroups",
+    ] {
+      #expect(bench.google.paths(collection).isEmpty, "\(collection)")
+    }
+    #expect(try await bench.gcp("apply", "--yes").ending == .exited(0))
+    let whole = try await bench.gcp("prune")
+    #expect(whole.ending == .exited(0) && whole.output.contains("no orphans"), "\(whole)")
+  }
+
   @Test("what Google would refuse is refused before anything is written")
   func refusals() async throws {
     for (groups, words) in [

@@ -92,7 +92,9 @@ struct Bench {
   ) -> Executor {
     var surroundings = Executor.Environment(
       now: { [clock] in clock.time.withLock { $0 } }, random: { 0.5 }, hookEnvironment: environment)
-    surroundings.pushToGoogleCloud = googleCloud
+    if let googleCloud {
+      surroundings.pushToGoogleCloud = { await googleCloud($0).map { .failed($0) } ?? .done }
+    }
     return Executor(
       store: other ?? store, issuers: issuers ?? ["ca": issuer], policy: policy,
       environment: surroundings)

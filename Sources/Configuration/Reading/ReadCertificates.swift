@@ -15,7 +15,7 @@ extension Configuration {
     if !section.has("cert") {
       section.report.error(section.origin, "the key \"cert\" is missing beside \"key\"")
     }
-    let managedKeys = ["names", "name", "issuer", "key_type", "profile", "deploy_hooks", "deploy"]
+    let managedKeys = ["names", "issuer", "key_type", "profile", "deploy_hooks", "deploy"]
     for key in managedKeys where section.has(key) {
       section.report.error(
         section.origin(of: key), "does not go with files", "remove it, or remove cert and key")
@@ -24,7 +24,8 @@ extension Configuration {
     let password = section.path("password_file")
     guard let certificate, key != nil || !section.has("key") else { return nil }
     return CertificateFiles(
-      certificate: certificate, key: key ?? certificate, passwordFile: password, origin: section.origin)
+      certificate: certificate, key: key ?? certificate, passwordFile: password,
+      name: section.text("name", Word.name), origin: section.origin)
   }
 
   private static func readManaged(_ section: Section, _ acme: ACMESettings) -> ManagedCertificate? {

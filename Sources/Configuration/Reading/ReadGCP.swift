@@ -13,7 +13,8 @@ extension Configuration {
         compute: endpoints.text("compute", endpoint),
         certificateManager: endpoints.text("certificate_manager", endpoint),
         publicCA: endpoints.text("public_ca", endpoint),
-        dns: endpoints.text("dns", endpoint), token: endpoints.text("token", endpoint)),
+        dns: endpoints.text("dns", endpoint), token: endpoints.text("token", endpoint),
+        exchange: endpoints.text("sts", endpoint)),
       caFile: section.path("ca_file"), targets: readTargets(section, route),
       loadBalancer: readLoadBalancer(section, route), origin: section.origin)
   }

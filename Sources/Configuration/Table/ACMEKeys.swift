@@ -110,8 +110,9 @@ extension KeyTable {
       "certificates[].names", .list(of: .text(.hostPattern), maximumCount: 100), .described("files"),
       "Host names and IP addresses in one certificate."),
     Key(
-      "certificates[].name", .text(.name), .described("the first of `names`"),
-      "Its name in the store and on the command line."),
+      "certificates[].name", .text(.name), .described("the first of `names`; none for files"),
+      "Its name in the store and on the command line. With `cert`: the name by which `gcp` takes it from the files."
+    ),
     Key(
       "certificates[].issuer", .text(.name), .described("`acme.issuers` in their order"),
       "Name of its only issuer."),

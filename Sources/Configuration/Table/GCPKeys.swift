@@ -31,6 +31,9 @@ extension KeyTable {
       "gcp.endpoints.token", .text(.endpoint), .described("what the credentials say"),
       "The whole address that tokens are asked for at."),
     Key(
+      "gcp.endpoints.sts", .text(.endpoint), .described("what the credentials say"),
+      "The whole address of the Security Token Service, where an `external_account`'s token is exchanged."),
+    Key(
       "gcp.ca_file", .text(.path), .described("the system's roots"),
       "PEM file with roots trusted for these addresses, besides the system's."),
     Key(

@@ -40,6 +40,8 @@ public struct GCPEndpoints: Sendable, Equatable {
   public var dns: String?
   /// The token service's whole address.
   public var token: String?
+  /// The whole address of the Security Token Service, where other issuers' tokens are exchanged.
+  public var exchange: String?
 }
 
 /// A target proxy.

@@ -15,17 +15,21 @@ public struct Credentials: Sendable {
   public var variables: [String: String]
   /// Overrides where tokens are asked for.
   public var tokenEndpoint: String?
+  /// Overrides where another issuer's token is exchanged.
+  public var exchangeEndpoint: String?
   private let read: FileReader
   private let call: TokenCall
 
   /// Where to look, and how.
   public init(
-    file: String?, variables: [String: String], tokenEndpoint: String? = nil, read: @escaping FileReader,
+    file: String?, variables: [String: String], tokenEndpoint: String? = nil,
+    exchangeEndpoint: String? = nil, read: @escaping FileReader,
     transport: any Transport, environment: Environment
   ) {
     self.file = file
     self.variables = variables
     self.tokenEndpoint = tokenEndpoint
+    self.exchangeEndpoint = exchangeEndpoint
     self.read = read
     call = TokenCall(transport: transport, environment: environment)
   }
@@ -69,7 +73,7 @@ public struct Credentials: Sendable {
     case "service_account": return try ServiceAccount(file, tokenEndpoint: tokenEndpoint, call: call)
     case "authorized_user": return try AuthorizedUser(file, tokenEndpoint: tokenEndpoint, call: call)
     case "external_account":
-      return try ExternalAccount(file, tokenEndpoint: tokenEndpoint, reader: read, call: call)
+      return try ExternalAccount(file, tokenEndpoint: exchangeEndpoint, reader: read, call: call)
     case "impersonated_service_account":
       guard depth == 0, let inner = file.json["source_credentials"],
         let impersonation = try Impersonation(file, call: call)

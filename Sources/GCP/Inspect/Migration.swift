@@ -55,6 +55,8 @@ extension Pusher {
     let settled = try await settle(target, state) { current in
       current.certificates.filter { !going.contains($0) }
     }
-    report.detached = state.certificates.filter { going.contains($0) && !settled.certificates.contains($0) }
+    report.detached = state.certificates.filter {
+      going.contains($0) && !settled.state.certificates.contains($0)
+    }
   }
 }

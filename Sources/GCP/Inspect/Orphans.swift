@@ -14,19 +14,19 @@ public struct Orphan: Sendable, Hashable {
 /// Finds and removes what we made and nobody uses: by ownership in the description, never by name.
 public struct Pruner: Sendable {
   private let pusher: Pusher
-  private var session: Session { pusher.session }
+  var session: Session { pusher.session }
 
   /// A pruner of what a pusher leaves.
   public init(_ pusher: Pusher) { self.pusher = pusher }
 
-  /// Orphans in the scopes of the targets and in the global one. What the next push would upload is none.
+  /// Orphans in the scopes of the targets and in the global one, and of chains everywhere. What the next push would upload is none.
   public func orphans(_ request: Pusher.Request) async throws(GCPError) -> [Orphan] {
     let scopes = Set(request.targets.map(\.scope)).union([.global]).sorted()
     var found: [Orphan] = []
     for scope in scopes { found += try await classic(request, scope) }
     let managed = request.targets.filter { $0.route == .certificateManager }
     for scope in Set(managed.map(\.scope)).sorted() { found += try await manager(request, scope) }
-    return found
+    return found + (try await chainOrphans())
   }
 
   /// What a push made in Certificate Manager for a proxy that is not there any more, and no other needs.
@@ -43,12 +43,11 @@ public struct Pruner: Sendable {
     }
   }
 
-  /// Removes orphans, certificate maps first; answers what became of each.
+  /// Removes orphans, those that refer to others first; answers what became of each.
   public func remove(_ orphans: [Orphan]) async -> [(orphan: Orphan, failure: GCPError?)] {
-    let maps = orphans.filter { $0.link.collection == "certificateMaps" }
-    let others = orphans.filter { $0.link.collection != "certificateMaps" }
     var outcomes: [(Orphan, GCPError?)] = []
-    for group in [maps, others] {
+    for stage in Set(orphans.map(\.stage)).sorted(by: >) {
+      let group = orphans.filter { $0.stage == stage }
       let failures = await concurrently(group) { orphan in
         await result { () throws(GCPError) in
           for link in orphan.parts + [orphan.link] { try await session.delete(path(link)) }

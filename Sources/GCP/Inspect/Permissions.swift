@@ -45,6 +45,9 @@ public struct Permissions: Sendable, Equatable {
         }
       }
     }
+    for kind in ChainKind.allCases where kind != .address && kind != .certificate {
+      prune.insert("compute.\(kind.collection).list")
+    }
     if !targets.isEmpty {
       prune.formUnion(Names.all(.global).flatMap { ["\($0.certificates).list", "\($0.proxies).list"] })
     }

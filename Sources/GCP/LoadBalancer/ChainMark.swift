@@ -15,11 +15,19 @@ enum ChainMark {
 
   /// Whether a resource is a chain's own.
   static func isOurs(_ resource: JSONValue, chain: String) -> Bool {
-    if resource["labels"]?[label]?.string == chain { return true }
+    resource["labels"]?[label]?.string == chain || described(resource) == chain
+  }
+
+  /// The chain that a resource was made for; nil when it is none of ours.
+  static func chain(of resource: JSONValue) -> String? {
+    resource["labels"]?[label]?.string ?? described(resource)
+  }
+
+  private static func described(_ resource: JSONValue) -> String? {
     guard let text = resource["description"]?.string, text.hasPrefix("{"),
-      let mark = try? JSONValue(parsing: Array(text.utf8))
-    else { return false }
-    return mark["certd"]?.int == 1 && mark["load_balancer"]?.string == chain
+      let mark = try? JSONValue(parsing: Array(text.utf8)), mark["certd"]?.int == 1
+    else { return nil }
+    return mark["load_balancer"]?.string
   }
 }
 

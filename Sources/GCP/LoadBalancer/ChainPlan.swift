@@ -185,7 +185,16 @@ private struct Planner {
     guard let wanted = resource.body["sslCertificates"]?.strings else { return [] }
     let found = (actual["sslCertificates"]?.strings ?? []).map { ResourceLink($0, project: project) }
     let missing = wanted.map { ResourceLink($0, project: project) }.filter { !found.contains($0) }
-    if missing.isEmpty { return [] }
+    if missing.isEmpty {
+      let ours = wanted.map { ResourceLink($0, project: project) }
+      let present = found.filter(ours.contains)
+      if present == ours { return [] }
+      return [
+        FieldChange(
+          "sslCertificates", old: JSONValue(present.map(\.description)),
+          new: JSONValue(ours.map(\.description)))
+      ]
+    }
     return [
       FieldChange(
         "sslCertificates", old: JSONValue(found.map(\.description)),

@@ -62,7 +62,7 @@ public struct ChainState: Sendable, Equatable {
     return (answer["items"]?.elements ?? []).compactMap { $0["networkEndpoint"] }
   }
 
-  private mutating func add(_ list: [JSONValue], _ session: Session) {
+  mutating func add(_ list: [JSONValue], _ session: Session) {
     for resource in list {
       guard let link = resource["selfLink"]?.string else { continue }
       resources[session.link(link).description] = resource

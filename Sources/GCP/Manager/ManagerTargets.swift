@@ -54,7 +54,7 @@ extension ManagerPush {
       let others = current.certificates.filter(\.isCertificateManager)
       return others + links.filter { !others.contains($0) }
     }
-    return settled != state
+    return settled.state != state
   }
 
   // MARK: Before there is a proxy

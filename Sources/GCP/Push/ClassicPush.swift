@@ -143,7 +143,9 @@ struct ClassicPush: Sendable {
     case .failure(let error):
       entry.outcome = .failed(error)
       return Settled(entry: entry, holds: work.state.certificates + work.result)
-    case .success(let state):
+    case .success(let settled):
+      let state = settled.state
+      entry.warnings += settled.warnings
       if state != work.state {
         entry.outcome = .changed
         if let first = work.list.wanted.first.flatMap({ request.deployments[$0.name] }) {

@@ -29,6 +29,9 @@ struct ProxyList {
       if let next, !list.contains(next) { list.append(next) }
     }
     for one in wanted where !list.contains(one.link) { list.append(one.link) }
+    // The first is for clients that send no name: among ours the configuration's order is kept.
+    let ours = wanted.map(\.link)
+    for (place, link) in zip(list.indices.filter { ours.contains(list[$0]) }, ours) { list[place] = link }
     return list
   }
 

@@ -44,6 +44,9 @@ public struct PushReport: Sendable {
     }
   }
 
+  /// Of nothing that was pushed.
+  public init() {}
+
   /// Every target, in the order of the configuration.
   public var targets: [Entry] = []
   /// Certificates of ours that were superseded and are gone.

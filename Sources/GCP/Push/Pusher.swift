@@ -121,24 +121,44 @@ public struct Pusher: Sendable {
     }
   }
 
-  /// Writes and reads back until the proxy has the list that `list` makes of what it has. Answers the state
-  /// that was read last.
+  /// What a proxy has after it was written and read back.
+  struct Settlement: Sendable {
+    /// What was read last.
+    var state: ProxyState
+    /// What should be known: that somebody else wrote at the same moment, say.
+    var warnings: [String] = []
+  }
+
+  /// Writes and reads back until the proxy has the list that `list` makes of what it has. Google gives a target SSL
+  /// proxy no fingerprint: it is read again right before it is written, and a list that somebody else put there
+  /// meanwhile is told.
   func settle(
     _ target: Target, _ state: ProxyState, list: (ProxyState) -> [ResourceLink]
-  ) async throws(GCPError) -> ProxyState {
+  ) async throws(GCPError) -> Settlement {
     var state = state
+    var isOverwritten = false
     for _ in 0..<Self.maximumRounds {
+      if target.kind == .sslProxy, list(state) != state.certificates { state = try await proxy(target) }
       let wanted = list(state)
-      if wanted == state.certificates { return state }
+      if wanted == state.certificates {
+        return Settlement(state: state, warnings: isOverwritten ? [Self.overwritten] : [])
+      }
       do throws(GCPError) { try await setCertificates(target, wanted, state) } catch {
         guard error.problem?.kind == .stale else { throw error }
       }
       state = try await proxy(target)
+      if target.kind == .sslProxy, state.certificates != wanted { isOverwritten = true }
     }
     throw GCPError(
       "setting the certificates of \(target)",
-      .unusable("somebody else changed them \(Self.maximumRounds) times meanwhile"))
+      .unusable(
+        "somebody else changed them \(Self.maximumRounds) times meanwhile"
+          + (target.kind == .sslProxy ? "; \(Self.overwritten)" : "")))
   }
+
+  private static let overwritten =
+    "somebody else set its certificates at the same moment, and Google keeps the last writer's list of a target SSL "
+    + "proxy: an update was lost and ours made again; see that theirs is there"
 
   /// What the target's configured address presents for a certificate.
   func handshake(_ target: Target, _ deployment: Deployment) async -> PushReport.Served? {

@@ -9,7 +9,8 @@ struct GCPPruneCommand: AsyncParsableCommand {
     discussion: """
       Example: certd gcp prune --yes
 
-      Only resources whose description says that certd made them for this project are touched. Without --yes it asks \
+      Only resources whose description says that certd made them for this project are touched: certificates, maps, and \
+      what belongs to load balancers to which no forwarding rule leads, as an interrupted 'gcp apply' leaves them. Without --yes it asks \
       on a terminal, and elsewhere only lists. Exit status: 0 when nothing is left; 1 when something is; 2 when the \
       configuration is not valid.
       """)

@@ -11,7 +11,8 @@ struct ReportPrinter {
         Output.error(
           "certd: \(deploy.name): \(deploy.what) failed, to be tried again by the next run: \(failure)")
       } else if !quiet {
-        Output.line("\(deploy.name): \(deploy.what) done")
+        Output.line(
+          "\(deploy.name): \(deploy.what) \(deploy.whyNothing.map { "not needed: \($0)" } ?? "done")")
       }
     }
     if !quiet { for warning in report.warnings { Output.error("certd: warning: \(warning)") } }

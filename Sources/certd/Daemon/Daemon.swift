@@ -53,6 +53,7 @@ actor Daemon {
   var files: FileWatch
   var refusedFiles: FileWatch?
   var trust: FileWatch
+  var filePush: Task<Void, Never>?
   var refusedTrust: FileWatch?
   var isRenewing = false
   var renewAgain = false
@@ -164,6 +165,7 @@ actor Daemon {
     health.start(plan.configuration, await backends.candidates(plan.configuration), backends, world, log)
     let names = watchNames()
     queueGoogleCloud()
+    pushFiles()
     post.yield(.judge)
     renew()
     let work = Task { for await event in events { await handle(event) } }
@@ -175,6 +177,7 @@ actor Daemon {
         ticker.cancel()
         names.cancel()
         wake?.cancel()
+        filePush?.cancel()
         draining = Task {
           await drain(number)
           stop.finish()

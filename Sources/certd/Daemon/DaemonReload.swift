@@ -37,6 +37,7 @@ extension Daemon {
     log.level = next.configuration.log.level.telemetry
     log.format = Logging.format(next.configuration.log)
     files = FileWatch(next.files)
+    pushFiles()
     let security = ListenerSecurity(configuration: next.configuration)
     // What could not be used is looked at again, whether it changes or not.
     trust = FileWatch(paths: next.isWhole ? security.files() : [])
@@ -78,7 +79,10 @@ extension Daemon {
     let fresh = try? await apart { () throws(SetupError) in Credentials.load(configuration, known: known) }
     guard let fresh else { return }
     plan.fileCredentials = fresh.credentials
-    if fresh.broken.isEmpty { (files, refusedFiles) = (now, nil) }
+    if fresh.broken.isEmpty {
+      (files, refusedFiles) = (now, nil)
+      pushFiles()
+    }
     if isNews { log.tell(fresh) }
     await presentStore()
     if isNews { await judge() }

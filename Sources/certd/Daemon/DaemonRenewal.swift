@@ -42,6 +42,8 @@ extension Daemon {
             "name": .text(deploy.name), "reason": .text(failure),
             "next_attempt": .text(deploy.nextAttemptAt.map { "\($0)" } ?? "none"),
           ])
+      } else if let why = deploy.whyNothing {
+        log.info("\(deploy.what): nothing to do", ["name": .text(deploy.name), "reason": .text(why)])
       } else {
         log.info("\(deploy.what) done", ["name": .text(deploy.name)])
       }

@@ -111,6 +111,15 @@ enum Credentials {
     }
   }
 
+  /// A pair of files with its chain in order and its key.
+  static func pair(
+    _ files: ConfiguredFiles, _ configuration: Configuration
+  ) throws(SetupError) -> CertificatePair {
+    do throws(FileProblem) { return try pair(files) } catch {
+      throw .configuration(configuration.error(at: files.origin, error.description).description)
+    }
+  }
+
   private struct FileProblem: Error { let description: String }
 
   private static func pair(_ files: ConfiguredFiles) throws(FileProblem) -> CertificatePair {

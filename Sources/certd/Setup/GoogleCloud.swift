@@ -13,6 +13,7 @@ struct GoogleCloud: Sendable {
   let pusher: Pusher
   private(set) var targets: [GCP.Target]
   private let certificates: [String]
+  private let configuration: Configuration
 
   /// The largest file with credentials or roots, in bytes.
   static let maximumFileBytes = 1 << 20
@@ -33,7 +34,8 @@ struct GoogleCloud: Sendable {
       session: session,
       pusher: Pusher(
         session: session, prefix: settings.namePrefix, probe: ClientProbe(client: world.client)),
-      targets: targets(configuration), certificates: known)
+      targets: targets(configuration),
+      certificates: known + namedFiles(configuration).keys, configuration: configuration)
   }
 
   /// Calls of one project, by the credentials that the section names or that are at hand.
@@ -58,6 +60,7 @@ struct GoogleCloud: Sendable {
     }
     let finder = GCP.Credentials(
       file: settings.credentials, variables: variables, tokenEndpoint: endpoints.token,
+      exchangeEndpoint: endpoints.exchange,
       read: { try? FileSystem().read($0, limitInBytes: maximumFileBytes, followingLinks: true) },
       transport: transport, environment: environment)
     let source: any TokenSource
@@ -112,6 +115,7 @@ struct GoogleCloud: Sendable {
     if let text = chosen("PUBLICCA", settings.endpoints.publicCA) { endpoints.publicCA = text }
     if let text = chosen("DNS", settings.endpoints.dns) { endpoints.dns = text }
     endpoints.token = chosen("TOKEN", settings.endpoints.token)
+    endpoints.exchange = chosen("STS", settings.endpoints.exchange)
     return endpoints
   }
 
@@ -130,10 +134,9 @@ struct GoogleCloud: Sendable {
     var deployments: [GCP.Deployment] = []
     var missing: [String: String] = [:]
     for name in Set(targets.flatMap(\.certificates)) {
-      if let lineage = LineageName(name), let stored = store?.load(lineage, now: World.now()) {
-        deployments.append(GCP.Deployment(name: name, chain: stored.chain, key: stored.key))
-      } else {
-        missing[name] = absence(of: name, store)
+      switch Self.deployment(name, configuration, store) {
+      case .here(let deployment): deployments.append(deployment)
+      case .missing(let why): missing[name] = why ?? absence(of: name, store)
       }
     }
     return Pusher.Request(targets: targets, deployments: deployments, missing: missing, only: only)
@@ -157,6 +160,10 @@ struct GoogleCloud: Sendable {
     // A load balancer that is described and not made yet gets its certificates when it is made.
     if let own = ownTarget(configuration), await !cloud.pusher.isThere(own) {
       cloud.targets.removeAll { $0 == own }
+    }
+    // What nobody takes yet is neither pushed nor failed: an empty report says so.
+    guard cloud.targets.contains(where: { !names.isDisjoint(with: $0.certificates) }) else {
+      return PushReport()
     }
     return await cloud.pusher.push(cloud.request(store, only: names))
   }

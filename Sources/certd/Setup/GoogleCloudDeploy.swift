@@ -20,15 +20,19 @@ extension GoogleCloud {
   static func deployer(
     _ configuration: Configuration, _ store: CertStore, _ world: World,
     warn: @escaping @Sendable (String) -> Void
-  ) -> (@Sendable (StoredCertificate) async -> String?)? {
+  ) -> (@Sendable (StoredCertificate) async -> Pushed)? {
     guard configuration.gcp != nil else { return nil }
     return { served in
       do throws(SetupError) {
         let report = try await push([served.name.description], configuration, store, world, warn: warn)
         for warning in report.allWarnings { warn(warning) }
+        if report.targets.isEmpty {
+          return .nothing(
+            "no load balancer that is there names it; 'certd gcp apply' gives it to the one it makes")
+        }
         let failures = report.targets.compactMap { entry in entry.failure.map { "\(entry.target): \($0)" } }
-        return failures.isEmpty ? nil : failures.joined(separator: "; ")
-      } catch { return error.description }
+        return failures.isEmpty ? .done : .failed(failures.joined(separator: "; "))
+      } catch { return .failed(error.description) }
     }
   }
 }
@@ -39,7 +43,8 @@ extension CertStore {
   func queueGoogleCloud(_ configuration: Configuration) throws(StoreError) {
     let now = World.now()
     let queued = try deploys(now: now).filter { $0.action == .googleCloud }
-    for text in GoogleCloud.names(configuration).sorted() {
+    let files = GoogleCloud.namedFiles(configuration)
+    for text in GoogleCloud.names(configuration).sorted() where files[text] == nil {
       guard let name = LineageName(text), let stored = load(name, now: now),
         let task = try? DeployTask(
           name: name, leaf: stored.chain.leaf, action: .googleCloud,

@@ -28,7 +28,7 @@ struct LoadBalancerJob {
     warnings = translated.warnings
     names = try LoadBalancerChain.certificates(configuration, balancer)
     deployments = try Self.deployments(
-      names, storePath: options.store ?? configuration.store, needsAll: !isForRemoval)
+      names, configuration, storePath: options.store ?? configuration.store, needsAll: !isForRemoval)
     let cloud = try await GoogleCloud.open(configuration, world, isVerbose: options.verbose) {
       Output.error("certd: \($0)")
     }
@@ -53,18 +53,20 @@ struct LoadBalancerJob {
   }
 
   private static func deployments(
-    _ names: [String], storePath: String?, needsAll: Bool
+    _ names: [String], _ configuration: Configuration, storePath: String?, needsAll: Bool
   ) throws(SetupError) -> [GCP.Deployment] {
     let store = try StoreLocation.openPresent(storePath) { Output.error("certd: store: \($0)") }
     var found: [GCP.Deployment] = []
     for name in names {
-      guard let lineage = LineageName(name), let stored = store?.load(lineage, now: World.now()) else {
-        guard needsAll else { continue }
+      switch GoogleCloud.deployment(name, configuration, store) {
+      case .here(let deployment): found.append(deployment)
+      case .missing where !needsAll: continue
+      case .missing(let why):
         throw .other(
-          "there is no certificate \(name) in \(StoreLocation.path(storePath)) yet; 'certd renew' or 'certd run' "
+          why
+            ?? "there is no certificate \(name) in \(StoreLocation.path(storePath)) yet; 'certd renew' or 'certd run' "
             + "obtains it")
       }
-      found.append(GCP.Deployment(name: name, chain: stored.chain, key: stored.key))
     }
     return found
   }
