@@ -16,6 +16,10 @@ import Testing
     let issued = try await here.shell("certd issue llm.example.com --store certs --issuer local")
     #expect(issued.status == 0, "\(issued.output)")
     try here.write("certd.yaml", "store: certs\n" + block.text)
+    try here.write(
+      "stack.json",
+      #"{"deployment": {"resources": [{"type": "gcp:compute/targetHttpsProxy:TargetHttpsProxy", "#
+        + #""urn": "u", "id": "projects/p/global/targetHttpsProxies/web"}]}}"#)
     let environment = """
       export GOOGLE_APPLICATION_CREDENTIALS=sa.json CERTD_GCP_COMPUTE_ENDPOINT=\(google.url)
       export CERTD_GCP_TOKEN_ENDPOINT=\(google.url)/token NO_PROXY=127.0.0.1

@@ -42,9 +42,31 @@ extension Configuration {
     return LoadBalancerSettings(
       name: name ?? "", kind: kind ?? .https, region: region, network: network ?? "default",
       address: address ?? "\(name ?? "")-ip", ipv6Address: ipv6,
-      route: route ?? usual, affinity: affinity, redirects: redirects,
+      route: route ?? usual, affinity: affinity,
+      names: readNames(section), redirects: redirects,
       sslPolicy: section.text("ssl_policy", CloudText.name), certificates: certificates,
       timeout: section.durationOrOff("timeout"), services: services, origin: section.origin)
+  }
+
+  private static let collections = [
+    "healthChecks", "networkEndpointGroups", "addresses", "backendServices", "urlMaps", "targetHttpsProxies",
+    "targetHttpProxies", "targetSslProxies", "forwardingRules",
+  ]
+
+  private static func readNames(_ section: Section) -> [String: String] {
+    var names: [String: String] = [:]
+    for member in section.has("names") ? section.members("names") : [] {
+      let origin = Origin(
+        position: member.position, path: Section.join(section.origin(of: "names").path, member.key))
+      let kind = String(member.key.prefix { $0 != "/" })
+      if !collections.contains(kind) || !member.key.contains("/") {
+        section.report.error(
+          origin, "expected a kind and the usual name, as in urlMaps/edge-map",
+          Nearest.hint(for: kind, among: collections))
+      }
+      names[member.key] = section.text(member.value, at: origin, CloudText.name)
+    }
+    return names
   }
 
   private static func readGroups(_ member: YAMLNode.Entry, _ section: Section) -> LoadBalancerService? {

@@ -30,6 +30,11 @@ extension KeyTable {
       "gcp.load_balancer.redirect", .boolean, .value("false"),
       "Redirects port 80 to HTTPS with status 308."),
     Key(
+      "gcp.load_balancer.names", .named(of: .text(.cloudName), maximumCount: 1000),
+      .described("all begin with `name`"),
+      "What some of its resources are called in place of their usual names, by kind and usual name: `urlMaps/edge-map: "
+        + "web-map`. For resources that were there before, as `certd gcp import` writes it."),
+    Key(
       "gcp.load_balancer.ssl_policy", .text(.cloudName), .described("Google's default"),
       "Name of an existing SSL policy."),
     Key(

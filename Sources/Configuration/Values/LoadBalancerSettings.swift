@@ -34,6 +34,8 @@ public struct LoadBalancerSettings: Sendable, Equatable {
   public var route: GCPTarget.Route
   /// What keeps a client at one backend; nil leaves it as it is.
   public var affinity: Affinity?
+  /// Names of its resources that are called otherwise, by `urlMaps/edge-map`.
+  public var names: [String: String]
   /// Whether port 80 redirects to HTTPS.
   public var redirects: Bool
   /// Name of an existing SSL policy; nil for Google's default.

@@ -96,7 +96,8 @@ public struct ChainApplier: Sendable {
     let proxy = all.first { $0.kind == .httpsProxy || $0.kind == .sslProxy }
     let found = try await session.get(session.unscopedPath(rule?.label ?? ""))
     let second = all.first {
-      $0.kind == .forwardingRule && $0.name == ChainName.make(settings.name, "https-ipv6")
+      $0.kind == .forwardingRule
+        && $0.name == settings.name(of: .forwardingRule, ChainName.make(settings.name, "https-ipv6"))
     }
     var ipv6: String?
     if let second { ipv6 = try await session.get(session.unscopedPath(second.label))["IPAddress"]?.string }

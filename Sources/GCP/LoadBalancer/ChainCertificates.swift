@@ -1,8 +1,7 @@
 extension Pusher {
   /// Where the push puts a certificate of a proxy in a scope.
   public func link(of deployment: Deployment, in scope: Scope) -> ResourceLink {
-    let name = ResourceName.certificate(prefix: prefix, name: deployment.name, sha256: deployment.sha256)
-    return session.link("\(scope)/sslCertificates/\(name)")
+    deployment.link(prefix: prefix, project: session.project, scope: scope)
   }
 
   /// Why Google would refuse a certificate on a chain's proxy; nil when it takes it.
@@ -49,16 +48,19 @@ extension Pusher {
 extension ChainSettings {
   /// The chain's proxy as the push sees it: its certificates are renewed like those of any other target.
   public func pushTarget(_ certificates: [String], route: Target.Route = .classic) -> Target {
-    Self.pushTarget(name, kind, scope, route: route, certificates: certificates)
+    Self.pushTarget(name, kind, scope, names: names, route: route, certificates: certificates)
   }
 
   /// The same of a chain that is only known by name and kind.
   public static func pushTarget(
-    _ name: String, _ kind: Kind, _ scope: Scope, route: Target.Route = .classic, certificates: [String]
+    _ name: String, _ kind: Kind, _ scope: Scope, names: [String: String] = [:],
+    route: Target.Route = .classic, certificates: [String]
   ) -> Target {
-    let isSSL = kind == .ssl
+    let kind: Target.Kind = kind == .ssl ? .sslProxy : .httpsProxy
+    let usual = ChainName.make(name, kind == .sslProxy ? "ssl-proxy" : "proxy")
+    let collection: ChainKind = kind == .sslProxy ? .sslProxy : .httpsProxy
     return Target(
-      kind: isSSL ? .sslProxy : .httpsProxy, name: ChainName.make(name, isSSL ? "ssl-proxy" : "proxy"),
-      scope: scope, route: route, certificates: certificates)
+      kind: kind, name: names["\(collection.collection)/\(usual)"] ?? usual, scope: scope, route: route,
+      certificates: certificates)
   }
 }

@@ -2,6 +2,29 @@ extension ChainSettings {
   /// Everything that the chain is made of, what others refer to first. Pure: the same settings give the same
   /// resources. Certificates are not among them: they are uploaded by the push.
   public func desired(project: String) -> [ChainResource] {
+    let all = derived(project: project)
+    if names.isEmpty { return all }
+    var links: [String: String] = [:]
+    let renamed = all.map { resource -> ChainResource in
+      guard let name = names["\(resource.kind.collection)/\(resource.name)"] else { return resource }
+      let made = ChainResource(
+        resource.kind, resource.scope, name, body: resource.body, endpoints: resource.endpoints,
+        isShared: resource.isShared)
+      links[ResourceLink(resource.label, project: project).computeURL] =
+        ResourceLink(made.label, project: project).computeURL
+      return made
+    }
+    return renamed.map { resource in
+      var resource = resource
+      resource.body = resource.body.replacing(links)
+      return resource
+    }
+  }
+
+  /// The name of one of the chain's resources.
+  func name(of kind: ChainKind, _ usual: String) -> String { names["\(kind.collection)/\(usual)"] ?? usual }
+
+  private func derived(project: String) -> [ChainResource] {
     func link(_ kind: ChainKind, _ name: String) -> String {
       ResourceLink("\(scope)/\(kind.collection)/\(name)", project: project).computeURL
     }
@@ -242,6 +265,18 @@ extension ChainHealth {
     case .grpc(let service, let tls):
       members["grpcServiceName"] = service.isEmpty ? .null : .string(service)
       return (tls ? "grpcTlsHealthCheck" : "grpcHealthCheck", members)
+    }
+  }
+}
+
+extension JSONValue {
+  /// The value with some of its strings replaced, at any depth.
+  fileprivate func replacing(_ texts: [String: String]) -> JSONValue {
+    switch self {
+    case .string(let text): .string(texts[text] ?? text)
+    case .array(let elements): .array(elements.map { $0.replacing(texts) })
+    case .object(let members): .object(members.mapValues { $0.replacing(texts) })
+    default: self
     }
   }
 }

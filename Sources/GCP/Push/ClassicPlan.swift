@@ -122,10 +122,7 @@ struct ClassicPlan {
 
   /// Where a generation shall be.
   private static func link(of deployment: Deployment, _ input: Input) -> ResourceLink {
-    let name = ResourceName.certificate(
-      prefix: input.prefix, name: deployment.name, sha256: deployment.sha256)
-    return ResourceLink(
-      Path(.compute, "projects/\(input.project)/\(input.scope)/sslCertificates/\(name)"))
+    deployment.link(prefix: input.prefix, project: input.project, scope: input.scope)
   }
 
   private static func warnings(

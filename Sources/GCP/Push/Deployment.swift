@@ -22,6 +22,12 @@ public struct Deployment: Sendable {
     self.key = key
   }
 
+  /// Where a push puts it as a classic certificate of a scope.
+  public func link(prefix: String, project: String, scope: Scope) -> ResourceLink {
+    let name = ResourceName.certificate(prefix: prefix, name: name, sha256: sha256)
+    return ResourceLink(Path(.compute, "projects/\(project)/\(scope)/sslCertificates/\(name)"))
+  }
+
   var sha256: String { Hex.encode(chain.leaf.sha256) }
 
   /// Why Google would refuse it, or clients would; nil when it may be uploaded. Asked before any write.

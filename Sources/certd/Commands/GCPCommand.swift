@@ -17,7 +17,7 @@ struct GCPCommand: AsyncParsableCommand {
     subcommands: [
       GCPPushCommand.self, GCPStatusCommand.self, GCPPruneCommand.self, GCPPermissionsCommand.self,
       GCPMigrateCommand.self, GCPPlanCommand.self, GCPApplyCommand.self, GCPOutputsCommand.self,
-      GCPDestroyCommand.self,
+      GCPDestroyCommand.self, GCPImportCommand.self, GCPExportCommand.self,
     ])
 }
 

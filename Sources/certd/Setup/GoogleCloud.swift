@@ -87,7 +87,7 @@ struct GoogleCloud: Sendable {
     else { return nil }
     return ChainSettings.pushTarget(
       balancer.name, balancer.kind == .ssl ? .ssl : .https,
-      balancer.region.map { .region($0) } ?? .global,
+      balancer.region.map { .region($0) } ?? .global, names: balancer.names,
       route: balancer.route == .classic ? .classic : .certificateManager, certificates: certificates)
   }
 

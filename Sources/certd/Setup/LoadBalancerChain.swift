@@ -88,7 +88,7 @@ final class LoadBalancerTranslation {
     }
     checkKind(used)
     let place = balancer.region.map { "regions/\($0)" } ?? "global"
-    return ChainSettings(
+    var chain = ChainSettings(
       name: balancer.name, kind: balancer.kind == .ssl ? .ssl : .https, address: balancer.address,
       redirects: balancer.redirects,
       sslPolicy: balancer.sslPolicy.map { link("\(place)/sslPolicies/\($0)") }, certificates: [],
@@ -96,6 +96,8 @@ final class LoadBalancerTranslation {
       drainSeconds: min(3600, seconds(configuration.limits.drainTimeout)), region: balancer.region,
       network: balancer.region.map { _ in link("global/networks/\(balancer.network)") },
       ipv6Address: balancer.ipv6Address)
+    chain.names = balancer.names
+    return chain
   }
 
   private func checkKind(_ used: [Service]) {
