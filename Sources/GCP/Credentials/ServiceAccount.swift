@@ -20,7 +20,9 @@ struct ServiceAccount: TokenSource {
     keyID = file.json["private_key_id"]?.string
     let pem = Array(try file.text("private_key").utf8)
     do throws(PKIError) { key = try PrivateKey(pem: pem) } catch {
-      throw file.wrong("private_key: \(error.reason)")
+      throw file.wrong(
+        "private_key is no PEM key (\(error.reason)): the file is damaged; make a new key by 'gcloud iam service-accounts "
+          + "keys create' and take its file as it is")
     }
     guard key.joseAlgorithm == "RS256" else { throw file.wrong("private_key is not an RSA key") }
     tokenURL = try file.url("token_uri", override: tokenEndpoint, default: Self.audience)

@@ -82,6 +82,12 @@ public struct GCPError: Error, Sendable, Equatable, CustomStringConvertible {
     if case .transport(let error) = cause { error.kind == .connect } else { false }
   }
 
+  /// Whether the one who answered could not prove to be Google.
+  static func isUntrusted(_ cause: Cause) -> Bool {
+    guard case .transport(let error) = cause, error.kind == .tls else { return false }
+    return error.description.contains("certificate verify failed")
+  }
+
   private static func words(_ problem: Problem) -> String {
     let name = problem.reason.isEmpty ? problem.code : problem.reason
     let status = problem.status > 0 ? "\(problem.status)" : ""
@@ -92,8 +98,19 @@ public struct GCPError: Error, Sendable, Equatable, CustomStringConvertible {
   private static func remedy(for cause: Cause) -> String? {
     guard let problem = GCPError.problem(of: cause) else {
       if case .unfinished = cause { return "run the command again: it goes on where this one stopped" }
+      if isUntrusted(cause) {
+        return "a proxy that opens TLS may stand in between: name a file with its root under gcp.ca_file"
+      }
       return isUnreachable(cause)
         ? "is this machine on the network, and may it go out (HTTPS_PROXY names a proxy)?" : nil
+    }
+    if [problem.reason, problem.code].contains("invalid_grant") {
+      return
+        "the account or its key was deleted or disabled, or this machine's clock is wrong: make a new key, or sign in "
+        + "again"
+    }
+    if problem.status == 404, problem.message.lowercased().contains("project") {
+      return "check gcp.project: 'gcloud projects list' shows those that the account sees"
     }
     switch problem.kind {
     case .denied:

@@ -32,6 +32,7 @@ struct RetryPolicy {
       switch error.kind {
       case .cancelled, .tooLarge: return .stop
       case .tls:
+        if GCPError.isUntrusted(cause) { return .stop }
         tlsFailures += 1
         if tlsFailures >= Self.maximumTLSFailures { return .stop }
       case .connect: return backoff(elapsed, random, limit: limits.unreachableSeconds)
