@@ -1,4 +1,5 @@
 import Configuration
+import EndToEnd
 import OS
 import Synchronization
 import Testing
@@ -11,6 +12,7 @@ import Testing
     let answer = Mutex<[String]>([])
     let time = Atomic<UInt64>(0)
     let lookUps = Atomic<Int>(0)
+    let ttl = Mutex<Double?>(nil)
     let warnings = Mutex<[String]>([])
 
     func registry() -> BackendRegistry {
@@ -21,6 +23,7 @@ import Testing
           return found.isEmpty
             ? .failure(SystemError(call: "getaddrinfo", code: 2, subject: "vllm.test")) : .success(found)
         },
+        lifetime: { _, _ in self.ttl.withLock { $0 } },
         milliseconds: { self.time.load(ordering: .relaxed) },
         warn: { warning in self.warnings.withLock { $0.append(warning) } })
     }
@@ -107,5 +110,42 @@ import Testing
     world.time.store(30_000, ordering: .relaxed)
     await registry.prepare([Self.backend])
     #expect(await shown(registry) == ["10.0.0.1:80", "10.0.0.2:80"])
+  }
+
+  @Test("a name is looked up again when its TTL is over", arguments: [2.0, 120.0])
+  func ttl(_ seconds: Double) async throws {
+    let world = World()
+    world.answer.withLock { $0 = ["10.0.0.1"] }
+    world.ttl.withLock { $0 = seconds }
+    let registry = world.registry()
+    await registry.prepare([Self.backend])
+    // What DNS says comes a moment after the addresses.
+    try await eventually("the TTL is believed") {
+      await registry.believed(Self.backend) == seconds
+    }
+    world.time.store(UInt64(seconds * 1000) - 1, ordering: .relaxed)
+    await registry.prepare([Self.backend])
+    #expect(world.lookUps.load(ordering: .relaxed) == 1)
+    world.time.store(UInt64(seconds * 1000), ordering: .relaxed)
+    await registry.prepare([Self.backend])
+    #expect(world.lookUps.load(ordering: .relaxed) == 2)
+  }
+
+  @Test("an address that joins others has a quarter of its weight at first, and all of it after ten seconds")
+  func slowStart() async {
+    let world = World()
+    world.answer.withLock { $0 = ["10.0.0.1"] }
+    let registry = world.registry()
+    await registry.prepare([Self.backend])
+    func shares() async -> [Int] { await registry.candidates(service: "s", Self.backend).map(\.share) }
+    #expect(await shares() == [4])
+    world.answer.withLock { $0 = ["10.0.0.1", "10.0.0.2"] }
+    world.time.store(30_000, ordering: .relaxed)
+    await registry.prepare([Self.backend])
+    #expect(await shares() == [4, 1])
+    for (at, share) in [(34_999, 1), (35_000, 2), (37_500, 3), (40_000, 4)] as [(UInt64, Int)] {
+      world.time.store(at, ordering: .relaxed)
+      #expect(await shares() == [4, share], "\(at)")
+    }
   }
 }

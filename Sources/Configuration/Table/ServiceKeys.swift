@@ -13,7 +13,8 @@ extension KeyTable {
       "Servers: `10.0.0.11:8000`, `http://vllm:8000`, `https://10.0.0.11`, `unix:/run/vllm.sock`, "
         + "or a section as "
         + "below. All of one service speak the same protocol. Each address of a name is a backend of its own, and names "
-        + "are looked up again every 30 s, and within 1 s when a backend fails."),
+        + "are looked up again when DNS's TTL is over (else every 30 s), and within 1 s when a backend fails."
+    ),
     Key("services.*.backends[].address", .text(.backend), .required, "Where the server is."),
     Key(
       "services.*.backends[].weight", .integer(1...1000), .value("1"), "Its share of the requests."),

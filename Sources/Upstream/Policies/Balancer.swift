@@ -12,7 +12,7 @@ public enum Balancer {
   /// The most backends of one service; a configuration with more is refused.
   public static let maximumBackends = BackendSet.capacity
   /// The weights that count; what lies outside is taken for the nearest.
-  public static let weights = 1...1000
+  public static let weights = 1...4000
 
   /// An index, or nil when every backend is unhealthy or has been tried. `cursor` moves on with each choice;
   /// `tried` holds the backends that failed this request already.

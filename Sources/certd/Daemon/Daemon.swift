@@ -1,6 +1,7 @@
 import Bytes
 import CertStore
 import Configuration
+import DNS
 import OS
 import PKI
 import Proxy
@@ -75,7 +76,12 @@ actor Daemon {
     store = try StoreLocation.open(reading.configuration.store) { problem in
       log.warn("store: damage found", ["what": .describing(problem)])
     }
-    backends = BackendRegistry { log.warn("backend name", ["reason": .text($0)]) }
+    let lifetime = NameLifetime(
+      NameServers.Environment(
+        random: { UInt16.random(in: .min ... .max) }, sleep: { try await World.sleep(seconds: $0) }))
+    backends = BackendRegistry(lifetime: { await lifetime.seconds($0, $1) }) {
+      log.warn("backend name", ["reason": .text($0)])
+    }
     tickets = TicketKeys(random: { Random.bytes($0) })
     (events, post) = AsyncStream.makeStream(of: Event.self)
     var plan = try await Blueprint(

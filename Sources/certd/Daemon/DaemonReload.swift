@@ -114,7 +114,7 @@ extension Daemon {
       let settings = try? await ProxySettings(
         configuration: configuration, backends: backends, lenience: lenience
       ).make(),
-      settings.addresses != plan.settings.addresses, configuration == plan.configuration
+      settings.places != plan.settings.places, configuration == plan.configuration
     else { return }
     do throws(ProxyError) {
       try await proxy.apply(settings)
@@ -150,8 +150,8 @@ extension LogSettings.Level {
 }
 
 extension Proxy.Settings {
-  /// Where the backends' names lead, in their order.
-  fileprivate var addresses: [[String?]] {
-    services.map { $0.backends.map { $0.address.map { "\($0)" } } }
+  /// Where the backends' names lead, in their order, and with what weight.
+  fileprivate var places: [[String?]] {
+    services.map { $0.backends.map { backend in backend.address.map { "\($0) \(backend.weight)" } } }
   }
 }

@@ -15,10 +15,16 @@ actor BackendRegistry {
     let status: BackendStatus
     /// Its name has other addresses as well.
     let isOneOfSeveral: Bool
+    /// How much of its weight it has, in parts of `wholeShare`: an address that has joined others starts slowly.
+    let share: Int
   }
 
-  /// How long addresses are believed while they answer, in seconds: the system's resolver tells no TTL.
+  /// How long addresses are believed while they answer, in seconds, where nobody tells a TTL.
   static let believedSeconds = 30.0
+  /// What a backend that has been there for a while has of its weight.
+  static let wholeShare = 4
+  /// How long an address that joins others takes to its whole weight, in seconds.
+  static let slowStartSeconds = 10.0
   /// How soon a name is looked up again whose backend fails, in seconds.
   static let suspectSeconds = 1.0
   /// How soon a name is looked up again that does not resolve, in seconds.
@@ -32,6 +38,7 @@ actor BackendRegistry {
     var isSuspect = false
     var isUnderWay = false
     var isFailing = false
+    var believedSeconds = BackendRegistry.believedSeconds
   }
 
   private struct Key: Hashable {
@@ -43,18 +50,26 @@ actor BackendRegistry {
   private var statuses: [String: BackendStatus] = [:]
   private let warn: @Sendable (String) -> Void
   private let resolve: Resolve
+  private let lifetime: Lifetime
+  /// When addresses came to names that had others, and what share they were last told with.
+  private var joined: [String: (at: Double, told: Int)] = [:]
   private let milliseconds: @Sendable () -> UInt64
 
   /// Addresses of a host; may block.
   typealias Resolve = @Sendable (_ host: String, _ port: UInt16) -> Result<[SocketAddress], SystemError>
 
+  /// How long DNS says that these addresses of a host hold good, in seconds; nil when it does not say.
+  typealias Lifetime = @Sendable (_ host: String, _ addresses: [SocketAddress]) async -> Double?
+
   init(
     resolve: @escaping Resolve = BackendRegistry.system,
+    lifetime: @escaping Lifetime = { _, _ in nil },
     milliseconds: @escaping @Sendable () -> UInt64 = { Clock.monotonicNanoseconds() / 1_000_000 },
     warn: @escaping @Sendable (String) -> Void
   ) {
     self.warn = warn
     self.resolve = resolve
+    self.lifetime = lifetime
     self.milliseconds = milliseconds
   }
 
@@ -97,6 +112,7 @@ actor BackendRegistry {
   /// Looks up what is due, each name by itself: a resolver that is slow for one holds up no other. `changed` is called
   /// when a name leads elsewhere.
   func lookUpDue(changed: @escaping @Sendable () -> Void) {
+    if hasGrown() { changed() }
     for key in names.keys where isDue(key) {
       names[key]?.isUnderWay = true
       Task { if await self.lookUp(key) { changed() } }
@@ -113,7 +129,7 @@ actor BackendRegistry {
     guard let last = name.lookedUpAt else { return true }
     let age = now - last
     if name.addresses.isEmpty { return age >= Self.unresolvedSeconds }
-    return age >= (name.isSuspect || hasFailing(key) ? Self.suspectSeconds : Self.believedSeconds)
+    return age >= (name.isSuspect || hasFailing(key) ? Self.suspectSeconds : name.believedSeconds)
   }
 
   /// Whether requests could not reach one of its addresses.
@@ -139,11 +155,14 @@ actor BackendRegistry {
       where !distinct.contains(where: { $0.description == one.description }) {
         distinct.append(one)
       }
+      let known = distinct
+      Task { self.believe(key, known, await self.lifetime(key.host, known)) }
       // Resolvers turn the order round to spread clients: the same ones are no change.
       let (old, new) = (Set(name.addresses.map(\.description)), Set(distinct.map(\.description)))
       guard old != new else { return false }
       name.addresses = distinct
       forget(key, old.subtracting(new))
+      if !old.isEmpty { join(key, new.subtracting(old)) }
       return true
     case .failure(let error):
       if !name.isFailing { warn("backend \(key.host):\(key.port): \(error)") }
@@ -151,6 +170,35 @@ actor BackendRegistry {
     case nil: break
     }
     return false
+  }
+
+  /// Takes DNS's word for how long addresses hold good, if they are still the ones.
+  private func believe(_ key: Key, _ addresses: [SocketAddress], _ seconds: Double?) {
+    guard names[key]?.addresses.map(\.description) == addresses.map(\.description) else { return }
+    names[key]?.believedSeconds = seconds ?? Self.believedSeconds
+  }
+
+  /// Addresses that come to others get their share little by little: caches are cold, and everybody sees them at once.
+  private func join(_ key: Key, _ new: Set<String>) {
+    let backend = BackendAddress.tcp(host: key.host, port: key.port)
+    for address in new { joined["\(backend) \(address)"] = (now, 1) }
+  }
+
+  private func share(_ key: String) -> Int {
+    guard let one = joined[key] else { return Self.wholeShare }
+    let grown = Int((now - one.at) / Self.slowStartSeconds * Double(Self.wholeShare))
+    return min(Self.wholeShare, max(1, grown))
+  }
+
+  /// Whether the share of any address has grown since it was last told.
+  private func hasGrown() -> Bool {
+    var hasGrown = false
+    for (key, one) in joined {
+      let share = share(key)
+      if share != one.told { hasGrown = true }
+      joined[key] = share == Self.wholeShare ? nil : (one.at, share)
+    }
+    return hasGrown
   }
 
   /// Addresses that come back are new ones.
@@ -169,7 +217,9 @@ actor BackendRegistry {
       let full = "\(service) \(key)"
       let status = statuses[full] ?? BackendStatus(name: full)
       statuses[full] = status
-      return Known(key: key, address: address, host: host, status: status, isOneOfSeveral: isOneOfSeveral)
+      return Known(
+        key: key, address: address, host: host, status: status, isOneOfSeveral: isOneOfSeveral,
+        share: share(key))
     }
     switch backend {
     case .unix(let path): return [known(SocketAddress(unixPath: path), "localhost", "\(backend)")]
@@ -181,6 +231,11 @@ actor BackendRegistry {
       if addresses.isEmpty { return [known(nil, host, "\(backend)")] }
       return addresses.map { known($0, host, "\(backend) \($0)", addresses.count > 1) }
     }
+  }
+
+  /// How long the addresses of a backend's name are believed, in seconds; nil for one without a name.
+  func believed(_ backend: BackendAddress) -> Double? {
+    Self.key(backend).flatMap { names[$0]?.believedSeconds }
   }
 
   /// Every candidate of a configuration, by service and backend.

@@ -208,7 +208,7 @@ struct ProxySettings {
           tlsHost: service.protocol.isSecure ? known.host : nil, trust: security?.trust ?? .init(),
           tlsServerName: service.tls.serverName, tlsIdentity: security?.identity,
           http2: service.protocol.isHTTP2,
-          status: known.status, weight: backend.weight)
+          status: known.status, weight: backend.weight * known.share)
         member.sendProxy = service.proxyVersion
         member.isOpaque = service.protocol.isPassage
         member.host = service.authority(of: backend)
