@@ -1,4 +1,4 @@
-internal import Bytes
+public import Bytes
 internal import HTTP
 public import PKI
 
@@ -14,6 +14,8 @@ public struct IssuanceRequest: Sendable {
   public var replaces: String?
   /// The common name of the CA that the chain shall lead to, if there is a choice.
   public var preferredIssuer: String?
+  /// When the certificate shall end (RFC 8555 §7.4.1); nil for the CA's choice.
+  public var notAfter: UnixTime?
 
   /// A request.
   public init(

@@ -37,6 +37,7 @@ private struct NewOrder: Encodable {
   let identifiers: [WireIdentifier]
   var replaces: String?
   var profile: String?
+  var notAfter: String?
 }
 
 private struct Finalize: Encodable { let csr: String }
@@ -58,7 +59,8 @@ extension Client {
     var body = NewOrder(
       identifiers: request.identifiers.map(WireIdentifier.init),
       replaces: directory.renewalInfo == nil ? nil : request.replaces,
-      profile: try Self.profile(request, directory))
+      profile: try Self.profile(request, directory),
+      notAfter: request.notAfter?.description)
     do throws(ACMEError) {
       do throws(ACMEError) {
         return try await perform(newOrder(body, directory, request))

@@ -17,14 +17,17 @@ public actor ACMEIssuer: Issuer {
     public var responder: (any ChallengeResponder)?
     /// The common name of the CA that chains shall lead to, if there is a choice.
     public var preferredIssuer: String?
+    /// How long after the order certificates shall end, in seconds; nil for the CA's choice.
+    public var lifetimeSeconds: Int64?
     /// Gets the key of an external account where the CA hands them out by itself.
     public var externalKeys: ExternalKeyFetch?
 
     /// A configuration.
     public init(
       directory: URL, options: ACME.Options, responder: (any ChallengeResponder)? = nil,
-      preferredIssuer: String? = nil
+      preferredIssuer: String? = nil, lifetimeSeconds: Int64? = nil
     ) {
+      self.lifetimeSeconds = lifetimeSeconds
       self.directory = directory
       self.options = options
       self.responder = responder
@@ -61,9 +64,10 @@ public actor ACMEIssuer: Issuer {
     _ request: IssueRequest, progress: any IssueProgress
   ) async throws(IssuerError) -> any Issued {
     let (client, account) = try await session()
-    let wanted = IssuanceRequest(
+    var wanted = IssuanceRequest(
       identifiers: request.identifiers, key: request.key, profile: request.profile,
       replaces: request.replaces, preferredIssuer: configuration.preferredIssuer)
+    wanted.notAfter = configuration.lifetimeSeconds.map { environment.now() + $0 }
     let journal = Journal(account: account, progress: progress)
     let responder = configuration.responder ?? BoardResponder(store.challenges)
     await responder.tidy()

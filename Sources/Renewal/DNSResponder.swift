@@ -176,7 +176,10 @@ public struct CombinedResponder: ChallengeResponder {
   }
 
   /// Records in zones outlive their run.
-  public func tidy() async { await dns?.tidy() }
+  public func tidy() async {
+    webroot?.tidy()
+    await dns?.tidy()
+  }
 
   /// By the board, or into a zone.
   public func publish(_ answer: ChallengeAnswer) async throws {

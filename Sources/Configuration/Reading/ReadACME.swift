@@ -14,6 +14,7 @@ extension Configuration {
         ?? ListenAddress(host: nil, port: 80),
       webroot: section.section("http01").path("webroot"),
       preferredChain: section.text("preferred_chain", Word.line),
+      notAfter: section.durationOrOff("not_after"),
       keyTypes: section.keyTypes("key_type"),
       deployHooks: (section.texts("deploy_hooks", Word.line) ?? []).map(\.value),
       preHooks: (section.texts("pre_hooks", Word.line) ?? []).map(\.value),

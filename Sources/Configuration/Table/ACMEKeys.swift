@@ -68,6 +68,10 @@ extension KeyTable {
       "acme.preferred_chain", .text(.line), .described("the CA's choice"),
       "Common name of the root that the chain should lead to, where the CA offers several."),
     Key(
+      "acme.not_after", .duration(120_000...34_560_000_000, off: false), .described("the CA's choice"),
+      "How long after the order certificates shall end (`notAfter` of RFC 8555 §7.4.1), for CAs that let one choose; others "
+        + "refuse the order."),
+    Key(
       "acme.key_type", keyTypes, .value("ec-p256"),
       "Key of certificates that do not say otherwise. `[ec-p256, rsa-2048]` obtains two certificates for the same names, "
         + "one with each key, and presents to each client the first that it can verify; the second is called "

@@ -18,6 +18,8 @@ public struct ACMESettings: Sendable, Equatable {
   public var webroot: String?
   /// Common name of the root that the served chain should lead to (RFC 8555 §7.4.2); nil for the CA's choice.
   public var preferredChain: String?
+  /// How long after the order certificates shall end; nil for the CA's choice.
+  public var notAfter: Duration?
   /// The keys of a certificate that does not say otherwise, one certificate for each; never empty.
   public var keyTypes: [KeyAlgorithm]
   /// Commands run after each renewal.

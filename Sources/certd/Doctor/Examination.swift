@@ -170,6 +170,12 @@ struct Examination {
       ]
     }
     findings += StoreLook(root: store.root).findings()
+    let look = CertificateLook()
+    findings += look.files(subject.configuration)
+    if let stored = subject.stored {
+      findings += look.stored(stored.name.description, stored.chain, subject.configuration)
+    }
+    findings += CertificateLook.firewall(subject.configuration)
     let policy = IssuerFactory.policy(subject.configuration.acme)
     let names = Set(subject.nameSet.map(\.description))
     do throws(StoreError) {

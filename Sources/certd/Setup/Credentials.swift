@@ -84,7 +84,7 @@ enum Credentials {
   }
 
   /// A certificate that no route has a name of is nobody's.
-  private static func unused(_ leaf: PKI.Certificate, _ configuration: Configuration) -> [String] {
+  static func unused(_ leaf: PKI.Certificate, _ configuration: Configuration) -> [String] {
     let hosts = configuration.routes.flatMap(\.hosts).map(\.value)
     guard !hosts.isEmpty, !hosts.contains(.any) else { return [] }
     let own = names(leaf)

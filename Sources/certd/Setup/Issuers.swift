@@ -108,8 +108,8 @@ struct IssuerFactory {
       responder: CombinedResponder(
         acme.challengeTypes, store.challenges,
         dns: try DNSChallenges.responder(acme, configuration?.gcp, store, world, warn: warn),
-        webroot: acme.webroot.map { Webroot($0) }, look: try look(acme)),
-      preferredIssuer: acme.preferredChain)
+        webroot: acme.webroot.map { Webroot($0, record: "\(store.root)/webroot") }, look: try look(acme)),
+      preferredIssuer: acme.preferredChain, lifetimeSeconds: acme.notAfter?.components.seconds)
     if settings.externalAccount == nil, let origin = settings.externalAccountOrigin, let configuration {
       issuer.externalKeys = ExternalKeys(
         world: world, configuration: configuration, warn: { warn("\(name): \($0)") }
