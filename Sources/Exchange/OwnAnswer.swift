@@ -6,6 +6,8 @@ public enum OwnAnswer: Equatable, Sendable, BitwiseCopyable {
   case badRequest
   /// The request's head does not fit.
   case headTooLarge
+  /// The content is more than is kept of it for a backend that needs its length.
+  case contentTooLarge
   /// The request did not arrive in time.
   case requestTimeout
   /// No route for it.
@@ -36,6 +38,7 @@ public enum OwnAnswer: Equatable, Sendable, BitwiseCopyable {
     switch self {
     case .badRequest, .pathNotNormal: 400
     case .headTooLarge: 431
+    case .contentTooLarge: 413
     case .requestTimeout: 408
     case .noRoute: 404
     case .misdirected: 421
@@ -52,7 +55,8 @@ public enum OwnAnswer: Equatable, Sendable, BitwiseCopyable {
   /// OpenAI's `error.type`.
   public var type: String {
     switch self {
-    case .badRequest, .headTooLarge, .requestTimeout, .noRoute, .misdirected, .pathNotNormal, .refused:
+    case .badRequest, .headTooLarge, .contentTooLarge, .requestTimeout, .noRoute, .misdirected,
+      .pathNotNormal, .refused:
       "invalid_request_error"
     case .certificateNeeded: "permission_error"
     case .keyNeeded: "authentication_error"
@@ -66,6 +70,7 @@ public enum OwnAnswer: Equatable, Sendable, BitwiseCopyable {
     case .badRequest, .refused: "bad_request"
     case .pathNotNormal: "path_not_normalized"
     case .headTooLarge: "head_too_large"
+    case .contentTooLarge: "content_too_large"
     case .requestTimeout: "request_timeout"
     case .noRoute: "no_route"
     case .misdirected: "misdirected_request"
@@ -88,6 +93,7 @@ public enum OwnAnswer: Equatable, Sendable, BitwiseCopyable {
       return
         "the path has dot segments, doubled slashes or needless percent-encoding, which this route does not take"
     case .headTooLarge: return "header section too large"
+    case .contentTooLarge: return "content too large to be kept for a backend that needs its length"
     case .requestTimeout: return "the request did not arrive within the time limit"
     case .noRoute: return "no route for this host and path"
     case .misdirected:
@@ -110,14 +116,14 @@ public enum OwnAnswer: Equatable, Sendable, BitwiseCopyable {
     case .noRoute, .noBackend, .badGateway, .backendTimeout, .noTunnel, .misdirected, .certificateNeeded,
       .keyNeeded, .pathNotNormal:
       true
-    case .badRequest, .headTooLarge, .requestTimeout, .refused, .overloaded: false
+    case .badRequest, .headTooLarge, .contentTooLarge, .requestTimeout, .refused, .overloaded: false
     }
   }
 
   /// gRPC's status code for it.
   public var callStatus: UInt64 {
     switch self {
-    case .badRequest, .headTooLarge, .pathNotNormal, .refused: 13
+    case .badRequest, .headTooLarge, .contentTooLarge, .pathNotNormal, .refused: 13
     case .noRoute, .noTunnel, .misdirected: 12
     case .certificateNeeded, .keyNeeded: 16
     case .noBackend, .badGateway, .overloaded: 14
@@ -141,6 +147,7 @@ public enum OwnAnswer: Equatable, Sendable, BitwiseCopyable {
     case 414: "URI Too Long"
     case 417: "Expectation Failed"
     case 421: "Misdirected Request"
+    case 413: "Content Too Large"
     case 431: "Request Header Fields Too Large"
     case 501: "Not Implemented"
     case 502: "Bad Gateway"

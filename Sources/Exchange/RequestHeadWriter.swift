@@ -24,6 +24,8 @@ public struct ForwardedFields: Sendable, Equatable, BitwiseCopyable {
   public var isSecure = false
   /// It spoke HTTP/2.
   public var isStream = false
+  /// Content whose length nobody told is waited for, and its length told at the end of the head.
+  public var tellsLength = false
   /// The request came before the handshake was over.
   public var isEarly = false
   /// Some listener verifies clients: nobody else may say who they are.
@@ -63,7 +65,7 @@ extension Desk {
       out.append("\r\n")
     }
     unsafe copyFields(&out, base, origin, edits, forwarding)
-    if request.framing == .chunked { out.append("Transfer-Encoding: chunked\r\n") }
+    if request.framing == .chunked, !origin.tellsLength { out.append("Transfer-Encoding: chunked\r\n") }
     if upgrades { unsafe writeUpgrade(&out, base) }
     if forwarding.xForwarded { unsafe writeXForwarded(&out, base, origin) }
     if forwarding.forwarded { unsafe writeForwarded(&out, base, origin) }
@@ -99,9 +101,10 @@ extension Desk {
           unsafe writeMaxForwards(&out, base)
           continue
         }
-      case .contentLength, .expect: break
+      case .contentLength: break
+      case .expect: if origin.tellsLength { continue }
       // It speaks of what only such content can have behind it (RFC 9110 §6.6.2).
-      case .trailer: if request.framing != .chunked { continue }
+      case .trailer: if request.framing != .chunked || origin.tellsLength { continue }
       case .forwarded:
         if forwarding.forwarded || !origin.isTrusted { continue }
       case .xForwardedFor:

@@ -23,6 +23,9 @@ extension Settings {
     public var retryBudgetPercent: Int
     /// Connections to one backend, of all workers together and idle ones included; 0 for no limit.
     public var maximumConnections: Int
+    /// The most content of a request, in bytes, that is kept to tell an HTTP/1.1 backend its length where the client did
+    /// not; 0 passes it on in chunks as it comes.
+    public var requestBufferBytes = 0
     /// No HTTP: connections whose server name leads here are passed on in TCP, unread, after the TLS handshake.
     public var isPassage = false
     /// How responses are compressed for clients that ask for it; nil when they pass as they are.

@@ -29,6 +29,11 @@ extension Configuration {
         section.origin(of: "send_proxy"), "HTTP/2 connections are shared by clients",
         "remove it or set protocol: http1")
     }
+    if section.has("request_buffering"), spoken != .http1, spoken != .https {
+      section.report.error(
+        section.origin(of: "request_buffering"), "goes with HTTP/1.1 towards the backends",
+        "remove it, or set protocol: http1 or https")
+    }
     let policy: BalancingPolicy? = section.choice("policy")
     let timeouts = section.section("timeouts")
     let retries = section.section("retries")
@@ -51,7 +56,9 @@ extension Configuration {
         conditions: retries.has("on") ? retries.texts("on", RetryCondition.parse)?.map(\.value) : nil),
       outliers: readOutliers(section),
       compression: section.sectionOrSwitch("compression").map(readCompression),
-      maxConnections: section.integer("max_connections"), origin: origin)
+      maxConnections: section.integer("max_connections"),
+      requestBuffering: section.has("request_buffering") ? section.size("request_buffering") : nil,
+      origin: origin)
   }
 
   /// The certificate that backends are shown.

@@ -171,5 +171,10 @@ extension KeyTable {
     Key(
       "services.*.max_connections", .integer(1...1_000_000), .described("no limit"),
       "Most connections to one backend, over all workers."),
+    Key(
+      "services.*.request_buffering", .size(1...67_108_864), .described("content passes as it comes"),
+      "For backends that need a `Content-Length`: content whose length the client does not tell (chunked, or HTTP/2 without a "
+        + "length) is kept until it is whole, and more than this is answered 413. Each such request holds so much memory at "
+        + "most. Only with `protocol` `http1` or `https`."),
   ]
 }

@@ -28,6 +28,8 @@ public struct Service: Sendable, Equatable {
   public var compression: Compression?
   /// Most connections to one backend, over all workers; nil for no limit.
   public var maxConnections: Int?
+  /// Most content of a request that is kept to tell a backend its length, in bytes; nil passes it on as it comes.
+  public var requestBuffering: Int?
   /// Where it was written.
   public var origin: Origin
 }

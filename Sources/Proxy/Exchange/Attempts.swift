@@ -28,6 +28,7 @@ extension Worker {
     defer { unsafe pool.release() }
     dropAttempt(exchange)
     if let client = exchange.client { client.sent = client.start }
+    exchange.collectedSent = 0
     exchange.machine.rewind()
     if place != .fresh { counters.add(.upstreamRetries) }
     guard place == .elsewhere else { return unsafe openAttempt(exchange, service, pool, mayReuse: false) }
@@ -98,6 +99,7 @@ extension Worker {
       unsafe forwardBytes(client, backend, buffer)
     }
     guard client.sent == client.requestEnd, !backend.wire.writeClosed else { return .rest }
+    if exchange.collects, !forwardCollected(exchange, backend) { return .rest }
     guard exchange.machine.requestComplete else {
       if exchange.machine.attempt.hasHead || client.isFull { makeRoom(client, exchange) }
       return .rest

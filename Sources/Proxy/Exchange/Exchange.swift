@@ -38,6 +38,13 @@ internal import Upstream
   /// Field lines behind the request's content.
   var requestTrailers = ParkedOutput()
 
+  /// All of the request's content is waited for before a backend is chosen.
+  var collects = false
+  /// What has come of it.
+  var collected = ParkedOutput()
+  /// Bytes of it that the attempt's backend has.
+  var collectedSent = 0
+
   var responseContent = ResponseContent()
   /// The backend's HTTP/2 head was its last word.
   var endsWithHead = false

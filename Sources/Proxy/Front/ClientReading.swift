@@ -137,6 +137,9 @@ extension Worker {
       shared.report(.requestRefused(peer: text(client.peer), reason: "malformed chunked content"))
       return .event(.refused(.badRequest))
     }
+    if exchange.collects, exchange.machine.phase == .head {
+      return collect(client, exchange).map { .event($0) } ?? .rest
+    }
     return forward(exchange)
   }
 

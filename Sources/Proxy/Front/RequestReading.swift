@@ -121,6 +121,7 @@ extension Worker {
     if unsafe stages.admit(self, client, base, &compiled) { return .over }
     let exchange = unsafe beginExchange(client, base, compiled)
     let problem = unsafe placeHead(client, exchange, base)
+    if problem == nil, exchange.collects { return beginCollecting(client, exchange) }
     return drive(exchange, problem.map { .refused($0) } ?? .admitted)
   }
 
@@ -159,7 +160,9 @@ extension Worker {
     exchange.minorVersion = desk.request.minorVersion
     exchange.wantsUpgrade = unsafe desk.request.upgrade && !offersH2C(base)
     let isHTTP2 = unsafe service.pointee.isHTTP2
-    exchange.requestContent = RequestContent(desk.request.framing, unwraps: isHTTP2 && client.stream == nil)
+    exchange.collects = unsafe collects(client, service)
+    exchange.requestContent = RequestContent(
+      desk.request.framing, unwraps: (isHTTP2 || exchange.collects) && client.stream == nil)
     exchange.startedNanoseconds = nowNanoseconds
     exchange.acceptsTrailers = desk.request.acceptsTrailers
     if let stream = client.stream { describe(exchange, stream, isHTTP2: isHTTP2) }
@@ -230,6 +233,7 @@ extension Worker {
     origin.isSecure = client.wire.isSecure
     origin.isStream = client.stream != nil
     origin.isEarly = client.isEarly
+    origin.tellsLength = exchange.collects
     origin.verifiesClients = snapshot.verifiesClients
     unsafe desk.writeRequestHead(
       &writer, base, from: origin, route.pointee.request, snapshot.settings.forwarding,

@@ -51,7 +51,8 @@ internal import Upstream
           policy: service.policy, isHTTP2: service.backends.first?.http2 ?? false,
           longestHost: service.backends.compactMap { $0.host?.utf8.count }.max() ?? 0,
           timeouts: service.timeouts, attempts: max(1, service.attempts),
-          maximumConnections: max(0, service.maximumConnections), isPassage: service.isPassage,
+          maximumConnections: max(0, service.maximumConnections),
+          requestBuffer: max(0, service.requestBufferBytes), isPassage: service.isPassage,
           tunnelIdleMilliseconds: service.tunnelIdleMilliseconds,
           compression: service.compression.map { unsafe arena.value(CompiledCompression($0, arena)) },
           outliers: service.outliers, retryRule: service.retryRule,
@@ -94,6 +95,8 @@ internal import Upstream
   let attempts: Int
   /// 0 for no limit.
   let maximumConnections: Int
+  /// Bytes of content that are kept to tell its length; 0 for none.
+  let requestBuffer: Int
   /// Connections are passed on in TCP.
   let isPassage: Bool
   let tunnelIdleMilliseconds: UInt64

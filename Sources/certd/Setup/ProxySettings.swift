@@ -221,6 +221,7 @@ struct ProxySettings {
       policy: service.policy.upstream, timeouts: timeouts,
       attempts: service.retries.attempts + 1, retryBudgetPercent: service.retries.budgetPercent,
       maximumConnections: service.maxConnections ?? 0)
+    made.requestBufferBytes = service.requestBuffering ?? 0
     made.compression = service.compression.map {
       .init(types: $0.types, minimumBytes: $0.minimumBytes, level: $0.level)
     }
