@@ -12,7 +12,7 @@ SEED ?=
 KEEP ?=
 TARGETS ?=
 
-.PHONY: run build test test-all soak fuzz test-asan test-tsan instructions lint install clean
+.PHONY: run build test test-all soak short-lives fuzz test-asan test-tsan instructions lint install clean
 
 run:
 	@scripts/install-packages $(RUN_PACKAGES)
@@ -39,6 +39,12 @@ soak: build
 	@scripts/python-clients
 	.build/clients/bin/python Tests/Soak/soak.py --certd "$$(swift build $(RELEASE_FLAGS) --show-bin-path)/certd" \
 	  --seconds $(or $(SECONDS),600) $(if $(SEED),--seed $(SEED))
+
+# Certificates that live for minutes, from a real CA: make short-lives SECONDS=3600 (docs/testing.md)
+short-lives: build
+	@scripts/install-packages $(TEST_PACKAGES)
+	python3 Tests/Soak/short_lives.py --certd "$$(swift build $(RELEASE_FLAGS) --show-bin-path)/certd" \
+	  --seconds $(or $(SECONDS),3600)
 
 # Every parser under libFuzzer with address sanitizer: make fuzz SECONDS=600 TARGETS="dns json" (docs/fuzzing.md)
 fuzz:
