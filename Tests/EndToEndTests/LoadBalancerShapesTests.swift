@@ -32,9 +32,9 @@ import Testing
       #expect(issued.ending == .exited(0), "\(issued)")
     }
 
-    func gcp(_ arguments: String...) async throws -> Place.Finished {
+    func gcp(_ arguments: String..., config: String = "edge.yaml") async throws -> Place.Finished {
       try await place.run(
-        [try Place.certd(), "gcp"] + arguments + ["--config", place("edge.yaml")],
+        [try Place.certd(), "gcp"] + arguments + ["--config", place(config)],
         environment: [
           "GOOGLE_APPLICATION_CREDENTIALS": place("sa.json"), "CERTD_GCP_COMPUTE_ENDPOINT": google.url,
           "CERTD_GCP_CERTIFICATEMANAGER_ENDPOINT": google.url,
@@ -159,6 +159,14 @@ import Testing
     #expect(listed.ending == .exited(1), "\(listed)")
     #expect(listed.output.contains("global/urlMaps/edge-map (of load balancer edge)"), "\(listed)")
     #expect(!listed.output.contains("addresses"), "\(listed)")
+    // Another installation's may be in the middle of being made.
+    let other = bench.place.read("edge.yaml").replacing(bench.place("store"), with: bench.place("other"))
+    try bench.place.write("other.yaml", other)
+    _ = try await bench.place.run(
+      [try Place.certd(), "issue", "llm.example.com", "--store", bench.place("other"), "--issuer", "local"],
+      called: "issue")
+    let foreign = try await bench.gcp("prune", config: "other.yaml")
+    #expect(foreign.ending == .exited(0) && foreign.output.contains("no orphans"), "\(foreign)")
     let pruned = try await bench.gcp("prune", "--yes")
     #expect(pruned.ending == .exited(0), "\(pruned)")
     for collection in [

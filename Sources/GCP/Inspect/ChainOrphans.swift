@@ -14,11 +14,13 @@ extension Pruner {
       }
     }
     for list in lists { state.add(try list.get(), session) }
-    return Self.unneeded(state, project: session.project)
+    return Self.unneeded(state, project: session.project, installation: session.installation)
   }
 
   /// What of a state leads nowhere. Pure.
-  static func unneeded(_ state: ChainState, project: String) -> [Orphan] {
+  static func unneeded(
+    _ state: ChainState, project: String, installation: String?
+  ) -> [Orphan] {
     var needed: Set<String> = []
     var open = state.resources.filter { label, resource in
       label.contains("/\(ChainKind.forwardingRule.collection)/")
@@ -30,22 +32,25 @@ extension Pruner {
     }
     return state.resources.keys.sorted().compactMap { label in
       guard !needed.contains(label), let resource = state.resources[label],
-        let chain = owner(label, resource, state, project)
+        let (chain, marked) = owner(label, resource, state, project),
+        ChainMark.isRemovable(marked, by: installation)
       else { return nil }
       return Orphan(link: ResourceLink(label, project: project), name: "load balancer \(chain)", parts: [])
     }
   }
 
-  /// The chain that has a resource; one that cannot be marked belongs to what stands behind it.
+  /// The chain that has a resource, and what says so: one that cannot be marked belongs to what stands behind it.
   private static func owner(
     _ label: String, _ resource: JSONValue, _ state: ChainState, _ project: String
-  ) -> String? {
-    if let chain = ChainMark.chain(of: resource) { return chain }
+  ) -> (chain: String, marked: JSONValue)? {
+    if let chain = ChainMark.chain(of: resource) { return (chain, resource) }
     let link = ResourceLink(label, project: project)
     guard let kind = ChainKind(rawValue: link.collection), kind == .sslProxy || kind == .httpProxy,
       !kind.canMark(in: link.scope), let behind = (resource["service"] ?? resource["urlMap"])?.string
     else { return nil }
-    return state.resources[ResourceLink(behind, project: project).description].flatMap(ChainMark.chain)
+    return state.resources[ResourceLink(behind, project: project).description].flatMap { found in
+      ChainMark.chain(of: found).map { ($0, found) }
+    }
   }
 }
 

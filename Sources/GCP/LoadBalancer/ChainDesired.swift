@@ -96,7 +96,7 @@ extension ChainSettings {
     return members
   }
 
-  private var mark: JSONValue { .string(ChainMark.description(name)) }
+  private var mark: JSONValue { .string(ChainMark.description(name, installation: installation)) }
   private var labels: JSONValue { [ChainMark.label: .string(name)] }
   private static let scheme: JSONValue = "EXTERNAL_MANAGED"
 

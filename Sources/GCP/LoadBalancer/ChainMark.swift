@@ -7,27 +7,35 @@ enum ChainMark {
   static let label = "certd-load-balancer"
 
   /// The description of a resource of a chain; what a former owner wrote is kept beside it.
-  static func description(_ chain: String, note: String = "") -> String {
+  static func description(_ chain: String, installation: String? = nil, note: String = "") -> String {
     var mark: JSONValue = ["certd": 1, "load_balancer": .string(chain)]
+    if let installation { mark["installation"] = .string(installation) }
     if !note.isEmpty { mark["note"] = .string(String(note.prefix(500))) }
     return mark.text
   }
 
   /// Whether a resource is a chain's own.
   static func isOurs(_ resource: JSONValue, chain: String) -> Bool {
-    resource["labels"]?[label]?.string == chain || described(resource) == chain
+    resource["labels"]?[label]?.string == chain || mark(of: resource)?["load_balancer"]?.string == chain
   }
 
   /// The chain that a resource was made for; nil when it is none of ours.
   static func chain(of resource: JSONValue) -> String? {
-    resource["labels"]?[label]?.string ?? described(resource)
+    resource["labels"]?[label]?.string ?? mark(of: resource)?["load_balancer"]?.string
   }
 
-  private static func described(_ resource: JSONValue) -> String? {
+  /// Whether an installation may clear it away: its own, and what was made before there were identifiers. Another one may
+  /// be in the middle of making its chain.
+  static func isRemovable(_ resource: JSONValue, by installation: String?) -> Bool {
+    let owner = mark(of: resource)?["installation"]?.string
+    return owner == nil || owner == installation
+  }
+
+  private static func mark(of resource: JSONValue) -> JSONValue? {
     guard let text = resource["description"]?.string, text.hasPrefix("{"),
       let mark = try? JSONValue(parsing: Array(text.utf8)), mark["certd"]?.int == 1
     else { return nil }
-    return mark["load_balancer"]?.string
+    return mark
   }
 }
 

@@ -110,7 +110,10 @@ private struct Planner {
     // What somebody wrote into a resource that is taken over is kept beside the mark.
     wanted["description"] =
       !isOurs && resource.kind.canMark(in: resource.scope)
-      ? .string(ChainMark.description(settings.name, note: actual["description"]?.string ?? "")) : nil
+      ? .string(
+        ChainMark.description(
+          settings.name, installation: settings.installation, note: actual["description"]?.string ?? ""))
+      : nil
     if isOurs || !resource.kind.hasLabels { wanted["labels"] = nil }
     wanted["sslCertificates"] = nil
     wanted["certificateMap"] = nil

@@ -32,6 +32,8 @@ public struct ChainSettings: Sendable, Equatable {
   public var services: [ChainService]
   /// How long requests may go on when a backend is taken away, in seconds.
   public var drainSeconds: Int
+  /// Which installation of certd makes it; nil for one without a store.
+  public var installation: String?
   /// Names of resources that are called otherwise, by `urlMaps/edge-map`: those that were there before.
   public var names: [String: String] = [:]
   /// Certificate Manager's map for a global proxy; nil where the proxy names its certificates.

@@ -35,6 +35,7 @@ struct LoadBalancerJob {
     session = cloud.session
     pusher = cloud.pusher
     var chain = translated.settings
+    chain.installation = session.installation
     route = balancer.route == .classic ? .classic : .certificateManager
     others = GoogleCloud.targets(configuration)
     if route == .certificateManager, chain.region == nil {
