@@ -111,6 +111,21 @@ import Upstream
     #expect(backend.finish().count == 1)
   }
 
+  @Test("A client that stops in the middle of its content is answered 408, and no backend hears of it")
+  func stalled() async throws {
+    let backend = try Self.echoing()
+    let settings = Settings.bare(backend.target) { settings in
+      settings.services[0].requestBufferBytes = 1000
+      settings.limits.bodyIdleMilliseconds = 200
+    }
+    try await Edge.serve(settings) { edge in
+      let client = try edge.connect()
+      client.write(Self.head + "\r\n2\r\nhi\r\n")
+      #expect(client.readAnswer().status == 408)
+    }
+    #expect(backend.finish().isEmpty)
+  }
+
   @Test("It is sent once more as a whole where a kept connection was closed or a backend refuses")
   func again() async throws {
     let first = try Backend { wire in
