@@ -7,6 +7,9 @@ internal import OS
 // Content whose length nobody told, for backends that need one: it is kept until it is whole, and then goes out with its
 // length (RFC 9112 §6.2). Until then no backend has been chosen.
 extension Worker {
+  /// The most content that one worker keeps of all its requests together, in bytes; beyond it a request is answered 503.
+  static let maximumCollectedBytes = 256 << 20
+
   /// Whether all of a request's content is waited for.
   func collects(_ client: Ref<ClientConnection>, _ service: UnsafeMutablePointer<ServiceEntry>) -> Bool {
     unsafe service.pointee.requestBuffer > 0 && desk.request.framing == .chunked && !service.pointee.isHTTP2
@@ -40,6 +43,8 @@ extension Worker {
       guard unsafe exchange.collected.count + count <= service.pointee.requestBuffer else {
         return .refused(.contentTooLarge)
       }
+      guard collectedBytes + count <= Self.maximumCollectedBytes else { return .refused(.overloaded) }
+      collectedBytes += count
       unsafe exchange.collected.append(buffer + from, count)
       unsafe (buffer + from).update(from: buffer + client.requestEnd, count: client.end - client.requestEnd)
       client.end -= count

@@ -70,6 +70,7 @@ extension Worker {
     unsafe exchange.counted?._withUnsafeGuaranteedRef { $0.end() }
     exchange.client?.exchange = nil
     exchange.requestTrailers.free()
+    collectedBytes -= exchange.collected.count
     exchange.collected.free()
     exchange.trailers.free()
     unsafe exchange.snapshot?.release()
