@@ -32,6 +32,8 @@ class Service:
         if self.kind == "pair":
             backends.insert(0, '"127.0.0.1:1"')
         tls = "tls: { verify: false }, " if scheme else ""
+        if self.name.startswith("buffered"):
+            tls += "request_buffering: 16MiB, "
         return (f"  {self.name}: {{ {protocol}{tls}backends: [{', '.join(backends)}], health: {{ enabled: false }}, "
                 f"outlier_detection: false, timeouts: {{ connect: {timeouts}, keepalive: 2s }} }}\n")
 
@@ -44,6 +46,9 @@ def make(kinds, ports, moving):
     services = [Service(kind, kind, next(ports)) for kind in kinds]
     if "plain" in kinds:
         services.append(Service("dropped", "plain", next(ports)))
+        services.append(Service("buffered", "plain", next(ports)))
+    if "early-close" in kinds:
+        services.append(Service("buffered-early-close", "early-close", next(ports)))
     if moving and "h2c" in kinds:
         services.append(Service("moving", "h2c", next(ports), ("127.0.0.2", "127.0.0.3")))
     return services
