@@ -62,6 +62,14 @@ static inline STACK_OF(X509) *certd_d2i_PKCS7_certs(const unsigned char *der, lo
 }
 static inline int certd_sk_GENERAL_NAME_num(const STACK_OF(GENERAL_NAME) *s) { return sk_GENERAL_NAME_num(s); }
 static inline GENERAL_NAME *certd_sk_GENERAL_NAME_value(const STACK_OF(GENERAL_NAME) *s, int i) { return sk_GENERAL_NAME_value(s, i); }
+// Where the issuer's certificate can be fetched, by the certificate's own account: the i-th access description's URI, NULL for
+// other kinds of access and of names.
+static inline int certd_sk_ACCESS_DESCRIPTION_num(const AUTHORITY_INFO_ACCESS *s) { return sk_ACCESS_DESCRIPTION_num(s); }
+static inline const ASN1_STRING *certd_ca_issuers_uri(const AUTHORITY_INFO_ACCESS *s, int i) {
+    const ACCESS_DESCRIPTION *a = sk_ACCESS_DESCRIPTION_value(s, i);
+    if (!a || OBJ_obj2nid(a->method) != NID_ad_ca_issuers || a->location->type != GEN_URI) return NULL;
+    return a->location->d.uniformResourceIdentifier;
+}
 static inline void certd_sk_X509_EXTENSION_pop_free(STACK_OF(X509_EXTENSION) *s) { sk_X509_EXTENSION_pop_free(s, X509_EXTENSION_free); }
 static inline int certd_sk_X509_EXTENSION_push(STACK_OF(X509_EXTENSION) **s, X509_EXTENSION *x) {
     if (!*s && !(*s = sk_X509_EXTENSION_new_null())) return 0;

@@ -19,6 +19,7 @@ struct Layout: Sendable {
   var challenges: String { root + "/challenges" }
   var index: String { root + "/index" }
   var installation: String { root + "/installation" }
+  var issuers: String { root + "/issuers" }
   var dnsRecords: String { root + "/dns" }
   var deploys: String { root + "/deploys" }
   var quarantine: String { root + "/quarantine" }

@@ -18,6 +18,9 @@ public struct CertificateChain: Sendable, Equatable {
     self.intermediates = intermediates
   }
 
+  /// The one that nothing follows.
+  public var last: Certificate { intermediates.last ?? leaf }
+
   /// Reads a chain from PEM, leaf first (RFC 8555 §9.1). Only read: `check` decides whether it is good.
   public init(pem: [UInt8]) throws(PKIError) {
     let all = try Certificate.parse(pem: pem)

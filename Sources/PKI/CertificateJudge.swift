@@ -78,10 +78,12 @@ extension CertificateFinding: CustomStringConvertible {
     return found
   }
 
+  /// The name of the issuer that clients will miss; nil for a chain that ends where it should.
+  ///
   /// A company's own root is known to its clients and not to this system: only who says where its issuer can be
   /// fetched is expected to be told it.
-  private func missingIssuer(_ chain: CertificateChain) -> String? {
-    let last = chain.intermediates.last ?? chain.leaf
+  public func missingIssuer(_ chain: CertificateChain) -> String? {
+    let last = chain.last
     let tellsIssuer = unsafe last.withHandle { unsafe X509_get_ext_by_NID($0, NID_info_access, -1) >= 0 }
     guard tellsIssuer, !last.isSelfSigned, !isTrusted(chain) else { return nil }
     return last.issuer

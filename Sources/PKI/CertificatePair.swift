@@ -61,6 +61,24 @@ public struct CertificatePair: Sendable {
     return (CertificateChain(leaf: leaf, intermediates: intermediates), rest)
   }
 
+  /// The same with issuers after its last certificate, each the one's before it; a root ends the chain and is not sent.
+  public func followed(by issuers: [Certificate]) -> CertificatePair {
+    var longer = chain
+    for issuer in issuers {
+      guard longer.intermediates.count < CertificateChain.maximumLength, !issuer.isSelfSigned,
+        longer.last.isSigned(by: issuer)
+      else { break }
+      longer = CertificateChain(leaf: longer.leaf, intermediates: longer.intermediates + [issuer])
+    }
+    return CertificatePair(chain: longer, key: key, remarks: remarks)
+  }
+
+  private init(chain: CertificateChain, key: PrivateKey, remarks: [String]) {
+    self.chain = chain
+    self.key = key
+    self.remarks = remarks
+  }
+
   private static func remarks(
     _ all: [Certificate], _ distinct: [Certificate], _ chain: CertificateChain, _ others: [Certificate]
   ) -> [String] {

@@ -123,6 +123,13 @@ struct CertificateErrorsTests {
       [#"1:41: certificates[0].names: does not go with files; remove it, or remove cert and key"#]
     ),
     (
+      "certificates: [{names: [a.example.org], fetch_issuers: true}]\nacme: {issuers: [local]}",
+      [
+        #"1:56: certificates[0].fetch_issuers: is for files: a CA sends the issuers with what it issues; "#
+          + "remove it"
+      ]
+    ),
+    (
       "certificates: [{names: ['*']}]",
       [#"1:25: certificates[0].names[0]: a certificate cannot be for every host; name the hosts"#]
     ),

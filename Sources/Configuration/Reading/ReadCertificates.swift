@@ -25,7 +25,8 @@ extension Configuration {
     guard let certificate, key != nil || !section.has("key") else { return nil }
     return CertificateFiles(
       certificate: certificate, key: key ?? certificate, passwordFile: password,
-      name: section.text("name", Word.name), origin: section.origin)
+      fetchesIssuers: section.boolean("fetch_issuers"), name: section.text("name", Word.name),
+      origin: section.origin)
   }
 
   private static func readManaged(_ section: Section, _ acme: ACMESettings) -> ManagedCertificate? {
@@ -38,6 +39,11 @@ extension Configuration {
       let name = pattern.value.description
       if names.contains(name) { section.report.error(pattern.origin, "\(quoted(name)) stands twice") }
       names.append(name)
+    }
+    if section.boolean("fetch_issuers") {
+      section.report.error(
+        section.origin(of: "fetch_issuers"), "is for files: a CA sends the issuers with what it issues",
+        "remove it")
     }
     let issuer = section.text("issuer") { text throws(Invalid) in
       guard acme.issuers.contains(where: { $0.name == text }) else {

@@ -68,7 +68,8 @@ extension Configuration {
     }
     let (certificate, key) = (section.path("cert"), section.path("key"))
     guard let certificate, let key else { return nil }
-    return CertificateFiles(certificate: certificate, key: key, origin: section.origin(of: "cert"))
+    return CertificateFiles(
+      certificate: certificate, key: key, fetchesIssuers: false, origin: section.origin(of: "cert"))
   }
 
   private static func readOutliers(_ section: Section) -> OutlierRule? {

@@ -111,6 +111,10 @@ extension KeyTable {
       "certificates[].password_file", .text(.path), .described("none"),
       "File whose first line opens an encrypted key or a PKCS#12 file."),
     Key(
+      "certificates[].fetch_issuers", .boolean, .described("`false`"),
+      "Whether `certd run` fetches intermediates that the file of `cert` lacks from where its certificates say (AIA), and "
+        + "keeps them in the store."),
+    Key(
       "certificates[].names", .list(of: .text(.hostPattern), maximumCount: 100), .described("files"),
       "Host names and IP addresses in one certificate."),
     Key(

@@ -14,6 +14,8 @@ public struct CertificateFiles: Sendable, Equatable {
   public var key: String
   /// File whose first line opens what is encrypted; absolute path, nil for none.
   public var passwordFile: String?
+  /// Whether issuers that the chain lacks are fetched from where its certificates say.
+  public var fetchesIssuers: Bool
   /// The name that load balancers know it by; nil when none shall.
   public var name: String?
   /// Where the entry stands.

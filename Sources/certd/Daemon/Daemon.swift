@@ -29,6 +29,7 @@ actor Daemon {
     case watch
     case namesMoved
     case judge
+    case issuersFetched
     case wake
     case decided(Report.Entry)
     case renewed(Report)
@@ -55,6 +56,7 @@ actor Daemon {
   var refusedFiles: FileWatch?
   var trust: FileWatch
   var filePush: Task<Void, Never>?
+  var issuerFetch: Task<Void, Never>?
   var refusedTrust: FileWatch?
   var isRenewing = false
   var renewAgain = false
@@ -172,6 +174,7 @@ actor Daemon {
     let names = watchNames()
     queueGoogleCloud()
     pushFiles()
+    fetchIssuers()
     post.yield(.judge)
     renew()
     let work = Task { for await event in events { await handle(event) } }
@@ -184,6 +187,7 @@ actor Daemon {
         names.cancel()
         wake?.cancel()
         filePush?.cancel()
+        issuerFetch?.cancel()
         draining = Task {
           await drain(number)
           stop.finish()
@@ -259,6 +263,7 @@ actor Daemon {
       await watch()
     case .namesMoved: await namesMoved()
     case .judge: await judge()
+    case .issuersFetched: await issuersFetched()
     case .wake: renew()
     case .decided(let entry): await decided(entry)
     case .renewed(let report): await finished(report)

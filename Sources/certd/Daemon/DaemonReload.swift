@@ -38,6 +38,7 @@ extension Daemon {
     log.format = Logging.format(next.configuration.log)
     files = FileWatch(next.files)
     pushFiles()
+    fetchIssuers()
     let security = ListenerSecurity(configuration: next.configuration)
     // What could not be used is looked at again, whether it changes or not.
     trust = FileWatch(paths: next.isWhole ? security.files() : [])
@@ -82,6 +83,7 @@ extension Daemon {
     if fresh.broken.isEmpty {
       (files, refusedFiles) = (now, nil)
       pushFiles()
+      fetchIssuers()
     }
     if isNews { log.tell(fresh) }
     await presentStore()

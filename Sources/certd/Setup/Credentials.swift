@@ -54,7 +54,7 @@ enum Credentials {
     var loaded = Loaded()
     for case .files(let files) in configuration.certificates {
       do throws(FileProblem) {
-        loaded.credentials.append(try credential(files.certificate, pair(files)))
+        loaded.credentials.append(try credential(files.certificate, found(files, configuration)))
       } catch {
         let reason = configuration.error(at: files.origin, error.description).description
         loaded.broken.append((files.certificate, reason))
@@ -74,13 +74,20 @@ enum Credentials {
     let (judge, now) = (CertificateJudge(), World.now())
     var remarks: [(file: String, words: String)] = []
     for case .files(let files) in configuration.certificates {
-      guard let pair = try? pair(files) else { continue }
+      guard let pair = try? found(files, configuration) else { continue }
       let words =
-        pair.remarks + judge.findings(pair.chain, now: now).map(\.description)
+        pair.remarks + judge.findings(pair.chain, now: now).map { told($0, files) }
         + unused(pair.chain.leaf, configuration)
       remarks += words.map { (files.certificate, $0) }
     }
     return remarks
+  }
+
+  private static func told(_ finding: CertificateFinding, _ files: ConfiguredFiles) -> String {
+    guard case .missingIntermediate = finding else { return finding.description }
+    return finding.description
+      + (files.fetchesIssuers
+        ? " (certd run fetches it where it can)" : ", or let certd run fetch it by fetch_issuers: true")
   }
 
   /// A certificate that no route has a name of is nobody's.
@@ -106,7 +113,9 @@ enum Credentials {
   static func load(
     _ files: ConfiguredFiles, _ configuration: Configuration
   ) throws(SetupError) -> Credential {
-    do throws(FileProblem) { return try credential(files.certificate, pair(files)) } catch {
+    do throws(FileProblem) {
+      return try credential(files.certificate, found(files, configuration))
+    } catch {
       throw .configuration(configuration.error(at: files.origin, error.description).description)
     }
   }
@@ -115,12 +124,22 @@ enum Credentials {
   static func pair(
     _ files: ConfiguredFiles, _ configuration: Configuration
   ) throws(SetupError) -> CertificatePair {
-    do throws(FileProblem) { return try pair(files) } catch {
+    do throws(FileProblem) { return try found(files, configuration) } catch {
       throw .configuration(configuration.error(at: files.origin, error.description).description)
     }
   }
 
   private struct FileProblem: Error { let description: String }
+
+  /// A pair of files, with the issuers that were fetched for it.
+  private static func found(
+    _ files: ConfiguredFiles, _ configuration: Configuration
+  ) throws(FileProblem) -> CertificatePair {
+    let plain = try pair(files)
+    guard files.fetchesIssuers else { return plain }
+    let known = FetchedIssuers(root: StoreLocation.path(configuration.store))
+    return plain.followed(by: known.issuers(after: plain.chain.last))
+  }
 
   private static func pair(_ files: ConfiguredFiles) throws(FileProblem) -> CertificatePair {
     let password = try files.passwordFile.map(password)

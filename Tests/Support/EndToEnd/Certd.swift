@@ -80,13 +80,20 @@ public struct Certd: Sendable {
 
     /// The leaf that a client gets for a name; not verified.
     public func leaf(_ name: String) async throws -> Certificate {
+      guard let leaf = try await chain(name).first else {
+        throw NeverHappened(what: "a certificate for \(name)")
+      }
+      return leaf
+    }
+
+    /// Everything that a client gets for a name; not verified.
+    public func chain(_ name: String) async throws -> [Certificate] {
       guard let address = SocketAddress(host: "127.0.0.1", port: try httpsPort()) else {
         throw NeverHappened(what: "an address")
       }
       let chain = try await HTTPClient().peerChain(
         at: address, serverName: name, deadlineMilliseconds: 30_000)
-      guard let leaf = chain.first else { throw NeverHappened(what: "a certificate for \(name)") }
-      return try Certificate(der: leaf)
+      return try chain.map { try Certificate(der: $0) }
     }
 
     /// Asks it to stop, and waits for its end.
