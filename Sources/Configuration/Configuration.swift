@@ -17,6 +17,8 @@ public struct Configuration: Sendable, Equatable {
   public var workers: Int?
   /// What is logged, and where.
   public var log: LogSettings
+  /// Where certd shows what it does.
+  public var admin: AdminSettings = .standard
   /// How certificates are obtained.
   public var acme: ACMESettings
   /// Certificates that are named one by one: files, and managed ones that differ from the rule.

@@ -12,6 +12,8 @@ public struct FileStatus: Sendable, Equatable {
     case link
     /// A pipe, socket or device.
     case other
+    /// A Unix socket.
+    case socket
   }
 
   /// What it is.
@@ -36,6 +38,7 @@ public struct FileStatus: Sendable, Equatable {
     case UInt32(S_IFREG): kind = .file
     case UInt32(S_IFDIR): kind = .directory
     case UInt32(S_IFLNK): kind = .link
+    case UInt32(S_IFSOCK): kind = .socket
     default: kind = .other
     }
     mode = UInt32(raw.st_mode & 0o7777)

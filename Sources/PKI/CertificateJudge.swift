@@ -15,6 +15,33 @@ public enum CertificateFinding: Sendable, Equatable {
   case weakKey(String)
 }
 
+extension CertificateFinding {
+  /// The share of a life at whose end a certificate expires soon.
+  static let soonShare: Int64 = 6
+  /// The longest time in which a certificate expires soon, in seconds.
+  static let soonSeconds: Int64 = 30 * 86400
+
+  /// What is to be said of a certificate's time.
+  public static func ofTime(notBefore: UnixTime, notAfter: UnixTime, now: UnixTime) -> CertificateFinding? {
+    let left = notAfter - now
+    if left < 0 { return .expired(notAfter) }
+    if now < notBefore { return .notYetValid(notBefore) }
+    return left < min((notAfter - notBefore) / soonShare, soonSeconds)
+      ? .expiresSoon(notAfter, secondsLeft: left) : nil
+  }
+
+  /// A word for machines.
+  public var kind: String {
+    switch self {
+    case .expired: "expired"
+    case .notYetValid: "not_yet_valid"
+    case .expiresSoon: "expires_soon"
+    case .missingIntermediate: "missing_intermediate"
+    case .weakKey: "weak_key"
+    }
+  }
+}
+
 extension CertificateFinding: CustomStringConvertible {
   /// For people, with what to do.
   public var description: String {
@@ -41,11 +68,6 @@ extension CertificateFinding: CustomStringConvertible {
 @safe public final class CertificateJudge {
   private var store: OpaquePointer?
 
-  /// The share of a life at whose end a certificate expires soon.
-  static let soonShare: Int64 = 6
-  /// The longest time in which a certificate expires soon, in seconds.
-  static let soonSeconds: Int64 = 30 * 86400
-
   /// A judge with the roots that OpenSSL takes for the system's (`SSL_CERT_FILE` and `SSL_CERT_DIR` name others).
   public init() { unsafe store = nil }
 
@@ -62,20 +84,21 @@ extension CertificateFinding: CustomStringConvertible {
 
   /// Everything that is found, the worst first; empty for a good chain.
   public func findings(_ chain: CertificateChain, now: UnixTime) -> [CertificateFinding] {
-    var found: [CertificateFinding] = []
     let leaf = chain.leaf
-    let left = leaf.notAfter - now
-    let soon = min((leaf.notAfter - leaf.notBefore) / Self.soonShare, Self.soonSeconds)
-    if left < 0 {
-      found.append(.expired(leaf.notAfter))
-    } else if now < leaf.notBefore {
-      found.append(.notYetValid(leaf.notBefore))
-    } else if left < soon {
-      found.append(.expiresSoon(leaf.notAfter, secondsLeft: left))
-    }
+    let ofTime = CertificateFinding.ofTime(notBefore: leaf.notBefore, notAfter: leaf.notAfter, now: now)
+    return [ofTime].compactMap(\.self) + lastingFindings(chain)
+  }
+
+  /// What stays wrong with a chain however the time goes.
+  public func lastingFindings(_ chain: CertificateChain) -> [CertificateFinding] {
+    var found: [CertificateFinding] = []
     if let issuer = missingIssuer(chain) { found.append(.missingIntermediate(issuer: issuer)) }
-    if let weakness = weakness(leaf) { found.append(.weakKey(weakness)) }
-    return found
+    return found + keyFindings(chain)
+  }
+
+  /// What is wrong with the leaf's key. Needs no roots.
+  public func keyFindings(_ chain: CertificateChain) -> [CertificateFinding] {
+    weakness(chain.leaf).map { [.weakKey($0)] } ?? []
   }
 
   /// The name of the issuer that clients will miss; nil for a chain that ends where it should.

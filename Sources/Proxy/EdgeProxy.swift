@@ -117,6 +117,9 @@ public final class EdgeProxy: Sendable {
     return sums
   }
 
+  /// The same as Prometheus reads it.
+  public var exposition: String { Exposition.text(blocks) }
+
   /// Serves by new settings. Connections and exchanges under way go on by those that they began with.
   public func apply(_ settings: Settings) async throws(ProxyError) {
     try await change { $0.settings = settings }

@@ -62,6 +62,7 @@ extension Configuration {
       store: top.path("store"),
       workers: top.integer("workers"),
       log: readLog(top.section("log")),
+      admin: readAdmin(top.section("admin")),
       acme: acme,
       certificates: readCertificates(top, acme),
       listeners: readListeners(top),

@@ -21,6 +21,19 @@ extension KeyTable {
     Key(
       "log.access", .text(.accessLog), .value("off"),
       "Where the access log goes: one JSON line a request, without its query. Files are reopened on SIGHUP."),
+    Key(
+      "admin", .section, .described(""),
+      "Where certd shows what it does: metrics for Prometheus at `/metrics`."),
+    Key(
+      "admin.socket", .text(.socketPath), .described("`admin.sock` in the store"),
+      "Unix socket, for the user that certd runs as."),
+    Key(
+      "admin.address", .text(.listenAddress), .described("none"),
+      "TCP address beside the socket, of this machine only (127.0.0.1 or ::1). Needs `token_file`."),
+    Key(
+      "admin.token_file", .text(.path), .described("none"),
+      "File with tokens, one a line, at least 16 characters each. Who reads by `address` sends one as `Authorization: Bearer "
+        + "TOKEN`."),
   ]
 
   static let limits: [Key] = [

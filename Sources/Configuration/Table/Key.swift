@@ -55,6 +55,7 @@ public struct Key: Sendable {
     case issuer = "preset"
     case mediaType = "media type or type/*"
     case accessLog = "off, stdout or file path"
+    case socketPath = "off or file path"
     case cipher = "TLS 1.2 cipher suite"
     case cipherSuite = "TLS 1.3 cipher suite"
     case group = "key exchange group"

@@ -26,6 +26,7 @@ struct CheckCommand: AsyncParsableCommand {
         Output.error("warning: \(warning)")
       }
       try IssuerFactory.checkFiles(configuration)
+      if let file = configuration.admin.tokenFile { _ = try KeyFile.read(file, configuration) }
       try checkStart(configuration)
       if !quiet {
         Output.line(

@@ -12,13 +12,18 @@ import Telemetry
 struct Blueprint: Sendable {
   let configuration: Configuration
   var settings: Proxy.Settings
-  /// Whether every file that it names could be used.
-  let isWhole: Bool
+  /// What of the files that it names, besides certificates, cannot be used.
+  var problems: [String]
+  /// Certificate files that cannot be used.
+  var broken: [String]
   let files: [ConfiguredFiles]
   var fileCredentials: [Credential]
   let managed: [Renewal.ManagedCertificate]
   let executor: Executor
   let challengePort: ChallengePort
+
+  /// Whether every file besides certificates could be used.
+  var isWhole: Bool { problems.isEmpty }
 
   init(
     _ reading: Configuration.Reading, world: World, store: CertStore, backends: BackendRegistry, log: Log,
@@ -30,6 +35,7 @@ struct Blueprint: Sendable {
     let configuration = configuration
     let loaded = try await apart { () throws(SetupError) in Credentials.load(configuration, known: known) }
     fileCredentials = loaded.credentials
+    broken = loaded.broken.map(\.file)
     managed = try ManagedCertificates.list(configuration, covered: { loaded.cover($0, besides: store) })
     // One that cannot be used stops no other, unless nothing at all is left.
     if fileCredentials.isEmpty, managed.isEmpty { _ = try loaded.whole() }
@@ -38,8 +44,8 @@ struct Blueprint: Sendable {
     settings = try await ProxySettings(
       configuration: configuration, backends: backends, lenience: lenience
     ).make()
-    isWhole = lenience.problems.isEmpty
-    for problem in lenience.problems { log.error("file cannot be used", ["reason": .text(problem)]) }
+    problems = lenience.problems
+    for problem in problems { log.error("file cannot be used", ["reason": .text(problem)]) }
     let factory = IssuerFactory(
       world: world, store: store, warn: { log.warn("certificates", ["reason": .text($0)]) },
       configuration: configuration)

@@ -65,6 +65,16 @@ actor Daemon {
   var ticketsRotatedAt: UnixTime
   /// When certificates from files were judged.
   var judgedAt: UnixTime
+  /// What is presented, as it was judged.
+  var standings: [Standing] = []
+  /// Certificates that could not be obtained at the last attempt.
+  var failing: Set<String> = []
+  /// How the last SIGHUP ended.
+  var reloaded: (isSuccess: Bool, at: UnixTime)
+  /// Since when it runs.
+  let startedAt: UnixTime
+  /// What is listened at for the admin API, by place.
+  var admin: [AdminPlace: AdminListener] = [:]
   /// When another certificate may be the best for a name.
   var presentationChange: UnixTime?
 
@@ -100,6 +110,8 @@ actor Daemon {
     (presented, presentationChange) = (presentation.credentials, presentation.nextChange)
     ticketsRotatedAt = World.now()
     judgedAt = ticketsRotatedAt
+    startedAt = ticketsRotatedAt
+    reloaded = (true, ticketsRotatedAt)
     let memory = store.challengeMemory()
     do throws(ProxyError) {
       proxy = try EdgeProxy(
@@ -168,6 +180,7 @@ actor Daemon {
       try? await World.sleep(seconds: Self.startSeconds)
       ProcessMemory.dropUnusedCode()
     }
+    openAdmin()
     announce()
     warnOfTrust(ListenerSecurity(configuration: plan.configuration))
     health.start(plan.configuration, await backends.candidates(plan.configuration), backends, world, log)
@@ -197,6 +210,7 @@ actor Daemon {
       }
     }
     health.stop()
+    closeAdmin()
   }
 
   private func watchNames() -> Task<Void, Never> {

@@ -35,8 +35,9 @@ extension Daemon {
     let (configuration, known) = (plan.configuration, plan.fileCredentials)
     let fresh = try? await apart { () throws(SetupError) in Credentials.load(configuration, known: known) }
     guard let fresh else { return }
-    plan.fileCredentials = fresh.credentials
+    (plan.fileCredentials, plan.broken) = (fresh.credentials, fresh.broken.map(\.file))
     await presentStore()
     pushFiles()
+    post.yield(.judge)
   }
 }

@@ -13,8 +13,10 @@ extension Daemon {
   func reload() async {
     do throws(SetupError) {
       try await adopt(try source.readToServe())
+      reloaded = (true, World.now())
       log.info("configuration reloaded")
     } catch {
+      reloaded = (false, World.now())
       for line in error.description.split(separator: "\n") {
         log.error("configuration refused; the old one goes on", ["error": .text(String(line))])
       }
@@ -37,6 +39,7 @@ extension Daemon {
     log.level = next.configuration.log.level.telemetry
     log.format = Logging.format(next.configuration.log)
     files = FileWatch(next.files)
+    openAdmin()
     pushFiles()
     fetchIssuers()
     let security = ListenerSecurity(configuration: next.configuration)
@@ -79,7 +82,7 @@ extension Daemon {
     let (configuration, known) = (plan.configuration, plan.fileCredentials)
     let fresh = try? await apart { () throws(SetupError) in Credentials.load(configuration, known: known) }
     guard let fresh else { return }
-    plan.fileCredentials = fresh.credentials
+    (plan.fileCredentials, plan.broken) = (fresh.credentials, fresh.broken.map(\.file))
     if fresh.broken.isEmpty {
       (files, refusedFiles) = (now, nil)
       pushFiles()
@@ -106,6 +109,14 @@ extension Daemon {
     for one in remarks ?? [] {
       log.warn("certificate file", ["file": .text(one.file), "warning": .text(one.words)])
     }
+    await stand()
+  }
+
+  /// Judges what is presented, for who asks.
+  func stand() async {
+    let (presented, known) = (presented, plan.fileCredentials)
+    let fresh = try? await apart { () throws(SetupError) in Standing.all(presented, files: known) }
+    standings = fresh ?? standings
   }
 
   /// Backends' names lead elsewhere by now: addresses that have gone get no more requests, new ones their share.

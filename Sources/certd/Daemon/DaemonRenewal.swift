@@ -59,6 +59,11 @@ extension Daemon {
   /// One certificate's outcome, as soon as it is known: others and the hooks may take long.
   func decided(_ entry: Report.Entry) async {
     tell(entry)
+    switch entry.outcome {
+    case .failed: failing.insert("\(entry.name)")
+    case .renewed, .notDue: failing.remove("\(entry.name)")
+    case .waiting, .skipped, .wouldRenew: break
+    }
     if case .renewed = entry.outcome { await presentStore() }
   }
 
@@ -133,6 +138,7 @@ extension Daemon {
     }
     let changed = fresh.filter { credential in !presented.contains(credential) }
     presented = fresh
+    await stand()
     for credential in changed {
       log.info("certificate in use", ["name": .text(credential.label)])
       await prove(credential)

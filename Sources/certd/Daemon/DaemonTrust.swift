@@ -19,7 +19,7 @@ extension Daemon {
       ).make()
       guard isNews || lenience.problems.isEmpty else { return }
       do throws(ProxyError) { try await proxy.apply(settings) } catch { throw .other("\(error)") }
-      plan.settings = settings
+      (plan.settings, plan.problems) = (settings, lenience.problems)
       guard lenience.problems.isEmpty else {
         for problem in lenience.problems {
           log.warn("files changed but cannot be used", ["reason": .text(problem)])

@@ -34,7 +34,7 @@ struct StoreLook {
       // Keys, and the files that hold one beside other things.
       let isSecret = name.hasSuffix("key.pem") || name == "order.json" || path.contains("/accounts/")
       entries.append(.init(path: path, mode: status.mode, user: status.user, isSecret: isSecret))
-    case .link, .other: return
+    case .link, .other, .socket: return
     }
   }
 }

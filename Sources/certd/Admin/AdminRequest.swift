@@ -1,0 +1,86 @@
+import HTTP
+
+/// What a request to the admin listener asks for. Read by the data plane's own parser; content is not looked at.
+struct AdminRequest: Equatable {
+  /// The method as it came.
+  var method: String
+  /// The target without its query.
+  var path: String
+  /// What stands behind `Bearer` in Authorization.
+  var token: [UInt8]?
+
+  /// The largest head, in bytes.
+  static let maximumHeadBytes = 8192
+  /// The most field lines in a head.
+  static let maximumFields = 64
+
+  /// How the bytes of a connection are taken.
+  enum Reading: Equatable {
+    /// The head goes on.
+    case incomplete
+    case request(AdminRequest)
+    /// Not HTTP/1, or too long.
+    case refused
+  }
+
+  /// Reads what has come so far.
+  static func read(_ bytes: [UInt8]) -> Reading {
+    unsafe bytes.withUnsafeBufferPointer { buffer in
+      guard let base = buffer.baseAddress else { return .incomplete }
+      switch unsafe HeadEnd.find(base, count: buffer.count, from: 0) {
+      case .incomplete: return bytes.count < maximumHeadBytes ? .incomplete : .refused
+      case .bareLineFeed: return .refused
+      case .found(let count):
+        guard count <= maximumHeadBytes else { return .refused }
+        return unsafe parse(base, count)
+      }
+    }
+  }
+
+  private static func parse(_ base: UnsafePointer<UInt8>, _ count: Int) -> Reading {
+    var head = RequestHead()
+    var fields = FieldSection(capacity: maximumFields)
+    guard unsafe RequestHead.parse(base, count: count, fields: &fields, into: &head) == nil else {
+      return .refused
+    }
+    func bytes(_ start: Int, _ length: Int) -> [UInt8] {
+      unsafe Array(UnsafeBufferPointer(start: base + start, count: length))
+    }
+    var request = AdminRequest(
+      method: String(decoding: bytes(0, head.methodLength), as: UTF8.self),
+      path: unsafe String(decoding: bytes(head.targetStart, head.pathLength(base)), as: UTF8.self))
+    for index in 0..<fields.count {
+      let line = unsafe fields.lines[index]
+      let name = String(decoding: bytes(Int(line.nameStart), Int(line.nameLength)), as: UTF8.self)
+      guard name.lowercased() == "authorization" else { continue }
+      let value = bytes(Int(line.valueStart), Int(line.valueLength))
+      let scheme = String(decoding: value.prefix(7), as: UTF8.self).lowercased()
+      // Of two nobody can tell which one counts.
+      guard request.token == nil, scheme == "bearer " else { return .refused }
+      request.token = Array(value.dropFirst(7).drop { $0 == 0x20 })
+    }
+    return .request(request)
+  }
+}
+
+/// An answer of the admin listener.
+struct AdminAnswer: Sendable {
+  var status: Int
+  var contentType = "text/plain; charset=utf-8"
+  var extra: [(name: String, value: String)] = []
+  var body: String
+
+  private static let reasons = [
+    200: "OK", 400: "Bad Request", 401: "Unauthorized", 404: "Not Found", 405: "Method Not Allowed",
+    503: "Service Unavailable",
+  ]
+
+  /// As it goes over the wire; nothing follows it on its connection.
+  func bytes(isHead: Bool) -> [UInt8] {
+    let body = Array(body.utf8)
+    var text = "HTTP/1.1 \(status) \(Self.reasons[status] ?? "")\r\nContent-Type: \(contentType)\r\n"
+    text += "Content-Length: \(body.count)\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"
+    for field in extra { text += "\(field.name): \(field.value)\r\n" }
+    return Array("\(text)Connection: close\r\n\r\n".utf8) + (isHead ? [] : body)
+  }
+}

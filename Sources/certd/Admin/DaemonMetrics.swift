@@ -1,0 +1,137 @@
+import Bytes
+import CertStore
+import Configuration
+import OS
+import PKI
+import Proxy
+import Renewal
+import Telemetry
+import Upstream
+
+// Everything that is counted and known, for Prometheus. Labels come from the configuration and the store: their number is
+// bounded by what stands there.
+extension Daemon {
+  private typealias Sample = MetricsText.Sample
+
+  /// The present values.
+  func metrics() async -> MetricsText {
+    var out = MetricsText()
+    out.family(
+      "certd_build_info", .gauge, "The version that runs.", [Sample(["version": Version.text], 1)])
+    out.append(proxy.exposition)
+    certificates(&out, World.now())
+    files(&out)
+    deploys(&out, World.now())
+    await backends(&out)
+    process(&out)
+    return out
+  }
+
+  private func certificates(_ out: inout MetricsText, _ now: UnixTime) {
+    func source(_ one: Standing) -> String { one.isFile ? "file" : "store" }
+    func samples(_ value: (Standing) -> UnixTime) -> [Sample] {
+      standings.map { Sample(["name": $0.name, "source": source($0)], Double(value($0).seconds)) }
+    }
+    out.family(
+      "certd_certificate_not_after_timestamp_seconds", .gauge, "When a presented certificate expires.",
+      samples(\.notAfter))
+    out.family(
+      "certd_certificate_not_before_timestamp_seconds", .gauge,
+      "When a presented certificate begins to be valid.", samples(\.notBefore))
+    var findings: [Sample] = []
+    for one in standings {
+      for finding in one.findings(now: now) {
+        findings.append(Sample(["name": one.name, "source": source(one), "kind": finding.kind], 1))
+      }
+    }
+    out.family(
+      "certd_certificate_finding", .gauge, "What is wrong with a presented certificate, or will be soon.",
+      findings)
+    out.family(
+      "certd_certificate_renewal_failing", .gauge, "Whether the last attempt to obtain a certificate failed.",
+      plan.managed.map { Sample(["name": "\($0.name)"], failing.contains("\($0.name)") ? 1 : 0) })
+  }
+
+  private func files(_ out: inout MetricsText) {
+    out.family(
+      "certd_certificate_file_unusable", .gauge,
+      "Certificate files that cannot be used; what was good before goes on.",
+      plan.broken.map { Sample(["file": $0], 1) })
+    out.single(
+      "certd_unusable_files", .gauge, "Files besides certificates that cannot be used.",
+      Double(plan.problems.count))
+    out.single(
+      "certd_config_last_reload_successful", .gauge, "Whether the last reload was taken up.",
+      reloaded.isSuccess ? 1 : 0)
+    out.single(
+      "certd_config_last_reload_timestamp_seconds", .gauge, "When the last reload, or the start, was.",
+      Double(reloaded.at.seconds))
+  }
+
+  private func deploys(_ out: inout MetricsText, _ now: UnixTime) {
+    guard let waiting = try? store.deploys(now: now) else { return }
+    var places: [String: (name: String, action: String, count: Int, failures: Int)] = [:]
+    for task in waiting {
+      let (name, action) = (task.name, task.action.summary)
+      let before = places["\(name)\u{0}\(action)"]
+      places["\(name)\u{0}\(action)"] = (
+        name, action, (before?.count ?? 0) + 1, (before?.failures ?? 0) + task.failures
+      )
+    }
+    let sorted = places.sorted { $0.key < $1.key }.map(\.value)
+    out.family(
+      "certd_deploys_waiting", .gauge, "Deployments that have not been carried out yet.",
+      sorted.map { Sample(["name": $0.name, "action": $0.action], Double($0.count)) })
+    out.family(
+      "certd_deploys_failed_attempts", .gauge, "Failed attempts of deployments that wait.",
+      sorted.map { Sample(["name": $0.name, "action": $0.action], Double($0.failures)) })
+  }
+
+  private func backends(_ out: inout MetricsText) async {
+    let configuration = plan.configuration
+    var known: [(service: String, backend: String, one: BackendRegistry.Known)] = []
+    for (service, candidates) in zip(configuration.services, await backends.candidates(configuration)) {
+      for (backend, ofBackend) in zip(service.backends, candidates) {
+        for one in ofBackend { known.append((service.name, "\(backend.address)", one)) }
+      }
+    }
+    func samples(_ value: (BackendRegistry.Known) -> Int) -> [Sample] {
+      known.map { service, backend, one in
+        let address = one.address?.description ?? ""
+        return Sample(
+          ["service": service, "backend": backend, "address": address], Double(value(one)))
+      }
+    }
+    let now = Clock.monotonicNanoseconds() / 1_000_000
+    out.family(
+      "certd_backend_resolved", .gauge,
+      "Whether a backend has this address; 0 without one while its name leads nowhere.",
+      samples { $0.address == nil ? 0 : 1 })
+    out.family(
+      "certd_backend_healthy", .gauge, "Whether health checks let a backend get requests.",
+      samples { $0.status.health == .unhealthy ? 0 : 1 })
+    out.family(
+      "certd_backend_ejected", .gauge, "Whether a backend is spared for a while because answers failed.",
+      samples { $0.status.isEjected(nowMilliseconds: now) ? 1 : 0 })
+    out.family(
+      "certd_backend_requests", .gauge, "Requests under way at a backend.", samples(\.status.inFlight))
+    out.family(
+      "certd_backend_connections", .gauge, "Connections open to a backend.", samples(\.status.connections))
+  }
+
+  private func process(_ out: inout MetricsText) {
+    let facts = ProcessFacts.now()
+    out.single(
+      "process_cpu_seconds_total", .counter, "Processor time in user and system mode.",
+      facts.processorSeconds)
+    out.single(
+      "process_resident_memory_bytes", .gauge, "Resident memory.", Double(facts.residentBytes))
+    if let open = facts.openDescriptors {
+      out.single("process_open_fds", .gauge, "Open file descriptors.", Double(open))
+    }
+    out.single(
+      "process_max_fds", .gauge, "The most open file descriptors.", Double(facts.maximumDescriptors))
+    out.single(
+      "process_start_time_seconds", .gauge, "When the process began to serve.", Double(startedAt.seconds))
+  }
+}
