@@ -10,15 +10,19 @@ public struct NameServers: Sendable {
     public var random: @Sendable () -> UInt16
     /// Waits so many seconds.
     public var sleep: @Sendable (Double) async throws -> Void
+    /// Seconds that have passed since some moment.
+    public var uptime: @Sendable () -> Double
 
     /// Surroundings.
     public init(
       transport: any Transport = NetworkTransport(), random: @escaping @Sendable () -> UInt16,
-      sleep: @escaping @Sendable (Double) async throws -> Void
+      sleep: @escaping @Sendable (Double) async throws -> Void,
+      uptime: @escaping @Sendable () -> Double = { Double(Clock.monotonicNanoseconds()) / 1e9 }
     ) {
       self.transport = transport
       self.random = random
       self.sleep = sleep
+      self.uptime = uptime
     }
   }
 

@@ -7,6 +7,9 @@ public struct Propagation: Sendable {
   /// The longest wait between two looks, in seconds.
   static let longestWaitSeconds = 10.0
 
+  /// The most addresses of one server that are asked.
+  static let maximumAddresses = 8
+
   private let resolver: RecursiveResolver
   private let port: UInt16
 
@@ -32,6 +35,7 @@ public struct Propagation: Sendable {
   /// Waits until the value is there, at most so many seconds. Throws an error that tells which servers lack it.
   public func wait(for value: String, at name: DomainName, seconds: Double) async throws(DNSError) {
     var (waited, pause) = (0.0, Self.firstWaitSeconds)
+    let began = resolver.asking.environment.uptime()
     var last = "nothing was looked at"
     while true {
       do throws(DNSError) {
@@ -40,6 +44,8 @@ public struct Propagation: Sendable {
         if look.isComplete { return }
         last = look.lacking.joined(separator: "; ")
       } catch { last = error.description }
+      // What looking takes counts too: servers may be silent.
+      waited = max(waited, resolver.asking.environment.uptime() - began)
       guard waited < seconds else { break }
       let step = min(pause, seconds - waited)
       do { try await resolver.asking.environment.sleep(step) } catch {
@@ -75,7 +81,7 @@ public struct Propagation: Sendable {
   ) async -> Look {
     var look = Look()
     var silent: [String] = []
-    for address in server.addresses {
+    for address in server.addresses.prefix(Self.maximumAddresses) {
       let who = "\(server.name) (\(address.host))"
       do throws(DNSError) {
         let answer = try await resolver.asking.ask(address, name, .txt, wantsRecursion: false)

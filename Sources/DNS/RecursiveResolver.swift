@@ -36,16 +36,24 @@ public struct RecursiveResolver: Sendable {
     public let canonical: DomainName
     /// Whether there is such a name at all.
     public let exists: Bool
+    /// How long they hold good, in seconds: the least of the records' and of the aliases' that led to them; nil for none.
+    public let secondsToLive: UInt32?
   }
 
   /// The records of a name, its aliases followed. Throws `refused` for SERVFAIL and its like.
   public func look(up name: DomainName, _ type: RecordType) async throws(DNSError) -> Findings {
     var canonical = name
+    var least: UInt32?
     for _ in 0...Self.maximumAliases {
       let answer = try await ask(canonical, type)
+      for record in answer.records where record.type == type || record.type == .cname {
+        least = min(least ?? .max, record.ttl)
+      }
       let (end, records) = Self.follow(canonical, type, answer.records)
       if !records.isEmpty || end == canonical {
-        return Findings(records: records, canonical: end, exists: answer.code != .nameError)
+        return Findings(
+          records: records, canonical: end, exists: answer.code != .nameError,
+          secondsToLive: least)
       }
       // An answer that leads through aliases and ends without records: that end is asked for by itself.
       canonical = end

@@ -47,7 +47,7 @@ extension RecursiveResolver {
       if case .name(let server) = record.data { server } else { nil }
     }
     var total = 0
-    for server in names where total < Self.maximumServers {
+    for server in names.prefix(Self.maximumServers) where total < Self.maximumServers {
       var addresses: [SocketAddress] = []
       for type in [RecordType.a, .aaaa] {
         // A server without an address of one family is common, and one that cannot be looked up is asked for below.

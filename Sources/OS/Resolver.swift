@@ -2,7 +2,10 @@ import CLinux
 
 /// Name resolution by the system's resolver.
 public enum Resolver {
-  /// The addresses of a host in the resolver's order (RFC 6724), at most 16. Blocks: call it off the cooperative pool.
+  /// The most addresses that are told of one host.
+  static let maximumAddresses = 256
+
+  /// The addresses of a host in the resolver's order (RFC 6724), at most 256. Blocks: call it off the cooperative pool.
   /// Throws `SystemError` with call `getaddrinfo`.
   public static func resolve(host: String, port: UInt16) throws(SystemError) -> [SocketAddress] {
     if let literal = SocketAddress(host: host, port: port) { return [literal] }
@@ -23,7 +26,7 @@ public enum Resolver {
     }
     var found: [SocketAddress] = []
     var next = unsafe list
-    while let entry = unsafe next?.pointee, found.count < 16 {
+    while let entry = unsafe next?.pointee, found.count < maximumAddresses {
       if let raw = unsafe entry.ai_addr, var address = unsafe SocketAddress(raw, length: entry.ai_addrlen) {
         address.port = port
         found.append(address)

@@ -142,6 +142,13 @@ public struct Limits: Sendable, Equatable, BitwiseCopyable {
   /// The least number of buffers of one worker, whatever `bufferBytes` says.
   public static let minimumBuffers = 8
 
+  /// The most content that one worker keeps of all its requests together, in bytes, whatever `bufferBytes` says.
+  public static let maximumKeptBytes = 256 << 20
+
+  /// How much content one worker may keep for services that buffer requests, in bytes: half of what its buffers may be,
+  /// beside them.
+  func keptBytes(workers: Int) -> Int { min(Self.maximumKeptBytes, bufferBytes / max(1, workers) / 2) }
+
   /// How many buffers one worker may have out.
   func buffers(workers: Int) -> Int {
     max(Self.minimumBuffers, bufferBytes / max(1, workers) / Layout.size)

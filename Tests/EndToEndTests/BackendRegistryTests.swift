@@ -112,6 +112,40 @@ import Testing
     #expect(await shown(registry) == ["10.0.0.1:80", "10.0.0.2:80"])
   }
 
+  @Test("of more addresses than are used the same ones stay, however they are turned round")
+  func tooMany() async {
+    let world = World()
+    let all = (1...40).map { "10.0.0.\($0)" }
+    world.answer.withLock { $0 = all }
+    let registry = world.registry()
+    await registry.prepare([Self.backend])
+    let first = await registry.candidates(service: "s", Self.backend)
+    #expect(first.count == BackendRegistry.maximumAddresses)
+    for turn in 1..<40 {
+      world.answer.withLock { $0 = Array(all[turn...] + all[..<turn]) }
+      world.time.store(UInt64(turn) * 30_000, ordering: .relaxed)
+      await registry.prepare([Self.backend])
+      let now = await registry.candidates(service: "s", Self.backend)
+      #expect(now.map(\.key) == first.map(\.key))
+      #expect(zip(now, first).allSatisfy { $0.status === $1.status })
+    }
+  }
+
+  @Test("a TTL that comes with another order of the same addresses is believed")
+  func turnedTTL() async throws {
+    let world = World()
+    world.answer.withLock { $0 = ["10.0.0.1", "10.0.0.2"] }
+    world.ttl.withLock { $0 = 3600 }
+    let registry = world.registry()
+    await registry.prepare([Self.backend])
+    try await eventually("the first TTL") { await registry.believed(Self.backend) == 3600 }
+    world.answer.withLock { $0 = ["10.0.0.2", "10.0.0.1"] }
+    world.ttl.withLock { $0 = 30 }
+    world.time.store(3_600_000, ordering: .relaxed)
+    await registry.prepare([Self.backend])
+    try await eventually("the second TTL") { await registry.believed(Self.backend) == 30 }
+  }
+
   @Test("a name is looked up again when its TTL is over", arguments: [2.0, 120.0])
   func ttl(_ seconds: Double) async throws {
     let world = World()

@@ -147,6 +147,7 @@ import Testing
       certificates:
         - {name: company, cert: "\(pair.certificate)", key: "\(pair.key)"}
         - {name: site, cert: "\(other.certificate)", key: "\(other.key)"}
+        - {cert: broken.crt, key: broken.key}
       listeners: [{address: "127.0.0.1:0"}]
       routes: [{hosts: [llm.example.com, www.example.com], service: chat}]
       services:

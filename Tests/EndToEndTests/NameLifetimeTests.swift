@@ -18,6 +18,7 @@ import Testing
           [
             "vllm.example.com. 7 IN A 127.0.0.5", "vllm.example.com. 7 IN A 127.0.0.6",
             "vllm.example.com. 5 IN AAAA ::1", "alias.example.com. 60 IN CNAME vllm.example.com.",
+            "moving.example.com. 3 IN CNAME vllm.example.com.",
             "brief.example.com. 0 IN A 127.0.0.7", "long.example.com. 86400 IN A 127.0.0.8",
           ])
       ])
@@ -32,6 +33,7 @@ import Testing
     #expect(await seconds("vllm.example.com", "127.0.0.5", "127.0.0.6") == 7)
     #expect(await seconds("vllm.example.com", "127.0.0.5", "::1") == 5)
     #expect(await seconds("alias.example.com", "127.0.0.6") == 7)
+    #expect(await seconds("moving.example.com", "127.0.0.6", "127.0.0.5") == 3)
     #expect(await seconds("vllm.example.com", "127.0.0.5", "10.9.9.9") == nil)
     #expect(await seconds("nowhere.example.com", "127.0.0.5") == nil)
     #expect(await seconds("brief.example.com", "127.0.0.7") == 1)

@@ -153,6 +153,114 @@ import Upstream
     _ = second.finish()
   }
 
+  @Test("A head that leaves no room for content is answered 431, and one that leaves some is taken")
+  func longHeads() async throws {
+    let backend = try Self.echoing()
+    let settings = Settings.bare(backend.target) { settings in
+      settings.services[0].requestBufferBytes = 1 << 20
+      settings.limits.headBytes = 65_536
+    }
+    let body = [UInt8](repeating: 7, count: 300_000)
+    try await Edge.serve(settings) { edge in
+      for (length, status) in [(64_000, 431), (59_000, 200)] {
+        let client = try edge.connect()
+        client.write(latin1(Self.head + "X: \(String(repeating: "x", count: length))\r\n\r\n"))
+        if status == 200 { client.write(Self.chunks(body, of: 50_000)) }
+        let answer = client.readAnswer()
+        #expect(answer.status == status && (status == 431 || answer.body.utf8.count == body.count))
+      }
+    }
+    _ = backend.finish()
+  }
+
+  @Test(
+    "Requests that wait behind content take no room from its length", arguments: [65_300, 65_536, 70_000])
+  func pipelined(count: Int) async throws {
+    let backend = try Self.echoing()
+    try await Edge.serve(Self.settings(backend, bytes: 1000)) { edge in
+      let client = try edge.connect()
+      let first = latin1(Self.head + "\r\n1\r\na\r\n0\r\n\r\n")
+      let next = latin1("GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+      let more = (count - first.count) / next.count
+      client.write(first + (0..<more).flatMap { _ in next })
+      #expect(client.readAnswer().body == "a")
+      for _ in 0..<more { #expect(client.readAnswer().status == 200) }
+    }
+    _ = backend.finish()
+  }
+
+  @Test("What all requests keep together has a limit, and is free again when the answer begins")
+  func together() async throws {
+    let (begun, goOn) = (try Event(), try Event())
+    let backend = try Backend { wire in
+      _ = wire.readHead()
+      _ = wire.read(exactly: 500_000)
+      begun.signal()
+      goOn.wait()
+      wire.write("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n")
+      goOn.wait()
+      wire.write("ok")
+    }
+    let settings = Settings.bare(backend.target) { settings in
+      settings.services[0].requestBufferBytes = 1 << 20
+      settings.limits.bufferBytes = 1_200_000
+    }
+    let body = [UInt8](repeating: 7, count: 500_000)
+    try await Edge.serve(settings) { edge in
+      func upload() throws -> Wire {
+        let client = try edge.connect()
+        client.write(latin1(Self.head + "\r\n") + Self.chunks(body, of: 50_000))
+        return client
+      }
+      let first = try upload()
+      begun.wait()
+      #expect(try upload().readAnswer().status == 503)
+      goOn.signal()
+      #expect(first.readHead().hasPrefix("HTTP/1.1 200"))
+      let third = try upload()
+      begun.wait()
+      for _ in 0..<3 { goOn.signal() }
+      #expect(third.readAnswer().body == "ok")
+    }
+    _ = backend.finish()
+  }
+
+  @Test("A reload in the middle of an upload decides which Host goes with it")
+  func reloaded() async throws {
+    let backend = try Self.echoing()
+    let own = Settings.bare(backend.target) { settings in
+      settings.services[0].requestBufferBytes = 1000
+      settings.services[0].backends[0].host = "backend.example"
+    }
+    var clients = own
+    clients.services[0].backends[0].host = nil
+    try await Edge.serve(own) { edge in
+      let client = try edge.connect()
+      client.write(Self.head + "Expect: 100-continue\r\n\r\n")
+      #expect(client.readHead() == "HTTP/1.1 100 Continue\r\n\r\n")
+      try await edge.proxy.apply(clients)
+      client.write("2\r\nhi\r\n0\r\n\r\n")
+      #expect(client.readAnswer().body == "hi")
+    }
+    #expect(backend.finish().joined().contains("\r\nHost: h\r\n"))
+  }
+
+  @Test("Content that is whole only after a reload goes to the backends that there are by then")
+  func moved() async throws {
+    let (old, new) = (try Self.echoing(), try Self.echoing())
+    let before = Self.settings(old, bytes: 1000)
+    try await Edge.serve(before) { edge in
+      let client = try edge.connect()
+      client.write(Self.head + "Expect: 100-continue\r\n\r\n")
+      #expect(client.readHead() == "HTTP/1.1 100 Continue\r\n\r\n")
+      try await edge.proxy.apply(Self.settings(new, bytes: 1000))
+      client.write("2\r\nhi\r\n0\r\n\r\n")
+      #expect(client.readAnswer().body == "hi")
+    }
+    #expect(old.finish().isEmpty)
+    #expect(new.finish().count == 1)
+  }
+
   @Test("HTTP/2 content without a length arrives with one", arguments: [0, 10, 150_000])
   func http2(count: Int) async throws {
     let backend = try Self.echoing()

@@ -175,6 +175,7 @@ extension KeyTable {
       "services.*.request_buffering", .size(1...67_108_864), .described("content passes as it comes"),
       "For backends that need a `Content-Length`: content whose length the client does not tell (chunked, or HTTP/2 without a "
         + "length) is kept until it is whole, and more than this is answered 413. Each such request holds so much memory at "
-        + "most. Only with `protocol` `http1` or `https`."),
+        + "most, all of them together half of `limits.buffer_memory` beside it (503 beyond), and its head leaves 4 KiB of "
+        + "64 to the content (431). Only with `protocol` `http1` or `https`."),
   ]
 }

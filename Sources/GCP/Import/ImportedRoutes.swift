@@ -144,11 +144,12 @@ extension ImportedChainReader {
     switch backend["balancingMode"]?.string ?? "" {
     case "RATE":
       let rate = positive("maxRatePerInstance", "maxRatePerEndpoint").flatMap(Double.init)
-      if let rate { group.measure = ("max_rate", "\(max(1, Int(rate.rounded())))") }
+      if let rate { group.measure = ("max_rate", "\(max(1, Int(exactly: rate.rounded()) ?? .max))") }
       if rate == nil { notes.append("\(found.address): maxRate of \(link.name) as a whole is not carried") }
     case "CONNECTION":
       let count = positive("maxConnectionsPerInstance", "maxConnectionsPerEndpoint")
-      if let count { group.measure = ("max_connections", count) }
+      let whole = count.flatMap(Double.init).flatMap { Int(exactly: $0.rounded()) }
+      if let whole { group.measure = ("max_connections", "\(max(1, whole))") }
     default:
       if isInstances, let share = positive("maxUtilization") { group.measure = ("max_utilization", share) }
     }

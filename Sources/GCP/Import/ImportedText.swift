@@ -66,7 +66,7 @@ struct ImportedText {
     ]
     func add(_ key: String, _ value: String?) { if let value { lines.append("    \(key): \(value)") } }
     if chain.isSSL { add("kind", "ssl") }
-    add("region", chain.region)
+    add("region", chain.region.map(quoted))
     if chain.region != nil { add("network", chain.network.map(quoted)) }
     add("address", chain.address.map(quoted))
     add("ipv6_address", chain.ipv6Address.map(quoted))

@@ -7,8 +7,10 @@ internal import OS
 // Content whose length nobody told, for backends that need one: it is kept until it is whole, and then goes out with its
 // length (RFC 9112 §6.2). Until then no backend has been chosen.
 extension Worker {
-  /// The most content that one worker keeps of all its requests together, in bytes; beyond it a request is answered 503.
-  static let maximumCollectedBytes = 256 << 20
+  /// The least room for content in the buffer beside a request's head, in bytes: what is longer is answered 431.
+  static let minimumCollectingRoom = 4096
+  /// Room for the field that tells the length and for the end of the head, in bytes.
+  private static let lengthRoom = 40
 
   /// Whether all of a request's content is waited for.
   func collects(_ client: Ref<ClientConnection>, _ service: UnsafeMutablePointer<ServiceEntry>) -> Bool {
@@ -19,6 +21,12 @@ extension Worker {
   /// The head is in its place. A client that asks whether it may go on is told so by us: no backend is there to ask.
   func beginCollecting(_ client: Ref<ClientConnection>, _ exchange: Ref<Exchange>) -> Outcome {
     let expects = desk.request.expectsContinue && client.stream == nil && !exchange.machine.requestComplete
+    guard client.start + exchange.requestHeadLength + Self.minimumCollectingRoom <= Layout.full else {
+      return drive(exchange, .refused(.headTooLarge))
+    }
+    let blank: StaticString = "                                        "
+    unsafe exchange.collected.append(blank.utf8Start, Self.lengthRoom)
+    collectedBytes += Self.lengthRoom
     if let event = collect(client, exchange) { return drive(exchange, event) }
     if expects {
       var writer = desk.writer()
@@ -40,10 +48,11 @@ extension Worker {
     let from = client.start + exchange.requestHeadLength
     let count = client.requestEnd - from
     if count > 0 {
-      guard unsafe exchange.collected.count + count <= service.pointee.requestBuffer else {
+      guard unsafe exchange.collected.count - Self.lengthRoom + count <= service.pointee.requestBuffer else {
         return .refused(.contentTooLarge)
       }
-      guard collectedBytes + count <= Self.maximumCollectedBytes else { return .refused(.overloaded) }
+      let mostOfAll = snapshot.settings.limits.keptBytes(workers: shared.workers)
+      guard collectedBytes + count <= mostOfAll else { return .refused(.overloaded) }
       collectedBytes += count
       unsafe exchange.collected.append(buffer + from, count)
       unsafe (buffer + from).update(from: buffer + client.requestEnd, count: client.end - client.requestEnd)
@@ -51,27 +60,50 @@ extension Worker {
       client.requestEnd = from
     }
     guard exchange.machine.requestComplete else { return nil }
-    return unsafe tellLength(client, exchange, buffer) ? .admitted : .refused(.headTooLarge)
+    unsafe tellLength(client, exchange, buffer)
+    unsafe followReload(exchange, service)
+    return .admitted
   }
 
-  /// Puts the length at the end of the head. False when there is no room for it.
+  /// Puts the length and the end of the head in front of what was kept, where room was left for it: behind the head in
+  /// the buffer other requests may wait already.
   private func tellLength(
     _ client: Ref<ClientConnection>, _ exchange: Ref<Exchange>, _ buffer: UnsafeMutablePointer<UInt8>
-  ) -> Bool {
+  ) {
     var writer = desk.writer()
     writer.append("Content-Length: ")
-    writer.append(decimal: UInt64(exchange.collected.count))
+    writer.append(decimal: UInt64(exchange.collected.count - Self.lengthRoom))
     writer.append("\r\n\r\n")
-    let emptyLine = 2
-    let more = writer.count - emptyLine
-    guard !writer.overflowed, client.end + more <= Layout.full else { return false }
-    let end = client.requestEnd
-    unsafe (buffer + end + more).update(from: buffer + end, count: client.end - end)
-    unsafe (buffer + end - emptyLine).update(from: writer.start, count: writer.count)
-    client.requestEnd += more
-    client.end += more
-    exchange.requestHeadLength += more
-    return true
+    let unused = Self.lengthRoom - writer.count
+    unsafe exchange.collected.overwrite(at: unused, writer.start, writer.count)
+    exchange.collected.drop(unused)
+    collectedBytes -= unused
+    let (end, emptyLine) = (client.requestEnd, 2)
+    unsafe (buffer + end - emptyLine).update(from: buffer + end, count: client.end - end)
+    client.requestEnd -= emptyLine
+    client.end -= emptyLine
+    exchange.requestHeadLength -= emptyLine
+  }
+
+  /// Collecting takes its time: the backends are those that the service has now, by whatever route the request came.
+  private func followReload(_ exchange: Ref<Exchange>, _ service: UnsafeMutablePointer<ServiceEntry>) {
+    let before = unsafe exchange.snapshot?._withUnsafeGuaranteedRef { old in
+      unsafe old === snapshot ? nil : old.settings.services[service.pointee.index].name
+    }
+    guard let name = before.flatMap(\.self),
+      let index = snapshot.settings.services.firstIndex(where: { $0.name == name })
+    else { return }
+    let now = unsafe snapshot.services + index
+    guard unsafe !now.pointee.isHTTP2, unsafe !now.pointee.isPassage else { return }
+    unsafe exchange.laterSnapshot = unsafe Unmanaged.passRetained(snapshot)
+    unsafe exchange.service = unsafe now
+  }
+
+  /// Nothing is sent again: what was kept has been.
+  func forgetCollected(_ exchange: Ref<Exchange>) {
+    collectedBytes -= exchange.collected.count
+    exchange.collected.free()
+    exchange.collectedSent = 0
   }
 
   /// Sends what was kept, behind the head. False when the backend takes no more at present, or at all.

@@ -41,7 +41,7 @@ extension Worker {
   }
 
   func serviceName(_ exchange: Ref<Exchange>, _ index: Int) -> String {
-    guard let held = unsafe exchange.snapshot else { return "" }
+    guard let held = unsafe exchange.ofService else { return "" }
     return unsafe held._withUnsafeGuaranteedRef { $0.settings.services[index].name }
   }
 
@@ -70,9 +70,10 @@ extension Worker {
     unsafe exchange.counted?._withUnsafeGuaranteedRef { $0.end() }
     exchange.client?.exchange = nil
     exchange.requestTrailers.free()
-    collectedBytes -= exchange.collected.count
-    exchange.collected.free()
+    forgetCollected(exchange)
     exchange.trailers.free()
+    unsafe exchange.laterSnapshot?.release()
+    unsafe exchange.laterSnapshot = nil
     unsafe exchange.snapshot?.release()
     unsafe exchange.snapshot = nil
     exchanges.release(exchange)

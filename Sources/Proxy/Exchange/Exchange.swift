@@ -44,6 +44,10 @@ internal import Upstream
   var collected = ParkedOutput()
   /// Bytes of it that the attempt's backend has.
   var collectedSent = 0
+  /// What `service` belongs to, where settings came while content was collected.
+  var laterSnapshot: Unmanaged<Snapshot>?
+  /// What `service` belongs to.
+  var ofService: Unmanaged<Snapshot>? { unsafe laterSnapshot ?? snapshot }
 
   var responseContent = ResponseContent()
   /// The backend's HTTP/2 head was its last word.

@@ -35,6 +35,7 @@ extension Worker {
     if closes { exchange.machine.keepsClient = false }
     let writer = unsafe writeResponseHead(exchange, client, base, closes: closes)
     guard !writer.overflowed else { return malformedHead(backend, ParseError.headTooLarge) }
+    if exchange.collects, exchange.machine.requestSent { forgetCollected(exchange) }
     let bodyStart = backend.start + desk.response.length
     // A chunk-size line may have to stand between the head and the content.
     let gap =

@@ -167,5 +167,6 @@ extension BackendPool {
       && settings.status === backend.status
       && settings.sendProxy == backend.sendProxy && settings.isOpaque == backend.isOpaque
       && settings.address?.description == backend.address?.description
+      && settings.host == backend.host
   }
 }

@@ -18,6 +18,12 @@ internal import OS
     end += n
   }
 
+  /// Writes over bytes that wait already, as far as there are any.
+  mutating func overwrite(at place: Int, _ bytes: UnsafePointer<UInt8>, _ n: Int) {
+    guard let memory = unsafe memory, place >= 0, n >= 0, place + n <= count else { return }
+    unsafe (memory + start + place).update(from: bytes, count: n)
+  }
+
   /// What waits.
   var bytes: UnsafeBufferPointer<UInt8> {
     unsafe UnsafeBufferPointer(start: memory.map { unsafe UnsafePointer($0 + start) }, count: end - start)

@@ -82,9 +82,11 @@ extension Daemon {
     let (configuration, known) = (plan.configuration, plan.fileCredentials)
     let fresh = try? await apart { () throws(SetupError) in Credentials.load(configuration, known: known) }
     guard let fresh else { return }
+    let isChanged = fresh.credentials != plan.fileCredentials
     (plan.fileCredentials, plan.broken) = (fresh.credentials, fresh.broken.map(\.file))
-    if fresh.broken.isEmpty {
-      (files, refusedFiles) = (now, nil)
+    if fresh.broken.isEmpty { (files, refusedFiles) = (now, nil) }
+    // One that stays broken holds up no other.
+    if isChanged || fresh.broken.isEmpty {
       pushFiles()
       fetchIssuers()
     }

@@ -29,7 +29,8 @@ struct HealthChecks {
     for (service, ofService) in zip(configuration.services, candidates) {
       for (backend, known) in zip(service.backends, ofService).flatMap({ pair in pair.1.map { (pair.0, $0) } }
       ) {
-        let key = "\(service.name) \(known.key)"
+        // An address that has gone and come back in between is another one.
+        let key = "\(service.name) \(known.key) \(ObjectIdentifier(known.status))"
         guard wanted.insert(key).inserted, tasks[key] == nil else { continue }
         tasks[key] = Task {
           guard let check = service.health else {

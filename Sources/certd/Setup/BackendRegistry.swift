@@ -151,10 +151,10 @@ actor BackendRegistry {
     case .success(let found):
       name.isFailing = false
       var distinct: [SocketAddress] = []
-      for one in found.prefix(Self.maximumAddresses)
-      where !distinct.contains(where: { $0.description == one.description }) {
+      for one in found where !distinct.contains(where: { $0.description == one.description }) {
         distinct.append(one)
       }
+      distinct = Self.used(of: distinct, known: Set(name.addresses.map(\.description)))
       let known = distinct
       Task { self.believe(key, known, await self.lifetime(key.host, known)) }
       // Resolvers turn the order round to spread clients: the same ones are no change.
@@ -172,9 +172,19 @@ actor BackendRegistry {
     return false
   }
 
+  /// Of too many the same ones every time, in whatever order they come: those that are known already stay.
+  private static func used(of found: [SocketAddress], known: Set<String>) -> [SocketAddress] {
+    guard found.count > maximumAddresses else { return found }
+    let texts = found.map { (isKnown: known.contains($0.description), text: $0.description, address: $0) }
+    let sorted = texts.sorted { $0.isKnown == $1.isKnown ? $0.text < $1.text : $0.isKnown }
+    return sorted.prefix(maximumAddresses).map(\.address)
+  }
+
   /// Takes DNS's word for how long addresses hold good, if they are still the ones.
   private func believe(_ key: Key, _ addresses: [SocketAddress], _ seconds: Double?) {
-    guard names[key]?.addresses.map(\.description) == addresses.map(\.description) else { return }
+    guard Set(names[key]?.addresses.map(\.description) ?? []) == Set(addresses.map(\.description)) else {
+      return
+    }
     names[key]?.believedSeconds = seconds ?? Self.believedSeconds
   }
 

@@ -41,8 +41,8 @@ struct NameLifetime: Sendable {
           continue
         }
         open.remove(address.description)
-        least = min(least, Double(record.ttl))
       }
+      if !found.records.isEmpty { least = min(least, Double(found.secondsToLive ?? 0)) }
       if open.isEmpty { return max(least, Self.seconds.lowerBound) }
     }
     return nil

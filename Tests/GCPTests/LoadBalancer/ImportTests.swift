@@ -48,7 +48,12 @@ import Testing
     let whole = try JSONValue(parsing: Self.plan.utf8)
     var tried = 0
     func walk(_ value: JSONValue, _ put: (JSONValue) throws -> Void) throws {
-      for other: JSONValue in [.null, .string("x"), 7, [], .object([:]), [[.null]]] where other != value {
+      let strange: [JSONValue] = [
+        .null, .string("x"), .string("x\ninjected: y"), 7, .number("1e30"), .number("1e999"), .number("-0.0"),
+        [],
+        .object([:]), [[.null]],
+      ]
+      for other in strange where other != value {
         tried += 1
         try put(other)
       }
@@ -73,7 +78,8 @@ import Testing
       }
     }
     try walk(whole) { changed in
-      _ = try? ChainImport(Array(changed.text.utf8), .terraform)
+      let made = try? ChainImport(Array(changed.text.utf8), .terraform)
+      #expect(made.map { !"\n\($0.yaml)".contains("\ninjected") } ?? true)
       _ = try? ChainImport(Array(changed.text.utf8), .pulumi)
     }
     #expect(tried > 500)
