@@ -1,3 +1,9 @@
+// Bytes: small values that every floor needs: moments, hexadecimal, base64, and buffers that are used again and again.
+//
+// It does not read a clock, do I/O or know any protocol.
+// It promises that outside text becomes a value or nil and never a trap; that the same moment is the same text; that a buffer
+// pool never has more out than its maximum, and that what begins never takes the last buffer from what goes on.
+
 /// A moment as whole seconds since 1970-01-01T00:00:00Z, leap seconds not counted.
 ///
 /// A value only: nothing here reads a clock. Everything that decides is given one of these as `now`.

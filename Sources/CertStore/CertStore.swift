@@ -1,3 +1,7 @@
+// CertStore: certificates, keys and everything that must be remembered, on disk.
+//
+// It does not issue, decide or watch. It promises that a kill or a failing disk at any instruction leaves the old or the new.
+
 public import OS
 
 /// Certificates, keys and everything certd must remember, on disk.

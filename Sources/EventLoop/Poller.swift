@@ -1,3 +1,8 @@
+// EventLoop: what one thread's loop is made of: epoll, timers, slots with generations, and a mailbox for other threads.
+//
+// It does not run a loop, read or write sockets, or call back. It promises that an event, a timer or a reference of a slot that
+// has been used again is recognised and dropped.
+
 internal import CLinux
 public import OS
 

@@ -1,3 +1,8 @@
+// Exchange: what happens to one request: the machine that decides, its rules of retrying, and the bytes of heads and own answers.
+//
+// It does not know sockets, clocks, connections or pointers to any. It promises one answer for each request, nothing after
+// the last action, every attempt ended once, and a retry budget that is never exceeded.
+
 /// What happens to one request, from its head to the last byte of its response: an event and the facts about it go in,
 /// one action comes out. It knows no socket, no clock and no pointer; bytes never pass it.
 ///

@@ -1,3 +1,9 @@
+// HTTP: HTTP/1.1 messages as bytes (RFC 9110, RFC 9112): heads parsed into offsets, framing, content, URLs.
+//
+// It does not read or write sockets, keep connections, allocate for each message, or repair what is ambiguous.
+// It promises that any bytes are survived; that a head which two readers could frame differently is refused, with a name for
+// why; that nothing is read past the given length; that what it accepts is passed on by offsets and never copied.
+
 #if canImport(Glibc)
   import Glibc
 #endif

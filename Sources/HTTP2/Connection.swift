@@ -1,3 +1,8 @@
+// HTTP2: one connection of HTTP/2 (RFC 9113), client's or server's side, without I/O.
+//
+// It does not own sockets, timers or requests. It promises that any bytes are survived, that memory is bounded whatever a peer
+// does, and that floods end the connection by name.
+
 /// One HTTP/2 connection (RFC 9113), either side, without I/O.
 ///
 /// It knows no socket, no clock and no HTTP semantics beyond what framing needs: it is given received bytes and

@@ -1,3 +1,7 @@
+// HTTPClient: the control plane's requests, on a loop of its own.
+//
+// It does not follow redirects, keep cookies, decode content or decide what is repeated. It promises a deadline for every call.
+
 internal import EventLoop
 public import HTTP
 public import OS

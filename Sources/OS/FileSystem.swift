@@ -1,3 +1,8 @@
+// OS: the one door to the system: files, sockets, locks, threads, clocks, processes, signals.
+//
+// It does not decide anything. It promises that every failure is a value with the call and its subject; that descriptors have
+// one owner and are closed on exec; that a file is replaced whole or not at all.
+
 import CLinux
 
 /// Files, as a store that must survive being killed needs them.

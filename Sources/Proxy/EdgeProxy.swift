@@ -1,3 +1,8 @@
+// Proxy: the data plane: worker threads with a loop each, TLS towards clients, HTTP towards backends.
+//
+// It does not read files, resolve names, check health or log: settings and certificates come as values, events go out by a
+// closure. It promises that new settings and certificates end no exchange; that a change that cannot be made changes nothing.
+
 internal import EventLoop
 public import OS
 internal import Synchronization

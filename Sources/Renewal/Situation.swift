@@ -1,6 +1,3 @@
-public import Bytes
-public import CertStore
-
 // Renewal: decides when certificates are due, and gets them.
 //
 // It does not speak ACME, keep files, read a clock or sleep: it is given issuers, a store, times and
@@ -8,6 +5,9 @@ public import CertStore
 // killed at any instruction and is taken up again without asking a CA for more than it allows; that one
 // certificate's failure never stops another's renewal; that a hook runs for each renewal until it has
 // succeeded, and never undoes it.
+
+public import Bytes
+public import CertStore
 
 /// Everything that a plan depends on.
 public struct Situation: Sendable {

@@ -1,3 +1,8 @@
+// TLS: OpenSSL behind values: contexts, sessions without sockets, tickets, clients' certificates.
+//
+// It does not read or write sockets, files or a clock. It promises that errors of one session never show in another, and that
+// a context that is replaced serves its sessions to their end.
+
 internal import COpenSSL
 #if canImport(Glibc)
   internal import Glibc

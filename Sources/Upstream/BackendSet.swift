@@ -1,3 +1,9 @@
+// Upstream: which of a service's backends gets the next request, and what is remembered of each.
+//
+// It does not connect, check health, resolve names, read a clock or draw random numbers: candidates, time and chance come in.
+// It promises that a choice is made without allocation and only among candidates that may be chosen; that a policy is one
+// file; that health, load and ejections are atomics which outlive settings; that retries stay within their budget.
+
 /// Some of a service's backends, by their places: a fixed set of bits, without allocation.
 ///
 /// Places outside `0..<BackendSet.capacity` are in no set and cannot be put into one.

@@ -1,3 +1,9 @@
+// certd: the commands, the daemon, and the joints between modules.
+//
+// It does not speak TLS, HTTP, ACME or Google's API itself: what the parts promise stands in their own modules.
+// It promises that bad settings change nothing that is served; that one broken file, name or backend stops no other; that
+// secrets stand in no log, error or argument; that exit statuses are 0 done, 1 failed, 2 not valid, 64 not understood.
+
 import ArgumentParser
 import OS
 import PKI

@@ -58,6 +58,16 @@ struct FloorsTests {
     "ACME", "CertStore", "Renewal", "GCP", "Configuration", "certd",
   ]
 
+  @Test("every module opens with its contract, in one file", arguments: places.keys.sorted())
+  func contract(_ module: String) {
+    guard let place = Self.places[module], place.floor > 0 else { return }
+    let opening = SourceTree.sources.filter {
+      $0.path.hasPrefix("Sources/\(module)/") && $0.lines.first?.hasPrefix("// \(module): ") == true
+    }
+    #expect(opening.count == 1, "\(opening.map(\.path))")
+    #expect(opening.first?.lines.prefix(10).contains { $0.contains("promises") } == true)
+  }
+
   /// The modules that a file imports, each with its line.
   static func imports(of file: SourceFile) -> [(line: Int, module: String)] {
     file.lines.enumerated().compactMap { index, line in
