@@ -1,4 +1,4 @@
-import Bytes
+public import Bytes
 import OS
 public import PKI
 
@@ -19,20 +19,29 @@ public struct FetchedIssuers: Sendable {
     return (try? Digest.sha256(key)).map { "\(layout.issuers)/\(Hex.encode($0)).pem" }
   }
 
-  /// The certificate that has signed this one, if it was fetched. A file that is damaged, or another's, is none.
-  public func issuer(of certificate: Certificate) -> Certificate? {
+  /// The certificate that has signed this one, if it was fetched and holds at this moment. A file that is damaged, or
+  /// another's, is none.
+  public func issuer(of certificate: Certificate, now: UnixTime) -> Certificate? {
     guard let path = path(of: certificate),
       let bytes = try? fs.read(path, limitInBytes: Self.maximumBytes),
       let found = try? Certificate.parse(pem: bytes).first
     else { return nil }
-    return certificate.isSigned(by: found) ? found : nil
+    return Self.isIssuer(found, of: certificate, now: now) ? found : nil
+  }
+
+  /// Whether one may have issued the other: it is a CA's, holds now, and its key has made the signature. What else stands
+  /// in it is its own issuer's word.
+  public static func isIssuer(_ issuer: Certificate, of certificate: Certificate, now: UnixTime) -> Bool {
+    issuer.isCA && issuer.notBefore <= now && now <= issuer.notAfter && certificate.isSigned(by: issuer)
   }
 
   /// The issuers that follow a certificate, each the one's before it, as far as they were fetched.
-  public func issuers(after last: Certificate) -> [Certificate] {
+  public func issuers(after last: Certificate, now: UnixTime) -> [Certificate] {
     var found: [Certificate] = []
     var last = last
-    while found.count < CertificateChain.maximumLength, !last.isSelfSigned, let next = issuer(of: last) {
+    while found.count < CertificateChain.maximumLength, !last.isSelfSigned,
+      let next = issuer(of: last, now: now)
+    {
       found.append(next)
       last = next
     }

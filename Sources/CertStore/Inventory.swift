@@ -7,6 +7,14 @@ public struct Inventory: Sendable {
   public var certificates: [StoredCertificate]
   /// What was found damaged, and what was done about it.
   public var problems: [StoreProblem]
+  /// Certificates that could not be read to the end because the system failed: what was known of them before may still be
+  /// right.
+  public var unread: Set<String> = []
+  /// Not even their names could be read: the same holds for all.
+  public var isUnread = false
+
+  /// Whether nothing is known of a certificate but what was known before.
+  public func isUnread(_ name: String) -> Bool { isUnread || unread.contains(name) }
 }
 
 extension CertStore {
@@ -19,21 +27,26 @@ extension CertStore {
     let names: [String]
     do { names = try fs.list(layout.certificates) } catch {
       result.problems.append(note("certificates", "\(error)", ""))
+      result.isUnread = true
       return result
     }
     for text in names {
       let path = layout.certificates + "/" + text
       let isDirectory: Bool
       do { isDirectory = try fs.status(path, followingLinks: true).kind == .directory } catch {
-        if !error.isAbsence { result.problems.append(note(text, "\(error)", "")) }
+        if !error.isAbsence {
+          result.problems.append(note(text, "\(error)", ""))
+          result.unread.insert(text)
+        }
         continue
       }
       guard isDirectory, let name = LineageName(text) else {
         if let problem = setStrayAside(path, text, now) { result.problems.append(problem) }
         continue
       }
-      let (certificate, problems) = examine(name, now: now)
+      let (certificate, problems, isUncertain) = examine(name, now: now)
       result.problems += problems
+      if isUncertain { result.unread.insert(text) }
       if let certificate { result.certificates.append(certificate) }
     }
     return result
@@ -51,20 +64,36 @@ extension CertStore {
     repair(lock, survey(lock.name), now: now).0
   }
 
+  /// The same, or the failure of the system that kept it from being read.
+  public func loadOrFail(_ lock: borrowing LineageLock, now: UnixTime) throws(StoreError)
+    -> StoredCertificate?
+  {
+    let found = survey(lock.name)
+    if found.isUncertain {
+      throw .invalid("\(lock.name): \(found.findings.first?.message ?? "it could not be read")")
+    }
+    return repair(lock, found, now: now).0
+  }
+
   private func setStrayAside(_ path: String, _ subject: String, _ now: UnixTime) -> StoreProblem? {
     try? underStoreLock {
       quarantine(path, subject: subject, reason: "not a certificate's directory", now: now)
     }
   }
 
-  private func examine(_ name: LineageName, now: UnixTime) -> (StoredCertificate?, [StoreProblem]) {
+  private func examine(_ name: LineageName, now: UnixTime) -> (
+    StoredCertificate?, [StoreProblem], isUncertain: Bool
+  ) {
     removeScratch(of: name)
     let first = survey(name)
-    if first.isWhole { return (first.certificate, []) }
+    if first.isWhole { return (first.certificate, [], false) }
     guard let lock = try? self.lock(name) else {
-      return (first.certificate, first.findings.map { note(name.description, $0.message, "") })
+      let problems = first.findings.map { note(name.description, $0.message, "") }
+      return (first.certificate, problems, first.isUncertain)
     }
     // Surveyed again: it may have changed before we had the lock.
-    return repair(lock, survey(name), now: now)
+    let second = survey(name)
+    let (certificate, problems) = repair(lock, second, now: now)
+    return (certificate, problems, second.isUncertain)
   }
 }

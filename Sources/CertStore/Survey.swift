@@ -36,6 +36,7 @@ extension CertStore {
     let present: [Int]
     do { present = try generations(name) } catch {
       survey.findings.append(.init(message: "\(error)", remedy: .none))
+      survey.isUncertain = survey.isUncertain || !error.isAbsence
       return survey
     }
     if let linked = survey.linked, !present.contains(linked) {

@@ -37,6 +37,23 @@ public struct CertificateFile: Sendable {
     }
     ERR_clear_error()
   }
+
+  /// The certificates of an issuer that came from the network: DER, PKCS#7 or PEM, and nothing that has a password or
+  /// takes long to open (RFC 5280 §4.2.2.1).
+  public static func issuers(_ bytes: [UInt8]) throws(PKIError) -> [Certificate] {
+    defer { ERR_clear_error() }
+    if let blocks = try? PEMBlock.all(bytes), !blocks.isEmpty {
+      var found: [Certificate] = []
+      for block in blocks where block.label == "CERTIFICATE" { found.append(try Certificate(der: block.der)) }
+      return found
+    }
+    if let certificate = try? Certificate(der: bytes) { return [certificate] }
+    var file = CertificateFile()
+    try CertificateFileReader(path: "", password: nil).readPKCS7(bytes, into: &file)
+    return file.certificates
+  }
+
+  private init() {}
 }
 
 /// The formats, one by one.
@@ -118,7 +135,7 @@ struct CertificateFileReader {
     return true
   }
 
-  private func readPKCS7(_ der: [UInt8], into file: inout CertificateFile) throws(PKIError) {
+  func readPKCS7(_ der: [UInt8], into file: inout CertificateFile) throws(PKIError) {
     let what = "reading a PKCS#7 file"
     let stack = unsafe der.withUnsafeBufferPointer { buffer in
       unsafe certd_d2i_PKCS7_certs(buffer.baseAddress, buffer.count)

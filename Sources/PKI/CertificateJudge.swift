@@ -112,7 +112,8 @@ extension CertificateFinding: CustomStringConvertible {
     return last.issuer
   }
 
-  private func isTrusted(_ chain: CertificateChain) -> Bool {
+  /// Whether a chain leads to a root of this system, whatever the time is.
+  public func isTrusted(_ chain: CertificateChain) -> Bool {
     defer { ERR_clear_error() }
     guard let store = unsafe roots(), let context = unsafe X509_STORE_CTX_new(),
       let others = unsafe certd_sk_X509_new_null()

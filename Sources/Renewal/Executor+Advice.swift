@@ -16,9 +16,12 @@ extension Executor {
 
   /// Asks CAs about the certificates whose time to ask has come (RFC 9773 §4.3). No answer is no failure.
   func refreshAdvice(_ managed: [ManagedCertificate], _ report: inout Report) async {
+    // A CA that does not answer is not waited for again and again: the others' renewals stand behind it.
+    var silent: Set<String> = []
     for wanted in managed {
-      guard let (issuer, id, previous) = adviceIsDue(wanted) else { continue }
-      let (record, warning) = await ask(issuer, id, previous)
+      guard let (issuer, name, id, previous) = adviceIsDue(wanted), !silent.contains(name) else { continue }
+      let (record, warning, isSilent) = await ask(issuer, id, previous)
+      if isSilent { silent.insert(name) }
       if let warning { report.warnings.append("\(wanted.name): no renewal information: \(warning)") }
       do {
         // Whoever holds the lock is renewing it: nothing to remember about this one.
@@ -29,7 +32,9 @@ extension Executor {
   }
 
   /// Whom to ask about which certificate, and what was said before; nil when there is nothing to ask yet.
-  func adviceIsDue(_ wanted: ManagedCertificate) -> (any Issuer, id: String, previous: RenewalRecord?)? {
+  func adviceIsDue(_ wanted: ManagedCertificate) -> (
+    any Issuer, name: String, id: String, previous: RenewalRecord?
+  )? {
     guard wanted.issuers.contains(where: { issuers[$0.name]?.givesAdvice ?? false }),
       let held = store.held(wanted.name, now: environment.now()), let name = held.issuer,
       wanted.isIssued(by: name), let issuer = issuers[name], issuer.givesAdvice,
@@ -37,27 +42,29 @@ extension Executor {
     else { return nil }
     let previous = store.renewalRecord(wanted.name)
     guard RenewalRecord.isDue(previous, certificateID: id, now: environment.now()) else { return nil }
-    return (issuer, id, previous)
+    return (issuer, name, id, previous)
   }
 
   private func ask(
     _ issuer: any Issuer, _ id: String, _ previous: RenewalRecord?
-  ) async -> (RenewalRecord, String?) {
+  ) async -> (RenewalRecord, warning: String?, isSilent: Bool) {
     do throws(IssuerError) {
       guard let advice = try await issuer.advice(certificateID: id) else {
         let now = environment.now()
         return (
           .afterSilence(nil, certificateID: id, retryAfter: now + RenewalRecord.unsupportedSeconds, now: now),
-          nil
+          nil, false
         )
       }
       return (
-        .after(advice, previous, certificateID: id, now: environment.now(), random: environment.random()), nil
+        .after(advice, previous, certificateID: id, now: environment.now(), random: environment.random()),
+        nil,
+        false
       )
     } catch {
       return (
         .afterSilence(previous, certificateID: id, retryAfter: error.retryAfter, now: environment.now()),
-        error.description
+        error.description, error.kind == .unavailable || error.kind == .rateLimited
       )
     }
   }

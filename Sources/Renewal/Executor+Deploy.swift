@@ -76,7 +76,8 @@ extension Executor {
     defer { withExtendedLifetime(lock) {} }
     let now = environment.now()
     guard try store.deploys(now: now).contains(task) else { return nil }
-    guard let served = store.load(lock, now: now), Hex.encode(served.chain.leaf.sha256) == task.leafSHA256
+    guard let served = try store.loadOrFail(lock, now: now),
+      Hex.encode(served.chain.leaf.sha256) == task.leafSHA256
     else {
       try store.dequeue(task)
       return nil

@@ -181,6 +181,66 @@ import Testing
     #expect(try await daemon.stop() == .exited(0))
   }
 
+  @Test("a store that is away takes nothing from what is served, and is read again when it is back")
+  func storeAway() async throws {
+    let place = try Place()
+    try place.write(
+      "certd.yaml",
+      """
+      store: store
+      acme: {issuers: [local]}
+      listeners: [{address: "127.0.0.1:0"}]
+      routes: [{hosts: [\(Self.host)], service: a}]
+      services: {a: {backends: ["127.0.0.1:1"], health: {enabled: false}}}
+      """)
+    let daemon = try await Certd(place).run(["--config", place("certd.yaml")])
+    try await daemon.logged("certificate proven")
+    let leaf = try await daemon.leaf(Self.host)
+    _ = try await place.run(["mv", place("store/certificates"), place("away")], called: "mv")
+    try await daemon.logged("store: damage found")
+    #expect(try await daemon.leaf(Self.host) == leaf)
+    _ = try await place.run(
+      [
+        "sh", "-c",
+        "rm -rf '\(place("store/certificates"))' && mv '\(place("away"))' '\(place("store/certificates"))'",
+      ],
+      called: "mv")
+    #expect(try await daemon.leaf(Self.host) == leaf)
+    #expect(try await daemon.stop() == .exited(0))
+  }
+
+  @Test("hosts that an unreadable file might have covered are obtained when it turns out that it does not")
+  func repaired() async throws {
+    let place = try Place()
+    try place.write("files.crt", "broken")
+    try place.write("files.key", "broken")
+    try place.write(
+      "certd.yaml",
+      """
+      store: store
+      acme: {issuers: [local]}
+      certificates: [{cert: files.crt, key: files.key}]
+      listeners: [{address: "127.0.0.1:0"}]
+      routes: [{hosts: [files.example.com], service: a}, {hosts: [\(Self.host)], service: a}]
+      services: {a: {backends: ["127.0.0.1:1"], health: {enabled: false}}}
+      """)
+    let certd = try Certd(place)
+    // Something has to be there to be served.
+    let other = try TestCertificates(place, "other")
+    _ = try other.issue(["third.example.com"], called: "third")
+    try place.write(
+      "certd.yaml",
+      place.read("certd.yaml").replacing(
+        "[{cert: files", with: "[{cert: third.crt, key: third.key}, {cert: files"))
+    let daemon = try await certd.run(["--config", place("certd.yaml")])
+    _ = try other.issue(["files.example.com"], called: "files")
+    try await daemon.logged("certificate obtained")
+    try await eventually("it is served") {
+      try await daemon.leaf(Self.host).identifiers.map(\.description) == [Self.host]
+    }
+    #expect(try await daemon.stop() == .exited(0))
+  }
+
   @Test("the local CA needs no file, and its root verifies what is served")
   func localCA() async throws {
     let place = try Place()

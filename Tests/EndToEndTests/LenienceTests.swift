@@ -92,6 +92,44 @@ import Testing
     #expect(try await daemon.stop() == .exited(0))
   }
 
+  @Test("health checks trust the roots that requests trust, also after these were replaced")
+  func checksFollow() async throws {
+    let place = try Place()
+    let port = try FreePort.take()
+    func serve(_ name: String) async throws -> (child: Child, root: [UInt8]) {
+      let authority = try TestCertificates(place, name)
+      let files = try authority.issue(["127.0.0.1"], called: name)
+      let child = try await place.start(
+        ["openssl", "s_server", "-accept", "\(port)", "-cert", files.certificate, "-key", files.key, "-www"],
+        called: name)
+      return (child, authority.rootPEM)
+    }
+    let first = try await serve("first")
+    try place.write("roots.pem", String(decoding: first.root, as: UTF8.self))
+    try place.write(
+      "certd.yaml",
+      """
+      store: store
+      acme: {issuers: [local]}
+      listeners: [{address: "127.0.0.1:0", tls: off}]
+      routes: [{service: a}]
+      services:
+        a:
+          backends: ["https://127.0.0.1:\(port)"]
+          tls: {roots: [roots.pem]}
+          health: {path: /, interval: 1s, timeout: 1s}
+      """)
+    let daemon = try await Certd(place).run(["--config", place("certd.yaml")])
+    try await daemon.logged("backend healthy")
+    first.child.signal(9)
+    try await daemon.logged("backend unhealthy")
+    let second = try await serve("second")
+    try place.write("roots.pem", String(decoding: second.root, as: UTF8.self))
+    try await daemon.logged("backend healthy", times: 2)
+    second.child.signal(9)
+    #expect(try await daemon.stop() == .exited(0))
+  }
+
   @Test("what becomes unreadable goes on as it was, also over a reload")
   func lastGoodState() async throws {
     let scene = try await Scene()

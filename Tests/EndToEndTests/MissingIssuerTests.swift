@@ -73,6 +73,19 @@ import Testing
     _ = try await second.stop()
   }
 
+  @Test("of a chain of which only a part can be fetched that part is presented")
+  func part() async throws {
+    let place = try Place()
+    let port = try await prepare(place, fetches: true)
+    _ = try await place.run(["rm", place("web/upper.p7c")], called: "rm")
+    let web = try await serve(place, port)
+    let served = try await Certd(place).run(["--config", place("certd.yaml")])
+    try await eventually("a part of the chain") { try await served.chain("a.example.com").count == 2 }
+    try await served.logged("missing intermediates")
+    _ = try await served.stop()
+    web.signal(9)
+  }
+
   @Test("what cannot be fetched is said and tried again, and the rest is served")
   func unreachable() async throws {
     let place = try Place()

@@ -1,5 +1,6 @@
 import Bytes
 import CertStore
+import Synchronization
 import Testing
 
 @testable import Renewal
@@ -54,6 +55,22 @@ import Testing
     #expect(await executor.askAdvice(wanted) == [])
     #expect(await preview() == .wouldRenew(.advised))
     #expect(bench.issuer.adviceQuestions == 1)
+  }
+
+  @Test("a CA that does not answer is asked once in a run, one that refuses for each certificate")
+  func silentAuthority() async throws {
+    let advice = RenewalAdvice(start: now + 30 * day, end: now + 31 * day, askAgainAt: now + 60)
+    let bench = try Bench(FakeIssuer(advice: advice))
+    let executor = bench.executor()
+    let wanted = ["a.example", "b.example", "c.example"].map { managed($0) }
+    _ = await executor.run(wanted)
+    for (kind, questions) in [(LedgerEntry.Failure.unavailable, 1), (.other, 3)] {
+      bench.pass(seconds: 7200)
+      bench.issuer.silence.withLock { $0 = IssuerError(kind, "no") }
+      let before = bench.issuer.adviceQuestions
+      #expect(await executor.askAdvice(wanted).count == questions)
+      #expect(bench.issuer.adviceQuestions - before == questions)
+    }
   }
 
   @Test("no answer keeps what was known and is asked again after an hour or the CA's wish")

@@ -24,6 +24,8 @@ final class FakeIssuer: Issuer {
   private let advised: RenewalAdvice?
   private let questions = Mutex(0)
   let onIssue: @Sendable (IssueRequest) -> Void
+  /// What every question for advice fails with.
+  let silence: Mutex<IssuerError?> = Mutex(nil)
 
   init(
     _ behaviours: [String: Behaviour] = [:], advice: RenewalAdvice? = nil,
@@ -43,6 +45,7 @@ final class FakeIssuer: Issuer {
 
   func advice(certificateID: String) async throws(IssuerError) -> RenewalAdvice? {
     questions.withLock { $0 += 1 }
+    if let error = silence.withLock({ $0 }) { throw error }
     return advised
   }
 

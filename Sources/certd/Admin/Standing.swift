@@ -4,6 +4,8 @@ import TLS
 
 /// A presented certificate as the judge sees it; what changes with the time is asked for when it is shown.
 struct Standing: Sendable {
+  /// As it is presented.
+  let chain: [[UInt8]]
   /// The file, or the name in the store.
   let name: String
   let isFile: Bool
@@ -18,17 +20,20 @@ struct Standing: Sendable {
       + lasting
   }
 
-  /// Judges what is presented. Reads the system's roots where there are files.
-  static func all(_ presented: [Credential], files: [Credential]) -> [Standing] {
-    let judge = CertificateJudge()
+  /// Judges what is presented. Those that are known already are not judged again: for files that takes the system's roots.
+  static func all(
+    _ presented: [Credential], files: [Credential], known: [Standing], _ judge: CertificateJudge = .init()
+  ) -> [Standing] {
     let fileNames = Set(files.map(\.label))
+    let before = Dictionary(known.map { ($0.chain, $0) }, uniquingKeysWith: { first, _ in first })
     return presented.compactMap { credential in
+      if let one = before[credential.chain], one.name == credential.label { return one }
       guard let chain = credential.pkiChain else { return nil }
       let isFile = fileNames.contains(credential.label)
       // What a CA has given is whole, and the CA need not be one of this system's.
       let lasting = isFile ? judge.lastingFindings(chain) : judge.keyFindings(chain)
       return Standing(
-        name: credential.label, isFile: isFile, notBefore: chain.leaf.notBefore,
+        chain: credential.chain, name: credential.label, isFile: isFile, notBefore: chain.leaf.notBefore,
         notAfter: chain.leaf.notAfter, lasting: lasting)
     }
   }

@@ -16,26 +16,43 @@ struct Blueprint: Sendable {
   var problems: [String]
   /// Certificate files that cannot be used.
   var broken: [String]
+  /// Whether one of them may be for any of the hosts, which then are not obtained.
+  let hasUnknown: Bool
+  /// How the files were before they were read: what changes while they are is seen afterwards.
+  private let filesBefore: FileWatch
+  private let trustBefore: FileWatch
   let files: [ConfiguredFiles]
   var fileCredentials: [Credential]
   let managed: [Renewal.ManagedCertificate]
   let executor: Executor
   let challengePort: ChallengePort
 
+  /// What files of certificates are compared with from now on, and what of it has been told. Those that cannot be used are
+  /// looked at again, whether they change or not.
+  var watch: (taken: FileWatch, told: FileWatch?) {
+    broken.isEmpty ? (filesBefore, nil) : (FileWatch(paths: []), filesBefore)
+  }
+
+  /// The same for the other files.
+  var trustWatch: FileWatch { isWhole ? trustBefore : FileWatch(paths: []) }
+
   /// Whether every file besides certificates could be used.
   var isWhole: Bool { problems.isEmpty }
 
   init(
     _ reading: Configuration.Reading, world: World, store: CertStore, backends: BackendRegistry, log: Log,
-    post: AsyncStream<Daemon.Event>.Continuation, known: [Credential] = [], before: Proxy.Settings? = nil
+    post: AsyncStream<Daemon.Event>.Continuation, known: [Credential] = [], before: Lenience.State? = nil
   ) async throws(SetupError) {
     configuration = reading.configuration
     for warning in reading.warnings { log.warn("configuration", ["warning": .describing(warning)]) }
     files = configuration.certificates.compactMap { if case .files(let files) = $0 { files } else { nil } }
+    filesBefore = FileWatch(files)
+    trustBefore = FileWatch(paths: ListenerSecurity(configuration: configuration).files())
     let configuration = configuration
     let loaded = try await apart { () throws(SetupError) in Credentials.load(configuration, known: known) }
     fileCredentials = loaded.credentials
     broken = loaded.broken.map(\.file)
+    hasUnknown = loaded.hasUnknown
     managed = try ManagedCertificates.list(configuration, covered: { loaded.cover($0, besides: store) })
     // One that cannot be used stops no other, unless nothing at all is left.
     if fileCredentials.isEmpty, managed.isEmpty { _ = try loaded.whole() }

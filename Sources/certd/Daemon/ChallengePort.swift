@@ -41,11 +41,16 @@ actor ChallengePort {
     }
   }
 
-  /// Lets go of the port; an answer under way is given.
-  func close() async {
+  /// Whether one of these addresses has the same port.
+  func isFor(_ others: [SocketAddress]) -> Bool { others.contains { $0.port == address?.port } }
+
+  /// Lets go of the port; an answer under way is given. Returns whether it was held.
+  @discardableResult
+  func close() async -> Bool {
     let held = listener
     listener = nil
     await held?.drain(milliseconds: 1000)
     turn = nil
+    return held != nil
   }
 }

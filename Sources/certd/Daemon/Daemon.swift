@@ -51,11 +51,17 @@ actor Daemon {
   var proxy: EdgeProxy
   var health = HealthChecks()
   var presented: [Credential] = []
+  /// The store's certificates as they were last read.
+  var stored: [Credential] = []
+  /// Whether all of them could be read the last time.
+  var isStoreRead: Bool
   var fingerprint: StoreFingerprint
   var files: FileWatch
   var refusedFiles: FileWatch?
   var trust: FileWatch
   var filePush: Task<Void, Never>?
+  /// Handshakes with our own listeners, one after another.
+  var proofs: Task<Void, Never>?
   var issuerFetch: Task<Void, Never>?
   var refusedTrust: FileWatch?
   var isRenewing = false
@@ -99,15 +105,14 @@ actor Daemon {
     var plan = try await Blueprint(
       reading, world: world, store: store, backends: backends, log: log, post: post)
     await Self.waitForCommands(plan, store, log)
-    Self.leaveUnwantedPort(&plan, ours: [], log)
+    Self.leaveUnwantedPort(&plan.settings, plan.configuration, ours: [], log)
     self.plan = plan
     fingerprint = store.fingerprint()
-    files = FileWatch(plan.files)
-    // What could not be used is looked at again, whether it changes or not.
-    trust = FileWatch(
-      paths: plan.isWhole ? ListenerSecurity(configuration: plan.configuration).files() : [])
-    let presentation = try await Self.gather(plan, store)
-    (presented, presentationChange) = (presentation.credentials, presentation.nextChange)
+    (files, refusedFiles) = plan.watch
+    trust = plan.trustWatch
+    let gathered = try await Self.gather(plan, store, known: [])
+    (stored, isStoreRead) = (gathered.stored, gathered.isWhole)
+    (presented, presentationChange) = (gathered.presentation.credentials, gathered.presentation.nextChange)
     ticketsRotatedAt = World.now()
     judgedAt = ticketsRotatedAt
     startedAt = ticketsRotatedAt
@@ -143,15 +148,17 @@ actor Daemon {
 
   /// The listener that only a default asks for, for the redirect and HTTP-01: where its port is not to be had, the
   /// others are served without it. Nobody else can have a port that is `ours` already.
-  static func leaveUnwantedPort(_ plan: inout Blueprint, ours: [SocketAddress], _ log: Log) {
-    guard plan.configuration.hasDefaultPlainListener,
-      let index = plan.settings.listeners.firstIndex(where: { $0.profile == nil })
+  static func leaveUnwantedPort(
+    _ settings: inout Proxy.Settings, _ configuration: Configuration, ours: [SocketAddress], _ log: Log?
+  ) {
+    guard configuration.hasDefaultPlainListener,
+      let index = settings.listeners.firstIndex(where: { $0.profile == nil })
     else { return }
-    let address = plan.settings.listeners[index].address
+    let address = settings.listeners[index].address
     guard !ours.contains(where: { $0.description == address.description }) else { return }
     do throws(SystemError) { _ = try ListeningSocket.open(address, sharesPort: false) } catch {
-      plan.settings.listeners.remove(at: index)
-      log.warn(
+      settings.listeners.remove(at: index)
+      log?.warn(
         "no redirect to https, and HTTP-01 only if what has the port answers from this store",
         [
           "address": .describing(address), "reason": .describing(error),
@@ -293,15 +300,33 @@ actor Daemon {
   }
 
   /// Everything to be presented: files first, as they stand in the configuration, then the store's.
-  static func gather(_ plan: Blueprint, _ store: CertStore) async throws(SetupError) -> Presentation {
-    let (wanted, files) = (Set(plan.managed.map(\.name)), plan.fileCredentials)
+  /// What the store cannot be read of at present is presented as it was (`known`).
+  static func gather(
+    _ plan: Blueprint, _ store: CertStore, known: [Credential]
+  ) async throws(SetupError) -> Gathered {
+    let (wanted, files) = (Set(plan.managed.map(\.name.description)), plan.fileCredentials)
     return try await apart { () throws(SetupError) in
       let now = World.now()
-      let stored = store.inventory(now: now).certificates
+      let inventory = store.inventory(now: now)
+      let kept = known.filter { inventory.isUnread($0.label) }
+      let fresh = inventory.certificates.compactMap(Credentials.credential)
+      let stored = kept + fresh.filter { one in !kept.contains { $0.label == one.label } }
       // Those that the configuration names come first: the first one answers clients without a server name.
-      return Presentation(
-        files + stored.filter { wanted.contains($0.name) }.compactMap(Credentials.credential),
-        others: stored.filter { !wanted.contains($0.name) }.compactMap(Credentials.credential), now: now)
+      let presentation = Presentation(
+        files + stored.filter { wanted.contains($0.label) },
+        others: stored.filter { !wanted.contains($0.label) },
+        now: now)
+      return Gathered(
+        presentation: presentation, stored: stored,
+        isWhole: !inventory.isUnread && inventory.unread.isEmpty)
     }
+  }
+
+  /// What is to be presented, and what of it is the store's.
+  struct Gathered: Sendable {
+    let presentation: Presentation
+    let stored: [Credential]
+    /// Whether all of the store could be read.
+    let isWhole: Bool
   }
 }

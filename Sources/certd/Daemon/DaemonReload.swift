@@ -26,25 +26,30 @@ extension Daemon {
   private func adopt(_ reading: Configuration.Reading) async throws(SetupError) {
     var next = try await Blueprint(
       reading, world: world, store: store, backends: backends, log: log, post: post,
-      known: plan.fileCredentials, before: plan.settings)
-    Self.leaveUnwantedPort(&next, ours: plan.settings.listeners.map(\.address), log)
+      known: plan.fileCredentials, before: .init(plan.settings, plan.configuration))
+    Self.leaveUnwantedPort(
+      &next.settings, next.configuration, ours: plan.settings.listeners.map(\.address), log)
     if next.configuration.workers != plan.configuration.workers {
       log.warn("the number of workers changes at the next start only")
     }
-    // A listener of the new configuration may be for the same port, and answers from the same store.
-    await plan.challengePort.close()
-    do throws(ProxyError) { try await proxy.apply(next.settings) } catch { throw .other("\(error)") }
+    // A listener of the new configuration that is for the same port answers from the same store; else orders go on there.
+    let port = plan.challengePort
+    let hands = await port.isFor(next.settings.listeners.map(\.address))
+    let wasOpen = hands ? await port.close() : false
+    do throws(ProxyError) { try await proxy.apply(next.settings) } catch {
+      if wasOpen { await port.open() }
+      throw .other("\(error)")
+    }
     plan = next
     await backends.keep(next.configuration.services.flatMap(\.backends).map(\.address))
     log.level = next.configuration.log.level.telemetry
     log.format = Logging.format(next.configuration.log)
-    files = FileWatch(next.files)
+    (files, refusedFiles) = next.watch
     openAdmin()
     pushFiles()
     fetchIssuers()
     let security = ListenerSecurity(configuration: next.configuration)
-    // What could not be used is looked at again, whether it changes or not.
-    trust = FileWatch(paths: next.isWhole ? security.files() : [])
+    trust = next.trustWatch
     warnOfTrust(security)
     await presentStore()
     proxy.reopenLogs()
@@ -58,9 +63,9 @@ extension Daemon {
   /// Looks whether somebody else has changed something.
   func watch() async {
     watches += 1
-    if store.fingerprint() != fingerprint {
+    if store.fingerprint() != fingerprint || !isStoreRead {
       // While we renew it may be ours, seen before we were told.
-      if !isRenewing { log.info("another process has published a certificate") }
+      if !isRenewing, isStoreRead { log.info("another process has published a certificate") }
       await presentStore()
     }
     await watchFiles()
@@ -91,6 +96,13 @@ extension Daemon {
       fetchIssuers()
     }
     if isNews { log.tell(fresh) }
+    if plan.hasUnknown, !fresh.hasUnknown {
+      // What it is for is known by now, and so is what is still to be obtained.
+      let reading = Configuration.Reading(configuration: configuration, warnings: [])
+      do throws(SetupError) { return try await adopt(reading) } catch {
+        log.error("certificates", ["reason": .text(error.description)])
+      }
+    }
     await presentStore()
     if isNews { await judge() }
   }
@@ -101,36 +113,47 @@ extension Daemon {
     if let change = presentationChange, now >= change { await presentStore() }
     guard now - judgedAt >= Self.judgeSeconds else { return }
     await judge()
+    fetchIssuers()
   }
 
   /// Says what is wrong with certificates from files, or will be soon.
   func judge() async {
     judgedAt = World.now()
     let configuration = plan.configuration
-    let remarks = try? await apart { () throws(SetupError) in Credentials.remarks(configuration) }
-    for one in remarks ?? [] {
+    let (presented, known) = (presented, plan.fileCredentials)
+    let judged = try? await apart { () throws(SetupError) in
+      let judge = CertificateJudge()
+      return (
+        Credentials.remarks(configuration, judge), Standing.all(presented, files: known, known: [], judge)
+      )
+    }
+    for one in judged?.0 ?? [] {
       log.warn("certificate file", ["file": .text(one.file), "warning": .text(one.words)])
     }
-    await stand()
+    standings = judged?.1 ?? standings
   }
 
   /// Judges what is presented, for who asks.
   func stand() async {
-    let (presented, known) = (presented, plan.fileCredentials)
-    let fresh = try? await apart { () throws(SetupError) in Standing.all(presented, files: known) }
+    let (presented, files, known) = (presented, plan.fileCredentials, standings)
+    let fresh = try? await apart { () throws(SetupError) in
+      Standing.all(presented, files: files, known: known)
+    }
     standings = fresh ?? standings
   }
 
   /// Backends' names lead elsewhere by now: addresses that have gone get no more requests, new ones their share.
   func namesMoved() async {
     let configuration = plan.configuration
-    let lenience = Lenience(before: plan.settings)
+    let lenience = Lenience(before: .init(plan.settings, plan.configuration))
     guard
-      let settings = try? await ProxySettings(
+      var settings = try? await ProxySettings(
         configuration: configuration, backends: backends, lenience: lenience
       ).make(),
       settings.places != plan.settings.places, configuration == plan.configuration
     else { return }
+    Self.leaveUnwantedPort(
+      &settings, configuration, ours: plan.settings.listeners.map(\.address), nil)
     do throws(ProxyError) {
       try await proxy.apply(settings)
       plan.settings = settings

@@ -125,8 +125,9 @@ extension Daemon {
     let seen = store.fingerprint()
     let fresh: [Credential]
     do throws(SetupError) {
-      let presentation = try await Self.gather(plan, store)
-      (fresh, presentationChange) = (presentation.credentials, presentation.nextChange)
+      let gathered = try await Self.gather(plan, store, known: stored)
+      (stored, isStoreRead) = (gathered.stored, gathered.isWhole)
+      (fresh, presentationChange) = (gathered.presentation.credentials, gathered.presentation.nextChange)
     } catch {
       return log.error("certificates could not be read; the old ones go on", ["reason": .describing(error)])
     }
@@ -139,9 +140,11 @@ extension Daemon {
     let changed = fresh.filter { credential in !presented.contains(credential) }
     presented = fresh
     await stand()
-    for credential in changed {
-      log.info("certificate in use", ["name": .text(credential.label)])
-      await prove(credential)
+    for credential in changed { log.info("certificate in use", ["name": .text(credential.label)]) }
+    // Own listeners may be slow to answer: nothing else waits for them.
+    proofs = Task { [before = proofs] in
+      await before?.value
+      for credential in changed where !Task.isCancelled { await prove(credential) }
     }
   }
 

@@ -12,14 +12,19 @@ extension Daemon {
     guard now != trust else { return }
     let isNews = now != refusedTrust
     refusedTrust = now
-    let lenience = Lenience(before: plan.settings)
+    let lenience = Lenience(before: .init(plan.settings, plan.configuration))
     do throws(SetupError) {
-      let settings = try await ProxySettings(
+      var settings = try await ProxySettings(
         configuration: plan.configuration, backends: backends, lenience: lenience
       ).make()
       guard isNews || lenience.problems.isEmpty else { return }
+      Self.leaveUnwantedPort(
+        &settings, plan.configuration, ours: plan.settings.listeners.map(\.address), nil)
       do throws(ProxyError) { try await proxy.apply(settings) } catch { throw .other("\(error)") }
       (plan.settings, plan.problems) = (settings, lenience.problems)
+      // Checks trust whom requests trust, and show what they show.
+      let candidates = await backends.candidates(plan.configuration)
+      health.start(plan.configuration, candidates, backends, world, log)
       guard lenience.problems.isEmpty else {
         for problem in lenience.problems {
           log.warn("files changed but cannot be used", ["reason": .text(problem)])

@@ -70,8 +70,10 @@ enum Credentials {
 
   /// What is good enough to be presented and still worth a word, by file. Reads the system's roots: a daemon asks when its
   /// workers are there, which else would get their memory from among what is left of them.
-  static func remarks(_ configuration: Configuration) -> [(file: String, words: String)] {
-    let (judge, now) = (CertificateJudge(), World.now())
+  static func remarks(
+    _ configuration: Configuration, _ judge: CertificateJudge = CertificateJudge()
+  ) -> [(file: String, words: String)] {
+    let now = World.now()
     var remarks: [(file: String, words: String)] = []
     for case .files(let files) in configuration.certificates {
       guard let pair = try? found(files, configuration) else { continue }
@@ -120,6 +122,15 @@ enum Credentials {
     }
   }
 
+  /// A pair of files as they are, without the issuers that were fetched for it.
+  static func plainPair(
+    _ files: ConfiguredFiles, _ configuration: Configuration
+  ) throws(SetupError) -> CertificatePair {
+    do throws(FileProblem) { return try pair(files) } catch {
+      throw .configuration(configuration.error(at: files.origin, error.description).description)
+    }
+  }
+
   /// A pair of files with its chain in order and its key.
   static func pair(
     _ files: ConfiguredFiles, _ configuration: Configuration
@@ -138,7 +149,7 @@ enum Credentials {
     let plain = try pair(files)
     guard files.fetchesIssuers else { return plain }
     let known = FetchedIssuers(root: StoreLocation.path(configuration.store))
-    return plain.followed(by: known.issuers(after: plain.chain.last))
+    return plain.followed(by: known.issuers(after: plain.chain.last, now: World.now()))
   }
 
   private static func pair(_ files: ConfiguredFiles) throws(FileProblem) -> CertificatePair {

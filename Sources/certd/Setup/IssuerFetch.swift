@@ -8,7 +8,8 @@ import PKI
 
 /// Fetches the issuers that the chains of files lack, where it is asked for (RFC 5280 §4.2.2.1), and keeps them.
 ///
-/// What comes is taken only if it has signed what it is fetched for, so that it does not matter who sends it.
+/// What comes is taken if its key has signed what it is fetched for. Only where the chain then leads to a root of this
+/// system is that proof of all that stands in it: other chains are fetched anew each time.
 struct IssuerFetch: Sendable {
   let configuration: Configuration
   let world: World
@@ -17,12 +18,14 @@ struct IssuerFetch: Sendable {
   static let maximumBytes = 64 * 1024
   /// For one answer, in milliseconds.
   static let patienceMilliseconds: UInt64 = 10_000
+  /// The most issuers that are fetched for one chain.
+  static let maximumIssuers = 4
 
   /// What came of it.
   struct Outcome: Sendable {
-    /// The files whose chains have become longer.
+    /// The files whose chains are other ones now.
     var completed: [String] = []
-    /// The others, with why.
+    /// Those of which something could not be fetched, with why.
     var failed: [(file: String, reason: String)] = []
   }
 
@@ -38,35 +41,53 @@ struct IssuerFetch: Sendable {
     var outcome = Outcome()
     for file in files {
       guard !Task.isCancelled else { break }
-      do throws(SetupError) {
-        if try await complete(file) { outcome.completed.append(file.certificate) }
-      } catch { outcome.failed.append((file.certificate, error.description)) }
+      let (hasMore, failure) = await complete(file)
+      if hasMore { outcome.completed.append(file.certificate) }
+      if let failure { outcome.failed.append((file.certificate, failure)) }
     }
     return outcome
   }
 
-  /// Follows the chain of one file to where it should end. Returns whether something was fetched.
-  private func complete(_ file: ConfiguredFiles) async throws(SetupError) -> Bool {
-    let configuration = configuration
-    let known = FetchedIssuers(root: StoreLocation.path(configuration.store))
-    var hasMore = false
-    for _ in 0..<CertificateChain.maximumLength {
-      let lacking = try await apart { () throws(SetupError) -> Certificate? in
-        let chain = try Credentials.pair(file, configuration).chain
-        // A root that this system does not know is no gap.
-        guard CertificateJudge().missingIssuer(chain) != nil, known.issuer(of: chain.last) == nil else {
-          return nil
+  private var known: FetchedIssuers { FetchedIssuers(root: StoreLocation.path(configuration.store)) }
+
+  /// Follows the chain of one file to where it should end. Tells whether something else is known by now, and what failed.
+  private func complete(_ file: ConfiguredFiles) async -> (hasMore: Bool, failure: String?) {
+    var (hasMore, mayFail) = (false, false)
+    do throws(SetupError) {
+      guard let wanted = try await lacking(file) else { return (false, nil) }
+      var pair = wanted.pair
+      mayFail = !wanted.isUrgent
+      for _ in 0..<Self.maximumIssuers {
+        let last = pair.chain.last
+        let before = known.issuer(of: last, now: World.now())
+        let issuer = try await fetch(of: last)
+        if issuer != before {
+          do throws(StoreError) { try known.keep(issuer, of: last) } catch { throw .other("\(error)") }
+          hasMore = true
         }
-        return chain.last
+        pair = pair.followed(by: [issuer])
+        let chain = pair.chain
+        let isOpen = try await apart { () throws(SetupError) in
+          CertificateJudge().missingIssuer(chain) != nil
+        }
+        guard isOpen, chain.last == issuer else { break }
       }
-      guard let lacking else { break }
-      let issuer = try await fetch(of: lacking)
-      do throws(StoreError) { try known.keep(issuer, of: lacking) } catch {
-        throw .other("\(error)")
-      }
-      hasMore = true
+      return (hasMore, nil)
+    } catch { return (hasMore, mayFail ? nil : error.description) }
+  }
+
+  /// The pair, where it lacks something that is not proven to be known already, and whether nothing at all is known.
+  private func lacking(
+    _ file: ConfiguredFiles
+  ) async throws(SetupError) -> (pair: CertificatePair, isUrgent: Bool)? {
+    let (configuration, known) = (configuration, known)
+    return try await apart { () throws(SetupError) -> (CertificatePair, Bool)? in
+      let judge = CertificateJudge()
+      let pair = try Credentials.plainPair(file, configuration)
+      guard judge.missingIssuer(pair.chain) != nil else { return nil }
+      let whole = pair.followed(by: known.issuers(after: pair.chain.last, now: World.now()))
+      return judge.isTrusted(whole.chain) ? nil : (pair, judge.missingIssuer(whole.chain) != nil)
     }
-    return hasMore
   }
 
   private func fetch(of certificate: Certificate) async throws(SetupError) -> Certificate {
@@ -75,11 +96,15 @@ struct IssuerFetch: Sendable {
     for place in places {
       do throws(SetupError) {
         let found = try await certificates(at: place)
-        if let issuer = found.first(where: { certificate.isSigned(by: $0) }) { return issuer }
-        reasons.append("\(place): what is there has not signed \(certificate.subject)")
+        let now = World.now()
+        if let issuer = found.first(where: { FetchedIssuers.isIssuer($0, of: certificate, now: now) }) {
+          return issuer
+        }
+        reasons.append("\(place): what is there has not signed \(certificate.subject), or does not hold now")
       } catch { reasons.append("\(place): \(error)") }
     }
-    throw .other("the issuer \(certificate.issuer) could not be fetched: \(reasons.joined(separator: "; "))")
+    throw .other(
+      "the issuer \(certificate.issuer) could not be fetched: \(reasons.joined(separator: "; "))")
   }
 
   private func certificates(at place: String) async throws(SetupError) -> [Certificate] {
@@ -93,8 +118,9 @@ struct IssuerFetch: Sendable {
           keepsAlive: false))
     } catch { throw .other("\(error)") }
     guard response.status == 200 else { throw .other("status \(response.status)") }
-    do throws(PKIError) { return try CertificateFile(response.body, path: place).certificates } catch {
-      throw .other(error.reason)
+    let body = response.body
+    return try await apart { () throws(SetupError) in
+      do throws(PKIError) { return try CertificateFile.issuers(body) } catch { throw .other(error.reason) }
     }
   }
 }

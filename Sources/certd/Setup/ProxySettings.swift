@@ -140,7 +140,7 @@ struct ProxySettings {
       var clients: ClientCheck?
       do throws(SetupError) { clients = try security.clients(listener) } catch {
         guard let lenience else { throw error }
-        clients = lenience.clients("\(address)", error)
+        clients = lenience.clients("\(address)", listener.clientCertificates, error)
         if clients == nil { continue }
       }
       var one = Proxy.Settings.Listener(
@@ -262,7 +262,7 @@ struct ProxySettings {
       return (trust, try identity(service))
     } catch {
       guard let lenience else { throw error }
-      return lenience.security(service.name, verifies: service.tls.verifies, error)
+      return lenience.security(service, error)
     }
   }
 
