@@ -52,6 +52,7 @@ let package = Package(
     // Floor 1
     dataPlaneFloor("OS", "CLinux"),
     dataPlaneFloor("Bytes"),
+    dataPlaneFloor("JSON"),
 
     // Floor 2
     dataPlaneFloor("HTTP", "Bytes"),
@@ -59,17 +60,17 @@ let package = Package(
     floor("PKI", "Bytes", "COpenSSL"),
     dataPlaneFloor("TLS", "COpenSSL"),
     dataPlaneFloor("EventLoop", "OS"),
-    dataPlaneFloor("Telemetry", "Bytes", "OS"),
+    dataPlaneFloor("Telemetry", "JSON", "Bytes", "OS"),
 
     // Floor 3
     floor("HTTPClient", "TLS", "HTTP", "HTTP2", "EventLoop", "OS", "Bytes", "PKI"),
-    floor("ACME", "PKI", "HTTP", "Bytes"),
+    floor("ACME", "PKI", "HTTP", "JSON", "Bytes"),
     floor("CertStore", "OS", "PKI", "Bytes"),
     dataPlaneFloor("Upstream", "HTTP"),
     dataPlaneFloor("Exchange", "HTTP"),
-    floor("Configuration", "Bytes", "CYAML"),
+    floor("Configuration", "JSON", "Bytes", "CYAML"),
     floor("DNS", "OS", "PKI", "Bytes"),
-    floor("GCP", "HTTPClient", "PKI", "HTTP", "Bytes"),
+    floor("GCP", "HTTPClient", "PKI", "HTTP", "JSON", "Bytes"),
 
     // Floor 4
     floor("Renewal", "ACME", "CertStore", "DNS", "PKI", "Bytes", "HTTP", "OS"),
@@ -81,7 +82,7 @@ let package = Package(
     .executableTarget(
       name: "certd",
       dependencies: [
-        "Bytes", "OS", "HTTP", "PKI", "TLS", "EventLoop", "Telemetry", "HTTPClient", "ACME",
+        "Bytes", "OS", "JSON", "HTTP", "PKI", "TLS", "EventLoop", "Telemetry", "HTTPClient", "ACME",
         "CertStore", "Upstream", "Exchange", "Configuration", "Renewal", "Proxy", "GCP", "DNS",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
@@ -117,7 +118,7 @@ let package = Package(
     .target(
       name: "FuzzTargets",
       dependencies: [
-        "HTTP", "HTTP2", "Proxy", "Configuration", "DNS", "GCP", "PKI", "ACME", "CertStore", "OS",
+        "HTTP", "HTTP2", "Proxy", "Configuration", "DNS", "GCP", "PKI", "ACME", "CertStore", "JSON", "OS",
         "TestSupport",
       ],
       path: "Tests/Fuzz/Targets", swiftSettings: rules),
@@ -125,14 +126,15 @@ let package = Package(
     tests("Fuzz", "FuzzTargets", "TestSupport", "OS"),
     tests("OS", "OS", "CLinux", "Scratch"),
     tests("Bytes", "Bytes", "TestSupport"),
+    tests("JSON", "JSON", "Bytes", "Scratch", "TestSupport"),
     tests("HTTP", "HTTP", "Bytes", "TestSupport"),
     tests("HTTP2", "HTTP2", "HTTP", "CNGHTTP2", "TestSupport"),
     tests("PKI", "PKI", "Bytes", "COpenSSL"),
     tests("TLS", "TLS", "PKI", "Bytes", "COpenSSL", "TestSupport"),
     tests("EventLoop", "EventLoop", "OS", "TestSupport"),
-    tests("Telemetry", "Telemetry", "Bytes", "OS", "TestSupport"),
+    tests("Telemetry", "Telemetry", "JSON", "Bytes", "OS", "TestSupport"),
     tests("HTTPClient", "HTTPClient", "HTTP", "TLS", "PKI", "Bytes", "OS", "TestSupport"),
-    tests("ACME", "ACME", "PKI", "HTTP", "Bytes", "COpenSSL"),
+    tests("ACME", "ACME", "PKI", "HTTP", "JSON", "Bytes", "COpenSSL"),
     tests(
       "CertStore", "CertStore", "OS", "PKI", "Bytes", "CLinux", "Scratch", "StoreFixtures", "CrashProbe"),
     tests("DNS", "DNS", "OS", "Bytes", "PKI", "EndToEnd"),
@@ -151,7 +153,8 @@ let package = Package(
       "HTTP", "PKI",
       "TLS", "HTTPClient", "ACME", "CertStore", "Renewal"),
     tests(
-      "GCP", "GCP", "FakeGoogle", "TestSupport", "EndToEnd", "HTTPClient", "PKI", "HTTP", "Bytes", "OS"),
+      "GCP", "GCP", "FakeGoogle", "TestSupport", "EndToEnd", "HTTPClient", "PKI", "HTTP", "JSON", "Bytes",
+      "OS"),
     tests("FakeGoogle", "FakeGoogle", "TestSupport", "HTTPClient", "HTTP", "PKI", "Bytes", "OS"),
     tests("Style"),
     tests("Docs", "OS", "FakeGoogle", "certd"),

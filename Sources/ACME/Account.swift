@@ -159,9 +159,9 @@ extension Client {
     let directory = try await directory()
     let limit = options.limits.jsonBytes
     let call = Call(
-      .account, .post(payload: JSON.encode(request), by: .key(signer)), directory.newAccount
+      .account, .post(payload: ACMEJSON.encode(request), by: .key(signer)), directory.newAccount
     ) { (answer) throws(Unusable) in
-      let account = try JSON.decode(WireAccount.self, answer.body, limitInBytes: limit)
+      let account = try ACMEJSON.decode(WireAccount.self, answer.body, limitInBytes: limit)
       guard let location = answer.fields["Location"], let url = directory.newAccount.resolving(location)
       else {
         throw Unusable(reason: "the account's Location is missing")
@@ -189,9 +189,9 @@ extension Client {
 
   private func update(_ url: URL, _ update: AccountUpdate) -> Call<WireAccount> {
     let limit = options.limits.jsonBytes
-    return Call(.account, .post(payload: JSON.encode(update), by: .account), url) {
+    return Call(.account, .post(payload: ACMEJSON.encode(update), by: .account), url) {
       (answer) throws(Unusable) in
-      try JSON.decode(WireAccount.self, answer.body, limitInBytes: limit)
+      try ACMEJSON.decode(WireAccount.self, answer.body, limitInBytes: limit)
     }
   }
 }

@@ -91,7 +91,7 @@ extension Client {
     let limit = options.limits.jsonBytes
     return Call(.authorization, .post(payload: nil, by: .account), url, identifier: identifier) {
       (answer) throws(Unusable) in
-      (try JSON.decode(Authorization.self, answer.body, limitInBytes: limit), RetryAfter(answer.fields))
+      (try ACMEJSON.decode(Authorization.self, answer.body, limitInBytes: limit), RetryAfter(answer.fields))
     }
   }
 

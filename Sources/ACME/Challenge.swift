@@ -93,7 +93,7 @@ extension Client {
     let call = Call(
       .challenge, .post(payload: Array("{}".utf8), by: .account), challenge.url, identifier: identifier
     ) { (answer) throws(Unusable) in
-      try JSON.decode(Challenge.self, answer.body, limitInBytes: limit).status
+      try ACMEJSON.decode(Challenge.self, answer.body, limitInBytes: limit).status
     }
     return try await perform(call) { (_) throws(ACMEError) -> Challenge.Status? in
       let now = try await self.perform(self.authorization(at: url, identifier)).0

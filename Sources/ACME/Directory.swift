@@ -73,7 +73,7 @@ extension Client {
     let limit = options.limits.jsonBytes
     let directory = try await perform(
       Call(.directory, .get, directoryURL) { (answer) throws(Unusable) in
-        try JSON.decode(Directory.self, answer.body, limitInBytes: limit)
+        try ACMEJSON.decode(Directory.self, answer.body, limitInBytes: limit)
       })
     knownDirectory = (directory, now)
     return directory

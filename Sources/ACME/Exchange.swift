@@ -1,5 +1,6 @@
 internal import Bytes
 internal import HTTP
+internal import JSON
 internal import PKI
 
 /// Sending requests, with everything that can go wrong on the way.
@@ -109,7 +110,7 @@ extension Client {
   private func refusal(_ answer: Response) -> Failure {
     let problem: Problem?
     do throws(Unusable) {
-      problem = try JSON.decode(Problem.self, answer.body, limitInBytes: options.limits.jsonBytes)
+      problem = try ACMEJSON.decode(Problem.self, answer.body, limitInBytes: options.limits.jsonBytes)
     } catch {
       problem = nil
       // Announced as a problem document but none: cut off on the way, so that nothing is known.
@@ -142,20 +143,25 @@ extension Client {
   private func signed(
     _ payload: [UInt8]?, _ author: Author, _ nonce: String, _ url: URL
   ) throws(PKIError) -> [UInt8]? {
-    let name: String
     let key: any Signer
+    var out = JSONWriter()
+    out.beginObject()
     switch author {
     case .account:
       guard let accountURL else { return nil }
       key = signer
-      name = #""kid":\#(JOSE.quoted(accountURL.description))"#
+      out.member("alg", key.algorithm)
+      out.member("kid", accountURL.description)
     case .key(let other):
       key = other
-      name = #""jwk":\#(other.jwk)"#
+      out.member("alg", key.algorithm)
+      out.name("jwk")
+      out.raw(other.jwk)
     }
-    let header =
-      #"{"alg":\#(JOSE.quoted(key.algorithm)),\#(name),"nonce":\#(JOSE.quoted(nonce)),"#
-      + #""url":\#(JOSE.quoted(url.description))}"#
+    out.member("nonce", nonce)
+    out.member("url", url.description)
+    out.endObject()
+    let header = String(decoding: out.bytes, as: UTF8.self)
     return try JOSE.flattened(header: header, payload: payload, sign: key.sign)
   }
 

@@ -1,5 +1,6 @@
 internal import Bytes
 internal import HTTP
+internal import JSON
 internal import PKI
 
 /// A key that a CA gave to its customer, to bind an ACME account to (RFC 8555 §7.3.4). The key is a secret.
@@ -42,8 +43,13 @@ public struct ExternalAccountBinding: Sendable, CustomStringConvertible, CustomR
 
   /// The inner JWS: the account's public key, signed by the CA's key.
   func object(jwk: String, newAccount: URL) throws(PKIError) -> FlattenedJWS {
-    let header =
-      #"{"alg":"\#(algorithm.rawValue)","kid":\#(JOSE.quoted(keyID)),"url":\#(JOSE.quoted(newAccount.description))}"#
+    let header = JSONWriter.text {
+      $0.object {
+        $0.member("alg", algorithm.rawValue)
+        $0.member("kid", keyID)
+        $0.member("url", newAccount.description)
+      }
+    }
     let protected = Base64URL.encode(Array(header.utf8))
     let payload = Base64URL.encode(Array(jwk.utf8))
     let mac = try Digest.hmac(algorithm.hash, key: key, Array("\(protected).\(payload)".utf8))

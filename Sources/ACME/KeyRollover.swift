@@ -1,5 +1,6 @@
 internal import Bytes
 internal import HTTP
+internal import JSON
 internal import PKI
 
 private struct KeyChange: Encodable {
@@ -11,7 +12,7 @@ private struct KeyChange: Encodable {
     let text: String
     func encode(to encoder: any Encoder) throws {
       var container = encoder.singleValueContainer()
-      try container.encode(JSON.decode([String: String].self, Array(text.utf8), limitInBytes: 16 << 10))
+      try container.encode(ACMEJSON.decode([String: String].self, Array(text.utf8), limitInBytes: 16 << 10))
     }
   }
 }
@@ -29,10 +30,16 @@ extension Client {
     guard let accountURL else { return }
     let inner: [UInt8]
     do {
-      let payload = JSON.encode(
+      let payload = ACMEJSON.encode(
         KeyChange(account: accountURL.description, oldKey: .init(text: signer.jwk)))
-      let header =
-        #"{"alg":\#(JOSE.quoted(new.algorithm)),"jwk":\#(new.jwk),"url":\#(JOSE.quoted(url.description))}"#
+      let header = JSONWriter.text {
+        $0.object {
+          $0.member("alg", new.algorithm)
+          $0.name("jwk")
+          $0.raw(new.jwk)
+          $0.member("url", url.description)
+        }
+      }
       inner = try JOSE.flattened(header: header, payload: payload, sign: new.sign)
     } catch { throw ACMEError(.account, .local("the new key cannot sign: \(error)")) }
     let call = Call<Void>(.account, .post(payload: inner, by: .account), url) { _ in }

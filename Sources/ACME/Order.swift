@@ -111,7 +111,7 @@ extension Client {
     _ body: NewOrder, _ directory: Directory, _ request: IssuanceRequest
   ) -> Call<(URL, Order)> {
     let check = orderReader(request)
-    return Call(.newOrder, .post(payload: JSON.encode(body), by: .account), directory.newOrder) {
+    return Call(.newOrder, .post(payload: ACMEJSON.encode(body), by: .account), directory.newOrder) {
       (answer) throws(Unusable) in
       let order = try check(answer)
       guard let location = answer.fields["Location"], let url = directory.newOrder.resolving(location) else {
@@ -148,7 +148,7 @@ extension Client {
     } catch {
       throw ACMEError(.finalize, .local("\(error)"))
     }
-    let payload = JSON.encode(Finalize(csr: Base64URL.encode(csr)))
+    let payload = ACMEJSON.encode(Finalize(csr: Base64URL.encode(csr)))
     let call = Call(
       .finalize, .post(payload: payload, by: .account), order.finalize, read: orderReader(request))
     return try await perform(call) { (failure) throws(ACMEError) -> Order? in
@@ -171,7 +171,7 @@ extension Client {
   private func orderReader(_ request: IssuanceRequest) -> (Response) throws(Unusable) -> Order {
     let limits = options.limits
     return { (answer) throws(Unusable) in
-      let order = try JSON.decode(Order.self, answer.body, limitInBytes: limits.jsonBytes)
+      let order = try ACMEJSON.decode(Order.self, answer.body, limitInBytes: limits.jsonBytes)
       guard order.identifiers == Set(request.identifiers) else {
         throw Unusable(reason: "the order is for other identifiers")
       }

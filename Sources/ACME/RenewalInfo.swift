@@ -41,7 +41,7 @@ extension Client {
     let now = environment.now
     return try await perform(
       Call(.renewalInfo, .get, url) { (answer) throws(Unusable) in
-        let wire = try JSON.decode(WireRenewalInfo.self, answer.body, limitInBytes: limit)
+        let wire = try ACMEJSON.decode(WireRenewalInfo.self, answer.body, limitInBytes: limit)
         guard let start = UnixTime(rfc3339: wire.suggestedWindow.start),
           let end = UnixTime(rfc3339: wire.suggestedWindow.end), start < end
         else { throw Unusable(reason: "the suggested window is none") }

@@ -90,7 +90,7 @@ extension Client {
       throw ACMEError(.revocation, .local("the CA offers no revocation"))
     }
     let body = RevokeCertificate(certificate: Base64URL.encode(certificate.der), reason: reason.rawValue)
-    let call = Call<Void>(.revocation, .post(payload: JSON.encode(body), by: author), url) { _ in }
+    let call = Call<Void>(.revocation, .post(payload: ACMEJSON.encode(body), by: author), url) { _ in }
     try await perform(call) { (failure) throws(ACMEError) -> Void? in
       if case .refused(_, let problem?, _) = failure, problem.kind == .alreadyRevoked { return () }
       return nil

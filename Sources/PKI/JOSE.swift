@@ -4,22 +4,6 @@ internal import COpenSSL
 /// The part of JSON Object Signing that ACME uses: keys (RFC 7517, 7518), thumbprints (RFC 7638) and
 /// flattened signatures (RFC 7515 §7.2.2).
 public enum JOSE {
-  /// A string as a JSON string literal, quotes included (RFC 8259 §7).
-  public static func quoted(_ text: String) -> String {
-    var out = "\""
-    for scalar in text.unicodeScalars {
-      switch scalar {
-      case "\"": out += "\\\""
-      case "\\": out += "\\\\"
-      case "\u{0}"..."\u{1F}":
-        let hex = String(scalar.value, radix: 16)
-        out += "\\u" + String(repeating: "0", count: 4 - hex.count) + hex
-      default: out.unicodeScalars.append(scalar)
-      }
-    }
-    return out + "\""
-  }
-
   /// The base64url SHA-256 of a JWK's canonical text (RFC 7638 §3).
   public static func thumbprint(ofCanonicalJWK text: String) throws(PKIError) -> String {
     Base64URL.encode(try Digest.sha256(Array(text.utf8)))

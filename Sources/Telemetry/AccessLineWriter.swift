@@ -1,4 +1,5 @@
 import Bytes
+import JSON
 
 /// Writes access lines into memory that it does not own. Nothing allocates, except once a second for the
 /// time.
@@ -82,30 +83,11 @@ import Bytes
     }
   }
 
-  /// The inside of a JSON string. Bytes outside ASCII are escaped one by one, so that the line is JSON
-  /// whatever a client sent; what exceeds the bound is cut and ends in three dots.
+  /// The inside of a JSON string, which is one whatever a client sent.
   private mutating func escaped(_ bytes: UnsafeRawBufferPointer, _ maximum: Int) {
-    let limit = unsafe cursor + (maximum - 9)
-    for index in 0..<bytes.count {
-      let value = unsafe bytes[index]
-      guard unsafe cursor <= limit else {
-        literal("...")
-        return
-      }
-      switch value {
-      case 0x22, 0x5C:
-        byte(0x5C)
-        byte(value)
-      case 0x20..<0x7F: byte(value)
-      default:
-        literal("\\u00")
-        hexDigit(value >> 4)
-        hexDigit(value & 15)
-      }
-    }
+    unsafe cursor += JSONString.escape(
+      bytes, into: UnsafeMutableBufferPointer(start: cursor, count: maximum))
   }
-
-  private mutating func hexDigit(_ value: UInt8) { byte(value < 10 ? 0x30 + value : 0x61 + value - 10) }
 
   private mutating func time(_ wallNanoseconds: Int64) {
     let now = max(0, wallNanoseconds)

@@ -1,4 +1,5 @@
 import Bytes
+import JSON
 
 /// One line before it becomes bytes.
 struct LogLine {
@@ -20,27 +21,29 @@ struct LogLine {
   }
 
   private func json() -> [UInt8] {
-    var out = Array(
-      "{\"time\":\"\(Self.timestamp(wallNanoseconds))\",\"level\":\"\(level)\",\"message\":".utf8)
-    JSONBytes.append(Self.cut(message), to: &out)
+    var out = JSONWriter(.line, .shown)
+    out.beginObject()
+    out.member("time", Self.timestamp(wallNanoseconds))
+    out.member("level", "\(level)")
+    out.member("message", Self.cut(message))
     let names: Set<String> = ["time", "level", "message", "truncated"]
     for (name, value) in values {
-      var part: [UInt8] = [0x2C]
+      let place = out.place
       // A value must not take the place of what every line has.
-      JSONBytes.append(names.contains(name) ? "\(name)_" : Self.cut(name), to: &part)
-      part.append(0x3A)
+      out.name(names.contains(name) ? "\(name)_" : Self.cut(name))
       switch value {
-      case .text(let text): JSONBytes.append(Self.cut(text), to: &part)
-      case .integer(let number): part += Array(String(number).utf8)
-      case .boolean(let flag): part += Array(String(flag).utf8)
+      case .text(let text): out.string(Self.cut(text))
+      case .integer(let number): out.integer(number)
+      case .boolean(let flag): out.boolean(flag)
       }
-      guard out.count + part.count + 32 <= Self.maximumLineInBytes else {
-        out += Array(",\"truncated\":true".utf8)
+      guard out.bytes.count + 32 <= Self.maximumLineInBytes else {
+        out.goBack(to: place)
+        out.member("truncated", true)
         break
       }
-      out += part
     }
-    return out + [0x7D, 0x0A]
+    out.endObject()
+    return out.bytes + [0x0A]
   }
 
   private func text(colour: Bool) -> [UInt8] {
@@ -96,7 +99,7 @@ struct LogLine {
     var out = ""
     var needsQuotes = text.isEmpty
     for scalar in text.unicodeScalars {
-      if LogEscaping.isUnsafe(scalar) {
+      if JSONString.isUnsafeToShow(scalar) {
         out += scalar.escaped(asASCII: true)
         needsQuotes = true
       } else if scalar == "\"" || scalar == "\\" {
@@ -108,39 +111,5 @@ struct LogLine {
       }
     }
     return quoting && needsQuotes ? "\"\(out)\"" : out
-  }
-}
-
-/// What is never written as it is.
-enum LogEscaping {
-  /// Control characters, line and paragraph separators, and marks that turn the writing direction.
-  static func isUnsafe(_ scalar: Unicode.Scalar) -> Bool {
-    switch scalar.value {
-    case 0..<0x20, 0x7F...0x9F, 0x200E, 0x200F, 0x2028...0x202E, 0x2066...0x2069, 0xFEFF: true
-    default: false
-    }
-  }
-}
-
-/// JSON strings (RFC 8259 §7).
-enum JSONBytes {
-  private static let digits = Array("0123456789abcdef".utf8)
-
-  /// Appends a quoted string.
-  static func append(_ text: String, to out: inout [UInt8]) {
-    out.append(0x22)
-    for scalar in text.unicodeScalars {
-      switch scalar {
-      case "\"": out += [0x5C, 0x22]
-      case "\\": out += [0x5C, 0x5C]
-      case "\n": out += [0x5C, 0x6E]
-      case _ where LogEscaping.isUnsafe(scalar):
-        // None of them lies outside the basic plane.
-        out += [0x5C, 0x75]
-        for shift in [12, 8, 4, 0] { out.append(digits[Int(scalar.value >> UInt32(shift) & 15)]) }
-      default: out += Array(UTF8.encode(scalar) ?? UTF8.encodedReplacementCharacter)
-      }
-    }
-    out.append(0x22)
   }
 }

@@ -1,6 +1,7 @@
 import Bytes
 import FoundationEssentials
 import HTTP
+import JSON
 import PKI
 
 /// A root and its key, made once for all tests.
@@ -185,7 +186,7 @@ actor FakeCA {
   }
 
   private func accountResponse(_ status: Int, _ id: Int, _ account: CAState.Account) -> Response {
-    let contact = Self.array(account.contact.map(JOSE.quoted))
+    let contact = Self.array(account.contact.map { JSONString.quoted($0) })
     let word = account.isDeactivated ? "deactivated" : "valid"
     return Self.json(
       status, #"{"status":"\#(word)","contact":\#(contact),"orders":"\#(Self.base)/orders"}"#,

@@ -1,4 +1,5 @@
 import HTTP
+import JSON
 import PKI
 
 /// What a CA remembers.
@@ -64,7 +65,7 @@ struct Refusal: Error {
     }
     let text =
       #"{"type":"urn:ietf:params:acme:error:\#(kind)","status":\#(status),"#
-      + #""detail":\#(JOSE.quoted(detail))}"#
+      + #""detail":\#(JSONString.quoted(detail))}"#
     return Response(
       status: status, fields: [.init("Content-Type", "application/problem+json")], body: Array(text.utf8))
   }

@@ -5,7 +5,7 @@ import Testing
 
 @Suite("What a CA sends") struct WireTests {
   private func decode<T: Decodable>(_ type: T.Type, _ text: String) -> Result<T, Unusable> {
-    Result { () throws(Unusable) in try JSON.decode(type, Array(text.utf8), limitInBytes: 10_000) }
+    Result { () throws(Unusable) in try ACMEJSON.decode(type, Array(text.utf8), limitInBytes: 10_000) }
   }
 
   private func reason<T: Decodable>(_ type: T.Type, _ text: String) -> String? {

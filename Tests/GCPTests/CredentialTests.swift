@@ -2,6 +2,7 @@ import Bytes
 import FakeGoogle
 import GCP
 import HTTPClient
+import JSON
 import OS
 import PKI
 import Synchronization

@@ -1,6 +1,7 @@
 import Bytes
 import GCP
 import HTTPClient
+import JSON
 import OS
 import PKI
 import Testing

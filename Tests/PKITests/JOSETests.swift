@@ -77,9 +77,6 @@ import Testing
       String(decoding: full, as: UTF8.self) == #"{"protected":"e30","payload":"e30","signature":"AQID"}"#)
     #expect(String(decoding: empty, as: UTF8.self) == #"{"protected":"e30","payload":"","signature":"AQID"}"#)
   }
-
-  @Test("a string is quoted so that JSON reads it back")
-  func quoted() { #expect(JOSE.quoted("a\"\\\n\u{1}é") == #""a\"\\\u000a\u0001é""#) }
 }
 
 /// r and s side by side as the DER that OpenSSL verifies.

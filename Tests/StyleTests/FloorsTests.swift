@@ -14,23 +14,24 @@ struct FloorsTests {
 
     "OS": Place(floor: 1, imports: ["CLinux"]),
     "Bytes": Place(floor: 1, imports: []),
+    "JSON": Place(floor: 1, imports: []),
 
     "HTTP": Place(floor: 2, imports: ["Bytes"]),
     "HTTP2": Place(floor: 2, imports: ["Bytes", "HTTP", "CNGHTTP2"]),
     "PKI": Place(floor: 2, imports: ["Bytes", "COpenSSL"]),
     "TLS": Place(floor: 2, imports: ["Bytes", "PKI", "COpenSSL"]),
     "EventLoop": Place(floor: 2, imports: ["OS", "CLinux"]),
-    "Telemetry": Place(floor: 2, imports: ["Bytes", "OS"]),
+    "Telemetry": Place(floor: 2, imports: ["JSON", "Bytes", "OS"]),
 
     "HTTPClient": Place(
       floor: 3, imports: ["TLS", "HTTP", "HTTP2", "EventLoop", "OS", "Bytes", "PKI", "CZlib"]),
-    "ACME": Place(floor: 3, imports: ["PKI", "HTTP", "Bytes"]),
+    "ACME": Place(floor: 3, imports: ["PKI", "HTTP", "JSON", "Bytes"]),
     "CertStore": Place(floor: 3, imports: ["OS", "PKI", "Bytes"]),
     "Upstream": Place(floor: 3, imports: ["HTTP"]),
     "Exchange": Place(floor: 3, imports: ["HTTP"]),
-    "Configuration": Place(floor: 3, imports: ["Bytes", "CYAML"]),
+    "Configuration": Place(floor: 3, imports: ["JSON", "Bytes", "CYAML"]),
     "DNS": Place(floor: 3, imports: ["PKI", "OS", "Bytes"]),
-    "GCP": Place(floor: 3, imports: ["PKI", "HTTPClient", "HTTP", "Bytes"]),
+    "GCP": Place(floor: 3, imports: ["PKI", "HTTPClient", "HTTP", "JSON", "Bytes"]),
 
     "Renewal": Place(floor: 4, imports: ["ACME", "CertStore", "DNS", "PKI", "HTTP", "OS", "Bytes"]),
     "Proxy": Place(
@@ -43,7 +44,7 @@ struct FloorsTests {
     "certd": Place(
       floor: 5,
       imports: [
-        "Bytes", "OS", "HTTP", "HTTP2", "PKI", "TLS", "EventLoop", "Telemetry", "HTTPClient", "ACME",
+        "Bytes", "OS", "JSON", "HTTP", "HTTP2", "PKI", "TLS", "EventLoop", "Telemetry", "HTTPClient", "ACME",
         "CertStore",
         "Upstream", "Exchange", "Configuration", "GCP", "DNS", "Renewal", "Proxy", "CLinux", "ArgumentParser",
       ]),

@@ -1,3 +1,4 @@
+import JSON
 import Synchronization
 import Testing
 
@@ -57,7 +58,7 @@ struct LogTests {
     for format in [Log.Format.text(colour: false), .json] {
       let bytes = line(format, text, ["k\(text)": .text(text)])
       #expect(bytes.hasSuffix("\n"))
-      #expect(!bytes.dropLast().unicodeScalars.contains { LogEscaping.isUnsafe($0) })
+      #expect(!bytes.dropLast().unicodeScalars.contains { JSONString.isUnsafeToShow($0) })
     }
   }
 

@@ -1,4 +1,5 @@
 internal import HTTP
+internal import JSON
 
 /// A person's credentials, as `gcloud auth application-default login` leaves them (RFC 6749 §6).
 struct AuthorizedUser: TokenSource {

@@ -1,4 +1,5 @@
 internal import HTTP
+internal import JSON
 
 /// The content of a file, or nil when it cannot be read.
 public typealias FileReader = @Sendable (_ path: String) -> [UInt8]?

@@ -1,5 +1,6 @@
 internal import Bytes
 internal import HTTP
+internal import JSON
 
 /// Workload identity federation: a token of another issuer, exchanged (RFC 8693), and possibly for that of a
 /// service account. Subject tokens come from a file or a URL; AWS and executables are not supported.

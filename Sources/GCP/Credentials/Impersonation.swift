@@ -1,5 +1,6 @@
 internal import Bytes
 internal import HTTP
+internal import JSON
 
 /// A service account's token in exchange for another token (iamcredentials generateAccessToken).
 struct Impersonation: Sendable {

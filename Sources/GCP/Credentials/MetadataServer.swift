@@ -1,4 +1,5 @@
 internal import HTTP
+internal import JSON
 
 /// The metadata server of a machine in Google's cloud: tokens of the account that the machine runs as.
 struct MetadataServer: TokenSource {

@@ -1,5 +1,6 @@
 internal import Bytes
 internal import HTTP
+internal import JSON
 internal import PKI
 
 /// A service account's key: tokens against a signed assertion (RFC 7523).

@@ -1,5 +1,6 @@
 internal import Bytes
 internal import HTTP
+internal import JSON
 
 /// One exchange with a service that gives out tokens, tried again as any other call.
 struct TokenCall: Sendable {

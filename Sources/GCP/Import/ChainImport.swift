@@ -1,3 +1,5 @@
+internal import JSON
+
 /// A chain of Google's that another program made, said as a configuration that takes it over.
 public struct ChainImport: Sendable {
   /// What kind of file it is.

@@ -1,3 +1,5 @@
+internal import JSON
+
 /// Follows a chain from its proxy to both ends.
 struct ImportedChainReader {
   let state: ImportedState

@@ -3,6 +3,8 @@
 // Pure: bytes of a file in, a description and what it leaves out. Nothing of a file is trusted to be whole: members that
 // are missing, unknown or of another type are left out and, where they matter, told.
 
+internal import JSON
+
 /// A resource as a Pulumi stack or a Terraform state has it, in Google's own terms.
 struct ImportedResource: Sendable {
   /// `urlMaps`, as in Google's paths; nil for what is no part of a chain.

@@ -1,3 +1,5 @@
+internal import JSON
+
 // The URL map and the backend services in our words.
 extension ImportedChainReader {
   mutating func readRoutes(_ map: ImportedResource) {

@@ -1,3 +1,5 @@
+internal import JSON
+
 /// What another program knows of Google's resources.
 struct ImportedState: Sendable {
   /// What it has, in its order.

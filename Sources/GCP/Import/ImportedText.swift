@@ -1,3 +1,5 @@
+internal import JSON
+
 /// A chain as the text of `certd.yaml`.
 struct ImportedText {
   private let chain: ImportedChain

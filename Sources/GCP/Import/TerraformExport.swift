@@ -1,3 +1,5 @@
+internal import JSON
+
 /// A chain as Terraform's configuration, with the blocks that import what is there: a way out for whoever wants one.
 ///
 /// Pure. The resources keep certd's descriptions, and the proxy's certificates are left out of Terraform's comparison, so

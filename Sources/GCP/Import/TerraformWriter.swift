@@ -1,3 +1,5 @@
+internal import JSON
+
 /// Writes Terraform's language: blocks, attributes, and values in quotes in which nothing is a template.
 struct TerraformWriter {
   private(set) var text = ""

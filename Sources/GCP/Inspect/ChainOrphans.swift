@@ -1,3 +1,5 @@
+internal import JSON
+
 // What is left of chains that lead nowhere: made by an apply that was interrupted, or by a configuration that is gone.
 extension Pruner {
   /// Resources of chains of ours, in any region, that no forwarding rule leads to and nobody else's resource needs.

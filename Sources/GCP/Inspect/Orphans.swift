@@ -1,3 +1,5 @@
+internal import JSON
+
 /// Something that we made and that nobody uses any more.
 public struct Orphan: Sendable, Hashable {
   /// Where it is.

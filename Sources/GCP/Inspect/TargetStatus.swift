@@ -1,4 +1,5 @@
 public import Bytes
+internal import JSON
 public import PKI
 
 /// What one target presents, as far as Google's answers and its address tell.

@@ -1,3 +1,5 @@
+internal import JSON
+
 /// Brings a plan about.
 public struct ChainApplier: Sendable {
   /// Something that has happened, for the one who waits.

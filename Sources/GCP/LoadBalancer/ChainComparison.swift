@@ -1,3 +1,5 @@
+public import JSON
+
 /// One member that is not as it shall be.
 public struct FieldChange: Sendable, Equatable {
   /// Where it is: `backends[0].maxUtilization`.

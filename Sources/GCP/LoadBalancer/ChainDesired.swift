@@ -1,3 +1,5 @@
+internal import JSON
+
 extension ChainSettings {
   /// Everything that the chain is made of, what others refer to first. Pure: the same settings give the same
   /// resources. Certificates are not among them: they are uploaded by the push.

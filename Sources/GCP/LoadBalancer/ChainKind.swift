@@ -1,3 +1,5 @@
+public import JSON
+
 /// The kinds of resources in a chain.
 public enum ChainKind: String, Sendable, Hashable, CaseIterable {
   case healthCheck = "healthChecks"

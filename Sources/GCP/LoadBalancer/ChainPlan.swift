@@ -1,3 +1,5 @@
+public import JSON
+
 /// What is to be done about one resource.
 public struct ChainChange: Sendable, Equatable {
   /// What is done.

@@ -1,3 +1,5 @@
+internal import JSON
+
 extension ChainPlan {
   /// The way back: everything that the chain has of its own goes, what refers to others first. Pure.
   ///

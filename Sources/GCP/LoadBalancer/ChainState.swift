@@ -1,3 +1,5 @@
+public import JSON
+
 /// What Google has at one moment of everything that a chain may touch.
 public struct ChainState: Sendable, Equatable {
   /// Resources as answered, by `global/urlMaps/edge`.

@@ -1,3 +1,5 @@
+public import JSON
+
 extension ChainPlan {
   /// The plan as a diff: `+` is made, `~` is changed, `-/+` is made anew, `-` is removed, `!` is in the way.
   /// Values of header fields are left out: they may be secrets.

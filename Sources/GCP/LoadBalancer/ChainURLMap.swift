@@ -1,3 +1,5 @@
+internal import JSON
+
 /// The URL map of a chain: our routes' meaning in Google's terms.
 ///
 /// Ours: the most specific host wins, then its most specific path; what no path of a host takes is looked up

@@ -1,4 +1,5 @@
 internal import Bytes
+internal import JSON
 internal import PKI
 
 /// A push by way of Certificate Manager in one location: certificates change in place, and a certificate map

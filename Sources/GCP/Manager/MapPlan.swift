@@ -1,3 +1,4 @@
+internal import JSON
 internal import PKI
 
 /// What a certificate map shall hold, and what it holds. Pure.

@@ -1,4 +1,5 @@
 public import Bytes
+internal import JSON
 public import PKI
 
 /// A certificate resource as it was read.

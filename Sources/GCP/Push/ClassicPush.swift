@@ -1,3 +1,4 @@
+internal import JSON
 internal import PKI
 
 /// A push of SslCertificate resources in one scope.

@@ -1,4 +1,5 @@
 internal import Bytes
+internal import JSON
 internal import PKI
 
 /// What there is in a project.

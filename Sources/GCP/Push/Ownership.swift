@@ -1,3 +1,5 @@
+internal import JSON
+
 /// Whose a resource is: written as JSON into its description when it is made, the one thing that classic
 /// certificates let us say about them. A name that looks like ours proves nothing.
 public struct Ownership: Sendable, Hashable {

@@ -1,3 +1,4 @@
+internal import JSON
 internal import PKI
 
 /// Brings certificates to load balancers.

@@ -1,3 +1,5 @@
+internal import JSON
+
 // Cloud DNS v1: TXT records of managed zones. Zones are changed by `changes` that name whole record sets, the old one
 // exactly as it is; whoever comes second is refused, reads anew and tries again.
 extension Session {

@@ -1,3 +1,5 @@
+public import JSON
+
 extension Session {
   // MARK: Changing
 

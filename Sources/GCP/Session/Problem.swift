@@ -1,3 +1,5 @@
+internal import JSON
+
 /// An error as Google reports it, in whichever of its shapes.
 public struct Problem: Sendable, Equatable {
   /// The HTTP status, or that of a failed operation; 0 when none was told.

@@ -1,4 +1,5 @@
 internal import Bytes
+internal import JSON
 
 /// A key of Google's public CA that an ACME account is bound to (RFC 8555 §7.3.4): good for one account, within days.
 /// The key is a secret.

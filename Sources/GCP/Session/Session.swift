@@ -7,6 +7,7 @@
 
 internal import HTTP
 internal import Bytes
+public import JSON
 internal import Synchronization
 
 /// Calls to one project's resources: tokens, rates, tries and operations are its business. Resources are

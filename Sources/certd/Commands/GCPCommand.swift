@@ -2,6 +2,7 @@ import ArgumentParser
 import CertStore
 import Configuration
 import GCP
+internal import JSON
 import OS
 
 struct GCPCommand: AsyncParsableCommand {

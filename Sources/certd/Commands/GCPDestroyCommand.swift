@@ -1,5 +1,6 @@
 import ArgumentParser
 import GCP
+internal import JSON
 
 struct GCPDestroyCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Configuration
 import GCP
+internal import JSON
 
 struct GCPMigrateCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(

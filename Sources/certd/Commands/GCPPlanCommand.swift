@@ -1,6 +1,7 @@
 import ArgumentParser
 import Configuration
 import GCP
+internal import JSON
 import OS
 
 /// Where the load balancer's configuration and certificates come from.

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Configuration
 import GCP
+internal import JSON
 import OS
 
 struct GCPPruneCommand: AsyncParsableCommand {

@@ -2,6 +2,7 @@ import ArgumentParser
 import Bytes
 import Configuration
 import GCP
+internal import JSON
 import PKI
 
 struct GCPStatusCommand: AsyncParsableCommand {

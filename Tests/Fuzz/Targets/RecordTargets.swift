@@ -29,11 +29,13 @@ extension FuzzTarget {
     },
     FuzzTarget("acme-answers") { bytes in
       let limit = 1 << 16
-      _ = try? JSON.decode(Directory.self, bytes, limitInBytes: limit)
-      _ = try? JSON.decode(Order.self, bytes, limitInBytes: limit)
-      _ = try? JSON.decode(Authorization.self, bytes, limitInBytes: limit)
-      _ = try? JSON.decode(Challenge.self, bytes, limitInBytes: limit)
-      if let problem = try? JSON.decode(Problem.self, bytes, limitInBytes: limit) { _ = problem.description }
+      _ = try? ACMEJSON.decode(Directory.self, bytes, limitInBytes: limit)
+      _ = try? ACMEJSON.decode(Order.self, bytes, limitInBytes: limit)
+      _ = try? ACMEJSON.decode(Authorization.self, bytes, limitInBytes: limit)
+      _ = try? ACMEJSON.decode(Challenge.self, bytes, limitInBytes: limit)
+      if let problem = try? ACMEJSON.decode(Problem.self, bytes, limitInBytes: limit) {
+        _ = problem.description
+      }
     },
   ]
 

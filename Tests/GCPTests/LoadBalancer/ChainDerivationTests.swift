@@ -1,4 +1,5 @@
 import GCP
+import JSON
 import Testing
 
 @Suite struct ChainDerivationTests {

@@ -2,6 +2,7 @@ import FakeGoogle
 import GCP
 import HTTP
 import HTTPClient
+import JSON
 import Testing
 
 /// The same stories against the other stand-in, which checks every body against Google's discovery documents.

@@ -1,5 +1,6 @@
 import FakeGoogle
 import GCP
+import JSON
 import Testing
 
 /// Chains built, changed and built again against our stand-in.

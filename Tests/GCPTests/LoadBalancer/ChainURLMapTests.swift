@@ -1,4 +1,5 @@
 import GCP
+import JSON
 import Testing
 
 /// The URL map is checked by what it does: a small reading of Google's rules sends requests through it.

@@ -1,10 +1,11 @@
 /// Any JSON value (RFC 8259). Members of objects have no order; the text that we write has them sorted.
 ///
-/// Google's resources are kept as they were read, so that a member that we do not know survives.
+/// Resources of an API can be kept as they were read, so that a member that we do not know survives. Names are compared as
+/// Swift compares texts: those that Unicode calls equal are one.
 public enum JSONValue: Sendable, Hashable {
   case null
   case bool(Bool)
-  /// A number as its text: Google's 64-bit identifiers do not fit a double.
+  /// A number as its text: 64-bit identifiers do not fit a double.
   case number(String)
   case string(String)
   case array([JSONValue])

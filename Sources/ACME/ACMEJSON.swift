@@ -6,7 +6,7 @@ struct Unusable: Error, Equatable {
 }
 
 /// JSON between bytes and types (RFC 8259).
-enum JSON {
+enum ACMEJSON {
   /// Decodes strictly: the whole body is one JSON value, and it has what the type needs.
   static func decode<T: Decodable>(_ type: T.Type, _ body: [UInt8], limitInBytes: Int) throws(Unusable) -> T {
     guard body.count <= limitInBytes else { throw Unusable(reason: "longer than \(limitInBytes) bytes") }
