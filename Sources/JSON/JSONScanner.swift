@@ -1,6 +1,8 @@
-// The one reader of JSON (RFC 8259). It is given bytes as they arrive, in pieces of any size, and says one after another
-// what they mean. It keeps no byte, allocates nothing and holds no reference; what it needs between two pieces is a few
-// words, however long the document is. Pieces make no difference: only runs of text end where their piece does.
+// JSON: documents read and written (RFC 8259), for the data plane and the control plane.
+//
+// It does not know files, sockets, models or Codable. It promises that any bytes are survived; that the scanner allocates
+// nothing, keeps no byte, and says the same however the bytes were cut into pieces; that depth and length are bounded; that
+// what is written is read back as it was.
 
 /// Says what the bytes of one JSON document mean, token by token.
 ///
