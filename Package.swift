@@ -67,7 +67,7 @@ let package = Package(
     floor("ACME", "PKI", "HTTP", "JSON", "Bytes"),
     floor("CertStore", "OS", "PKI", "Bytes"),
     dataPlaneFloor("Upstream", "HTTP"),
-    dataPlaneFloor("Exchange", "HTTP"),
+    dataPlaneFloor("Exchange", "HTTP", "JSON"),
     floor("Configuration", "JSON", "Bytes", "CYAML"),
     floor("DNS", "OS", "PKI", "Bytes"),
     floor("GCP", "HTTPClient", "PKI", "HTTP", "JSON", "Bytes"),
@@ -75,7 +75,7 @@ let package = Package(
     // Floor 4
     floor("Renewal", "ACME", "CertStore", "DNS", "PKI", "Bytes", "HTTP", "OS"),
     dataPlaneFloor(
-      "Proxy", "CZlib", "TLS", "HTTP", "HTTP2", "PKI", "EventLoop", "Upstream", "Exchange", "Telemetry", "OS",
+      "Proxy", "CZlib", "TLS", "HTTP", "HTTP2", "JSON", "PKI", "EventLoop", "Upstream", "Exchange", "Telemetry", "OS",
       "Bytes"),
 
     // Floor 5

@@ -69,6 +69,11 @@ public struct Machine: Sendable, BitwiseCopyable {
     self.keepsClient = keepsClient
   }
 
+  /// Another service has it, by its own number of attempts; before the first one only.
+  public mutating func changesService(maximumAttempts: Int) {
+    if attempts == 0 { self.maximumAttempts = UInt16(clamping: max(1, maximumAttempts)) }
+  }
+
   /// Whether another backend may be chosen.
   public var hasAttemptsLeft: Bool { attempts < maximumAttempts }
 

@@ -30,17 +30,21 @@ public enum OwnAnswer: Equatable, Sendable, BitwiseCopyable {
   case keyNeeded
   /// The path does not stand in its plain form, and the route takes no other.
   case pathNotNormal
+  /// No service is for the model that is asked for.
+  case modelUnknown
+  /// The content names no model, and the route goes by it.
+  case modelMissing
   /// The request's head is malformed.
   case refused(ParseError)
 
   /// The status code.
   public var status: Int {
     switch self {
-    case .badRequest, .pathNotNormal: 400
+    case .badRequest, .pathNotNormal, .modelMissing: 400
     case .headTooLarge: 431
     case .contentTooLarge: 413
     case .requestTimeout: 408
-    case .noRoute: 404
+    case .noRoute, .modelUnknown: 404
     case .misdirected: 421
     case .certificateNeeded: 403
     case .keyNeeded: 401
@@ -56,7 +60,7 @@ public enum OwnAnswer: Equatable, Sendable, BitwiseCopyable {
   public var type: String {
     switch self {
     case .badRequest, .headTooLarge, .contentTooLarge, .requestTimeout, .noRoute, .misdirected,
-      .pathNotNormal, .refused:
+      .pathNotNormal, .modelUnknown, .modelMissing, .refused:
       "invalid_request_error"
     case .certificateNeeded: "permission_error"
     case .keyNeeded: "authentication_error"
@@ -73,6 +77,8 @@ public enum OwnAnswer: Equatable, Sendable, BitwiseCopyable {
     case .contentTooLarge: "content_too_large"
     case .requestTimeout: "request_timeout"
     case .noRoute: "no_route"
+    case .modelUnknown: "model_not_found"
+    case .modelMissing: "model_required"
     case .misdirected: "misdirected_request"
     case .certificateNeeded: "client_certificate_required"
     case .keyNeeded: "invalid_api_key"
@@ -96,6 +102,10 @@ public enum OwnAnswer: Equatable, Sendable, BitwiseCopyable {
     case .contentTooLarge: return "content too large to be kept for a backend that needs its length"
     case .requestTimeout: return "the request did not arrive within the time limit"
     case .noRoute: return "no route for this host and path"
+    case .modelUnknown: return "the model does not exist here"
+    case .modelMissing:
+      return
+        "the content must be a JSON object of at most 64 levels with one member 'model', the name of a model"
     case .misdirected:
       return "this connection's handshake was not for this host, or did not ask for a client certificate"
     case .certificateNeeded: return "a client certificate is required"
@@ -114,7 +124,7 @@ public enum OwnAnswer: Equatable, Sendable, BitwiseCopyable {
   public var keepsConnection: Bool {
     switch self {
     case .noRoute, .noBackend, .badGateway, .backendTimeout, .noTunnel, .misdirected, .certificateNeeded,
-      .keyNeeded, .pathNotNormal:
+      .keyNeeded, .pathNotNormal, .modelUnknown, .modelMissing:
       true
     case .badRequest, .headTooLarge, .contentTooLarge, .requestTimeout, .refused, .overloaded: false
     }
@@ -123,8 +133,8 @@ public enum OwnAnswer: Equatable, Sendable, BitwiseCopyable {
   /// gRPC's status code for it.
   public var callStatus: UInt64 {
     switch self {
-    case .badRequest, .headTooLarge, .contentTooLarge, .pathNotNormal, .refused: 13
-    case .noRoute, .noTunnel, .misdirected: 12
+    case .badRequest, .headTooLarge, .contentTooLarge, .pathNotNormal, .modelMissing, .refused: 13
+    case .noRoute, .modelUnknown, .noTunnel, .misdirected: 12
     case .certificateNeeded, .keyNeeded: 16
     case .noBackend, .badGateway, .overloaded: 14
     case .requestTimeout: 1

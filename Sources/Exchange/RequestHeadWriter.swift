@@ -101,7 +101,7 @@ extension Desk {
           unsafe writeMaxForwards(&out, base)
           continue
         }
-      case .contentLength: break
+      case .contentLength: if origin.tellsLength { continue }
       case .expect: if origin.tellsLength { continue }
       // It speaks of what only such content can have behind it (RFC 9110 §6.6.2).
       case .trailer: if request.framing != .chunked || origin.tellsLength { continue }

@@ -79,6 +79,8 @@ public struct Settings: Sendable {
     public var rejectsOddPaths = false
     /// What pages of other origins may do; nil to leave that to the backends.
     public var cors: CrossOrigin?
+    /// Services by the model that content asks for; empty not to look. All of them, and the route's own, speak HTTP/1.1.
+    public var models: [ModelRule] = []
     /// A route.
     public init(
       hosts: [String], paths: [PathMatch], service: Int, edits: FieldEdits = FieldEdits(),
@@ -89,6 +91,30 @@ public struct Settings: Sendable {
       self.paths = paths
       self.service = service
       self.edits = edits
+    }
+  }
+
+  /// The longest name of a model that is looked for, in bytes.
+  public static let maximumModelBytes = 256
+  /// The most content that is kept of one request until its model is known, in bytes.
+  public static let maximumModelContent = 64 << 20
+
+  /// Where requests for some models go.
+  public struct ModelRule: Sendable, Equatable {
+    /// The name, or what names begin with.
+    public var text: String
+    /// Whether it is the whole name.
+    public var isExact: Bool
+    /// Index into `services`.
+    public var service: Int
+    /// The name that the backend gets in place of the client's; nil for the same.
+    public var model: String?
+    /// A rule.
+    public init(text: String, isExact: Bool, service: Int, model: String? = nil) {
+      self.text = text
+      self.isExact = isExact
+      self.service = service
+      self.model = model
     }
   }
 

@@ -13,7 +13,7 @@ import Testing
     let plain: UInt16
     let root: String
 
-    init(services: String = "", routes: String = "") async throws {
+    init(services: String = "", routes: String = "", models: String? = nil) async throws {
       place = try Place()
       let certd = try Certd(place)
       model = try await ModelServer(place)
@@ -28,10 +28,13 @@ import Testing
           - {address: "127.0.0.1:0"}
           - {address: "127.0.0.1:\(plain)", tls: off, h2c: true}
         routes:
-          - {hosts: [localhost], service: chat}
+          - hosts: [localhost]
+            service: chat
+        \(models ?? "")
         \(routes)
         services:
           chat: {backends: ["\(model.url)"]}
+        \(models == nil ? "" : "  again: {backends: [\"\(model.url)\"]}")
         \(services)
         """)
       daemon = try await certd.run(["--config", file])
@@ -78,6 +81,15 @@ import Testing
 
   @Test("openai's client lists, completes, streams, leaves a stream, and hears errors")
   func openai() async throws { try await Scene().expectAllOK("openai_client") }
+
+  @Test(
+    "openai's client reaches engines by model, by another name for it, and hears which one does not exist")
+  func openaiModels() async throws {
+    let models = """
+          models: {demo: chat, "llama-*": again, gpt-4o: {service: again, model: demo}}
+      """
+    try await Scene(models: models).expectAllOK("openai_models_client")
+  }
 
   @Test("httpx speaks HTTP/2, a hundred requests at once and large ones")
   func httpx() async throws { try await Scene().expectAllOK("httpx_client") }

@@ -28,7 +28,7 @@ struct FloorsTests {
     "ACME": Place(floor: 3, imports: ["PKI", "HTTP", "JSON", "Bytes"]),
     "CertStore": Place(floor: 3, imports: ["OS", "PKI", "Bytes"]),
     "Upstream": Place(floor: 3, imports: ["HTTP"]),
-    "Exchange": Place(floor: 3, imports: ["HTTP"]),
+    "Exchange": Place(floor: 3, imports: ["HTTP", "JSON"]),
     "Configuration": Place(floor: 3, imports: ["JSON", "Bytes", "CYAML"]),
     "DNS": Place(floor: 3, imports: ["PKI", "OS", "Bytes"]),
     "GCP": Place(floor: 3, imports: ["PKI", "HTTPClient", "HTTP", "JSON", "Bytes"]),
@@ -37,7 +37,8 @@ struct FloorsTests {
     "Proxy": Place(
       floor: 4,
       imports: [
-        "CZlib", "TLS", "HTTP", "HTTP2", "PKI", "EventLoop", "Upstream", "Exchange", "Telemetry", "OS",
+        "CZlib", "TLS", "HTTP", "HTTP2", "JSON", "PKI", "EventLoop", "Upstream", "Exchange", "Telemetry",
+        "OS",
         "Bytes",
       ]),
 

@@ -57,7 +57,7 @@ public enum ConfigurationReference {
     switch key.type {
     case .section, .choiceOrSection, .booleanOrSection: key.path
     case .list(of: .section, _), .list(of: .textOrSection, _): "\(key.path)[]"
-    case .named(of: .section, _): "\(key.path).*"
+    case .named(of: .section, _), .named(of: .textOrSection, _): "\(key.path).*"
     case .named(of: .list(of: .section, _), _): "\(key.path).*[]"
     default: nil
     }

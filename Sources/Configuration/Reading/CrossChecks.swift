@@ -28,6 +28,8 @@ extension Configuration {
           hint ?? (names.isEmpty ? "describe it under services" : "known: \(alternatives(names))"))
       }
       checkPassage(route, report)
+      used.formUnion(route.models.map(\.service.value))
+      checkModels(route, names, report)
       for host in route.hosts {
         for path in route.paths {
           let pair = "\(host.value) \(path.value)"
@@ -44,6 +46,26 @@ extension Configuration {
     }
     for service in services where !used.contains(service.name) {
       report.warning(service.origin, "no route leads to this service")
+    }
+  }
+
+  /// Services by model are chosen when the head has been written: all of them take the same one.
+  private func checkModels(_ route: Route, _ names: [String], _ report: Report) {
+    guard !route.models.isEmpty else { return }
+    for name in [route.service] + route.models.map(\.service) {
+      guard let service = service(named: name.value) else {
+        if name != route.service {
+          report.error(
+            name.origin, "there is no service \(quoted(name.value))",
+            Nearest.hint(for: name.value, among: names) ?? "known: \(alternatives(names))")
+        }
+        continue
+      }
+      guard service.protocol != .http1, service.protocol != .https else { continue }
+      report.error(
+        name.origin,
+        "\(quoted(name.value)) speaks \(service.protocol.rawValue), and a service by model HTTP/1.1",
+        "set its protocol to http1 or https, or give it a route of its own")
     }
   }
 

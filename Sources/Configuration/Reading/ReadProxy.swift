@@ -94,13 +94,14 @@ extension Configuration {
       let (strip, add) = readPrefixes(section, paths ?? [])
       let normalize: PathRule? = section.choice("normalize")
       let cors = readCrossOrigin(section, headers)
+      let models = readModels(section)
       guard let hosts, let paths, let service else { return nil }
       return Route(
         hosts: hosts, paths: paths,
         service: Located(service, origin: section.origin(of: "service")), headers: headers,
         needsClientCertificate: certificate == .required, keyFile: keyFile, stripPrefix: strip,
         addPrefix: add, rejectsOddPaths: normalize == .reject, cors: cors,
-        origin: section.origin)
+        models: models, origin: section.origin)
     }
   }
 

@@ -48,6 +48,18 @@ extension KeyTable {
           + "what their path means (RFC 3986 §6.2.2): encoded letters decoded, dot segments and doubled slashes resolved; an "
           + "encoded slash is none. The backend gets the path as it came."),
       Key("routes[].service", .text(.name), .required, "Name of the service."),
+      Key(
+        "routes[].models", .named(of: .textOrSection(.name), maximumCount: 1000),
+        .described("the model is not looked at"),
+        "Services by the `model` that a request's JSON content asks for, as OpenAI's, Anthropic's and Ollama's interfaces have "
+          + "it: a whole name, a beginning such as `llama-*`, or `*`; the most exact one counts. A model that none is for is "
+          + "answered with 404 `model_not_found`, content without a model with 400. Content is kept until it is whole, as by "
+          + "`request_buffering`, at most 64 MiB of it. Requests without content, `GET /v1/models` for one, go to `service`. "
+          + "All of these services speak HTTP/1.1."),
+      Key("routes[].models.*.service", .text(.name), .required, "Name of the service."),
+      Key(
+        "routes[].models.*.model", .text(.line), .described("the client's"),
+        "Name of the model for the backend, written into the content in place of the client's."),
       Key("routes[].auth", .section, .described("anybody is answered"), "Who is answered."),
       Key(
         "routes[].auth.api_keys", .text(.path), .described("no key is asked for"),

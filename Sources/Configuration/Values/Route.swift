@@ -20,8 +20,20 @@ public struct Route: Sendable, Equatable {
   public var rejectsOddPaths = false
   /// What pages of other origins may do; nil to leave that to the backends.
   public var cors: CrossOriginRules?
+  /// Which service gets a request by the model that its content asks for; empty not to look.
+  public var models: [ModelRule] = []
   /// Where it stands.
   public var origin: Origin
+}
+
+/// Where requests for some models go.
+public struct ModelRule: Sendable, Equatable {
+  /// Which models.
+  public var pattern: ModelPattern
+  /// Name of a service that exists.
+  public var service: Located<String>
+  /// What the backend is asked for in place of the client's name for it; nil for the same.
+  public var model: String?
 }
 
 /// What pages of other origins may do with a route (Fetch §3.2).

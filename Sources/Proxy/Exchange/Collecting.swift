@@ -13,9 +13,19 @@ extension Worker {
   private static let lengthRoom = 40
 
   /// Whether all of a request's content is waited for.
-  func collects(_ client: Ref<ClientConnection>, _ service: UnsafeMutablePointer<ServiceEntry>) -> Bool {
-    unsafe service.pointee.requestBuffer > 0 && desk.request.framing == .chunked && !service.pointee.isHTTP2
-      && !desk.request.upgrade && client.stream?.state.isTunnel != true
+  func collects(_ client: Ref<ClientConnection>, _ route: UnsafeMutablePointer<CompiledRoute>) -> Bool {
+    let service = unsafe route.pointee.service
+    let wantsLength = unsafe service.pointee.requestBuffer > 0 && desk.request.framing == .chunked
+    guard unsafe wantsLength || (route.pointee.models != nil && desk.request.framing != .none) else {
+      return false
+    }
+    return unsafe !service.pointee.isHTTP2 && !desk.request.upgrade && client.stream?.state.isTunnel != true
+  }
+
+  /// The most content of a request that is kept, in bytes.
+  private func mostCollected(_ exchange: Ref<Exchange>) -> Int {
+    if unsafe exchange.route?.pointee.models != nil { return Settings.maximumModelContent }
+    return unsafe exchange.service?.pointee.requestBuffer ?? 0
   }
 
   /// The head is in its place. A client that asks whether it may go on is told so by us: no backend is there to ask.
@@ -48,7 +58,7 @@ extension Worker {
     let from = client.start + exchange.requestHeadLength
     let count = client.requestEnd - from
     if count > 0 {
-      guard unsafe exchange.collected.count - Self.lengthRoom + count <= service.pointee.requestBuffer else {
+      guard exchange.collected.count - Self.lengthRoom + count <= mostCollected(exchange) else {
         return .refused(.contentTooLarge)
       }
       let mostOfAll = snapshot.settings.limits.keptBytes(workers: shared.workers)
@@ -60,8 +70,13 @@ extension Worker {
       client.requestEnd = from
     }
     guard exchange.machine.requestComplete else { return nil }
+    if let models = unsafe exchange.route?.pointee.models,
+      let refusal = unsafe chooseByModel(exchange, models)
+    {
+      return .refused(refusal)
+    }
     unsafe tellLength(client, exchange, buffer)
-    unsafe followReload(exchange, service)
+    unsafe followReload(exchange, exchange.service ?? service)
     return .admitted
   }
 
@@ -97,6 +112,30 @@ extension Worker {
     guard unsafe !now.pointee.isHTTP2, unsafe !now.pointee.isPassage else { return }
     unsafe exchange.laterSnapshot = unsafe Unmanaged.passRetained(snapshot)
     unsafe exchange.service = unsafe now
+  }
+
+  /// Gives the request to the service that is for its model, whose name for it is written into the content.
+  private func chooseByModel(
+    _ exchange: Ref<Exchange>, _ models: UnsafeMutablePointer<CompiledModels>
+  ) -> OwnAnswer? {
+    let kept = unsafe UnsafeRawBufferPointer(exchange.collected.bytes)
+    let content = unsafe UnsafeRawBufferPointer(rebasing: kept[Self.lengthRoom...])
+    let found = unsafe RequestedModel.find(
+      content, into: desk.scratch, capacity: min(desk.scratchSize, Settings.maximumModelBytes))
+    guard case .named(let length, let place) = found else {
+      return found == .tooLong ? .modelUnknown : .modelMissing
+    }
+    guard let rule = unsafe models.pointee.find(desk.scratch, length) else { return .modelUnknown }
+    let service = unsafe rule.pointee.service
+    unsafe exchange.service = unsafe service
+    unsafe exchange.machine.changesService(maximumAttempts: service.pointee.attempts)
+    let name = unsafe rule.pointee.model
+    guard name.count > 0 else { return nil }
+    let from = Self.lengthRoom + place.lowerBound
+    let to = Self.lengthRoom + place.upperBound
+    collectedBytes += name.count - place.count
+    unsafe exchange.collected.replace(from..<to, with: name.start, name.count)
+    return nil
   }
 
   /// Nothing is sent again: what was kept has been.

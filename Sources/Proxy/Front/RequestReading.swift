@@ -160,7 +160,7 @@ extension Worker {
     exchange.minorVersion = desk.request.minorVersion
     exchange.wantsUpgrade = unsafe desk.request.upgrade && !offersH2C(base)
     let isHTTP2 = unsafe service.pointee.isHTTP2
-    exchange.collects = unsafe collects(client, service)
+    exchange.collects = unsafe collects(client, route)
     exchange.requestContent = RequestContent(
       desk.request.framing, unwraps: (isHTTP2 || exchange.collects) && client.stream == nil)
     exchange.startedNanoseconds = nowNanoseconds
@@ -204,7 +204,8 @@ extension Worker {
     var bodyStart = client.start + desk.request.length
     guard !writer.overflowed else { return .headTooLarge }
     // A backend's own Host may be longer than the client's.
-    let needed = unsafe writer.count + route.pointee.service.pointee.longestHost
+    let others = unsafe route.pointee.models?.pointee.longestHost ?? 0
+    let needed = unsafe writer.count + max(route.pointee.service.pointee.longestHost, others)
     if needed > bodyStart {
       // Fields that the configuration adds need more than the headroom: move the content up.
       let shift = needed - bodyStart

@@ -62,12 +62,16 @@ internal import Upstream
     for (index, route) in settings.routes.enumerated() {
       unsafe (compiled + index).initialize(
         to: CompiledRoute(index: index, service: services + route.service, route, arena))
+      if !route.models.isEmpty {
+        unsafe compiled[index].models = unsafe arena.value(CompiledModels(route.models, services, arena))
+      }
       guard let rules = route.cors else { continue }
       let forms = unsafe arena.array(of: CompiledRoute.self, count: rules.origins.count)
       for (place, origin) in rules.origins.enumerated() {
         unsafe (forms + place).initialize(
           to: CompiledRoute(
             index: index, service: services + route.service, route, origin: origin, arena))
+        unsafe (forms + place).pointee.models = unsafe compiled[index].models
       }
       unsafe compiled[index].crossOrigin = unsafe arena.value(CompiledCrossOrigin(rules, forms, arena))
     }
@@ -123,6 +127,8 @@ internal import Upstream
   let rejectsOddPaths: Bool
   /// What pages of other origins may do; nil when that is the backends' to say.
   var crossOrigin: UnsafeMutablePointer<CompiledCrossOrigin>?
+  /// Services by model; nil where the route's own has all.
+  var models: UnsafeMutablePointer<CompiledModels>?
 
   /// `origin` makes it the form of the route that answers pages of that origin.
   init(
@@ -133,6 +139,7 @@ internal import Upstream
     let dropped = route.cors == nil ? [] : CompiledCrossOrigin.ownFields
     rejectsOddPaths = route.rejectsOddPaths
     unsafe crossOrigin = nil
+    unsafe models = nil
     let edits = route.edits
     self.index = index
     unsafe self.service = unsafe service

@@ -24,6 +24,19 @@ internal import OS
     unsafe (memory + start + place).update(from: bytes, count: n)
   }
 
+  /// Puts other bytes in the place of some that wait.
+  mutating func replace(_ place: Range<Int>, with bytes: UnsafePointer<UInt8>, _ n: Int) {
+    guard place.lowerBound >= 0, place.upperBound <= count else { return }
+    var whole = ParkedOutput()
+    let old = unsafe self.bytes
+    guard let base = old.baseAddress else { return }
+    unsafe whole.append(base, place.lowerBound)
+    unsafe whole.append(bytes, n)
+    unsafe whole.append(base + place.upperBound, old.count - place.upperBound)
+    free()
+    self = whole
+  }
+
   /// What waits.
   var bytes: UnsafeBufferPointer<UInt8> {
     unsafe UnsafeBufferPointer(start: memory.map { unsafe UnsafePointer($0 + start) }, count: end - start)

@@ -49,6 +49,12 @@ struct ProxySettings {
         guard let lenience else { throw error }
         one.keys = lenience.keys(one, error)
       }
+      one.models = route.models.compactMap { rule in
+        guard let index = configuration.services.firstIndex(where: { $0.name == rule.service.value }) else {
+          return nil
+        }
+        return Self.model(rule, index)
+      }
       one.stripPrefix = route.stripPrefix
       one.addPrefix = route.addPrefix
       one.rejectsOddPaths = route.rejectsOddPaths
@@ -81,6 +87,14 @@ struct ProxySettings {
 
   private static func ranges(_ ranges: [ConfiguredAddressRange]) -> [Proxy.AddressRange] {
     ranges.compactMap { Proxy.AddressRange(address: $0.address.bytes, prefixLength: $0.prefixLength) }
+  }
+
+  private static func model(_ rule: ModelRule, _ service: Int) -> Proxy.Settings.ModelRule {
+    switch rule.pattern {
+    case .any: .init(text: "", isExact: false, service: service, model: rule.model)
+    case .exact(let name): .init(text: name, isExact: true, service: service, model: rule.model)
+    case .prefix(let start): .init(text: start, isExact: false, service: service, model: rule.model)
+    }
   }
 
   private func path(_ pattern: PathPattern) -> Proxy.Settings.PathMatch {

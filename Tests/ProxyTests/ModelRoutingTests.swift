@@ -1,0 +1,190 @@
+import Exchange
+import HTTP2Client
+import Proxy
+import TestSupport
+import Testing
+import Upstream
+
+/// Services by the model that content asks for.
+@Suite("Services by model") struct ModelRoutingTests {
+  /// Answers with its own name, the content's length as it was told, and the content.
+  private static func engine(_ name: String) throws -> Backend {
+    try Backend { wire in
+      while true {
+        let head = wire.readHead()
+        guard !head.isEmpty else { return }
+        let lengths = head.lowercased().split(separator: "\r\n").filter { $0.hasPrefix("content-length: ") }
+        let length = lengths.first.flatMap { Int($0.dropFirst(16)) }
+        let body = length.map { wire.read(exactly: $0) } ?? []
+        wire.write(
+          "HTTP/1.1 200 OK\r\nContent-Length: \(body.count)\r\nX-Engine: \(name)\r\nX-Lengths: \(lengths.count)\r\n\r\n"
+        )
+        wire.write(body)
+      }
+    }
+  }
+
+  private struct Engines {
+    let all = [
+      try? ModelRoutingTests.engine("rest"), try? ModelRoutingTests.engine("chat"),
+      try? ModelRoutingTests.engine("qwen"),
+    ]
+
+    func settings() throws -> Settings {
+      let backends = try all.map { try #require($0) }
+      var settings = Settings.bare(backends[0].target)
+      for backend in backends.dropFirst() {
+        settings.services += Settings.bare(backend.target).services
+      }
+      for (index, name) in ["rest", "chat", "qwen"].enumerated() { settings.services[index].name = name }
+      settings.routes[0].models = [
+        .init(text: "", isExact: false, service: 0),
+        .init(text: "llama-70b", isExact: true, service: 1),
+        .init(text: "qwen", isExact: false, service: 2), .init(text: "qwen3-", isExact: false, service: 1),
+        .init(text: "gpt-4o", isExact: true, service: 1, model: "llama-3.3-70b-instruct"),
+        .init(text: "l", isExact: true, service: 2, model: "\"x"),
+      ]
+      return settings
+    }
+
+    func finish() { for one in all { _ = one?.finish() } }
+  }
+
+  private func post(_ body: String, _ more: String = "") -> String {
+    "POST /v1/chat/completions HTTP/1.1\r\nHost: h\r\nContent-Length: \(body.utf8.count)\r\n\(more)\r\n\(body)"
+  }
+
+  @Test("the most exact rule counts, and a rule's name takes the place of the client's")
+  func rules() async throws {
+    let engines = Engines()
+    try await Edge.serve(engines.settings()) { edge in
+      let client = try edge.connect()
+      for (model, engine, sent) in [
+        ("llama-70b", "chat", "llama-70b"), ("qwen-7b", "qwen", "qwen-7b"), ("qwen3-8b", "chat", "qwen3-8b"),
+        ("gpt-4o", "chat", "llama-3.3-70b-instruct"), ("l", "qwen", #"\"x"#), ("other", "rest", "other"),
+      ] {
+        client.write(post(#"{"messages":[{"content":"model"}],"model":"\#(model)","n":1}"#))
+        let answer = client.readAnswer()
+        #expect(
+          answer.head.contains("X-Engine: \(engine)\r\n") && answer.head.contains("X-Lengths: 1\r\n"),
+          "\(model)")
+        #expect(answer.body == #"{"messages":[{"content":"model"}],"model":"\#(sent)","n":1}"#)
+      }
+    }
+    engines.finish()
+  }
+
+  @Test("requests without content, and what is no route by model, go to the route's own service")
+  func withoutContent() async throws {
+    let engines = Engines()
+    try await Edge.serve(engines.settings()) { edge in
+      let client = try edge.connect()
+      client.write("GET /v1/models HTTP/1.1\r\nHost: h\r\n\r\n")
+      #expect(client.readAnswer().head.contains("X-Engine: rest"))
+    }
+    engines.finish()
+  }
+
+  @Test("an unknown model is 404 and content without one 400, in OpenAI's shape, and the connection goes on")
+  func refusals() async throws {
+    let engines = Engines()
+    var settings = try engines.settings()
+    settings.routes[0].models.removeFirst()
+    try await Edge.serve(settings) { edge in
+      let client = try edge.connect()
+      for (body, status, code) in [
+        (#"{"model":"unknown"}"#, 404, "model_not_found"),
+        (#"{"model":"\#(String(repeating: "a", count: 300))"}"#, 404, "model_not_found"),
+        ("{}", 400, "model_required"), ("hello", 400, "model_required"),
+        (#"{"model":"gpt-4o","model":"qwen"}"#, 400, "model_required"),
+      ] {
+        client.write(post(body))
+        let answer = client.readAnswer()
+        #expect(answer.status == status && answer.body.contains(#""code":"\#(code)""#), "\(body)")
+      }
+      client.write(post(#"{"model":"llama-70b"}"#))
+      #expect(client.readAnswer().status == 200)
+    }
+    engines.finish()
+  }
+
+  @Test(
+    "content of any size and framing arrives whole, with requests behind it",
+    arguments: [10, 70_000, 1_000_000])
+  func sizes(count: Int) async throws {
+    let engines = Engines()
+    let body = #"{"messages":"\#(String(repeating: "x", count: count))","model":"gpt-4o"}"#
+    let sent = body.replacing("gpt-4o", with: "llama-3.3-70b-instruct")
+    try await Edge.serve(engines.settings()) { edge in
+      let client = try edge.connect()
+      client.write(post(body) + post(#"{"model":"qwen"}"#))
+      let first = client.readAnswer()
+      #expect(first.body == sent && first.head.contains("X-Engine: chat"))
+      #expect(client.readAnswer().head.contains("X-Engine: qwen"))
+      client.write(
+        "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n\(String(body.utf8.count, radix: 16))\r\n\(body)\r\n0\r\n\r\n"
+      )
+      #expect(client.readAnswer().body == sent)
+      client.write(
+        "POST / HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: \(body.utf8.count)\r\n\r\n")
+      #expect(client.readHead() == "HTTP/1.1 100 Continue\r\n\r\n")
+      client.write(body)
+      #expect(client.readAnswer().body == sent)
+    }
+    engines.finish()
+  }
+
+  @Test("HTTP/2 clients get the same")
+  func http2() async throws {
+    let engines = Engines()
+    let plain = try engines.settings()
+    let settings = HTTP2Edge.settings(try #require(engines.all[0]).target) { settings in
+      settings.services = plain.services
+      settings.routes[0].models = plain.routes[0].models
+    }
+    try await HTTP2Edge.serve(settings) { edge in
+      let client = try edge.http2()
+      #expect(client.start())
+      let body = #"{"prompt":"\#(String(repeating: "x", count: 100_000))","model":"gpt-4o"}"#
+      client.send(
+        .headers(
+          1,
+          HPACK.block([
+            ":method=POST", ":scheme=http", ":path=/", ":authority=localhost",
+            Header("content-length", "\(body.utf8.count)"),
+          ]), end: false))
+      client.sendBody(1, Array(body.utf8))
+      let answer = client.response(1)
+      #expect(answer.field("x-engine") == "chat")
+      #expect(answer.field("x-lengths") == "1")
+      #expect(answer.body.count == body.utf8.count + 16)
+    }
+    engines.finish()
+  }
+
+  @Test("the service that was chosen has its own attempts and its own rules of trying again")
+  func retries() async throws {
+    let broken = try Backend { wire in
+      _ = wire.readHead()
+      _ = wire.read(exactly: 17)
+      wire.write("HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n")
+    }
+    let engines = Engines()
+    var settings = try engines.settings()
+    settings.services[0].attempts = 1
+    settings.services[2].backends.insert(contentsOf: Settings.bare(broken.target).services[0].backends, at: 0)
+    settings.services[2].attempts = 2
+    settings.services[2].policy = .roundRobin
+    settings.services[2].retryRule.repeatsAll = true
+    settings.services[2].retryRule.insert(status: 503)
+    try await Edge.serve(settings) { edge in
+      for _ in 0..<2 {
+        let client = try edge.connect()
+        client.write(post(#"{"model":"qwen1"}"#))
+        #expect(client.readAnswer().head.contains("X-Engine: qwen"))
+      }
+    }
+    _ = broken.finish()
+    engines.finish()
+  }
+}
