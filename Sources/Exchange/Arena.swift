@@ -6,7 +6,7 @@
   public let count: Int
 }
 
-/// A few lower-case names.
+/// A few names, without regard to letter case; `_` and `-` are the same, as many servers take them.
 @safe public struct NameList: BitwiseCopyable {
   private let names: UnsafeMutablePointer<RawBytes>
   /// How many there are.
@@ -17,7 +17,7 @@
     unsafe names = unsafe arena.array(of: RawBytes.self, count: all.count)
     count = all.count
     for (i, name) in all.enumerated() {
-      unsafe (names + i).initialize(to: arena.bytes(Array(name.lowercased().utf8)))
+      unsafe (names + i).initialize(to: arena.bytes(name.lowercased().utf8.map { $0 == 0x5F ? 0x2D : $0 }))
     }
   }
 
@@ -32,7 +32,7 @@
       var same = true
       for j in 0..<length {
         let c = unsafe name[j] >= 0x41 && name[j] <= 0x5A ? name[j] | 0x20 : name[j]
-        if unsafe c != names[i].start[j] {
+        if unsafe (c == 0x5F ? 0x2D : c) != names[i].start[j] {
           same = false
           break
         }

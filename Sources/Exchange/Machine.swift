@@ -210,7 +210,8 @@ public struct Machine: Sendable, BitwiseCopyable {
   private mutating func accept(_ head: ResponseFacts, _ facts: () -> Facts) -> Action {
     if head.status >= 400 || head.isUnavailable, isUnanswered {
       let facts = facts()
-      if mayRepeat(after: .status(Int(head.status)), facts) || head.isUnavailable && hasAnother(facts) {
+      let isUnavailable = head.isUnavailable && facts.rule.onUnavailable && hasAnother(facts)
+      if mayRepeat(after: .status(Int(head.status)), facts) || isUnavailable {
         return .again(.elsewhere)
       }
     }

@@ -45,13 +45,16 @@ public enum MatchedPath {
 
   /// Writes the path that it means into `out`, which has room for `count` bytes; how many there are. A path that begins with
   /// a slash keeps it.
+  /// With `opensSlashes` it is what a server reads that decodes a path before it looks for its segments: an encoded
+  /// slash is one.
   public static func write(
-    _ path: UnsafePointer<UInt8>, _ count: Int, into out: UnsafeMutablePointer<UInt8>
+    _ path: UnsafePointer<UInt8>, _ count: Int, into out: UnsafeMutablePointer<UInt8>,
+    opensSlashes: Bool = false
   ) -> Int {
     var end = 0
     var i = 0
     while i < count {
-      let (byte, length) = unsafe character(path + i, count - i)
+      let (byte, length) = unsafe character(path + i, count - i, opensSlashes)
       if let byte {
         unsafe out[end] = byte
         end += 1
@@ -64,6 +67,15 @@ public enum MatchedPath {
     }
     // The last segment may be one of dots as well: a slash behind it resolves it, and goes again if it was but that.
     return unsafe closeLast(out, end)
+  }
+
+  /// Whether a slash is encoded in it.
+  public static func hidesSlash(_ path: UnsafePointer<UInt8>, _ count: Int) -> Bool {
+    for i in 0..<max(0, count - 2)
+    where unsafe path[i] == 0x25 && path[i + 1] == 0x32 && path[i + 2] | 0x20 == 0x66 {
+      return true
+    }
+    return false
   }
 
   /// Whether a path without its query says what it means as plainly as it could: nothing decoded, resolved or taken out
@@ -80,12 +92,14 @@ public enum MatchedPath {
   }
 
   /// The next byte, decoded where that is allowed, or nil for an encoded one that stays; and how many bytes it takes.
-  private static func character(_ p: UnsafePointer<UInt8>, _ left: Int) -> (UInt8?, Int) {
+  private static func character(
+    _ p: UnsafePointer<UInt8>, _ left: Int, _ opensSlashes: Bool
+  ) -> (UInt8?, Int) {
     guard unsafe p[0] == 0x25, left >= 3, let high = unsafe digit(p[1]), let low = unsafe digit(p[2]) else {
       return unsafe (p[0], 1)
     }
     let byte = high << 4 | low
-    return isUnreserved(byte) ? (byte, 3) : (nil, 3)
+    return isUnreserved(byte) || (opensSlashes && byte == 0x2F) ? (byte, 3) : (nil, 3)
   }
 
   /// Behind a slash: drops an empty segment, one of one dot, or one of two dots with the segment before it.

@@ -97,7 +97,7 @@ public enum OwnAnswer: Equatable, Sendable, BitwiseCopyable {
     case .badRequest: return "malformed request content"
     case .pathNotNormal:
       return
-        "the path has dot segments, doubled slashes or needless percent-encoding, which this route does not take"
+        "the path has dot segments, doubled slashes or percent-encoding that hide which route is meant"
     case .headTooLarge: return "header section too large"
     case .contentTooLarge: return "content too large to be kept for a backend that needs its length"
     case .requestTimeout: return "the request did not arrive within the time limit"

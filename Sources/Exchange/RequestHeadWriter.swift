@@ -49,9 +49,17 @@ extension Desk {
     unsafe out.append(base, request.methodLength)
     out.append(" ")
     if request.targetLength == 0 {
-      out.append(request.method == .options ? "*" : "/")
+      if request.method == .options {
+        out.append("*")
+      } else {
+        unsafe out.append(path.add.start, path.add.count)
+        out.append("/")
+      }
     } else {
-      if unsafe base[request.targetStart] == 0x3F { out.append("/") }
+      if unsafe base[request.targetStart] == 0x3F {
+        unsafe out.append(path.add.start, path.add.count)
+        out.append("/")
+      }
       if path.isEmpty {
         unsafe out.append(base + request.targetStart, request.targetLength)
       } else {

@@ -26,6 +26,8 @@ public struct RetryRule: Sendable, Equatable, BitwiseCopyable {
   public var onReset = true
   /// Whether a response that does not come in time is.
   public var onResponseTimeout = true
+  /// Whether a gRPC call that is answered UNAVAILABLE and with nothing else is.
+  public var onUnavailable = true
   /// Whether requests that are not idempotent are repeated as well.
   public var repeatsAll = false
   private var statuses = InlineArray<16, UInt16>(repeating: 0)
@@ -65,6 +67,7 @@ public struct RetryRule: Sendable, Equatable, BitwiseCopyable {
   public static func == (a: Self, b: Self) -> Bool {
     a.onConnectFailure == b.onConnectFailure && a.onReset == b.onReset
       && a.onResponseTimeout == b.onResponseTimeout && a.repeatsAll == b.repeatsAll
+      && a.onUnavailable == b.onUnavailable
       && a.statusCount == b.statusCount
       && (0..<Int(a.statusCount)).allSatisfy { b.covers(Int(a.statuses[$0])) }
   }

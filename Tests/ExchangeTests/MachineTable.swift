@@ -69,6 +69,12 @@ struct Row: CustomTestStringConvertible, Sendable {
   }()
   /// Another service, a POST.
   static let careful = Facts(rule: RetryRule(), isIdempotent: false, hasAnother: true)
+  /// The configuration names failed connections, and nothing else.
+  static let onlyConnecting = {
+    var rule = RetryRule()
+    (rule.onReset, rule.onResponseTimeout, rule.onUnavailable) = (false, false, false)
+    return Facts(rule: rule, isIdempotent: false, hasAnother: true)
+  }()
 
   private static let model: RetryRule = {
     var rule = RetryRule()

@@ -38,6 +38,7 @@ struct MachineTests {
       .sent, .head(ResponseFacts(status: 200, isUnavailable: true)), .again(.elsewhere), .attempting,
       Row.careful),
     Row(.sent, .head(ResponseFacts(status: 200, isUnavailable: true)), .relay, .relaying, Row.alone),
+    Row(.sent, .head(ResponseFacts(status: 200, isUnavailable: true)), .relay, .relaying, Row.onlyConnecting),
     Row(.sent, .switched(ResponseFacts(status: 101)), .tunnel, .tunnel),
     Row(.sent, .malformed, .answer(.badGateway), .over, Row.elsewhere),
     Row(.sent, .timedOut, .again(.elsewhere), .attempting, Row.elsewhere),

@@ -15,7 +15,8 @@ import Upstream
       ("/vllm/../vllm/a/./b", "/vllm", "", "/a/b"), ("//vllm//a", "/vllm", "", "/a"),
       ("/v1/models", "", "/api", "/api/v1/models"), ("/vllm/v1?x", "/vllm", "/api", "/api/v1?x"),
       ("/vllm", "/vllm", "/api", "/api/"), ("/a/../b", "", "/api", "/api/b"),
-      ("http://h/vllm/a", "/vllm", "", "/a"), ("http://h", "/vllm", "/api", "/"),
+      ("http://h/vllm/a", "/vllm", "", "/a"), ("http://h", "/vllm", "/api", "/api/"),
+      ("http://h?x=1", "", "/api", "/api/?x=1"),
     ])
   func path(_ target: String, _ strip: String, _ add: String, _ expected: String) async throws {
     let backend = try Backend { answerProbe($0) }

@@ -256,4 +256,19 @@ import Upstream
     }
     #expect(backend.finish().count == 3)
   }
+
+  @Test("Connections that other workers keep keep nobody out")
+  func idleElsewhere() async throws {
+    let backend = try Backend { answerProbe($0) }
+    let settings = Settings.bare(backend.target) { $0.services[0].maximumConnections = 2 }
+    try await Edge.serve(settings, workers: 4) { edge in
+      for _ in 0..<60 {
+        let client = try edge.connect()
+        client.write(FramingCase.probe)
+        #expect(client.readAnswer().status == 200)
+        client.close()
+      }
+    }
+    _ = backend.finish()
+  }
 }

@@ -64,7 +64,7 @@ extension KeyTable {
       Key(
         "routes[].auth.api_keys", .text(.path), .described("no key is asked for"),
         "File of API keys, one a line; empty lines and lines that begin with `#` are nothing. Requests show one as "
-          + "`Authorization: Bearer` or `x-api-key`, and others are answered with 401. Backends do not get them. A changed "
+          + "`Authorization: Bearer` or `x-api-key`, and others are answered with 401, but for preflights of browsers. Backends do not get them. A changed "
           + "file counts within seconds."),
       Key(
         "routes[].strip_prefix", .text(.pathPrefix), .described("nothing"),

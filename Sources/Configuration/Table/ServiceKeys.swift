@@ -170,7 +170,7 @@ extension KeyTable {
       "At most this share of the backends is ejected at a time; the only backend never is."),
     Key(
       "services.*.max_connections", .integer(1...1_000_000), .described("no limit"),
-      "Most connections to one backend, over all workers."),
+      "Most connections with work to one backend, over all workers; kept ones close when they are more."),
     Key(
       "services.*.request_buffering", .size(1...67_108_864), .described("content passes as it comes"),
       "For backends that need a `Content-Length`: content whose length the client does not tell (chunked, or HTTP/2 without a "

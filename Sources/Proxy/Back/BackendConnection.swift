@@ -58,6 +58,8 @@ internal import Upstream
   /// No configuration uses it any more.
   var isRetired = false
   var keepAliveMilliseconds: UInt64
+  /// The most connections with work, over all workers; 0 for no limit.
+  var maximumConnections = 0
   /// How many requests it gets beside the others.
   var weight: Int
   /// Its name has other addresses.
@@ -89,7 +91,7 @@ internal import Upstream
   /// a stream is over with its exchange, and what carries streams is never idle in this sense.
   func keepIdle(_ backend: Ref<BackendConnection>) -> Bool {
     guard backend.stream == nil, backend.mux == nil, !backend.isInIdleList,
-      idleCount < Self.maximumIdle, !isRetired, settings.sendProxy == nil
+      idleCount < Self.maximumIdle, !isRetired, settings.sendProxy == nil, !hasTooMany
     else { return false }
     backend.state = .idle
     backend.isInIdleList = true
@@ -99,6 +101,12 @@ internal import Upstream
     firstIdle = backend
     idleCount += 1
     return true
+  }
+
+  /// More are open than may be: those that other workers keep.
+  private var hasTooMany: Bool {
+    unsafe maximumConnections > 0
+      && status._withUnsafeGuaranteedRef { $0.connections } > maximumConnections
   }
 
   /// The idle connection that was used last, for a request; nil when there is none.

@@ -98,6 +98,7 @@ extension Worker {
         return
       }
       counters.add(.upstreamTimeouts)
+      backend.stream?.mux?.isSilent = true
       let reason =
         exchange.machine.attempt.hasHead
         ? "no byte within the time limit" : "no response within the time limit"

@@ -103,6 +103,6 @@ extension BackendPool {
       return false
     }
     return unsafe maximumConnections == 0 || hasIdle || firstMux != nil
-      || status._withUnsafeGuaranteedRef { $0.connections < maximumConnections }
+      || status._withUnsafeGuaranteedRef { min($0.connections, $0.inFlight) < maximumConnections }
   }
 }

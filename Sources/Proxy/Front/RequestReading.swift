@@ -114,7 +114,8 @@ extension Worker {
     if unsafe stages.receive(self, client, base) { return .over }
     let index = unsafe findRoute(base)
     guard index >= 0 else {
-      unsafe refuse(client, OwnAnswer.noRoute, closing: false, isGRPC: desk.request.isCall)
+      let answer = index == Self.ambiguousRoute ? OwnAnswer.pathNotNormal : .noRoute
+      unsafe refuse(client, answer, closing: false, isGRPC: desk.request.isCall)
       return .over
     }
     var compiled = unsafe snapshot.compiledRoutes + index
@@ -126,6 +127,9 @@ extension Worker {
   }
 
   private static let slash: StaticString = "/"
+
+  /// No place: an encoded slash makes it a matter of taste which route is meant.
+  private static let ambiguousRoute = -2
 
   /// The place of the route that takes the request on the desk, by its host and by the path that it means; -1 for none.
   private func findRoute(_ base: UnsafePointer<UInt8>) -> Int {
@@ -140,8 +144,14 @@ extension Worker {
     if isPlain {
       return unsafe snapshot.routes.find(host: host, desk.request.hostLength, path: path, count)
     }
+    let hostLength = desk.request.hostLength
     let meant = unsafe MatchedPath.write(path, count, into: desk.scratch)
-    return unsafe snapshot.routes.find(host: host, desk.request.hostLength, path: desk.scratch, meant)
+    let found = unsafe snapshot.routes.find(host: host, hostLength, path: desk.scratch, meant)
+    guard unsafe MatchedPath.hidesSlash(path, count) else { return found }
+    // A backend that takes it for a slash must not be reached past the route that is for what it reads.
+    let read = unsafe MatchedPath.write(path, count, into: desk.scratch, opensSlashes: true)
+    let other = unsafe snapshot.routes.find(host: host, hostLength, path: desk.scratch, read)
+    return found == other ? found : Self.ambiguousRoute
   }
 
   private func beginExchange(

@@ -42,6 +42,7 @@ internal import Upstream
             backend, keepAliveMilliseconds: service.timeouts.keepAliveMilliseconds,
             BackendTLS(backend).flatMap { plan.clientContexts[$0] })
         }
+        pool.maximumConnections = max(0, service.maximumConnections)
         pools[key] = pool
         unsafe (members + position).initialize(to: Unmanaged.passUnretained(pool))
       }

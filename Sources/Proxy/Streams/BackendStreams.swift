@@ -42,7 +42,7 @@ extension Worker {
     var next = unsafe pool._withUnsafeGuaranteedRef { $0.firstMux }
     while let mux = next {
       next = mux.next
-      guard let carrier = mux.backend, !mux.isBroken, !mux.isClosing else { continue }
+      guard let carrier = mux.backend, !mux.isBroken, !mux.isClosing, !mux.isSilent else { continue }
       if carrier.state == .active
         ? mux.connection.canOpenStream : mux.streamCount < Self.waitingStreams
       {
@@ -122,7 +122,11 @@ extension Worker {
     backend.isHeldUp = false
     if !stream.headSent {
       if exchange.wantsUpgrade {
-        guard let mayUpgrade = mayUpgrade(stream) else { return nil }
+        guard let mayUpgrade = mayUpgrade(stream) else {
+          // Until its SETTINGS come it takes nothing, and not for ever.
+          backend.isHeldUp = true
+          return nil
+        }
         guard mayUpgrade else {
           reportBroken(backend, "it takes no WebSocket over HTTP/2 (RFC 8441)")
           return .unsupported

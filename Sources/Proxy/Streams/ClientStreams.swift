@@ -32,7 +32,8 @@ extension Worker {
   func takeFrames(_ client: Ref<ClientConnection>) {
     guard let mux = client.mux, let buffer = unsafe client.buffer else { return }
     let count = client.end - client.start
-    unsafe client.start += readFrames(mux, UnsafePointer(buffer + client.start), count)
+    let taken = unsafe readFrames(mux, UnsafePointer(buffer + client.start), count)
+    client.start += taken
     let left = client.end - client.start
     if left == 0 {
       dropBuffer(client)
@@ -41,16 +42,27 @@ extension Worker {
       client.start = Layout.headroom
       client.end = Layout.headroom + left
     }
-    timeFrames(client, mux, isPartial: left > 0 || mux.connection.isInHeaders)
+    // Whole frames have gone by, or content comes: what is left has not been there for long.
+    let isContent = unsafe left >= 4 && buffer[client.start + 3] == Self.dataFrame
+    let hasMoved = (taken > 0 || isContent) && !mux.connection.isInHeaders
+    timeFrames(client, mux, isPartial: left > 0 || mux.connection.isInHeaders, hasMoved: hasMoved)
   }
 
+  /// DATA (RFC 9113 §6.1).
+  private static let dataFrame: UInt8 = 0
+
   /// Half a frame or header section may not be held for long, whatever else goes on.
-  private func timeFrames(_ client: Ref<ClientConnection>, _ mux: Ref<Mux>, isPartial: Bool) {
-    guard client.wire.output.isEmpty else { return }
-    let isTimed = isPartial || !mux.connection.hasSettings
-    guard isTimed != client.headTimed else { return }
+  private func timeFrames(
+    _ client: Ref<ClientConnection>, _ mux: Ref<Mux>, isPartial: Bool, hasMoved: Bool
+  ) {
+    let hasSettings = mux.connection.hasSettings
+    let isTimed = isPartial || !hasSettings
+    let isAgain = isTimed && hasMoved && hasSettings
+    guard isTimed != client.headTimed || isAgain else { return }
     client.headTimed = isTimed
-    timeClient(client)
+    // With output parked it is the client's reading that is timed; what is left to wait for is seen when it has gone.
+    guard client.wire.output.isEmpty else { return }
+    timeClient(client, again: isAgain)
   }
 
   /// The connection's own time limit has passed.

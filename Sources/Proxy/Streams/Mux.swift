@@ -31,6 +31,8 @@ struct Mux: Slotted {
   var lastBlocked: Ref<MuxStream>?
   /// A backend's connection that has been of use before.
   var hasAnswered = false
+  /// A request on it had no answer in time, and nothing has come since: it may be dead, and gets no further ones.
+  var isSilent = false
   /// The next one of the same backend.
   var next: Ref<Mux>?
 

@@ -88,6 +88,7 @@ extension Worker {
 
   /// Acts on whole frames, and on the requests that they made; how many bytes have been dealt with.
   func readFrames(_ mux: Ref<Mux>, _ base: UnsafePointer<UInt8>, _ count: Int) -> Int {
+    mux.isSilent = false
     let consumed = unsafe actOnFrames(mux, base, count)
     dispatchOpened()
     return consumed

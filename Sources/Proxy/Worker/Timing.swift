@@ -86,6 +86,8 @@ extension Worker {
       let service = unsafe backend.exchange?.service ?? backend.mux?.firstStream?.backend?.exchange?.service
     else { return nil }
     let timeouts = unsafe service.pointee.timeouts
+    // An HTTP/2 backend whose SETTINGS are waited for is not yet one that takes requests.
+    if wait == .upload, let stream = backend.stream, !stream.headSent { return timeouts.connectMilliseconds }
     switch wait {
     case .connect: return timeouts.connectMilliseconds
     case .upload, .nextByte: return timeouts.idleMilliseconds

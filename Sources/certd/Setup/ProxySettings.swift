@@ -259,6 +259,8 @@ struct ProxySettings {
     rule.onReset = conditions.contains(.reset)
     rule.onResponseTimeout = conditions.contains(.responseTimeout)
     for case .status(let code) in conditions { rule.insert(status: code) }
+    // gRPC's word for 503.
+    rule.onUnavailable = service.retries.conditions == nil || rule.covers(503)
     return rule
   }
 

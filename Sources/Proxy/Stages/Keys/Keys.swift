@@ -49,10 +49,14 @@ extension Worker {
   private static let apiKey: StaticString = "x-api-key"
   private static let bearer: StaticString = "bearer "
   private static let preflight: StaticString = "access-control-request-method"
+  private static let origin: StaticString = "origin"
 
   /// Whether the request on the desk shows a key: as a bearer token (RFC 6750 §2.1), as OpenAI's clients do, or as
-  /// `x-api-key`, as Anthropic's do. A browser's preflight cannot show one and asks for nothing (Fetch §4.8).
+  /// `x-api-key`, as Anthropic's do. A browser's preflight cannot show one and asks for nothing: OPTIONS from an origin,
+  /// for a method, without content (Fetch §4.8).
   fileprivate func showsKey(_ base: UnsafePointer<UInt8>, _ keys: KeySet) -> Bool {
+    let mayBePreflight = desk.request.method == .options && desk.request.framing == .none
+    var (hasOrigin, hasMethod) = (false, false)
     for i in 0..<desk.fields.count {
       let line = unsafe desk.fields.lines[i]
       let (name, length) = unsafe (base + Int(line.nameStart), Int(line.nameLength))
@@ -66,10 +70,11 @@ extension Worker {
         }
       } else if unsafe ASCII.same(name, length, Self.apiKey) {
         if unsafe keys.contains(value, count) { return true }
-      } else if desk.request.method == .options, unsafe ASCII.same(name, length, Self.preflight) {
-        return true
+      } else if mayBePreflight {
+        hasOrigin = unsafe hasOrigin || ASCII.same(name, length, Self.origin)
+        hasMethod = unsafe hasMethod || ASCII.same(name, length, Self.preflight)
       }
     }
-    return false
+    return hasOrigin && hasMethod
   }
 }
