@@ -7,7 +7,8 @@ public enum RequestedModel: Equatable, Sendable {
   case named(count: Int, place: Range<Int>)
   /// A JSON document without it, or with something else than a name.
   case missing
-  /// It stands there more than once: whoever reads it next may take another one.
+  /// It stands there more than once, or in other letters, which some readers take for the same: whoever reads it next may
+  /// take another one.
   case doubled
   /// A name longer than any.
   case tooLong
@@ -36,6 +37,7 @@ public enum RequestedModel: Equatable, Sendable {
     var count = 0
     var isInName = false
     var isSame = false
+    var isAlike = false
 
     init(content: UnsafeRawBufferPointer, out: UnsafeMutablePointer<UInt8>, capacity: Int) {
       unsafe self.content = unsafe content
@@ -50,8 +52,9 @@ public enum RequestedModel: Equatable, Sendable {
       while true {
         switch unsafe scanner.next(content, &at) {
         case .nameStart:
-          guard let isModel = readName() else { return .malformed(scanner.offset) }
-          guard isModel else {
+          guard let name = readName() else { return .malformed(scanner.offset) }
+          if name == .alike { return rest(.doubled) }
+          guard name == .model else {
             if isFault(unsafe scanner.skip(to: 1, content, &at)) { return .malformed(scanner.offset) }
             continue
           }
@@ -88,12 +91,16 @@ public enum RequestedModel: Equatable, Sendable {
       }
     }
 
-    /// Whether a member's name is the one that is looked for; nil when it is cut off.
-    private mutating func readName() -> Bool? {
-      (isInName, isSame, count) = (true, true, 0)
+    private enum Name { case model, alike, other }
+
+    /// What a member's name is to the one that is looked for; nil when it is cut off. Go's JSON, Ollama's for one, takes
+    /// names in any letter case.
+    private mutating func readName() -> Name? {
+      (isInName, isSame, isAlike, count) = (true, true, true, 0)
       defer { isInName = false }
       guard readText() != nil else { return nil }
-      return isSame && count == RequestedModel.key.utf8CodeUnitCount
+      guard isAlike, count == RequestedModel.key.utf8CodeUnitCount else { return .other }
+      return isSame ? .model : .alike
     }
 
     /// A member's value: a name with its place, or `missing` for anything else; nil when it is cut off.
@@ -128,7 +135,8 @@ public enum RequestedModel: Equatable, Sendable {
     private mutating func put(_ byte: UInt8) {
       let key = RequestedModel.key
       if isInName {
-        isSame = unsafe isSame && count < key.utf8CodeUnitCount && key.utf8Start[count] == byte
+        isAlike = unsafe isAlike && count < key.utf8CodeUnitCount && key.utf8Start[count] == byte | 0x20
+        isSame = unsafe isSame && isAlike && key.utf8Start[count] == byte
       } else if count < capacity {
         unsafe out[count] = byte
       }

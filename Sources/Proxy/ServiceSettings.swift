@@ -21,7 +21,7 @@ extension Settings {
     /// Requests sent once more to another backend, in percent of all. A connect that fails costs nothing of it:
     /// no backend has had any work.
     public var retryBudgetPercent: Int
-    /// Connections to one backend, of all workers together and idle ones included; 0 for no limit.
+    /// Connections with work to one backend, of all workers together; 0 for no limit.
     public var maximumConnections: Int
     /// The most content of a request, in bytes, that is kept to tell an HTTP/1.1 backend its length where the client did
     /// not; 0 passes it on in chunks as it comes.
@@ -30,13 +30,13 @@ extension Settings {
     public var isPassage = false
     /// How responses are compressed for clients that ask for it; nil when they pass as they are.
     public var compression: Compression?
-    /// When answers to real requests take a backend out for a while; off by default.
-    public var outliers = OutlierDetection()
+    /// When answers to real requests take a backend out for a while.
+    public var outliers = OutlierDetection(consecutiveFailures: 5)
     /// How long such a connection may carry nothing, in milliseconds.
-    public var tunnelIdleMilliseconds: UInt64 = 1 << 50
+    public var tunnelIdleMilliseconds: UInt64 = 3_600_000
     /// A service.
     public init(
-      name: String, backends: [Backend], policy: Balancer.Policy = .roundRobin,
+      name: String, backends: [Backend], policy: Balancer.Policy = .leastRequest,
       timeouts: Timeouts = Timeouts(), attempts: Int = 3,
       retryBudgetPercent: Int = RetryBudget.defaultPercent, maximumConnections: Int = 0
     ) {
@@ -107,7 +107,7 @@ extension Settings {
     /// Between bytes of content.
     public var idleMilliseconds: UInt64 = 300_000
     /// How long an unused connection is kept for the next request.
-    public var keepAliveMilliseconds: UInt64 = 60_000
+    public var keepAliveMilliseconds: UInt64 = 4_000
     /// The defaults.
     public init() {}
   }
@@ -122,7 +122,7 @@ public struct Limits: Sendable, Equatable, BitwiseCopyable {
   /// The longest request target, in bytes.
   public var targetBytes = 16 * 1024
   /// The most client connections of all workers together.
-  public var connections = 100_000
+  public var connections = 65_536
   /// The most memory of all workers' buffers together, in bytes.
   public var bufferBytes = Int.max
   /// For a TLS handshake, from accept.
@@ -136,7 +136,7 @@ public struct Limits: Sendable, Equatable, BitwiseCopyable {
   /// For a client that does not read, between bytes that it takes.
   public var sendStallMilliseconds: UInt64 = 60_000
   /// For an upgraded connection that carries nothing.
-  public var tunnelIdleMilliseconds: UInt64 = 1 << 50
+  public var tunnelIdleMilliseconds: UInt64 = 3_600_000
   /// For the last bytes of a client that we have answered and closed.
   public var lingerMilliseconds: UInt64 = 2_000
   /// The least number of buffers of one worker, whatever `bufferBytes` says.

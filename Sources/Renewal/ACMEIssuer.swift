@@ -144,6 +144,9 @@ public actor ACMEIssuer: Issuer {
   public func changeKey() async throws(IssuerError) {
     let (client, keeper) = try await session()
     do {
+      // Nobody else may find the staged key and take it for one that was left behind.
+      let lock = try await accountLock()
+      defer { withExtendedLifetime(lock) {} }
       let key = try PrivateKey.generate(.ecP256)
       let signer = try KeySigner(key)
       try await keeper.stage(key)
@@ -175,6 +178,11 @@ public actor ACMEIssuer: Issuer {
 
   /// Finds out which key holds after a change that was cut off. A CA that cannot be asked leaves it open.
   private func settleKey(_ keeper: AccountKeeper) async throws {
+    guard try await keeper.stagedKey() != nil else { return }
+    let lock = try await accountLock()
+    defer { withExtendedLifetime(lock) {} }
+    // Whoever was changing it has ended by now.
+    try await keeper.readAgain()
     guard let staged = try await keeper.stagedKey() else { return }
     var options = configuration.options
     options.accountURL = nil
@@ -200,6 +208,12 @@ public actor ACMEIssuer: Issuer {
     }
   }
 
+  /// Held by whoever changes the account or finds out how a change has ended.
+  private func accountLock() async throws -> FileLock? {
+    try await Self.registrationLock(
+      store.registrationLockPath(host: "change.\(configuration.directory.authority)"), environment.sleep)
+  }
+
   /// Has the account registered by one process at a time, so that one account is made and one external key used.
   private func enrol(_ client: Client, _ keeper: AccountKeeper) async throws {
     guard await keeper.stored.record.url == nil else { return }
@@ -216,7 +230,9 @@ public actor ACMEIssuer: Issuer {
 
   /// The client for our account, whose key is made and stored before the CA hears of it.
   private func session() async throws(IssuerError) -> (Client, AccountKeeper) {
-    if let known { return known }
+    // Another process may have changed the key, or put the account aside.
+    if let known, await known.account.isCurrent() { return known }
+    known = nil
     do {
       let keeper = try AccountKeeper(
         store: store, directory: configuration.directory, contacts: configuration.options.contacts,

@@ -48,6 +48,17 @@ actor AccountKeeper {
   /// Whether the CA knows the account under other contacts.
   nonisolated var hadOtherContacts: Bool { atStart.url != nil && atStart.contacts != contacts }
 
+  /// Whether the store still has this account with this key. What cannot be read at present says nothing else.
+  func isCurrent() -> Bool {
+    let again: StoredAccount?
+    do {
+      again = try store.account(
+        host: authority, directory: stored.record.directory, externalKeyID: stored.record.externalKeyID,
+        now: now())
+    } catch { return true }
+    return again?.id == stored.id && again?.key.publicKeyInfo == stored.key.publicKeyInfo
+  }
+
   /// What another process has written down meanwhile.
   func readAgain() throws {
     let again = try store.account(

@@ -7,6 +7,28 @@ import Testing
 @testable import certd
 
 struct LenienceRuleTests {
+  @Test(
+    "keys of another file are no last good state, nor are none",
+    arguments: [
+      ("one", ["k"], 1), ("one", [], 0), ("two", ["k"], 0),
+    ])
+  func keys(_ file: String, _ held: [String], _ count: Int) throws {
+    func read(_ file: String) throws -> Configuration {
+      let text = """
+        acme: {issuers: [local]}
+        routes: [{service: a, auth: {api_keys: \(file)}}]
+        services: {a: {backends: ["127.0.0.1:1"]}}
+        """
+      return try Configuration.read(Array(text.utf8), file: "certd.yaml", baseDirectory: "/").configuration
+    }
+    var settings = Proxy.Settings()
+    settings.routes = [.init(hosts: [], paths: [.prefix("/")], service: 0)]
+    settings.routes[0].keys = held.map { Array($0.utf8) }
+    let lenience = Lenience(before: .init(settings, try read("one")))
+    let wanted = try #require(try read(file).routes[0].keyFile)
+    #expect(lenience.keys(settings.routes[0], wanted, .other("unreadable")).count == count)
+  }
+
   @Test("what was good before is not what is wanted now, where a listener is to ask for more")
   func notWeaker() throws {
     func state(_ mode: String) throws -> (Configuration, ClientCertificates?) {

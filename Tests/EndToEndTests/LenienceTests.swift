@@ -121,6 +121,11 @@ import Testing
       """)
     let daemon = try await Certd(place).run(["--config", place("certd.yaml")])
     try await daemon.logged("backend healthy")
+    // Roots that cannot be used change nothing for checks either.
+    try place.write("roots.pem", "garbage")
+    try await daemon.logged("files changed but cannot be used")
+    try await eventually("checks go on") { daemon.log.contains("cannot be used") }
+    #expect(daemon.lines("backend unhealthy").isEmpty, "\(daemon.log)")
     first.child.signal(9)
     try await daemon.logged("backend unhealthy")
     let second = try await serve("second")

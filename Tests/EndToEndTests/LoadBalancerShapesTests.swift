@@ -8,7 +8,7 @@ import Testing
     let google: FakeGoogle
     let place: Place
 
-    init(_ balancer: String, backend: String = "10.0.0.11:8000") async throws {
+    init(_ balancer: String, backend: String = "10.0.0.11:8000", route: String = "") async throws {
       google = try FakeGoogle()
       place = try Place()
       try place.write("sa.json", try google.serviceAccountFile())
@@ -17,7 +17,7 @@ import Testing
         """
         store: \(place("store"))
         acme: {email: ops@example.com, agree_tos: true}
-        routes: [{hosts: [llm.example.com], service: chat}]
+        routes: [{hosts: [llm.example.com], service: chat\(route)}]
         services: {chat: {kind: vllm, backends: ["\(backend)"]}}
         gcp:
           project: demo-project
@@ -198,5 +198,22 @@ import Testing
       "groups: {chat: [{make_neg: {zone: us-central1-a}}]}", backend: "[fd00::1]:8000")
     let planned = try await bench.gcp("plan")
     #expect(planned.ending == .exited(2) && planned.errors.contains("holds an IPv4 address"), "\(planned)")
+  }
+
+  @Test("a route that keeps anybody out is not published by Google, which would let everybody in")
+  func guarded() async throws {
+    for (route, key) in [
+      (", auth: {api_keys: keys}", "auth"), (", models: {a: chat}", "models"),
+      (", normalize: reject", "normalize"),
+    ] {
+      let bench = try await Bench("groups: {chat: [{make_neg: {zone: us-central1-a}}]}", route: route)
+      try bench.place.write("keys", "sk-0123456789abcdef\n")
+      let planned = try await bench.gcp("plan")
+      #expect(
+        planned.ending == .exited(2)
+          && planned.errors.contains("has \(key), which Google's load balancer does not know"),
+        "\(planned)")
+      #expect(bench.google.writes.isEmpty)
+    }
   }
 }

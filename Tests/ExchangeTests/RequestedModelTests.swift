@@ -19,7 +19,7 @@ struct RequestedModelTests {
     arguments: [
       (#"{"model":"a"}"#, "a"),
       (#" { "messages" : [{"model":"no"}], "model" : "llama-3.3/70b" , "n":1}  "#, "llama-3.3/70b"),
-      (#"{"m":{"model":"no"},"modell":"no","Model":"no","mode":"no","model":"yes"}"#, "yes"),
+      (#"{"m":{"model":"no"},"modell":"no","mode":"no","model":"yes"}"#, "yes"),
       (#"{"mod\u0065l":"\u0061\/b"}"#, "a/b"), (#"{"model":"\ud83d\ude00"}"#, "😀"),
       (#"{"a":"\"model\":\"no\"","b":[[[]]],"c":null,"d":-1.5e3,"model":"x","e":true}"#, "x"),
     ])
@@ -41,6 +41,7 @@ struct RequestedModelTests {
       (#"{"model":null}"#, .missing), (#"{"model":["a"]}"#, .missing),
       (#"{"model":7,"model":"a"}"#, .missing),
       (#"{"model":"a","model":"b"}"#, .doubled), (#"{"model":"a","n":1,"mod\u0065l":"a"}"#, .doubled),
+      (#"{"model":"a","Model":"b"}"#, .doubled), (#"{"MODEL":"b"}"#, .doubled),
       ("", .malformed(0)), ("{", .malformed(1)), (#"{"model":"a""#, .malformed(12)),
       (#"{"model":"a"}x"#, .malformed(13)), (#"{"model":"a",}"#, .malformed(13)),
       ("{'model':'a'}", .malformed(1)),

@@ -85,6 +85,23 @@ import Upstream
     engines.finish()
   }
 
+  @Test("an Upgrade does not lead round the choice", arguments: ["foo", "h2c", "websocket"])
+  func upgrade(_ other: String) async throws {
+    let engines = Engines()
+    var settings = try engines.settings()
+    settings.routes[0].models.removeFirst()
+    try await Edge.serve(settings) { edge in
+      for (model, status) in [("none", 404), ("gpt-4o", 200)] {
+        let client = try edge.connect()
+        client.write(post(#"{"model":"\#(model)"}"#, "Connection: Upgrade\r\nUpgrade: \(other)\r\n"))
+        let answer = client.readAnswer()
+        #expect(answer.status == status)
+        if status == 200 { #expect(answer.head.contains("X-Engine: chat")) }
+      }
+    }
+    engines.finish()
+  }
+
   @Test("an unknown model is 404 and content without one 400, in OpenAI's shape, and the connection goes on")
   func refusals() async throws {
     let engines = Engines()

@@ -126,6 +126,13 @@ extension Configuration {
       report.error(listener.origin, "there is no TLS listener to redirect to", "add one, or remove redirect")
     }
     checkClientCertificates(report)
+    if let address = admin.address, address.port != 0,
+      let other = listeners.first(where: {
+        $0.address.port == address.port && ($0.address.host == nil || $0.address.host == address.host)
+      })
+    {
+      report.error(other.origin, "has the address of admin.address", "choose another port")
+    }
   }
 
   /// Every route is served on every listener: what one listener asks of clients, another one does not.

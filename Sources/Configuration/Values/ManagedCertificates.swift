@@ -110,7 +110,7 @@ extension ManagedCertificate {
   }
 
   /// A name for the store's directory made from a host.
-  static func storeName(of host: String) -> String {
+  public static func storeName(of host: String) -> String {
     let hasSpecial = host.utf8.contains { $0 == UInt8(ascii: "*") || $0 == UInt8(ascii: ":") }
     guard hasSpecial else { return host }
     let name = host.replacing("*", with: "_wildcard").replacing(":", with: "-")

@@ -15,11 +15,12 @@ extension Worker {
   /// Whether all of a request's content is waited for.
   func collects(_ client: Ref<ClientConnection>, _ route: UnsafeMutablePointer<CompiledRoute>) -> Bool {
     let service = unsafe route.pointee.service
-    let wantsLength = unsafe service.pointee.requestBuffer > 0 && desk.request.framing == .chunked
+    let wantsLength =
+      unsafe service.pointee.requestBuffer > 0 && desk.request.framing == .chunked && !desk.request.upgrade
     guard unsafe wantsLength || (route.pointee.models != nil && desk.request.framing != .none) else {
       return false
     }
-    return unsafe !service.pointee.isHTTP2 && !desk.request.upgrade && client.stream?.state.isTunnel != true
+    return unsafe !service.pointee.isHTTP2 && client.stream?.state.isTunnel != true
   }
 
   /// The most content of a request that is kept, in bytes.

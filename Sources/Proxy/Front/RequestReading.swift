@@ -171,6 +171,8 @@ extension Worker {
     exchange.wantsUpgrade = unsafe desk.request.upgrade && !offersH2C(base)
     let isHTTP2 = unsafe service.pointee.isHTTP2
     exchange.collects = unsafe collects(client, route)
+    // What is chosen by content is a request like any other: an Upgrade may be ignored (RFC 9110 §7.8).
+    if exchange.collects { exchange.wantsUpgrade = false }
     exchange.requestContent = RequestContent(
       desk.request.framing, unwraps: (isHTTP2 || exchange.collects) && client.stream == nil)
     exchange.startedNanoseconds = nowNanoseconds

@@ -43,9 +43,21 @@ extension Worker {
       client.end = Layout.headroom + left
     }
     // Whole frames have gone by, or content comes: what is left has not been there for long.
-    let isContent = unsafe left >= 4 && buffer[client.start + 3] == Self.dataFrame
+    let isContent = unsafe left >= 9 && isContent(mux, buffer + client.start)
     let hasMoved = (taken > 0 || isContent) && !mux.connection.isInHeaders
     timeFrames(client, mux, isPartial: left > 0 || mux.connection.isInHeaders, hasMoved: hasMoved)
+  }
+
+  /// Whether a frame brings content of a request that is still to come; the rules for slow content are its stream's.
+  private func isContent(_ mux: Ref<Mux>, _ head: UnsafeMutablePointer<UInt8>) -> Bool {
+    guard unsafe head[3] == Self.dataFrame else { return false }
+    var id: UInt32 = 0
+    for i in 5..<9 { id = unsafe id << 8 | UInt32(head[i]) }
+    var isOpen = false
+    walk(mux) { stream in
+      if stream.state.id == id, !stream.state.remoteClosed { isOpen = true }
+    }
+    return isOpen
   }
 
   /// DATA (RFC 9113 §6.1).

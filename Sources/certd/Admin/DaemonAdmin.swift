@@ -35,12 +35,17 @@ extension Daemon {
     for place in wanted {
       do throws(SetupError) {
         if let known = admin[place] {
-          // Those that were good go on where the file is not.
+          // Those that were good go on where the file is not, but not those of another file.
+          if case .address = place, adminTokens != plan.configuration.admin.tokenFile?.value {
+            known.replaceTokens([])
+          }
           if let tokens = try tokens(place) { known.replaceTokens(tokens) }
+          adminTokens = plan.configuration.admin.tokenFile?.value
           continue
         }
         let listener = try listen(place)
         admin[place] = listener
+        if case .address = place { adminTokens = plan.configuration.admin.tokenFile?.value }
         var shown = "\(place)"
         if case .address = place, let address = listener.address { shown = "\(address)" }
         log.info("admin", ["listening": .text(shown)])

@@ -34,7 +34,9 @@ struct Blueprint: Sendable {
   }
 
   /// The same for the other files.
-  var trustWatch: FileWatch { isWhole ? trustBefore : FileWatch(paths: []) }
+  var trustWatch: (taken: FileWatch, told: FileWatch?) {
+    isWhole ? (trustBefore, nil) : (FileWatch(paths: []), trustBefore)
+  }
 
   /// Whether every file besides certificates could be used.
   var isWhole: Bool { problems.isEmpty }

@@ -81,6 +81,8 @@ actor Daemon {
   let startedAt: UnixTime
   /// What is listened at for the admin API, by place.
   var admin: [AdminPlace: AdminListener] = [:]
+  /// The file of the tokens that are taken there.
+  var adminTokens: String?
   /// When another certificate may be the best for a name.
   var presentationChange: UnixTime?
 
@@ -109,7 +111,7 @@ actor Daemon {
     self.plan = plan
     fingerprint = store.fingerprint()
     (files, refusedFiles) = plan.watch
-    trust = plan.trustWatch
+    (trust, refusedTrust) = plan.trustWatch
     let gathered = try await Self.gather(plan, store, known: [])
     (stored, isStoreRead) = (gathered.stored, gathered.isWhole)
     (presented, presentationChange) = (gathered.presentation.credentials, gathered.presentation.nextChange)
@@ -190,7 +192,8 @@ actor Daemon {
     openAdmin()
     announce()
     warnOfTrust(ListenerSecurity(configuration: plan.configuration))
-    health.start(plan.configuration, await backends.candidates(plan.configuration), backends, world, log)
+    health.start(
+      plan.configuration, plan.settings, await backends.candidates(plan.configuration), backends, world, log)
     let names = watchNames()
     queueGoogleCloud()
     pushFiles()

@@ -49,12 +49,12 @@ extension Daemon {
     pushFiles()
     fetchIssuers()
     let security = ListenerSecurity(configuration: next.configuration)
-    trust = next.trustWatch
+    (trust, refusedTrust) = next.trustWatch
     warnOfTrust(security)
     await presentStore()
     proxy.reopenLogs()
     health.start(
-      next.configuration, await backends.candidates(next.configuration), backends, world, log)
+      next.configuration, next.settings, await backends.candidates(next.configuration), backends, world, log)
     queueGoogleCloud()
     post.yield(.judge)
     renew()
@@ -160,7 +160,7 @@ extension Daemon {
     } catch {
       return log.warn("new addresses of backends could not be put to use", ["reason": .describing(error)])
     }
-    health.follow(configuration, await backends.candidates(configuration), backends, world, log)
+    health.follow(configuration, settings, await backends.candidates(configuration), backends, world, log)
   }
 }
 

@@ -24,7 +24,7 @@ extension Daemon {
       (plan.settings, plan.problems) = (settings, lenience.problems)
       // Checks trust whom requests trust, and show what they show.
       let candidates = await backends.candidates(plan.configuration)
-      health.start(plan.configuration, candidates, backends, world, log)
+      health.start(plan.configuration, settings, candidates, backends, world, log)
       guard lenience.problems.isEmpty else {
         for problem in lenience.problems {
           log.warn("files changed but cannot be used", ["reason": .text(problem)])

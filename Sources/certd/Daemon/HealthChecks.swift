@@ -13,17 +13,17 @@ struct HealthChecks {
 
   /// Replaces the checks by those of a configuration.
   mutating func start(
-    _ configuration: Configuration, _ candidates: [[[BackendRegistry.Known]]], _ backends: BackendRegistry,
-    _ world: World, _ log: Log
+    _ configuration: Configuration, _ settings: Proxy.Settings, _ candidates: [[[BackendRegistry.Known]]],
+    _ backends: BackendRegistry, _ world: World, _ log: Log
   ) {
     stop()
-    follow(configuration, candidates, backends, world, log)
+    follow(configuration, settings, candidates, backends, world, log)
   }
 
   /// Checks what has come under a backend's name, and leaves what has gone.
   mutating func follow(
-    _ configuration: Configuration, _ candidates: [[[BackendRegistry.Known]]], _ backends: BackendRegistry,
-    _ world: World, _ log: Log
+    _ configuration: Configuration, _ settings: Proxy.Settings, _ candidates: [[[BackendRegistry.Known]]],
+    _ backends: BackendRegistry, _ world: World, _ log: Log
   ) {
     var wanted: Set<String> = []
     for (service, ofService) in zip(configuration.services, candidates) {
@@ -32,15 +32,15 @@ struct HealthChecks {
         // An address that has gone and come back in between is another one.
         let key = "\(service.name) \(known.key) \(ObjectIdentifier(known.status))"
         guard wanted.insert(key).inserted, tasks[key] == nil else { continue }
+        // The same as requests: what was good before where files cannot be used.
+        let security = settings.services.first { $0.name == service.name }?.backends.first
         tasks[key] = Task {
           guard let check = service.health else {
             known.status.health = .unknown
             return
           }
-          let identity = try? ProxySettings(configuration: configuration, backends: backends).identity(
-            service)
           let host = service.authority(of: backend) ?? configuration.firstHost(of: service)
-          await Self.watch(service, check, backend.address, host, known, identity, backends, world, log)
+          await Self.watch(service, check, backend.address, host, known, security, backends, world, log)
         }
       }
     }
@@ -57,18 +57,19 @@ struct HealthChecks {
 
   private static func watch(
     _ service: ConfiguredService, _ check: HealthCheck, _ address: BackendAddress, _ host: String?,
-    _ known: BackendRegistry.Known, _ identity: Credential?, _ backends: BackendRegistry, _ world: World,
-    _ log: Log
+    _ known: BackendRegistry.Known, _ security: Proxy.Settings.Backend?, _ backends: BackendRegistry,
+    _ world: World, _ log: Log
   ) async {
+    let identity = security?.tlsIdentity
     // A reload begins new checks of backends that are known already.
     let before = known.status.health
     var tracker = HealthTracker(
       unhealthyThreshold: check.unhealthyThreshold, healthyThreshold: check.healthyThreshold, health: before)
-    let trust = try? ProxySettings.trust(service)
+    // Nobody is asked without knowing whom to trust: requests are not sent there either.
     let context =
       service.protocol.isSecure
       ? try? ClientContext(
-        trust: trust ?? .init(), serverName: service.tls.serverName,
+        trust: security?.trust ?? .init(system: false), serverName: service.tls.serverName,
         applicationProtocols: [service.protocol.isHTTP2 ? "h2" : "http/1.1"], identity: identity) : nil
     while !Task.isCancelled {
       let began = monotonicMilliseconds()

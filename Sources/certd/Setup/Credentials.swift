@@ -37,7 +37,7 @@ enum Credentials {
     func cover(_ host: String, besides store: CertStore?) -> Bool {
       if Credentials.cover(credentials, host) { return true }
       guard hasUnknown else { return false }
-      let lineage = Identifier(host).map { LineageName($0) }
+      let lineage = LineageName(ConfiguredCertificate.storeName(of: host))
       return lineage.flatMap { store?.currentGeneration(of: $0) } == nil
     }
 

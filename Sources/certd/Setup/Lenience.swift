@@ -39,8 +39,12 @@ final class Lenience {
   }
 
   /// The keys that a route goes on with; without any, it answers nobody.
-  func keys(_ route: Proxy.Settings.Route, _ error: SetupError) -> [[UInt8]] {
-    let last = before?.settings.routes.first { $0.hosts == route.hosts && $0.paths == route.paths }?.keys
+  func keys(_ route: Proxy.Settings.Route, _ wanted: Located<String>, _ error: SetupError) -> [[UInt8]] {
+    let places = before.map { zip($0.settings.routes, $0.configuration.routes) }
+    let old = places?.first { made, _ in made.hosts == route.hosts && made.paths == route.paths }
+    // Keys of another file are no last good state of this one, nor are none.
+    let isSame = old?.1.keyFile?.value == wanted.value && old?.0.keys?.isEmpty == false
+    let last = isSame ? old?.0.keys : nil
     note(error, last == nil ? "the route answers nobody until it can be" : nil)
     return last ?? []
   }

@@ -134,9 +134,30 @@ final class LoadBalancerTranslation {
       default: break
       }
     }
+    tellUncarried(route)
     return ChainRoute(
       hosts: route.hosts.map(\.value.description), paths: route.paths.map(\.value.description),
       service: route.service.value, headers: headers(route))
+  }
+
+  /// What only certd's own proxy does with a route. Google would let in whoever it keeps out.
+  private func tellUncarried(_ route: Route) {
+    let guards = [
+      ("auth", route.keyFile != nil), ("client_certificate", route.needsClientCertificate),
+      ("models", !route.models.isEmpty), ("normalize", route.rejectsOddPaths),
+    ]
+    for (key, isSet) in guards where isSet {
+      error(
+        route.origin,
+        "has \(key), which Google's load balancer does not know: everybody would reach the backends",
+        "put certd in front of them, or give the load balancer a file of its own")
+    }
+    for (key, isSet) in [
+      ("strip_prefix", !route.stripPrefix.isEmpty), ("add_prefix", !route.addPrefix.isEmpty),
+      ("cors", route.cors != nil),
+    ] where isSet {
+      warn(route.origin, "has \(key), which Google's load balancer does not carry out")
+    }
   }
 
   /// Those for every route, then the route's own.

@@ -46,8 +46,8 @@ struct ProxySettings {
         one.keys = try route.keyFile.map { (file) throws(SetupError) in try KeyFile.read(file, configuration)
         }
       } catch {
-        guard let lenience else { throw error }
-        one.keys = lenience.keys(one, error)
+        guard let lenience, let file = route.keyFile else { throw error }
+        one.keys = lenience.keys(one, file, error)
       }
       one.models = route.models.compactMap { rule in
         guard let index = configuration.services.firstIndex(where: { $0.name == rule.service.value }) else {

@@ -25,7 +25,8 @@ struct Coding: BitwiseCopyable {
 struct Compression: Stage {
   @inline(__always)
   func begin(_ worker: Worker, _ exchange: Ref<Exchange>, _ base: UnsafePointer<UInt8>) {
-    if unsafe exchange.service?.pointee.compression != nil {
+    // Which service it will be is not known yet where the model decides.
+    if unsafe exchange.service?.pointee.compression != nil || exchange.route?.pointee.models != nil {
       exchange.coding.wantsGzip = unsafe worker.wantsGzip(base)
     }
   }
