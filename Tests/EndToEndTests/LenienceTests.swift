@@ -102,6 +102,7 @@ import Testing
       let child = try await place.start(
         ["openssl", "s_server", "-accept", "\(port)", "-cert", files.certificate, "-key", files.key, "-www"],
         called: name)
+      try await eventually("\(name) listens") { child.output.contains("ACCEPT") }
       return (child, authority.rootPEM)
     }
     let first = try await serve("first")
