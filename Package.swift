@@ -75,7 +75,8 @@ let package = Package(
     // Floor 4
     floor("Renewal", "ACME", "CertStore", "DNS", "PKI", "Bytes", "HTTP", "OS"),
     dataPlaneFloor(
-      "Proxy", "CZlib", "TLS", "HTTP", "HTTP2", "JSON", "PKI", "EventLoop", "Upstream", "Exchange", "Telemetry", "OS",
+      "Proxy", "CZlib", "TLS", "HTTP", "HTTP2", "JSON", "PKI", "EventLoop", "Upstream", "Exchange",
+      "Telemetry", "OS",
       "Bytes"),
 
     // Floor 5
