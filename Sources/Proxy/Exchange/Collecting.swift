@@ -4,8 +4,8 @@ internal import HTTP
 internal import HTTP2
 internal import OS
 
-// Content whose length nobody told, for backends that need one: it is kept until it is whole, and then goes out with its
-// length (RFC 9112 §6.2). Until then no backend has been chosen.
+// Content that is kept until it is whole: nobody told its length, and the backends need one, or the model in it says whose it
+// is. It goes out with its length (RFC 9112 §6.2). Until then no backend has been chosen.
 extension Worker {
   /// The least room for content in the buffer beside a request's head, in bytes: what is longer is answered 431.
   static let minimumCollectingRoom = 4096
