@@ -39,6 +39,24 @@ extension FileSystem {
     try call("access", needed) { unsafe Int(access(needed, W_OK)) }
   }
 
+  /// Sees whether a directory could be written to, and made with its parents where it is missing; changes nothing.
+  public func checkWritableDirectory(_ path: String) throws(SystemError) {
+    var place = try absolutePath(path)
+    while try isMissing(place), place != "/" { place = Self.parent(of: place) }
+    guard try status(place, followingLinks: true).kind == .directory else {
+      throw SystemError(call: "mkdir", code: ENOTDIR, subject: place)
+    }
+    try call("access", place) { unsafe Int(access(place, W_OK | X_OK)) }
+  }
+
+  private func isMissing(_ path: String) throws(SystemError) -> Bool {
+    do throws(SystemError) { _ = try status(path, followingLinks: true) } catch {
+      guard error.code == ENOENT else { throw error }
+      return true
+    }
+    return false
+  }
+
   /// Adds bytes at the end of a file, which is made with `mode` if there is none, and flushes it.
   /// After an error part of the bytes may be there.
   public func append(_ path: String, _ bytes: [UInt8], mode: UInt32) throws(SystemError) {

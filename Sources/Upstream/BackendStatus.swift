@@ -76,11 +76,10 @@ public final class BackendStatus: Sendable {
   /// Connections of all workers, idle ones included.
   public var connections: Int { connectionsValue.load(ordering: .relaxed) }
 
-  /// Counts one connection more unless there are `maximum` already and all of them have work, that of this request
-  /// counted; 0 for no limit. Idle ones of other workers, which cannot be used here, keep nobody out.
+  /// Counts one connection more unless there are `maximum` already; 0 for no limit.
   public func openConnection(maximum: Int) -> Bool {
     let before = connectionsValue.wrappingAdd(1, ordering: .relaxed).oldValue
-    guard maximum > 0, before >= maximum, inFlight > maximum else { return true }
+    guard maximum > 0, before >= maximum else { return true }
     closeConnection()
     return false
   }

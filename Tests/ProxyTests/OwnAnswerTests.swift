@@ -24,18 +24,12 @@ import Upstream
     { wire in
       guard wire.read(exactly: 24) == Frame.preface else { return }
       wire.write(Frame.settings([]).bytes)
-      while true {
-        let head = wire.read(exactly: 9)
-        guard head.count == 9 else { return }
-        _ = wire.read(exactly: Int(head[0]) << 16 | Int(head[1]) << 8 | Int(head[2]))
-        guard head[3] == Frame.Kind.headers else { continue }
-        let stream = head[5...].reduce(UInt32(0)) { $0 << 8 | UInt32($1) }
-        wire.write(
-          Frame.headers(stream, HPACK.block([":status=200"]), end: false).bytes
-            + Frame.data(stream, Array("from h2c".utf8), end: true).bytes)
-        close.wait()
-        return wire.close()
-      }
+      guard let stream = wire.readStreamHead() else { return }
+      wire.write(
+        Frame.headers(stream, HPACK.block([":status=200"]), end: false).bytes
+          + Frame.data(stream, Array("from h2c".utf8), end: true).bytes)
+      close.wait()
+      wire.close()
     }
   }
 

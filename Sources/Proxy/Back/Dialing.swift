@@ -102,7 +102,10 @@ extension BackendPool {
     guard hasAddress, unsafe status._withUnsafeGuaranteedRef({ $0.health }) != .unhealthy else {
       return false
     }
-    return unsafe maximumConnections == 0 || hasIdle || firstMux != nil
-      || status._withUnsafeGuaranteedRef { min($0.connections, $0.inFlight) < maximumConnections }
+    if maximumConnections == 0 { return true }
+    return unsafe status._withUnsafeGuaranteedRef {
+      settings.http2
+        ? firstMux != nil || $0.connections < maximumConnections : $0.inFlight < maximumConnections
+    }
   }
 }

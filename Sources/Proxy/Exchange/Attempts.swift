@@ -52,12 +52,21 @@ extension Worker {
     unsafe count(exchange, on: pool)
     if unsafe service.pointee.longestHost > 0 { unsafe writeHost(exchange, pool) }
     if unsafe service.pointee.isHTTP2 { return unsafe openRequestStream(exchange, service, pool) }
+    // Over HTTP/1 a connection with work is a request under way, this one counted: idle ones of other workers, which cannot
+    // be used here, keep nobody out.
+    let maximum = unsafe service.pointee.maximumConnections
+    if maximum > 0,
+      unsafe pool._withUnsafeGuaranteedRef({ unsafe $0.status._withUnsafeGuaranteedRef { $0.inFlight } })
+        > maximum
+    {
+      return .unopened
+    }
     if mayReuse, let backend = unsafe pool._withUnsafeGuaranteedRef({ $0.takeIdle() }) {
       counters.add(.upstreamConnectionsReused)
       attach(backend, exchange)
       return .opened(.kept)
     }
-    guard let backend = unsafe dial(pool, maximum: service.pointee.maximumConnections) else {
+    guard let backend = unsafe dial(pool, maximum: 0) else {
       return .unopened
     }
     attach(backend, exchange)

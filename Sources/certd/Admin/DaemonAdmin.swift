@@ -40,7 +40,7 @@ extension Daemon {
             known.replaceTokens([])
           }
           if let tokens = try tokens(place) { known.replaceTokens(tokens) }
-          adminTokens = plan.configuration.admin.tokenFile?.value
+          if case .address = place { adminTokens = plan.configuration.admin.tokenFile?.value }
           continue
         }
         let listener = try listen(place)

@@ -37,9 +37,15 @@ struct CheckCommand: AsyncParsableCommand {
     } catch { throw Failure.exit(error) }
   }
 
-  /// What a start would find: an access log that cannot be written, and ports that are not to be had. Both may be for
-  /// another user or held by the daemon itself, and then are only told.
+  /// What a start would find: a store or an access log that cannot be written, and ports that are not to be had. They may be
+  /// for another user or held by the daemon itself, and then are only told.
   private func checkStart(_ configuration: Configuration) throws(SetupError) {
+    do throws(SystemError) {
+      try FileSystem().checkWritableDirectory(StoreLocation.path(configuration.store))
+    } catch {
+      guard error.isPermission else { throw .configuration("store: \(error)") }
+      Output.error("warning: store: \(error)")
+    }
     if case .file(let path) = configuration.log.access {
       do throws(SystemError) { try FileSystem().checkAppendable(path) } catch {
         guard error.isPermission else { throw .configuration("log.access: \(error)") }

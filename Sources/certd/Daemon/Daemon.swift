@@ -313,7 +313,9 @@ actor Daemon {
       let inventory = store.inventory(now: now)
       let kept = known.filter { inventory.isUnread($0.label) }
       let fresh = inventory.certificates.compactMap(Credentials.credential)
-      let stored = kept + fresh.filter { one in !kept.contains { $0.label == one.label } }
+      // In the store's own order, whatever could be read: the first one answers clients without a server name.
+      let stored = (kept + fresh.filter { one in !kept.contains { $0.label == one.label } })
+        .sorted { $0.label < $1.label }
       // Those that the configuration names come first: the first one answers clients without a server name.
       let presentation = Presentation(
         files + stored.filter { wanted.contains($0.label) },

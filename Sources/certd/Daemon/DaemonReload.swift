@@ -100,7 +100,9 @@ extension Daemon {
       // What it is for is known by now, and so is what is still to be obtained.
       let reading = Configuration.Reading(configuration: configuration, warnings: [])
       do throws(SetupError) { return try await adopt(reading) } catch {
-        log.error("certificates", ["reason": .text(error.description)])
+        // Tried again at the next look.
+        files = FileWatch(paths: [])
+        if isNews { log.error("certificates", ["reason": .text(error.description)]) }
       }
     }
     await presentStore()

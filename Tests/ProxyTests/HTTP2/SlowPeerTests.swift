@@ -91,16 +91,10 @@ import Testing
     let backend = try Backend { wire in
       guard wire.read(exactly: 24) == Frame.preface else { return }
       wire.write(Frame.settings([]).bytes)
-      while true {
-        let head = wire.read(exactly: 9)
-        guard head.count == 9 else { return }
-        _ = wire.read(exactly: Int(head[0]) << 16 | Int(head[1]) << 8 | Int(head[2]))
-        guard head[3] == Frame.Kind.headers else { continue }
-        wire.write(Frame.headers(1, HPACK.block([":status=204"]), end: true).bytes)
-        // Whatever comes then is not even read.
-        done.wait()
-        return
-      }
+      guard let stream = wire.readStreamHead() else { return }
+      wire.write(Frame.headers(stream, HPACK.block([":status=204"]), end: true).bytes)
+      // Whatever comes then is not even read.
+      done.wait()
     }
     let settings = Settings.bare(HTTP2BackendTests.target(backend)) {
       $0.services[0].timeouts.responseHeadMilliseconds = 200
