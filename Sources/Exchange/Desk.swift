@@ -35,9 +35,13 @@ public import HTTP
   /// A writer of a head.
   public func writer() -> HeadWriter { unsafe HeadWriter(scratch, capacity: scratchSize) }
 
-  /// Reads a request's head of `count` bytes.
-  public mutating func readRequest(_ base: UnsafePointer<UInt8>, _ count: Int) -> ParseError? {
-    unsafe RequestHead.parse(base, count: count, fields: &fields, into: &request)
+  /// Reads a request's head of `count` bytes, which came as text or was unpacked from HTTP/2.
+  public mutating func readRequest(
+    _ base: UnsafePointer<UInt8>, _ count: Int, unpacked: Bool = false
+  ) -> ParseError? {
+    let error = unsafe RequestHead.parse(base, count: count, fields: &fields, into: &request)
+    if unpacked { request.version = .http2 } else { request.isCall = false }
+    return error
   }
 
   /// Reads a response's head of `count` bytes, the answer to a request of that method.

@@ -19,7 +19,7 @@ extension OwnAnswer {
 extension HeadWriter {
   /// A response's head of ours: `fields` are whole lines, `own` those that the route adds.
   public mutating func appendOwn(
-    _ status: Int, fields: String, own: RawBytes?, contentLength: Int, closes: Bool, minorVersion: UInt8
+    _ status: Int, fields: String, own: RawBytes?, contentLength: Int, closes: Bool, version: Version
   ) {
     append("HTTP/1.1 ")
     append(decimal: UInt64(status))
@@ -36,7 +36,7 @@ extension HeadWriter {
     }
     append(
       closes
-        ? "Connection: close\r\n\r\n" : minorVersion == 0 ? "Connection: keep-alive\r\n\r\n" : "\r\n")
+        ? "Connection: close\r\n\r\n" : version == .http10 ? "Connection: keep-alive\r\n\r\n" : "\r\n")
   }
 
   /// A response of trailers alone, which a gRPC client understands (gRPC over HTTP/2, "Responses").

@@ -22,8 +22,6 @@ public struct ForwardedFields: Sendable, Equatable, BitwiseCopyable {
   public var isTrusted = false
   /// It spoke TLS.
   public var isSecure = false
-  /// It spoke HTTP/2.
-  public var isStream = false
   /// Content whose length nobody told is waited for, and its length told at the end of the head.
   public var tellsLength = false
   /// The request came before the handshake was over.
@@ -77,7 +75,7 @@ extension Desk {
     if upgrades { unsafe writeUpgrade(&out, base) }
     if forwarding.xForwarded { unsafe writeXForwarded(&out, base, origin) }
     if forwarding.forwarded { unsafe writeForwarded(&out, base, origin) }
-    if forwarding.via { unsafe writeVia(&out, base, isStream: origin.isStream) }
+    if forwarding.via { unsafe writeVia(&out, base) }
     more(&out)
     if origin.isEarly { out.append("Early-Data: 1\r\n") }
     if edits.set.count > 0 { unsafe out.append(edits.set.start, edits.set.count) }
@@ -206,10 +204,14 @@ extension Desk {
     out.append("\r\n")
   }
 
-  private func writeVia(_ out: inout HeadWriter, _ base: UnsafePointer<UInt8>, isStream: Bool) {
+  private func writeVia(_ out: inout HeadWriter, _ base: UnsafePointer<UInt8>) {
     out.append("Via: ")
     unsafe appendValues(of: .via, &out, base)
-    out.append(isStream ? "2.0 certd\r\n" : request.minorVersion == 0 ? "1.0 certd\r\n" : "1.1 certd\r\n")
+    switch request.version {
+    case .http10: out.append("1.0 certd\r\n")
+    case .http11: out.append("1.1 certd\r\n")
+    case .http2: out.append("2.0 certd\r\n")
+    }
   }
 
   /// The values that came under a name, each followed by a comma.

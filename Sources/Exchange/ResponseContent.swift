@@ -22,14 +22,13 @@ public struct ResponseContent: Sendable, BitwiseCopyable {
   /// None.
   public init() {}
 
-  /// Content framed as the head says, for a client whose connection ends content by itself (`isStream`), that knows
-  /// no chunks (`isOld`), or for which it is compressed on the way (`isCoded`).
-  public init(_ framing: BodyFraming, isStream: Bool, isOld: Bool, isCoded: Bool) {
+  /// Content framed as the head says, for a client of that version; compressed on the way where `isCoded`.
+  public init(_ framing: BodyFraming, for version: Version, isCoded: Bool) {
     self.framing = framing
     if case .length(let length) = framing { left = length }
     switch framing {
-    case .chunked: relay = isCoded || isOld || isStream ? .removeChunks : .asIs
-    case .untilClose: relay = isCoded || isOld || isStream ? .asIs : .addChunks
+    case .chunked: relay = isCoded || version != .http11 ? .removeChunks : .asIs
+    case .untilClose: relay = isCoded || version != .http11 ? .asIs : .addChunks
     case .none, .length: relay = .asIs
     }
   }

@@ -2,12 +2,10 @@ public import HTTP
 
 /// To whom a response's head is written, and what has become of its content.
 public struct ResponsePlan: BitwiseCopyable {
-  /// The request's minor version of HTTP/1.
-  public var minorVersion: UInt8 = 1
+  /// What the client speaks.
+  public var version = Version.http11
   /// It was a HEAD.
   public var isHead = false
-  /// The client's connection frames content by itself.
-  public var isStream = false
   /// The backend's HTTP/2 head was its last word.
   public var endsWithHead = false
   /// The content is compressed on the way.
@@ -78,21 +76,20 @@ extension Desk {
   }
 
   private func writeFraming(_ out: inout HeadWriter, _ plan: ResponsePlan) {
-    if plan.endsWithHead, !plan.isStream, !plan.isHead, response.declaredLength == nil,
+    if plan.endsWithHead, plan.version != .http2, !plan.isHead, response.declaredLength == nil,
       response.status != 204,
       response.status != 304
     {
       out.append("Content-Length: 0\r\n")
     }
-    switch response.framing {
-    case _ where plan.isCoded && plan.minorVersion == 1,
-      .chunked where plan.minorVersion == 1, .untilClose where plan.minorVersion == 1:
+    if plan.version == .http11,
+      plan.isCoded || response.framing == .chunked || response.framing == .untilClose
+    {
       out.append("Transfer-Encoding: chunked\r\n")
-    default: break
     }
     if plan.closes {
       out.append("Connection: close\r\n")
-    } else if plan.minorVersion == 0 {
+    } else if plan.version == .http10 {
       out.append("Connection: keep-alive\r\n")
     }
   }

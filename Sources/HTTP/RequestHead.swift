@@ -28,8 +28,8 @@ public struct RequestHead: BitwiseCopyable, Sendable {
   public var authorityStart = 0
   /// The authority's length.
   public var authorityLength = 0
-  /// 0 for HTTP/1.0, 1 for HTTP/1.1.
-  public var minorVersion: UInt8 = 1
+  /// What the client speaks. A head of HTTP/2 is read as text of HTTP/1.1; who has unpacked it says so.
+  public var version = Version.http11
   /// How the content ends.
   public var framing = BodyFraming.none
   /// The Connection field.
@@ -40,7 +40,7 @@ public struct RequestHead: BitwiseCopyable, Sendable {
   public var upgrade = false
   /// The client takes trailers (RFC 9110 §10.1.4).
   public var acceptsTrailers = false
-  /// It is a gRPC call, by its Content-Type.
+  /// It is a gRPC call, by its Content-Type; there are none but over HTTP/2.
   public var isCall = false
 
   /// An empty head.
@@ -55,8 +55,18 @@ public struct RequestHead: BitwiseCopyable, Sendable {
 
   /// Whether the client wants the connection kept after the response (RFC 9112 §9.3).
   public var keepsAlive: Bool {
-    connection.close ? false : minorVersion == 1 || connection.keepAlive
+    connection.close ? false : version != .http10 || connection.keepAlive
   }
+}
+
+/// What a client speaks.
+public enum Version: UInt8, BitwiseCopyable, Sendable {
+  /// Content ends with the connection, and no chunks are known (RFC 1945).
+  case http10
+  /// RFC 9112.
+  case http11
+  /// The connection frames content by itself (RFC 9113).
+  case http2
 }
 
 /// The methods that the proxy treats specially.
@@ -129,7 +139,7 @@ extension RequestHead {
       return .malformedRequestLine
     }
     guard unsafe text[5] == 0x31 else { return .unsupportedVersion }
-    minorVersion = unsafe text[7] == 0x30 ? 0 : 1
+    self.version = unsafe text[7] == 0x30 ? .http10 : .http11
     return unsafe parseTarget(base, target.0, target.1)
   }
 
@@ -188,20 +198,20 @@ extension RequestHead {
         else {
           return .unsupportedExpectation
         }
-        expectsContinue = minorVersion == 1
+        expectsContinue = version != .http10
       default:
         if let error = unsafe framing.take(base, line) { return error }
       }
     }
-    guard hostSeen || minorVersion == 0 else { return .missingHost }
+    guard hostSeen || version == .http10 else { return .missingHost }
     connection = framing.connection
-    upgrade = hasUpgrade && connection.upgrade && minorVersion == 1
+    upgrade = hasUpgrade && connection.upgrade && version != .http10
     return setFraming(framing)
   }
 
   private mutating func setFraming(_ fields: FramingFields) -> ParseError? {
     if fields.hasTransferEncoding {
-      guard minorVersion == 1 else { return .transferEncodingInOldVersion }
+      guard version != .http10 else { return .transferEncodingInOldVersion }
       guard fields.contentLength == nil else { return .lengthWithTransferEncoding }
       framing = .chunked
     } else if let length = fields.contentLength, length > 0 {

@@ -40,7 +40,7 @@ struct MutationTests {
     #expect(head.targetStart + head.targetLength <= head.length)
     #expect(head.hostStart + head.hostLength <= head.length)
     #expect(head.authorityStart + head.authorityLength <= head.length)
-    #expect(head.minorVersion == 0 || head.hostLength > 0)
+    #expect(head.version == .http10 || head.hostLength > 0)
     #expect(!parsed.target.utf8.contains { $0 <= 0x20 || $0 >= 0x7F })
     let lengths = parsed.fields.filter { $0.name.lowercased() == "content-length" }
     let codings = parsed.fields.filter { $0.name.lowercased() == "transfer-encoding" }

@@ -49,15 +49,7 @@ extension Worker {
       exchange.backend = nil
       backend.exchange = nil
     }
-    if let stream = backend.stream {
-      backend.stream = nil
-      releaseStream(stream)
-    } else {
-      backend.wire.close()
-      unsafe backend.pool?._withUnsafeGuaranteedRef {
-        unsafe $0.status._withUnsafeGuaranteedRef { $0.closeConnection() }
-      }
-    }
+    release(backend)
     backend.wire.forget()
     dropBuffer(backend)
     unsafe backend.pool?.release()

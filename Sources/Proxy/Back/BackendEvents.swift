@@ -98,7 +98,7 @@ extension Worker {
         return
       }
       counters.add(.upstreamTimeouts)
-      backend.stream?.mux?.isSilent = true
+      suspect(backend)
       let reason =
         exchange.machine.attempt.hasHead
         ? "no byte within the time limit" : "no response within the time limit"

@@ -52,12 +52,6 @@ extension Worker {
     putOff(backend)
   }
 
-  /// Whether something has come that has not been looked at: there will be no event for it.
-  func backendHasUnread(_ backend: Ref<BackendConnection>) -> Bool {
-    if let stream = backend.stream { return stream.waiting > 0 || stream.state.remoteClosed }
-    return backend.wire.hasUnread || backend.wire.sawEnd
-  }
-
   /// One receive, and what it leads to.
   private func readResponse(
     _ backend: Ref<BackendConnection>, _ exchange: Ref<Exchange>, _ client: Ref<ClientConnection>
@@ -83,21 +77,10 @@ extension Worker {
     return backendHasUnread(backend) ? .more : .rest
   }
 
-  /// Receives at most `capacity` bytes: how many, 0 at the end, or a negative error.
-  private func fillBackend(
-    _ backend: Ref<BackendConnection>, _ buffer: UnsafeMutablePointer<UInt8>, _ capacity: Int
-  ) -> Int {
-    if let stream = backend.stream { return unsafe receiveStream(stream, buffer, capacity) }
-    return unsafe backend.wire.receive(buffer, capacity, pipe)
-  }
-
   /// How much is read at once: a response that begins where its client has no room for it at all is left where it is,
   /// but for the head and a little more.
   private func mayRead(_ exchange: Ref<Exchange>, _ client: Ref<ClientConnection>) -> Int {
-    guard !exchange.machine.attempt.hasHead, let stream = client.stream, let mux = stream.mux,
-      unsafe mux.connection.sendable(&stream.state) == 0
-    else { return Layout.room }
-    return Self.leastRead
+    exchange.machine.attempt.hasHead || hasWindow(client) ? Layout.room : Self.leastRead
   }
 
   /// Deals with what stands in the backend's buffer.
@@ -172,7 +155,7 @@ extension Worker {
     case .none, .length(0): return false
     case .length, .chunked, .untilClose: break
     }
-    guard backend.stream?.isDrained != true else { return false }
+    guard !hasEnded(backend, byLength: false) else { return false }
     let canGo = unsafe hasAnother(exchange, service)
     guard exchange.machine.holdsHead(canGoElsewhere: canGo) else { return false }
     backend.endsByClosing = desk.response.framing == .untilClose
@@ -222,12 +205,6 @@ extension Worker {
     return nil
   }
 
-  /// Success of an extended CONNECT (RFC 8441 §5).
-  private func isAgreedTunnel(_ backend: Ref<BackendConnection>, _ exchange: Ref<Exchange>) -> Bool {
-    guard let stream = backend.stream, stream.state.isTunnel else { return false }
-    return 200..<300 ~= desk.response.status && !exchange.endsWithHead
-  }
-
   /// The backend's stream has ended, properly or not.
   func backendEnded(
     _ backend: Ref<BackendConnection>, _ exchange: Ref<Exchange>, _ client: Ref<ClientConnection>,
@@ -236,7 +213,9 @@ extension Worker {
     switch exchange.machine.phase {
     case .tunnel: return tunnelBackendEnded(backend, exchange, client, isClean: isClean)
     case .relaying:
-      guard isClean, backend.stream != nil || exchange.responseContent.framing == .untilClose else { break }
+      guard isClean, endIsWhole(backend, byClosing: exchange.responseContent.framing == .untilClose) else {
+        break
+      }
       guard flushCompressed(exchange, client, ending: .finish) else { return .event(.clientLeft) }
       if exchange.responseContent.relay == .addChunks, !sendLastChunk(exchange, client) {
         return .event(.clientLeft)
@@ -244,7 +223,9 @@ extension Worker {
       return .event(.ended(isClean: false))
     case .attempting where exchange.machine.attempt.isHeld && isClean:
       // All that there is of the response is its head, and its end.
-      guard backend.stream != nil || backend.endsByClosing, let buffer = unsafe backend.buffer else { break }
+      guard endIsWhole(backend, byClosing: backend.endsByClosing), let buffer = unsafe backend.buffer else {
+        break
+      }
       exchange.machine.releaseHead()
       backend.wire.sawEnd = true
       return unsafe readHead(backend, exchange, client, buffer)

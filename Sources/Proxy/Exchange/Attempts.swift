@@ -100,13 +100,7 @@ extension Worker {
     guard let backend = exchange.backend, backend.state == .active, let client = exchange.client,
       let buffer = unsafe client.buffer, !exchange.machine.requestSent, !backend.wire.writeClosed
     else { return .rest }
-    if let stream = backend.stream {
-      if let problem = unsafe forwardFrames(exchange, client, backend, stream, buffer) {
-        return .event(problem)
-      }
-    } else {
-      unsafe forwardBytes(client, backend, buffer)
-    }
+    if let problem = unsafe forwardBuffered(exchange, client, backend, buffer) { return .event(problem) }
     guard client.sent == client.requestEnd, !backend.wire.writeClosed else { return .rest }
     if exchange.collects, !forwardCollected(exchange, backend) { return .rest }
     guard exchange.machine.requestComplete else {
@@ -117,7 +111,7 @@ extension Worker {
     return .rest
   }
 
-  private func forwardBytes(
+  func forwardBytes(
     _ client: Ref<ClientConnection>, _ backend: Ref<BackendConnection>, _ buffer: UnsafeMutablePointer<UInt8>
   ) {
     backend.isHeldUp = false

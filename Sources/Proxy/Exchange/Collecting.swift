@@ -13,14 +13,14 @@ extension Worker {
   private static let lengthRoom = 40
 
   /// Whether all of a request's content is waited for.
-  func collects(_ client: Ref<ClientConnection>, _ route: UnsafeMutablePointer<CompiledRoute>) -> Bool {
+  func collects(_ exchange: Ref<Exchange>, _ route: UnsafeMutablePointer<CompiledRoute>) -> Bool {
     let service = unsafe route.pointee.service
     let wantsLength =
       unsafe service.pointee.requestBuffer > 0 && desk.request.framing == .chunked && !desk.request.upgrade
     guard unsafe wantsLength || (route.pointee.models != nil && desk.request.framing != .none) else {
       return false
     }
-    return unsafe !service.pointee.isHTTP2 && client.stream?.state.isTunnel != true
+    return unsafe !service.pointee.isHTTP2 && !exchange.isExtendedConnect
   }
 
   /// The most content of a request that is kept, in bytes.
@@ -31,7 +31,7 @@ extension Worker {
 
   /// The head is in its place. A client that asks whether it may go on is told so by us: no backend is there to ask.
   func beginCollecting(_ client: Ref<ClientConnection>, _ exchange: Ref<Exchange>) -> Outcome {
-    let expects = desk.request.expectsContinue && client.stream == nil && !exchange.machine.requestComplete
+    let expects = desk.request.expectsContinue && !exchange.machine.requestComplete
     guard client.start + exchange.requestHeadLength + Self.minimumCollectingRoom <= Layout.full else {
       return drive(exchange, .refused(.headTooLarge))
     }
@@ -42,7 +42,7 @@ extension Worker {
     if expects {
       var writer = desk.writer()
       writer.append("HTTP/1.1 100 Continue\r\n\r\n")
-      guard unsafe sendToClient(client, writer.start, writer.count, isLast: false) else {
+      guard sendHeadToClient(client, writer, isLast: false) else {
         return drive(exchange, .clientLeft)
       }
     }

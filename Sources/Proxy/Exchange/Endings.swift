@@ -14,11 +14,11 @@ extension Worker {
   ) {
     if let backend = exchange.backend { stages.complete(self, exchange, backend) }
     let trailers = exchange.trailers
-    if client.stream != nil { exchange.trailers = ParkedOutput() }
+    let isFramed = exchange.version == .http2
+    // A client of HTTP/1.1 has had them in its last chunk.
+    if isFramed { exchange.trailers = ParkedOutput() }
     endExchange(exchange, keepsBackend: keepsBackend)
-    if let stream = client.stream { return endResponse(client, stream, trailers: trailers) }
-    guard keepsClient, !isDraining else { return beginClose(client) }
-    readNext(client)
+    endAnswer(client, keeps: keepsClient && !isDraining, trailers: isFramed ? trailers : ParkedOutput())
   }
 
   /// Nothing has been sent yet: the client gets an answer of ours.
@@ -29,7 +29,7 @@ extension Worker {
     exchange.status = answer.status
     desk.clearRequest()
     desk.request.method = exchange.method
-    desk.request.minorVersion = exchange.minorVersion
+    desk.request.version = exchange.version
     let service = unsafe exchange.service.map { unsafe serviceName(exchange, $0.pointee.index) } ?? ""
     let (route, isGRPC) = unsafe (exchange.route, exchange.isGRPC)
     let held = unsafe exchange.snapshot?.retain()
@@ -57,8 +57,7 @@ extension Worker {
     if let backend = exchange.backend {
       backend.exchange = nil
       exchange.backend = nil
-      // A stream ends with its exchange; what carries it is kept by itself.
-      if keepsBackend, backend.state == .active, backend.stream == nil {
+      if keepsBackend, backend.state == .active {
         keepIdle(backend)
       } else {
         closeAttempt(backend)

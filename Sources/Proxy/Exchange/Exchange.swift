@@ -21,7 +21,7 @@ internal import Upstream
   var tried = BackendSet()
 
   var method = Method.other
-  var minorVersion: UInt8 = 1
+  var version = Version.http11
   var wantsUpgrade = false
   /// The client speaks HTTP/2 and asked for a tunnel by extended CONNECT (RFC 8441).
   var isExtendedConnect = false

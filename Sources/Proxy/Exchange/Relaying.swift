@@ -11,7 +11,7 @@ extension Worker {
   func passInterim(
     _ exchange: Ref<Exchange>, _ client: Ref<ClientConnection>, _ base: UnsafePointer<UInt8>
   ) -> Bool {
-    guard exchange.minorVersion == 1, let route = unsafe exchange.route else { return true }
+    guard exchange.version != .http10, let route = unsafe exchange.route else { return true }
     var writer = desk.writer()
     unsafe desk.writeResponseHead(&writer, base, ResponsePlan(), route.pointee.response) { _ in }
     guard !writer.overflowed else { return false }
@@ -29,9 +29,8 @@ extension Worker {
     counters.add(.responses(status: desk.response.status))
     unsafe stages.choose(self, exchange, base)
     exchange.responseContent = ResponseContent(
-      desk.response.framing, isStream: client.stream != nil, isOld: exchange.minorVersion == 0,
-      isCoded: exchange.coding.gzip != nil)
-    let closes = client.stream == nil && closesAfterResponse(exchange)
+      desk.response.framing, for: exchange.version, isCoded: exchange.coding.gzip != nil)
+    let closes = closesAfterResponse(exchange)
     if closes { exchange.machine.keepsClient = false }
     let writer = unsafe writeResponseHead(exchange, client, base, closes: closes)
     guard !writer.overflowed else { return malformedHead(backend, ParseError.headTooLarge) }
@@ -40,9 +39,9 @@ extension Worker {
     // A chunk-size line may have to stand between the head and the content.
     let gap =
       exchange.responseContent.relay == .addChunks && backend.end > bodyStart ? ChunkLine.room : 0
-    guard client.stream == nil, writer.count + gap <= bodyStart else {
+    guard exchange.version != .http2, writer.count + gap <= bodyStart else {
       exchange.machine.headLeaves()
-      let hasNone = backend.stream?.isDrained ?? (exchange.responseContent.framing == .none)
+      let hasNone = hasEnded(backend, byLength: exchange.responseContent.framing == .none)
       // Compressed, even nothing is something.
       let isLast = hasNone && exchange.coding.gzip == nil
       guard sendHeadToClient(client, writer, isLast: isLast) else { return .event(.clientLeft) }
@@ -58,9 +57,8 @@ extension Worker {
     var writer = desk.writer()
     guard let route = unsafe exchange.route else { return writer }
     var plan = ResponsePlan()
-    plan.minorVersion = exchange.minorVersion
+    plan.version = exchange.version
     plan.isHead = exchange.method == .head
-    plan.isStream = client.stream != nil
     plan.endsWithHead = exchange.endsWithHead
     plan.isCoded = exchange.coding.isCoded
     plan.closes = closes
@@ -72,8 +70,9 @@ extension Worker {
 
   /// Whether the client's connection ends with this response.
   private func closesAfterResponse(_ exchange: Ref<Exchange>) -> Bool {
+    if exchange.version == .http2 { return false }
     if !exchange.machine.keepsClient || isDraining { return true }
-    if exchange.minorVersion == 1 { return false }
+    if exchange.version == .http11 { return false }
     return desk.response.framing == .chunked || desk.response.framing == .untilClose
       || exchange.coding.gzip != nil
   }
@@ -89,14 +88,13 @@ extension Worker {
     let found = unsafe exchange.responseContent.follow(buffer, &content) { byte in
       unsafe withUnsafePointer(to: byte) { unsafe exchange.trailers.append($0, 1) }
     }
-    guard var ended = found else {
+    guard let found else {
       // What is right of it does not go out: the client must not take it for all.
       exchange.machine.headLeaves()
       reportBroken(backend, "malformed chunked content")
       return .event(.malformed)
     }
-    // HTTP/2 says itself where content ends, and trailers may follow all of a declared length.
-    if let stream = backend.stream { ended = stream.isDrained }
+    let ended = hasEnded(backend, byLength: found)
     guard unsafe relayContent(backend, exchange, client, buffer, content, head: head, ended: ended) else {
       return .event(.clientLeft)
     }

@@ -99,7 +99,7 @@ extension Worker {
       counters.add(.requestsWithoutBackend)
       exchange.status = answer.status
       endExchange(exchange, keepsBackend: false)
-      return beginClose(client)
+      return endAnswer(client, keeps: false)
     case .abandon:
       abandon(exchange)
       return closeClient(client)
@@ -108,7 +108,7 @@ extension Worker {
     case .expire:
       counters.add(.tunnelTimeouts)
       endExchange(exchange, keepsBackend: false)
-      return beginClose(client)
+      return endAnswer(client, keeps: false)
     default:
       // The response cannot be completed: the client must not take what it has for the whole.
       endExchange(exchange, keepsBackend: false)

@@ -18,7 +18,7 @@ extension Worker {
     exchange.machine.headLeaves()
     let base = unsafe UnsafePointer(buffer + backend.start)
     var writer = desk.writer()
-    if client.stream == nil, backend.stream != nil {
+    if exchange.version != .http2, desk.response.status != 101 {
       unsafe writeSwitch(&writer, exchange, base)
     } else {
       unsafe desk.writeResponseHead(&writer, base, ResponsePlan(), route.pointee.response) { _ in }
@@ -78,7 +78,7 @@ extension Worker {
     }
     guard client.sent == client.end else { return .rest }
     // Without TLS's own end it is a client that has gone, and perhaps not all that it has said (RFC 8446 §6.1).
-    if client.stream == nil, !client.wire.hasEndedProperly { return .event(.clientLeft) }
+    if !hasEndedProperly(client) { return .event(.clientLeft) }
     if !backend.wire.writeClosed {
       backend.wire.writeClosed = true
       closeBackendWrite(backend)
@@ -131,11 +131,10 @@ extension Worker {
 
   /// An event of a backend that has said all: it may have gone altogether.
   func tunnelBackendStirred(_ backend: Ref<BackendConnection>, _ client: Ref<ClientConnection>) -> Step {
-    guard backend.stream == nil else { return tunnelEnds(backend, client) }
-    backend.wire.readable = false
-    guard Sys.socketError(backend.wire.fd) != 0 else { return tunnelEnds(backend, client) }
-    backend.wire.output.free()
-    backend.wire.writeClosed = true
+    if hasBroken(backend) {
+      backend.wire.output.free()
+      backend.wire.writeClosed = true
+    }
     return tunnelEnds(backend, client)
   }
 
@@ -163,16 +162,14 @@ extension Worker {
 
   func closeTunnel(_ exchange: Ref<Exchange>, _ client: Ref<ClientConnection>) {
     endExchange(exchange, keepsBackend: false)
-    if let stream = client.stream { return endResponse(client, stream, trailers: ParkedOutput()) }
-    client.state = .closing
-    finishClose(client)
+    endTunnel(client)
   }
 
   /// The backend's connection has broken: the client must be able to tell that from an end.
   func severTunnel(_ exchange: Ref<Exchange>, _ client: Ref<ClientConnection>) {
     // A reset destroys what is on its way: not for backends that merely leave TLS's own end out.
     let isReset =
-      client.stream != nil || (!client.wire.isSecure && exchange.backend?.wire.isSecure != true)
+      exchange.version == .http2 || (!client.wire.isSecure && exchange.backend?.wire.isSecure != true)
     endExchange(exchange, keepsBackend: false)
     if isReset { return reset(client) }
     client.state = .closing

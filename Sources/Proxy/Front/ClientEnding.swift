@@ -57,27 +57,13 @@ extension Worker {
       conclude(step, exchange)
       return
     }
-    guard client.state == .reading else { return reset(client) }
+    guard client.state == .reading || client.state == .requested else { return reset(client) }
     desk.clearRequest()
     unsafe refuse(client, OwnAnswer.overloaded, closing: true)
   }
 
-  /// The response has broken off: a reset tells the client that what it has is not all.
-  func reset(_ client: Ref<ClientConnection>) {
-    client.wire.output.free()
-    if let stream = client.stream {
-      // The code that the backend gave, or one that says that this was not the client's doing; a tunnel's end by
-      // reset has a code of its own (RFC 8441 §5).
-      if stream.resetCode == .cancel, client.state != .tunnel { stream.resetCode = .internalError }
-    } else {
-      Sys.setResetOnClose(client.wire.fd)
-    }
-    closeClient(client)
-  }
-
   /// Closes properly once the output has left.
   func beginClose(_ client: Ref<ClientConnection>) {
-    if let stream = client.stream { return endResponse(client, stream, trailers: ParkedOutput()) }
     if client.state != .handshaking, !client.wire.sayGoodbye(pipe) { return closeClient(client) }
     client.state = .closing
     if client.wire.output.isEmpty { finishClose(client) } else { timeClient(client, again: true) }
@@ -107,9 +93,8 @@ extension Worker {
     putOff(client)
   }
 
-  /// Frees everything that belongs to a connection, or to a stream of one.
-  func closeClient(_ client: Ref<ClientConnection>) {
-    if let stream = client.stream { return closeStream(client, stream) }
+  /// Frees everything that belongs to a connection.
+  func closeConnection(_ client: Ref<ClientConnection>) {
     if let exchange = client.exchange { abandon(exchange) }
     if let mux = client.mux { dismantle(mux) }
     client.wire.close()
@@ -125,22 +110,9 @@ extension Worker {
     if acceptPaused { acceptResumeAt = nowMilliseconds }
   }
 
-  /// Frees a stream of a client; the connection that carries it goes on.
-  func closeStream(_ client: Ref<ClientConnection>, _ stream: Ref<MuxStream>) {
-    if let exchange = client.exchange { abandon(exchange) }
-    client.stream = nil
-    client.wire.forget()
-    unsafe client.identity = nil
-    dropBuffer(client)
-    unsafe wheel.remove(timer(client))
-    releaseStream(stream)
-    clients.release(client)
-  }
-
   func clientTimedOut(_ client: Ref<ClientConnection>) {
     client.wait = .none
     if let mux = client.mux { return muxTimedOut(client, mux) }
-    if client.stream != nil, !client.wire.output.isEmpty { counters.add(.h2ZeroWindowStalls) }
     guard client.wire.output.isEmpty else { return giveUp(client) }
     switch client.state {
     case .reading where client.end > client.start:
@@ -154,12 +126,13 @@ extension Worker {
       }
     // The time that nothing passes at all is what counts.
     case .tunnel: break
-    case .proxyHeader, .handshaking, .multiplexed, .closing, .lingering: closeClient(client)
+    case .proxyHeader, .handshaking, .requested, .multiplexed, .closing, .lingering: closeClient(client)
     }
   }
 
   /// The client does not take what it is sent.
   private func giveUp(_ client: Ref<ClientConnection>) {
+    countStall(client)
     if let exchange = client.exchange {
       guard exchange.machine.phase != .tunnel else { return timeClient(client) }
       abandon(exchange)

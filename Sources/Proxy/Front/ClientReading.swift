@@ -88,7 +88,7 @@ extension Worker {
       switch client.state {
       case .reading:
         // One that does not take its answers gets no further ones.
-        guard client.wire.output.isEmpty, client.stream == nil else { return }
+        guard client.wire.output.isEmpty else { return }
         guard client.end == client.start || readRequest(client) == .incomplete else { return }
       case .exchange:
         guard let exchange = client.exchange, mayTakeMore(client, exchange) else { return }
@@ -97,7 +97,7 @@ extension Worker {
           client.exchange?.backend?.state == .active
         else { return }
       case .lingering: return linger(client)
-      case .proxyHeader, .handshaking, .multiplexed, .closing: return
+      case .proxyHeader, .handshaking, .requested, .multiplexed, .closing: return
       }
       switch fillClient(client) {
       case .some: guard takeFilled(client) == .goesOn else { return }
@@ -125,15 +125,9 @@ extension Worker {
     return outcome
   }
 
-  /// Throws away what a client still sends that has had its answer.
-  private func linger(_ client: Ref<ClientConnection>) {
-    guard let stream = client.stream else { return discard(client) }
-    if stream.state.remoteClosed { closeClient(client) }
-  }
-
   /// More of the request's content has arrived.
   private func takeRequestContent(_ client: Ref<ClientConnection>, _ exchange: Ref<Exchange>) -> Step {
-    guard client.stream != nil || acceptContent(client, exchange) else {
+    guard acceptContent(client, exchange) else {
       shared.report(.requestRefused(peer: text(client.peer), reason: "malformed chunked content"))
       return .event(.refused(.badRequest))
     }
@@ -143,8 +137,8 @@ extension Worker {
     return forward(exchange)
   }
 
-  /// Takes the bytes behind `requestEnd` as content, as far as the request goes. False when they are malformed.
-  func acceptContent(_ client: Ref<ClientConnection>, _ exchange: Ref<Exchange>) -> Bool {
+  /// Finds where the content of a request that came on a connection of its own ends. False when it is malformed.
+  func followContent(_ client: Ref<ClientConnection>, _ exchange: Ref<Exchange>) -> Bool {
     guard let buffer = unsafe client.buffer, !exchange.machine.requestComplete else { return true }
     let available = client.end - client.requestEnd
     let p = unsafe buffer + client.requestEnd

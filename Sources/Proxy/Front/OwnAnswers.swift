@@ -47,7 +47,7 @@ extension Worker {
     _ client: Ref<ClientConnection>, _ answer: OwnAnswer, closing: Bool, detail: String, isGRPC: Bool,
     route: UnsafeMutablePointer<CompiledRoute>?
   ) {
-    if isGRPC, let stream = client.stream { return unsafe sayCall(client, stream, answer, detail, route) }
+    if isGRPC { return unsafe sayCall(client, answer, detail, route) }
     unsafe say(
       client, answer.status, answer.fields, answer.content(detail), closing: closing,
       route: route)
@@ -62,30 +62,20 @@ extension Worker {
     var writer = desk.writer()
     unsafe writer.appendOwn(
       status, fields: fields, own: route?.pointee.setOwn, contentLength: body.count, closes: closes,
-      minorVersion: desk.request.minorVersion)
+      version: desk.request.version)
     let content = desk.request.method == .head ? [] : body
-    if let stream = client.stream {
-      guard sendHeadToClient(client, writer, isLast: content.isEmpty) else { return closeClient(client) }
-      _ = unsafe content.withUnsafeBufferPointer { bytes in
-        unsafe bytes.baseAddress.map { unsafe sendToClient(client, $0, bytes.count, isLast: true) }
-      }
-      return endResponse(client, stream, trailers: ParkedOutput())
-    }
-    writer.append(content)
-    guard unsafe sendToClient(client, writer.start, writer.count, isLast: false) else {
-      return closeClient(client)
-    }
-    if closes { beginClose(client) } else { readNext(client) }
+    guard sendWhole(client, &writer, content) else { return closeClient(client) }
+    endAnswer(client, keeps: !closes)
   }
 
   private func sayCall(
-    _ client: Ref<ClientConnection>, _ stream: Ref<MuxStream>, _ answer: OwnAnswer, _ detail: String,
+    _ client: Ref<ClientConnection>, _ answer: OwnAnswer, _ detail: String,
     _ route: UnsafeMutablePointer<CompiledRoute>?
   ) {
     counters.add(.responses(status: answer.status))
     var writer = desk.writer()
     unsafe writer.appendCall(answer, detail, own: route?.pointee.setOwn)
     guard sendHeadToClient(client, writer, isLast: true) else { return closeClient(client) }
-    endResponse(client, stream, trailers: ParkedOutput())
+    endAnswer(client, keeps: true)
   }
 }

@@ -91,7 +91,7 @@ extension Worker {
 
   private func ends(of client: Ref<ClientConnection>) -> ProxyProtocol.Ends? {
     // A stream has the ends of the connection that carries it.
-    let client = client.stream?.mux?.client ?? client
+    let client = connection(of: client)
     if let announced = unsafe client.announced { return unsafe announced.pointee }
     guard let source = Sys.peerAddress(client.wire.fd), let destination = Sys.localAddress(client.wire.fd)
     else {

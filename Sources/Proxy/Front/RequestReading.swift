@@ -93,7 +93,7 @@ extension Worker {
     _ client: Ref<ClientConnection>, _ buffer: UnsafeMutablePointer<UInt8>
   ) -> HeadReading? {
     let count = client.end - client.start
-    guard !client.wire.isSecure, client.stream == nil, client.searched == 0,
+    guard !client.wire.isSecure, client.searched == 0,
       let matching = unsafe HTTP2.Connection.matchesPreface(buffer + client.start, count)
     else { return nil }
     guard matching == HTTP2.Connection.prefaceLength else {
@@ -167,30 +167,21 @@ extension Worker {
     unsafe exchange.machine.begin(
       maximumAttempts: service.pointee.attempts, keepsClient: desk.request.keepsAlive && !isDraining)
     exchange.method = desk.request.method
-    exchange.minorVersion = desk.request.minorVersion
+    exchange.version = desk.request.version
     exchange.wantsUpgrade = unsafe desk.request.upgrade && !offersH2C(base)
     let isHTTP2 = unsafe service.pointee.isHTTP2
-    exchange.collects = unsafe collects(client, route)
+    describe(exchange, of: client, takesTrailers: isHTTP2)
+    exchange.collects = unsafe collects(exchange, route)
     // What is chosen by content is a request like any other: an Upgrade may be ignored (RFC 9110 §7.8).
     if exchange.collects { exchange.wantsUpgrade = false }
     exchange.requestContent = RequestContent(
-      desk.request.framing, unwraps: (isHTTP2 || exchange.collects) && client.stream == nil)
+      desk.request.framing, unwraps: (isHTTP2 || exchange.collects) && exchange.version != .http2)
     exchange.startedNanoseconds = nowNanoseconds
     exchange.acceptsTrailers = desk.request.acceptsTrailers
-    if let stream = client.stream { describe(exchange, stream, isHTTP2: isHTTP2) }
     unsafe stages.begin(self, exchange, base)
     client.exchange = exchange
     client.state = .exchange
     return exchange
-  }
-
-  /// What is peculiar to a request that came by HTTP/2.
-  private func describe(_ exchange: Ref<Exchange>, _ stream: Ref<MuxStream>, isHTTP2: Bool) {
-    exchange.isExtendedConnect = stream.state.isTunnel
-    // Trailers may follow even without content, for backends that know such.
-    let mayFollow = isHTTP2 && !exchange.isExtendedConnect
-    exchange.machine.requestComplete =
-      stream.hasNoContent || (desk.request.framing == .none && !mayFollow)
   }
 
   /// `Upgrade: h2c` would let a client speak past us: such an upgrade is never passed on (RFC 9113 removed it).
@@ -231,7 +222,7 @@ extension Worker {
     client.sent = client.start
     client.requestEnd = bodyStart
     exchange.requestHeadLength = writer.count
-    return client.stream != nil || acceptContent(client, exchange) ? nil : .badRequest
+    return acceptContent(client, exchange) ? nil : .badRequest
   }
 
   private func writeRequestHead(
@@ -244,7 +235,6 @@ extension Worker {
       port: listeners[Int(client.listener)].port)
     origin.isTrusted = client.isTrusted
     origin.isSecure = client.wire.isSecure
-    origin.isStream = client.stream != nil
     origin.isEarly = client.isEarly
     origin.tellsLength = exchange.collects
     origin.verifiesClients = snapshot.verifiesClients

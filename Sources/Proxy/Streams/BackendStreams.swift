@@ -24,7 +24,7 @@ extension Worker {
     let stream = streams.acquire()
     link(stream, mux)
     stream.backend = backend
-    backend.stream = stream
+    backend.element.carry(stream)
     backend.wire.timer = TimerNode(owner: token(backend))
     unsafe backend.pool = unsafe pool.retain()
     attach(backend, exchange)
@@ -259,7 +259,7 @@ extension Worker {
   /// The backend has reset a stream (RFC 9113 §8.7): REFUSED_STREAM says that it has done nothing.
   func backendReset(_ backend: Ref<BackendConnection>, _ code: ErrorCode) {
     guard let exchange = backend.exchange else { return closeAttempt(backend) }
-    if let stream = exchange.client?.stream, code != .noError { stream.resetCode = code }
+    noteReset(exchange.client, code)
     let step = broken(
       backend, exchange, "the backend reset the stream: \(code)", isUntouched: code == .refusedStream,
       isStream: true)

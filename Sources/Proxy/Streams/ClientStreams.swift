@@ -118,7 +118,7 @@ extension Worker {
     stream.client = client
     unsafe mux.connection.accept(head, as: &stream.state)
     stream.hasNoContent = stream.state.remoteClosed
-    client.stream = stream
+    client.element.carry(stream)
     client.wire.timer = TimerNode(owner: token(client))
     client.listener = carrier.listener
     client.peer = carrier.peer
@@ -126,7 +126,7 @@ extension Worker {
     client.wire.informed(by: carrier.wire)
     // The carrier outlives its streams.
     unsafe client.identity = unsafe carrier.identity
-    client.state = .reading
+    client.state = .requested
     unsafe client.buffer = unsafe text - Layout.headroom
     client.element.emptyBuffer()
     client.end = Layout.headroom + head.count
@@ -139,7 +139,6 @@ extension Worker {
       desk.clearRequest()
       return refuseMalformed(client, ParseError.headTooLarge)
     }
-    client.awaitsDispatch = true
     opened.append(token(client))
   }
 
@@ -157,10 +156,9 @@ extension Worker {
 
   /// Handles a stream's request, unless that has been done: what comes behind its head needs it.
   func dispatchStream(_ client: Ref<ClientConnection>) -> Outcome {
-    guard client.awaitsDispatch, let buffer = unsafe client.buffer else { return .goesOn }
-    client.awaitsDispatch = false
+    guard client.state == .requested, let buffer = unsafe client.buffer else { return .goesOn }
     let text = unsafe UnsafePointer(buffer + client.start)
-    if let error = unsafe desk.readRequest(text, client.end - client.start) {
+    if let error = unsafe desk.readRequest(text, client.end - client.start, unpacked: true) {
       refuseMalformed(client, error)
       return .over
     }

@@ -29,7 +29,7 @@ extension Worker {
 
   /// Whether a client's connection waits for a request of which nothing has come.
   private static func isIdle(_ client: Ref<ClientConnection>) -> Bool {
-    guard client.stream == nil, client.exchange == nil, client.wire.output.isEmpty else { return false }
+    guard client.exchange == nil, client.wire.output.isEmpty else { return false }
     switch client.state {
     case .reading: return client.end == client.start
     case .multiplexed: return client.mux?.streamCount == 0

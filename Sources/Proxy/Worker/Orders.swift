@@ -106,7 +106,7 @@ extension Worker {
       closeListener(i)
     }
     for client in clients.live
-    where client.state == .reading && client.stream == nil && client.end == client.start {
+    where client.state == .reading && client.end == client.start {
       beginClose(client)
     }
     for mux in muxes.live {
@@ -116,7 +116,7 @@ extension Worker {
 
   func finishDrain() {
     if nowMilliseconds >= shared.drainDeadline.load(ordering: .relaxed) {
-      for client in clients.live where client.stream == nil { leave(client) }
+      for client in clients.live where isConnection(client) { leave(client) }
     }
     if clients.count == 0 { isStopped = true }
   }

@@ -45,6 +45,7 @@ extension Worker {
       guard mux.streamCount == 0 else { return .none }
       // One whose client has said that it will go, or has been told to, is kept for a moment only.
       return mux.endAnnounced ? .goodbye : mux.peerIsLeaving ? .linger : .nextRequest
+    case .requested: return .none
     case .closing: return .clientReads
     case .lingering: return .linger
     }
@@ -87,7 +88,7 @@ extension Worker {
     else { return nil }
     let timeouts = unsafe service.pointee.timeouts
     // An HTTP/2 backend whose SETTINGS are waited for is not yet one that takes requests.
-    if wait == .upload, let stream = backend.stream, !stream.headSent { return timeouts.connectMilliseconds }
+    if wait == .upload, waitsForSettings(backend) { return timeouts.connectMilliseconds }
     switch wait {
     case .connect: return timeouts.connectMilliseconds
     case .upload, .nextByte: return timeouts.idleMilliseconds

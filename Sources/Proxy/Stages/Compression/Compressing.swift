@@ -188,7 +188,7 @@ extension Worker {
     // Behind the content there is room for the end of its chunk and for the last chunk.
     let capacity = Layout.size - from - 16
     guard capacity > 0 else { return false }
-    if client.stream != nil {
+    if exchange.version == .http2 {
       return unsafe compress(exchange, bytes, count, ending, into: out + from, capacity: capacity) {
         produced, isLast in
         exchange.bytesOut += UInt64(produced)
@@ -198,7 +198,7 @@ extension Worker {
           client, out + from, produced, isLast: isLast && exchange.trailers.isEmpty)
       }
     }
-    let isChunked = exchange.minorVersion == 1
+    let isChunked = exchange.version == .http11
     let hasTrailers = !exchange.trailers.isEmpty
     let isSent = unsafe compress(exchange, bytes, count, ending, into: out + from, capacity: capacity) {
       produced, isLast in

@@ -1,46 +1,13 @@
 internal import EventLoop
-internal import Exchange
 internal import OS
 internal import TLS
 internal import Upstream
 
-/// A connection to a backend, or one HTTP/2 stream of it, which has a `stream` and no descriptor. A plain struct in a slab, like `ClientConnection`.
-@safe struct BackendConnection: Slotted {
-  enum State: UInt8, BitwiseCopyable {
-    case connecting, handshaking, active, idle
-  }
-
-  var slot = Slot()
-  var wire = Transport()
-  var state = State.connecting
-  /// What it is being waited for.
-  var wait = Wait.none
-  /// It takes no more of a request at present.
-  var isHeldUp = false
-  /// The response whose head is held back ends by the connection's end.
-  var endsByClosing = false
-  /// Not read from because the client does not take what we have.
-  var readPaused = false
-  var isDeferred = false
-  var exchange: Ref<Exchange>?
-  /// HTTP/2 on this connection.
-  var mux: Ref<Mux>?
-  /// The stream that this is.
-  var stream: Ref<MuxStream>?
-  /// Retained while the connection is open.
-  var pool: Unmanaged<BackendPool>?
-  /// What has been received and not been dealt with, from `start` to `end`.
-  var buffer: UnsafeMutablePointer<UInt8>?
-  var start = 0
-  var end = 0
-  /// How far the search for the head's end has come, from `start`.
-  var searched = 0
-  /// Hangs in its pool's list of idle connections; written by the pool.
-  fileprivate(set) var isInIdleList = false
-  fileprivate var nextIdle: Ref<BackendConnection>?
-  fileprivate var previousIdle: Ref<BackendConnection>?
-
-  init() {}
+/// A place in a pool's list of idle connections.
+@safe struct IdlePlace: BitwiseCopyable {
+  fileprivate(set) var isTaken = false
+  fileprivate var next: Ref<BackendConnection>?
+  fileprivate var previous: Ref<BackendConnection>?
 }
 
 /// One worker's connections to one backend, and how to make more. Outlives configurations that keep the backend.
@@ -90,14 +57,14 @@ internal import Upstream
   /// Keeps a connection for the next request. False when there is no room, or when it is no connection by itself:
   /// a stream is over with its exchange, and what carries streams is never idle in this sense.
   func keepIdle(_ backend: Ref<BackendConnection>) -> Bool {
-    guard backend.stream == nil, backend.mux == nil, !backend.isInIdleList,
+    guard !settings.http2, !backend.idle.isTaken,
       idleCount < Self.maximumIdle, !isRetired, settings.sendProxy == nil, !hasTooMany
     else { return false }
     backend.state = .idle
-    backend.isInIdleList = true
-    backend.previousIdle = nil
-    backend.nextIdle = firstIdle
-    firstIdle?.previousIdle = backend
+    backend.idle.isTaken = true
+    backend.idle.previous = nil
+    backend.idle.next = firstIdle
+    firstIdle?.idle.previous = backend
     firstIdle = backend
     idleCount += 1
     return true
@@ -119,16 +86,16 @@ internal import Upstream
 
   /// Takes a connection out of the idle ones, if it is one of them: whatever is freed goes through here.
   func forgetIdle(_ backend: Ref<BackendConnection>) {
-    guard backend.isInIdleList else { return }
-    backend.isInIdleList = false
-    if let previous = backend.previousIdle {
-      previous.nextIdle = backend.nextIdle
+    guard backend.idle.isTaken else { return }
+    backend.idle.isTaken = false
+    if let previous = backend.idle.previous {
+      previous.idle.next = backend.idle.next
     } else {
-      firstIdle = backend.nextIdle
+      firstIdle = backend.idle.next
     }
-    backend.nextIdle?.previousIdle = backend.previousIdle
-    backend.nextIdle = nil
-    backend.previousIdle = nil
+    backend.idle.next?.idle.previous = backend.idle.previous
+    backend.idle.next = nil
+    backend.idle.previous = nil
     idleCount -= 1
   }
 }
