@@ -61,6 +61,7 @@ let package = Package(
     dataPlaneFloor("TLS", "COpenSSL"),
     dataPlaneFloor("EventLoop", "OS"),
     dataPlaneFloor("Telemetry", "JSON", "Bytes", "OS"),
+    dataPlaneFloor("ModelAPI", "JSON"),
 
     // Floor 3
     floor("HTTPClient", "TLS", "HTTP", "HTTP2", "EventLoop", "OS", "Bytes", "PKI"),
@@ -133,6 +134,7 @@ let package = Package(
     tests("PKI", "PKI", "Bytes", "COpenSSL"),
     tests("TLS", "TLS", "PKI", "Bytes", "COpenSSL", "TestSupport"),
     tests("EventLoop", "EventLoop", "OS", "TestSupport"),
+    tests("ModelAPI", "ModelAPI", "TestSupport"),
     tests("Telemetry", "Telemetry", "JSON", "Bytes", "OS", "TestSupport"),
     tests("HTTPClient", "HTTPClient", "HTTP", "TLS", "PKI", "Bytes", "OS", "TestSupport"),
     tests("ACME", "ACME", "PKI", "HTTP", "JSON", "Bytes", "COpenSSL"),

@@ -1,5 +1,5 @@
 /// What is missing of a UTF-8 sequence (RFC 3629 §4).
-struct UTF8Rest {
+struct UTF8Rest: BitwiseCopyable {
   /// How many bytes.
   var count: UInt8 = 0
   /// What the next of them may be: the first one is narrower than the others, against overlong forms, surrogates and

@@ -11,7 +11,7 @@
 /// strings, no numbers or words of other dialects. Names are not compared: an object may name a member twice.
 ///
 /// What exceeds a bound, or is no JSON, is `malformed`; so is everything after that.
-public struct JSONScanner: Sendable {
+public struct JSONScanner: BitwiseCopyable, Sendable {
   /// What comes next in a document.
   public enum Token: Equatable, Sendable {
     /// `{`.
@@ -54,7 +54,7 @@ public struct JSONScanner: Sendable {
   }
 
   /// Why a document is refused.
-  public enum Failure: Equatable, Sendable {
+  public enum Failure: BitwiseCopyable, Equatable, Sendable {
     /// The byte at `offset` cannot stand there, or the document ends too early.
     case syntax
     /// More levels than allowed; `offset` is where one too many begins.
@@ -80,6 +80,8 @@ public struct JSONScanner: Sendable {
     case word
   }
 
+  enum Word: UInt8 { case `true`, `false`, null }
+
   var state = State.value
   /// Whether the text is a member's name.
   var isInName = false
@@ -91,7 +93,7 @@ public struct JSONScanner: Sendable {
   var highSurrogate: UInt32 = 0
   /// What is missing of a word, lowest byte first, and what it means.
   var restOfWord: UInt32 = 0
-  var word = Token.null
+  var word = Word.null
 
   private let allowedDepth: Int
   private let allowedBytes: Int
@@ -210,10 +212,10 @@ public struct JSONScanner: Sendable {
   }
 
   private mutating func begin(
-    _ token: Token, _ rest: UInt32, _ piece: UnsafeRawBufferPointer, _ at: inout Int, _ end: Int
+    _ word: Word, _ rest: UInt32, _ piece: UnsafeRawBufferPointer, _ at: inout Int, _ end: Int
   ) -> Token {
     at += 1
-    word = token
+    self.word = word
     restOfWord = rest
     state = .word
     return unsafe nextOfWord(piece, &at, end)
@@ -227,7 +229,11 @@ public struct JSONScanner: Sendable {
       at += 1
     }
     endValue()
-    return word
+    switch word {
+    case .true: return .true
+    case .false: return .false
+    case .null: return .null
+    }
   }
 
   private mutating func open(isObject: Bool, _ at: inout Int) -> Token {

@@ -22,6 +22,7 @@ struct FloorsTests {
     "TLS": Place(floor: 2, imports: ["Bytes", "PKI", "COpenSSL"]),
     "EventLoop": Place(floor: 2, imports: ["OS", "CLinux"]),
     "Telemetry": Place(floor: 2, imports: ["JSON", "Bytes", "OS"]),
+    "ModelAPI": Place(floor: 2, imports: ["JSON"]),
 
     "HTTPClient": Place(
       floor: 3, imports: ["TLS", "HTTP", "HTTP2", "EventLoop", "OS", "Bytes", "PKI", "CZlib"]),
