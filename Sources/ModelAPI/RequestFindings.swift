@@ -44,6 +44,12 @@ public struct RequestFault: BitwiseCopyable, Equatable, Sendable {
   public let offset: Int
   /// What was wrong there.
   public let reason: Reason
+
+  /// A fault at a place.
+  public init(offset: Int, reason: Reason) {
+    self.offset = offset
+    self.reason = reason
+  }
 }
 
 /// What has to be changed in the content so that a stream tells its usage at its end (OpenAI,

@@ -3,7 +3,7 @@ internal import JSON
 /// Reads a request to a model server as it comes: the model, the limits, hints for affinity, and hashes of its prompt.
 ///
 /// The owner calls `feed` with each piece of the content, however it is cut, then `end`. Content is one JSON object; only its
-/// own members count, and of nested ones those that are said below. Nothing of it is kept but the model's name. What has been
+/// own members count, and of nested ones those that are said below; or it is a form (`init(boundary:)`). Nothing of it is kept but the model's name. What has been
 /// found can be read at any time; after a fault the rest of the content is passed over, and what was found stays.
 ///
 /// It points into memory that the owner lends for the hashes of the prompt, and may be copied and forgotten like an integer.
@@ -50,6 +50,7 @@ internal import JSON
   var sessionRank = Int.max
 
   var hasher: BlockHasher
+  var form = FormReader()
   var faultReason: RequestFault.Reason?
   var faultOffset = 0
   /// Whether the content has ended as it should.
@@ -66,6 +67,7 @@ internal import JSON
 
   /// Reads the next piece of the content, of any length. After `end`, or a fault, it is passed over.
   public mutating func feed(_ bytes: UnsafeRawBufferPointer) {
+    guard form.delimiterCount == 0 else { return unsafe readForm(bytes) }
     var at = 0
     while at < bytes.count, phase != .failed {
       let length = min(bytes.count - at, Self.sliceBytes)
@@ -77,6 +79,7 @@ internal import JSON
   /// Says that the content has ended.
   public mutating func end() {
     guard phase != .failed, !isWhole else { return }
+    guard form.delimiterCount == 0 else { return endForm() }
     guard phase != .start else { return fail(.noObject, at: front + markBytes) }
     if scanner.finish() == .end { isWhole = true } else { failAsScanner() }
   }

@@ -33,15 +33,13 @@ struct ShortName: BitwiseCopyable {
 
   /// Whether it is a text of lower-case letters in any letter case.
   func matchesIgnoringCase(_ text: StaticString) -> Bool {
-    guard count == text.utf8CodeUnitCount, count <= Self.capacity else { return false }
-    for index in 0..<count where unsafe bytes[index] | 0x20 != text.utf8Start[index] { return false }
-    return true
+    count == text.utf8CodeUnitCount && beginsIgnoringCase(with: text)
   }
 
-  /// Whether it begins with a text of ASCII.
-  func begins(with text: StaticString) -> Bool {
+  /// Whether it begins with a text of lower-case letters in any letter case.
+  func beginsIgnoringCase(with text: StaticString) -> Bool {
     guard count >= text.utf8CodeUnitCount, text.utf8CodeUnitCount <= Self.capacity else { return false }
-    for index in 0..<text.utf8CodeUnitCount where unsafe bytes[index] != text.utf8Start[index] {
+    for index in 0..<text.utf8CodeUnitCount where unsafe bytes[index] | 0x20 != text.utf8Start[index] {
       return false
     }
     return true

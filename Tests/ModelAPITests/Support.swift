@@ -45,6 +45,20 @@ struct RequestReading: Equatable {
     try self.init(Array(text.utf8), pieces: [text.utf8.count], seed: seed, capacity: capacity)
   }
 
+  /// Reads a form in pieces.
+  init(form bytes: [UInt8], boundary: String, pieces: [Int]) throws {
+    let memory = try GuardedMemory(capacity: bytes.count)
+    guard var scan = Array(boundary.utf8).withUnsafeBytes({ RequestScan(boundary: $0) }) else { return }
+    var start = 0
+    for length in pieces {
+      let piece = Array(bytes[start..<start + length])
+      scan.feed(UnsafeRawBufferPointer(start: memory.atEnd(piece), count: length))
+      start += length
+    }
+    scan.end()
+    take(scan)
+  }
+
   private mutating func take(_ scan: RequestScan) {
     model = scan.model
     name = scan.withModelName { String(decoding: $0, as: UTF8.self) }
