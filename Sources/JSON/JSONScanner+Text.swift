@@ -87,7 +87,7 @@ extension JSONScanner {
   }
 
   /// Moves to the first byte that is a quote, a backslash, a control character or not ASCII; eight at a time.
-  private static func passASCII(_ piece: UnsafeRawBufferPointer, _ at: inout Int, _ end: Int) {
+  static func passASCII(_ piece: UnsafeRawBufferPointer, _ at: inout Int, _ end: Int) {
     let ones: UInt64 = 0x0101_0101_0101_0101
     while end - at >= 8 {
       let word = unsafe UInt64(littleEndian: piece.loadUnaligned(fromByteOffset: at, as: UInt64.self))

@@ -67,9 +67,9 @@ public struct JSONScanner: BitwiseCopyable, Sendable {
   public static let maximumDepth = 128
 
   /// Bytes that have been understood, in all pieces together; after `malformed`, where the fault is.
-  public private(set) var offset = 0
+  public internal(set) var offset = 0
   /// How many objects and arrays are open.
-  public private(set) var depth = 0
+  public internal(set) var depth = 0
   /// Why the document is malformed; nil as long as it is not.
   public private(set) var failure: Failure?
 
@@ -95,10 +95,10 @@ public struct JSONScanner: BitwiseCopyable, Sendable {
   var restOfWord: UInt32 = 0
   var word = Word.null
 
-  private let allowedDepth: Int
+  let allowedDepth: Int
   private let allowedBytes: Int
   /// For each level, whether it is an object.
-  private var objects: (UInt64, UInt64) = (0, 0)
+  var objects: (UInt64, UInt64) = (0, 0)
 
   /// A scanner at the beginning of a document.
   ///
@@ -137,26 +137,6 @@ public struct JSONScanner: BitwiseCopyable, Sendable {
     guard depth == 0, isWholeNumber else { return fail(.syntax) }
     state = .done
     return .numberEnd
-  }
-
-  /// Passes over values: answers the token that ends one with `depth` levels open, or what `next` says where the piece or
-  /// the document ends. To pass over a member's value, call it after `nameEnd` with the depth of that moment, and again with each further piece; to leave
-  /// an object or array that has begun, call it with one level less.
-  public mutating func skip(to depth: Int, _ piece: UnsafeRawBufferPointer, _ at: inout Int) -> Token {
-    while true {
-      if state == .text {
-        let start = at
-        unsafe passString(piece, &at, end(of: piece.count, at))
-        offset += at - start
-      }
-      let token = unsafe next(piece, &at)
-      switch token {
-      case .objectEnd, .arrayEnd, .stringEnd, .numberEnd, .true, .false, .null:
-        if self.depth <= depth { return token }
-      case .more, .end, .malformed: return token
-      default: continue
-      }
-    }
   }
 
   // Between names, strings, numbers and words
@@ -239,6 +219,13 @@ public struct JSONScanner: BitwiseCopyable, Sendable {
   private mutating func open(isObject: Bool, _ at: inout Int) -> Token {
     guard depth < allowedDepth else { return fail(.tooDeep) }
     at += 1
+    push(isObject: isObject)
+    state = isObject ? .firstName : .firstElement
+    return isObject ? .objectStart : .arrayStart
+  }
+
+  /// Notes an object or array that begins.
+  mutating func push(isObject: Bool) {
     let bit: UInt64 = 1 << UInt64(truncatingIfNeeded: depth & 63)
     if depth < 64 {
       objects.0 = isObject ? objects.0 | bit : objects.0 & ~bit
@@ -246,8 +233,6 @@ public struct JSONScanner: BitwiseCopyable, Sendable {
       objects.1 = isObject ? objects.1 | bit : objects.1 & ~bit
     }
     depth += 1
-    state = isObject ? .firstName : .firstElement
-    return isObject ? .objectStart : .arrayStart
   }
 
   private mutating func close(_ at: inout Int) -> Token {
@@ -258,7 +243,8 @@ public struct JSONScanner: BitwiseCopyable, Sendable {
     return wasObject ? .objectEnd : .arrayEnd
   }
 
-  private var isInObject: Bool {
+  @inline(__always)
+  var isInObject: Bool {
     let level = depth - 1
     let bits = level < 64 ? objects.0 : objects.1
     return bits >> UInt64(truncatingIfNeeded: level & 63) & 1 == 1
@@ -267,7 +253,7 @@ public struct JSONScanner: BitwiseCopyable, Sendable {
   mutating func endValue() { state = depth == 0 ? .done : .afterValue }
 
   /// Where reading a piece ends at the latest: with it, or where the document becomes too long.
-  private func end(of count: Int, _ at: Int) -> Int {
+  func end(of count: Int, _ at: Int) -> Int {
     let room = allowedBytes - offset
     return count - at > room ? at + room : count
   }

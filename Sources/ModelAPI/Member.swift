@@ -21,7 +21,7 @@ enum Member: UInt8, BitwiseCopyable {
   }
 
   /// The member of a name, at the top (`parent` is `other`) or in a nested object.
-  static func find(_ name: ShortName, in parent: Member) -> Member {
+  static func find(_ name: ShortText, in parent: Member) -> Member {
     switch parent {
     case .options:
       name.matches("num_predict") || name.matches("max_new_tokens") || name.matches("max_tokens")
@@ -32,7 +32,7 @@ enum Member: UInt8, BitwiseCopyable {
     }
   }
 
-  private static func top(_ name: ShortName) -> Member {
+  private static func top(_ name: ShortText) -> Member {
     switch name.count {
     case 1 where name.matches("n"): .choices
     case 4: name.matches("user") ? .user : name.matches("text") ? .text : .other

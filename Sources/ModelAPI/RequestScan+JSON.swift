@@ -77,6 +77,10 @@ extension RequestScan {
   }
 
   private mutating func readMember(_ piece: UnsafeRawBufferPointer, _ at: inout Int) -> Bool {
+    if let run = unsafe scanner.wholeName(piece, &at) {
+      takeName(unsafe ShortText(UnsafeRawBufferPointer(rebasing: piece[run])))
+      return true
+    }
     let token = unsafe scanner.next(piece, &at)
     switch token {
     case .nameStart:
@@ -96,16 +100,17 @@ extension RequestScan {
     case .text(let run): unsafe name.put(UnsafeRawBufferPointer(rebasing: piece[run]))
     case .scalar(let value): name.put(scalar: value)
     case .nameEnd:
-      member = Member.find(name, in: parent)
-      takeName()
-      phase = .value
+      let name = name
+      name.withText { takeName($0) }
     default: return leave(token)
     }
     return true
   }
 
   /// What follows from a name alone.
-  private mutating func takeName() {
+  private mutating func takeName(_ name: ShortText) {
+    member = Member.find(name, in: parent)
+    phase = .value
     if parent == .streamOptions { usage.isEmpty = false }
     guard parent == .other, name.matchesIgnoringCase("model") else { return }
     if model != .none || !name.matches("model") {
@@ -192,7 +197,12 @@ extension RequestScan {
 
 extension JSONScanner.Token {
   /// Whether a value that begins with this token is over.
-  var endsValue: Bool { self == .true || self == .false || self == .null }
+  var endsValue: Bool {
+    switch self {
+    case .true, .false, .null: true
+    default: false
+    }
+  }
 }
 
 extension ModelText {
