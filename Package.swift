@@ -121,7 +121,7 @@ let package = Package(
       name: "FuzzTargets",
       dependencies: [
         "HTTP", "HTTP2", "Proxy", "Configuration", "DNS", "GCP", "PKI", "ACME", "CertStore", "JSON", "OS",
-        "TestSupport",
+        "ModelAPI", "TestSupport",
       ],
       path: "Tests/Fuzz/Targets", swiftSettings: rules),
 
@@ -134,7 +134,7 @@ let package = Package(
     tests("PKI", "PKI", "Bytes", "COpenSSL"),
     tests("TLS", "TLS", "PKI", "Bytes", "COpenSSL", "TestSupport"),
     tests("EventLoop", "EventLoop", "OS", "TestSupport"),
-    tests("ModelAPI", "ModelAPI", "TestSupport"),
+    tests("ModelAPI", "ModelAPI", "JSON", "TestSupport"),
     tests("Telemetry", "Telemetry", "JSON", "Bytes", "OS", "TestSupport"),
     tests("HTTPClient", "HTTPClient", "HTTP", "TLS", "PKI", "Bytes", "OS", "TestSupport"),
     tests("ACME", "ACME", "PKI", "HTTP", "JSON", "Bytes", "COpenSSL"),

@@ -14,7 +14,7 @@ public struct FuzzTarget: Sendable {
   }
 
   /// Every parser of what comes from the network or the disk.
-  public static let all: [FuzzTarget] = http + http2 + texts + records
+  public static let all: [FuzzTarget] = http + http2 + texts + records + models
 
   /// The most bytes of one input: what is longer is cut off.
   public static let maximumBytes = 16_384

@@ -1,0 +1,106 @@
+import ModelAPI
+import TestSupport
+
+extension FuzzTarget {
+  static let models = [
+    FuzzTarget("model-request") { bytes in
+      let whole = request(bytes, pieces: [bytes.count])
+      require(
+        request(bytes, pieces: pieces(bytes)) == whole, "a request in pieces is not what it is as a whole")
+      edit(bytes)
+    },
+    FuzzTarget("model-form") { bytes in
+      let whole = form(bytes, pieces: [bytes.count])
+      require(form(bytes, pieces: pieces(bytes)) == whole, "a form in pieces is not what it is as a whole")
+    },
+    FuzzTarget("model-response") { bytes in
+      for format in [ResponseScan.Format.events, .lines, .document] {
+        let whole = response(bytes, format, pieces: [bytes.count])
+        let cut = response(bytes, format, pieces: pieces(bytes))
+        require(cut == whole, "a response in pieces is not what it is as a whole: \(cut) and \(whole)")
+      }
+    },
+  ]
+
+  private static func pieces(_ bytes: [UInt8]) -> [Int] {
+    var random = chance(bytes)
+    var (left, pieces) = (bytes.count, [Int]())
+    while left > 0 {
+      pieces.append(Int.random(in: 1...min(left, 60), using: &random))
+      left -= pieces.last ?? left
+    }
+    return pieces
+  }
+
+  private static func feed(_ bytes: [UInt8], _ pieces: [Int], _ body: (UnsafeRawBufferPointer) -> Void) {
+    var start = 0
+    for length in pieces {
+      guarded(Array(bytes[start..<start + length])) {
+        body(UnsafeRawBufferPointer(start: $0, count: length))
+      }
+      start += length
+    }
+  }
+
+  /// What a scan says of a request, and the hashes of its prompt, of which there are never more than there is room.
+  private static func request(_ bytes: [UInt8], pieces: [Int]) -> String {
+    let capacity = 8
+    var said = ""
+    let hashes = [UInt64](unsafeUninitializedCapacity: capacity) { room, count in
+      var scan = RequestScan(seed: 1, blocks: room.baseAddress, capacity: capacity)
+      feed(bytes, pieces) { scan.feed($0) }
+      scan.end()
+      require(scan.blockCount <= min(capacity, scan.promptBytes / RequestScan.blockBytes), "too many blocks")
+      require(scan.promptBytes <= bytes.count, "a prompt longer than its request")
+      said = shown(scan, bytes.count)
+      count = scan.blockCount
+    }
+    return said + "\(hashes)"
+  }
+
+  private static func form(_ bytes: [UInt8], pieces: [Int]) -> String {
+    guard var scan = Array("x".utf8).withUnsafeBytes({ RequestScan(boundary: $0) }) else { return "" }
+    feed(bytes, pieces) { scan.feed($0) }
+    scan.end()
+    return shown(scan, bytes.count)
+  }
+
+  private static func shown(_ scan: RequestScan, _ count: Int) -> String {
+    if let place = scan.modelPlace { require(place.upperBound <= count, "the model ends beyond its request") }
+    if let fault = scan.fault {
+      require(fault.offset <= count && !scan.isWhole, "a fault beyond its request")
+    }
+    let name = scan.withModelName { Array($0) }
+    return "\(scan.model) \(name) \(scan.modelPlace as Any) \(scan.stream as Any) \(scan.tokenLimit as Any) "
+      + "\(scan.choices as Any) \(scan.sessionHash as Any) \(scan.promptBytes) \(scan.fault as Any) \(scan.isWhole) "
+      + "\(scan.includesUsage) \(scan.usageEdit as Any)"
+  }
+
+  /// A request that is edited asks for usage, and is otherwise what it was.
+  private static func edit(_ bytes: [UInt8]) {
+    var scan = RequestScan(seed: 1, blocks: nil, capacity: 0)
+    feed(bytes, [bytes.count]) { scan.feed($0) }
+    scan.end()
+    guard let edit = scan.usageEdit else { return }
+    require(edit.place.upperBound <= bytes.count, "an edit beyond its request")
+    var edited = bytes
+    edited.replaceSubrange(edit.place, with: edit.text.description.utf8)
+    var again = RequestScan(seed: 1, blocks: nil, capacity: 0)
+    feed(edited, [edited.count]) { again.feed($0) }
+    again.end()
+    require(
+      again.isWhole && again.includesUsage && again.usageEdit == nil, "an edit that does not ask for usage")
+    require(again.model == scan.model && again.promptBytes == scan.promptBytes, "an edit that changes more")
+  }
+
+  private static func response(_ bytes: [UInt8], _ format: ResponseScan.Format, pieces: [Int]) -> String {
+    var scan = ResponseScan(format)
+    feed(bytes, pieces) { scan.feed($0) }
+    let isBetween = scan.isBetweenEvents
+    scan.end()
+    require(scan.contentEvents <= bytes.count, "more events than bytes")
+    return
+      "\(scan.contentEvents) \(scan.hasContent) \(scan.promptTokens as Any) \(scan.completionTokens as Any) "
+      + "\(scan.cachedTokens as Any) \(scan.hasEnded) \(scan.hasError) \(isBetween)"
+  }
+}
