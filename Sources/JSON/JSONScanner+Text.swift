@@ -107,7 +107,17 @@ extension JSONScanner {
   /// Moves behind sequences of UTF-8 that are valid and lie in the piece as a whole.
   private static func passSequences(_ piece: UnsafeRawBufferPointer, _ at: inout Int, _ end: Int) {
     while end - at >= 4 {
-      let lead = unsafe piece[at]
+      let word = unsafe UInt32(littleEndian: piece.loadUnaligned(fromByteOffset: at, as: UInt32.self))
+      let lead = UInt8(truncatingIfNeeded: word)
+      // Nearly all of them have two or three bytes, and a first one that does not narrow the second.
+      if word & 0x00C0_C0F0 == 0x0080_80E0, lead != 0xE0, lead != 0xED {
+        at += 3
+        continue
+      }
+      if word & 0xC0E0 == 0x80C0, lead >= 0xC2 {
+        at += 2
+        continue
+      }
       guard lead >= 0x80, var rest = UTF8Rest(after: lead) else { return }
       let length = 1 + Int(rest.count)
       for index in 1..<length {

@@ -67,6 +67,7 @@ internal import JSON
 
   /// Reads the next piece of the content, of any length. After `end`, or a fault, it is passed over.
   public mutating func feed(_ bytes: UnsafeRawBufferPointer) {
+    guard !isWhole else { return }
     guard form.delimiterCount == 0 else { return unsafe readForm(bytes) }
     var at = 0
     while at < bytes.count, phase != .failed {
