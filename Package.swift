@@ -68,7 +68,7 @@ let package = Package(
     floor("ACME", "PKI", "HTTP", "JSON", "Bytes"),
     floor("CertStore", "OS", "PKI", "Bytes"),
     dataPlaneFloor("Upstream", "HTTP"),
-    dataPlaneFloor("Exchange", "HTTP", "JSON"),
+    dataPlaneFloor("Exchange", "HTTP", "JSON", "ModelAPI"),
     floor("Configuration", "JSON", "Bytes", "CYAML"),
     floor("DNS", "OS", "PKI", "Bytes"),
     floor("GCP", "HTTPClient", "PKI", "HTTP", "JSON", "Bytes"),
@@ -76,7 +76,8 @@ let package = Package(
     // Floor 4
     floor("Renewal", "ACME", "CertStore", "DNS", "PKI", "Bytes", "HTTP", "OS"),
     dataPlaneFloor(
-      "Proxy", "CZlib", "TLS", "HTTP", "HTTP2", "JSON", "PKI", "EventLoop", "Upstream", "Exchange",
+      "Proxy", "CZlib", "TLS", "HTTP", "HTTP2", "JSON", "ModelAPI", "PKI", "EventLoop", "Upstream",
+      "Exchange",
       "Telemetry", "OS",
       "Bytes"),
 

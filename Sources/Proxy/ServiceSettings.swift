@@ -32,6 +32,11 @@ extension Settings {
     public var compression: Compression?
     /// When answers to real requests take a backend out for a while.
     public var outliers = OutlierDetection(consecutiveFailures: 5)
+    /// After how much silence a client of an event stream is sent a comment, in milliseconds; 0 for never.
+    public var heartbeatMilliseconds: UInt64 = 0
+    /// How long a model engine may give nothing at all, beside what reading prompts takes, before requests that it has not
+    /// begun to answer go elsewhere, in milliseconds; 0 for as long as its health is good.
+    public var progressMilliseconds: UInt64 = 3000
     /// How long such a connection may carry nothing, in milliseconds.
     public var tunnelIdleMilliseconds: UInt64 = 3_600_000
     /// A service.

@@ -40,7 +40,7 @@ extension Configuration {
     return Service(
       name: name, kind: kind, backends: backends, protocol: spoken,
       sendProxy: section.choice("send_proxy"), host: section.text("host", BackendHost.parse),
-      policy: policy ?? .leastRequest,
+      policy: policy ?? .standard(of: kind),
       tls: BackendTLS(
         roots: tls.paths("roots"), serverName: tls.text("server_name", HostName.parse),
         verifies: tls.boolean("verify"), identity: readIdentity(tls)),

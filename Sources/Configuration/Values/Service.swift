@@ -175,6 +175,13 @@ public enum BalancingPolicy: String, Sendable, CaseIterable {
   case roundRobin = "round-robin"
   /// The one with fewest requests under way for its weight.
   case leastRequest = "least-request"
+  /// The one that is expected to give the first token soonest.
+  case modelAware = "model-aware"
+
+  /// What holds for a kind where the file says nothing.
+  public static func standard(of kind: ServiceKind) -> BalancingPolicy {
+    kind.isModelServer ? .modelAware : .leastRequest
+  }
 }
 
 /// One server of a service.

@@ -54,6 +54,8 @@ internal import Upstream
           timeouts: service.timeouts, attempts: max(1, service.attempts),
           maximumConnections: max(0, service.maximumConnections),
           requestBuffer: max(0, service.requestBufferBytes), isPassage: service.isPassage,
+          heartbeatMilliseconds: service.heartbeatMilliseconds,
+          progressMilliseconds: service.progressMilliseconds,
           tunnelIdleMilliseconds: service.tunnelIdleMilliseconds,
           compression: service.compression.map { unsafe arena.value(CompiledCompression($0, arena)) },
           outliers: service.outliers, retryRule: service.retryRule,
@@ -104,6 +106,14 @@ internal import Upstream
   let requestBuffer: Int
   /// Connections are passed on in TCP.
   let isPassage: Bool
+  /// After how much silence an event stream has a comment; 0 for never.
+  let heartbeatMilliseconds: UInt64
+  /// How long an engine may give nothing at all; 0 for no limit.
+  let progressMilliseconds: UInt64
+  /// The backends are model servers: requests to them change nothing.
+  var isModelServer: Bool { retryRule.repeatsAll }
+  /// The choice of a backend depends on the prompt.
+  var readsPrompts: Bool { policy == .modelAware && count > 1 && !isHTTP2 && !isPassage }
   let tunnelIdleMilliseconds: UInt64
   let compression: UnsafeMutablePointer<CompiledCompression>?
   let outliers: OutlierDetection

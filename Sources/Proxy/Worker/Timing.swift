@@ -38,7 +38,8 @@ extension Worker {
     case .reading: return client.headTimed ? .requestHead : .nextRequest
     case .exchange, .tunnel:
       guard let exchange = client.exchange else { return .none }
-      return exchange.machine.clientWait(hasParked: false, isHeldUp: exchange.backend?.isHeldUp == true)
+      let wait = exchange.machine.clientWait(hasParked: false, isHeldUp: exchange.backend?.isHeldUp == true)
+      return wait == .none && exchange.events.everyMilliseconds > 0 ? .heartbeat : wait
     case .multiplexed:
       guard let mux = client.mux else { return .none }
       if client.headTimed { return .requestHead }
@@ -54,7 +55,7 @@ extension Worker {
   func setWait(ofClient client: Ref<ClientConnection>, _ wait: Wait, again: Bool = false) {
     guard again || client.wait != wait else { return }
     client.wait = wait
-    guard let limit = limit(wait) else { return unsafe wheel.disarm(timer(client)) }
+    guard let limit = limit(wait, client) else { return unsafe wheel.disarm(timer(client)) }
     unsafe wheel.set(timer(client), deadline: nowMilliseconds &+ limit)
   }
 
@@ -65,7 +66,7 @@ extension Worker {
     unsafe wheel.set(timer(backend), deadline: nowMilliseconds &+ limit)
   }
 
-  private func limit(_ wait: Wait) -> UInt64? {
+  private func limit(_ wait: Wait, _ client: Ref<ClientConnection>) -> UInt64? {
     let limits = snapshot.settings.limits
     switch wait {
     case .clientReads: return limits.sendStallMilliseconds
@@ -75,6 +76,7 @@ extension Worker {
     case .handshake: return limits.handshakeMilliseconds
     case .goodbye: return min(Mux.goodbyeMilliseconds, limits.keepAliveMilliseconds)
     case .linger: return limits.lingerMilliseconds
+    case .heartbeat: return client.exchange?.events.everyMilliseconds
     case .none, .connect, .upload, .responseHead, .held, .firstByte, .nextByte, .tunnel: return nil
     }
   }
@@ -92,13 +94,14 @@ extension Worker {
     switch wait {
     case .connect: return timeouts.connectMilliseconds
     case .upload, .nextByte: return timeouts.idleMilliseconds
-    case .responseHead: return timeouts.responseHeadMilliseconds
-    case .held: return min(Self.holdMilliseconds, timeouts.firstByteMilliseconds)
+    case .responseHead: return untilLook(backend, timeouts.responseHeadMilliseconds)
+    case .held: return untilLook(backend, min(Self.holdMilliseconds, timeouts.firstByteMilliseconds))
     case .firstByte: return timeouts.firstByteMilliseconds
     case .tunnel:
       return unsafe service.pointee.isPassage
         ? service.pointee.tunnelIdleMilliseconds : snapshot.settings.limits.tunnelIdleMilliseconds
-    case .none, .clientReads, .requestContent, .nextRequest, .requestHead, .handshake, .goodbye, .linger:
+    case .none, .clientReads, .requestContent, .nextRequest, .requestHead, .handshake, .goodbye, .linger,
+      .heartbeat:
       return nil
     }
   }

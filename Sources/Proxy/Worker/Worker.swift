@@ -56,6 +56,8 @@ internal import Telemetry
   var handshakeAt: UInt64 = 0
   /// Whether this turn served anything but listeners and handshakes.
   var turnHadTraffic = false
+  /// The blocks of the prompt that was read last.
+  var prompts = PromptBlocks()
   /// Content that is kept of all requests, in bytes.
   var collectedBytes = 0
   /// Connections that had their share of a turn and have more to do.

@@ -13,6 +13,7 @@ extension BalancingPolicy {
     switch self {
     case .roundRobin: .roundRobin
     case .leastRequest: .leastRequest
+    case .modelAware: .modelAware
     }
   }
 }

@@ -245,6 +245,7 @@ struct ProxySettings {
         maximumEjectionPercent: rule.maximumEjectionPercent, countsServerErrors: service.kind.isModelServer)
     }
     made.retryRule = Self.rule(service)
+    if service.kind.isModelServer { made.heartbeatMilliseconds = 15_000 }
     made.isPassage = service.protocol.isPassage
     made.tunnelIdleMilliseconds = milliseconds(
       service.timeouts.writesIdle ? service.timeouts.idle : configuration.limits.upgradeIdleTimeout)
