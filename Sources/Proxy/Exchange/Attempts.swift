@@ -12,7 +12,8 @@ extension Worker {
     if exchange.machine.attempts == 0 {
       unsafe service.pointee.budget.recordRequest(nowMilliseconds: nowMilliseconds)
     }
-    guard let chosen = unsafe pickBackend(service, tried: exchange.tried, prompt(of: exchange)) else {
+    if exchange.model != nil { rereadPrompt(exchange) }
+    guard let chosen = unsafe pickBackend(service, tried: exchange.tried, exchange.model) else {
       return .nobody
     }
     exchange.tried.insert(chosen)
@@ -81,12 +82,12 @@ extension Worker {
   }
 
   private func count(_ exchange: Ref<Exchange>, on pool: Unmanaged<BackendPool>) {
-    giveBack(exchange)
+    if let model = exchange.model { giveBack(model, exchange) }
     unsafe exchange.counted?._withUnsafeGuaranteedRef { $0.end() }
     let status = unsafe pool._withUnsafeGuaranteedRef { unsafe $0.status }
     unsafe status._withUnsafeGuaranteedRef { $0.begin() }
     unsafe exchange.counted = unsafe status
-    if exchange.prompt.isRead { unsafe charge(exchange, status) }
+    if let model = exchange.model, model.isRead { unsafe charge(model, exchange, status) }
   }
 
   /// The one way in which a request begins on a connection, be it new, kept or a stream: what the buffer holds goes

@@ -32,6 +32,9 @@ internal import Upstream
   /// The client takes trailers (RFC 9110 §10.1.4).
   var acceptsTrailers = false
 
+  /// What is known of it as a request to a model server, if it is one.
+  var model: Ref<ModelRequest>?
+
   var requestContent = RequestContent()
   /// Bytes of the head as it goes to the backend.
   var requestHeadLength = 0
@@ -51,12 +54,7 @@ internal import Upstream
   /// What `service` belongs to.
   var ofService: Unmanaged<Snapshot>? { unsafe laterSnapshot ?? snapshot }
 
-  /// What is known of the prompt in it.
-  var prompt = Prompt()
-
   var responseContent = ResponseContent()
-  /// What passes as events.
-  var events = EventStream()
   /// The backend's HTTP/2 head was its last word.
   var endsWithHead = false
   /// Field lines behind the response's content.

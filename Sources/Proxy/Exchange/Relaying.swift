@@ -101,8 +101,10 @@ extension Worker {
     if ended { return .event(.ended(isClean: content.surplus == 0)) }
     if !content.isEmpty {
       exchange.machine.contentCame()
-      if exchange.prompt.isRead { answerGoesOn(exchange) }
-      if exchange.events.isOpen { unsafe noteEvents(exchange, buffer, content) }
+      if let model = exchange.model {
+        if model.isRead { answerGoesOn(model, exchange) }
+        if model.isOpen { unsafe noteEvents(model, exchange, buffer, content) }
+      }
     }
     timeResponse(exchange, backend)
     // The buffer is empty again; the next reader may have it.

@@ -39,7 +39,8 @@ extension Worker {
     case .exchange, .tunnel:
       guard let exchange = client.exchange else { return .none }
       let wait = exchange.machine.clientWait(hasParked: false, isHeldUp: exchange.backend?.isHeldUp == true)
-      return wait == .none && exchange.events.everyMilliseconds > 0 ? .heartbeat : wait
+      guard wait == .none, let model = exchange.model, model.everyMilliseconds > 0 else { return wait }
+      return .heartbeat
     case .multiplexed:
       guard let mux = client.mux else { return .none }
       if client.headTimed { return .requestHead }
@@ -76,7 +77,7 @@ extension Worker {
     case .handshake: return limits.handshakeMilliseconds
     case .goodbye: return min(Mux.goodbyeMilliseconds, limits.keepAliveMilliseconds)
     case .linger: return limits.lingerMilliseconds
-    case .heartbeat: return client.exchange?.events.everyMilliseconds
+    case .heartbeat: return client.exchange?.model?.everyMilliseconds
     case .none, .connect, .upload, .responseHead, .held, .firstByte, .nextByte, .tunnel: return nil
     }
   }

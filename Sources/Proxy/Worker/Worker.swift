@@ -32,6 +32,7 @@ internal import Telemetry
   var clients = Slab<ClientConnection>()
   var backends = Slab<BackendConnection>()
   var exchanges = Slab<Exchange>()
+  var models = Slab<ModelRequest>()
   var muxes = Slab<Mux>()
   var streams = Slab<MuxStream>()
   /// Streams that the present read has opened.
@@ -129,6 +130,7 @@ internal import Telemetry
     clients.recycle()
     backends.recycle()
     exchanges.recycle()
+    models.recycle()
     if isDraining { finishDrain() }
   }
 

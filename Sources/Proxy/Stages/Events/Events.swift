@@ -8,22 +8,6 @@ internal import Telemetry
 // Streams of events from model servers: while nothing comes, the client is told that it still might; when nothing more can
 // come, it is told that too, and in its own interface's words.
 
-/// What is known of a response as a stream of events.
-struct EventStream: BitwiseCopyable {
-  /// The interface that the request is of.
-  var api: EngineAPI?
-  /// Events pass to the client as they come, and something may be said between them.
-  var isOpen = false
-  /// text/event-stream, not lines of JSON.
-  var hasEmptyLines = false
-  /// After how much silence the client is sent a comment, in milliseconds; 0 for never.
-  var everyMilliseconds: UInt64 = 0
-  /// What has gone to the client ends with a whole event.
-  var isBetween = true
-  /// When the last of them went.
-  var lastMilliseconds: UInt64 = 0
-}
-
 struct Events: Stage {
   @inline(__always)
   func begin(_ worker: Worker, _ exchange: Ref<Exchange>, _ base: UnsafePointer<UInt8>) {
@@ -31,19 +15,36 @@ struct Events: Stage {
       unsafe exchange.service?.pointee.isModelServer == true || exchange.route?.pointee.models != nil
     else { return }
     let request = worker.desk.request
-    exchange.events.api = unsafe EngineAPI.find(
-      path: base + request.targetStart, count: request.pathLength(base))?.api
+    guard
+      let found = unsafe EngineAPI.find(
+        path: base + request.targetStart, count: request.pathLength(base))
+    else { return }
+    worker.modelRequest(exchange).api = found.api
+  }
+
+  @inline(__always)
+  func end(_ worker: Worker, _ exchange: Ref<Exchange>) {
+    if let model = exchange.model { worker.forget(model, exchange) }
   }
 
   @inline(__always)
   func choose(_ worker: Worker, _ exchange: Ref<Exchange>, _ base: UnsafePointer<UInt8>) {
-    if exchange.events.api != nil { unsafe worker.openEvents(exchange, base) }
+    if let model = exchange.model { unsafe worker.openEvents(model, exchange, base) }
   }
 }
 
 extension Worker {
+  /// The request is over.
+  fileprivate func forget(_ model: Ref<ModelRequest>, _ exchange: Ref<Exchange>) {
+    giveBack(model, exchange)
+    exchange.model = nil
+    models.release(model)
+  }
+
   /// Whether a response that is to be passed on is a stream of events that may be spoken into.
-  fileprivate func openEvents(_ exchange: Ref<Exchange>, _ base: UnsafePointer<UInt8>) {
+  fileprivate func openEvents(
+    _ model: Ref<ModelRequest>, _ exchange: Ref<Exchange>, _ base: UnsafePointer<UInt8>
+  ) {
     guard desk.response.status == 200, exchange.version != .http10, exchange.coding.gzip == nil else {
       return
     }
@@ -62,12 +63,12 @@ extension Worker {
         start: base + Int(line.valueStart), count: Int(line.valueLength))
       let isEvents = unsafe Self.isType(value, "text/event-stream")
       guard unsafe isEvents || Self.isType(value, "application/x-ndjson") else { return }
-      exchange.events.isOpen = true
-      exchange.events.hasEmptyLines = isEvents
-      exchange.events.lastMilliseconds = nowMilliseconds
-      exchange.events.everyMilliseconds =
+      model.isOpen = true
+      model.hasEmptyLines = isEvents
+      model.eventMilliseconds = nowMilliseconds
+      model.everyMilliseconds =
         unsafe isEvents ? exchange.service?.pointee.heartbeatMilliseconds ?? 0 : 0
-      if exchange.events.everyMilliseconds > 0, exchange.machine.requestComplete,
+      if model.everyMilliseconds > 0, exchange.machine.requestComplete,
         let client = exchange.client
       {
         setWait(ofClient: client, .heartbeat)
@@ -83,39 +84,42 @@ extension Worker {
   }
 
   /// Some of a stream has passed: `content` stands in the buffer as the backend framed it.
-  func noteEvents(_ exchange: Ref<Exchange>, _ buffer: UnsafePointer<UInt8>, _ content: ContentRange) {
-    exchange.events.lastMilliseconds = nowMilliseconds
+  func noteEvents(
+    _ model: Ref<ModelRequest>, _ exchange: Ref<Exchange>, _ buffer: UnsafePointer<UInt8>,
+    _ content: ContentRange
+  ) {
+    model.eventMilliseconds = nowMilliseconds
     var end = content.to
     guard exchange.responseContent.isBetweenChunks else {
-      exchange.events.isBetween = false
+      model.isBetween = false
       return
     }
     if exchange.responseContent.relay == .asIs, exchange.responseContent.framing == .chunked { end -= 2 }
-    let feeds = exchange.events.hasEmptyLines ? 2 : 1
+    let feeds = model.hasEmptyLines ? 2 : 1
     guard end - content.from >= feeds else {
-      exchange.events.isBetween = false
+      model.isBetween = false
       return
     }
     // An empty line, also where lines end with CRLF.
     let isEmptyLine =
       unsafe feeds == 1 || buffer[end - 2] == 0x0A
       || end - content.from >= 3 && buffer[end - 2] == 0x0D && buffer[end - 3] == 0x0A
-    exchange.events.isBetween = unsafe buffer[end - 1] == 0x0A && isEmptyLine
+    model.isBetween = unsafe buffer[end - 1] == 0x0A && isEmptyLine
   }
 
   /// Nothing has come for a while: a comment says that the connection stands. False when the client is gone.
   func sendHeartbeat(_ exchange: Ref<Exchange>, _ client: Ref<ClientConnection>) -> Bool {
-    let events = exchange.events
-    let isDue = nowMilliseconds &- events.lastMilliseconds >= events.everyMilliseconds
-    guard isDue, events.isBetween, client.wire.output.isEmpty else { return true }
+    guard let model = exchange.model else { return true }
+    let isDue = nowMilliseconds &- model.eventMilliseconds >= model.everyMilliseconds
+    guard isDue, model.isBetween, client.wire.output.isEmpty else { return true }
     counters.add(.streamHeartbeats)
     return sendBetween(exchange, client, ": ping\n\n")
   }
 
   /// The stream cannot go on: the client is told so by an event. False when there is no place for one.
   func tellBreak(_ exchange: Ref<Exchange>, _ client: Ref<ClientConnection>) -> Bool {
-    guard exchange.events.isOpen, exchange.events.isBetween, exchange.machine.hasSpoken,
-      let api = exchange.events.api
+    guard let model = exchange.model, model.isOpen, model.isBetween, exchange.machine.hasSpoken,
+      let api = model.api
     else {
       return false
     }

@@ -25,10 +25,10 @@ struct Outliers: Stage {
 }
 
 extension Worker {
-  /// The backend for the next attempt: ejected ones only when there is no other. `prompt` is what is known of the
-  /// request's.
+  /// The backend for the next attempt: ejected ones only when there is no other. `model` is what is known of the
+  /// request's prompt.
   func pickBackend(
-    _ service: UnsafeMutablePointer<ServiceEntry>, tried: BackendSet, _ prompt: Prompt = Prompt()
+    _ service: UnsafeMutablePointer<ServiceEntry>, tried: BackendSet, _ model: Ref<ModelRequest>? = nil
   ) -> Int? {
     if unsafe service.pointee.count == 1 {
       // There is nothing to choose.
@@ -38,21 +38,22 @@ extension Worker {
       return isUsable && !tried.contains(0) ? 0 : nil
     }
     if unsafe service.pointee.outliers.consecutiveFailures > 0 || service.pointee.readsPrompts,
-      let chosen = unsafe pick(service, tried: tried, prompt, sparing: nowMilliseconds)
+      let chosen = unsafe pick(service, tried: tried, model, sparing: nowMilliseconds)
     {
       return chosen
     }
-    return unsafe pick(service, tried: tried, prompt, sparing: .max)
+    return unsafe pick(service, tried: tried, model, sparing: .max)
   }
 
   /// A backend that was not ejected at a time.
   private func pick(
-    _ service: UnsafeMutablePointer<ServiceEntry>, tried: BackendSet, _ prompt: Prompt, sparing time: UInt64
+    _ service: UnsafeMutablePointer<ServiceEntry>, tried: BackendSet, _ model: Ref<ModelRequest>?,
+    sparing time: UInt64
   ) -> Int? {
     let candidates = unsafe Pools(
       pools: service.pointee.pools, count: service.pointee.count,
       maximumConnections: service.pointee.maximumConnections, now: nowMilliseconds, sparing: time,
-      prompt: prompt, blocks: prompts.blocks(of: prompt))
+      tokens: model?.tokens ?? 0, blocks: prompts.blocks(of: model))
     return unsafe Balancer.pick(
       service.pointee.policy, candidates, cursor: &service.pointee.cursor, tried: tried)
   }
@@ -143,7 +144,8 @@ extension Worker {
   let maximumConnections: Int
   let now: UInt64
   let sparing: UInt64
-  let prompt: Prompt
+  /// Of the request's prompt.
+  let tokens: Int
   let blocks: UnsafeBufferPointer<UInt64>
 
   @inline(__always)
@@ -171,7 +173,7 @@ extension Worker {
       unsafe pool.status._withUnsafeGuaranteedRef { status in
         let known = unsafe status.engine.index.match(Span(_unsafeElements: blocks))
         return status.engine.wait(
-          uncached: prompt.tokens - known * PrefixIndex.tokensOfBlock,
+          uncached: tokens - known * PrefixIndex.tokensOfBlock,
           requests: status.load(nowMilliseconds: now))
       }
     }

@@ -8,32 +8,6 @@ internal import Upstream
 // What a request's prompt means for the engines: which of them knows its beginning, how much each has still to read, and how
 // fast it reads.
 
-/// What is known of a request's prompt, and what the attempt's engine has been charged with for it.
-struct Prompt: BitwiseCopyable {
-  /// It has been read.
-  var isRead = false
-  /// The answer comes as it is made: when it begins, the prompt has been read.
-  var streams = false
-  /// How long it is, in tokens as far as one can tell.
-  var tokens = 0
-  /// The blocks of the worker's that are its own, as long as nobody else's have been read.
-  var blocks = 0
-  var reading: UInt64 = 0
-  /// How long the content is that it stands in, in bytes.
-  var contentBytes = 0
-  /// Tokens of it in flight on the attempt's engine.
-  var charged = 0
-  /// All that were in flight there when it was sent.
-  var inFlight = 0
-  var sentNanoseconds: UInt64 = 0
-  /// The most tokens that the answer has, where it comes as a whole; nil where nobody knows.
-  var wholeTokens: Int? = 0
-  /// How long the engine may give nothing at all from then on, in milliseconds; 0 where nobody can tell.
-  var patience: UInt64 = 0
-  /// When the answer's head came, which is held back.
-  var heldMilliseconds: UInt64 = 0
-}
-
 /// The blocks of the prompt that one worker has read last.
 @safe struct PromptBlocks: ~Copyable {
   private var memory: UnsafeMutablePointer<UInt64>?
@@ -58,11 +32,11 @@ struct Prompt: BitwiseCopyable {
   }
 
   /// A prompt's blocks, if they are still there.
-  func blocks(of prompt: Prompt) -> UnsafeBufferPointer<UInt64> {
-    guard prompt.isRead, prompt.reading == reading else {
+  func blocks(of model: Ref<ModelRequest>?) -> UnsafeBufferPointer<UInt64> {
+    guard let model, model.isRead, model.reading == reading else {
       return unsafe UnsafeBufferPointer(start: nil, count: 0)
     }
-    return unsafe UnsafeBufferPointer(start: memory, count: prompt.blocks)
+    return unsafe UnsafeBufferPointer(start: memory, count: model.blocks)
   }
 
   deinit { unsafe memory?.deallocate() }
@@ -103,78 +77,71 @@ extension Worker {
 
   /// Keeps what is known of the prompt.
   func notePrompt(_ exchange: Ref<Exchange>, _ scan: RequestScan, contentBytes: Int) {
-    exchange.prompt.isRead = true
-    let streams = scan.stream ?? exchange.events.api?.streamsByDefault ?? false
-    exchange.prompt.streams = streams
-    exchange.prompt.wholeTokens = streams ? 0 : scan.tokenLimit
-    exchange.prompt.tokens = (scan.promptBytes + 3) / 4
-    exchange.prompt.blocks = scan.blockCount
-    exchange.prompt.contentBytes = contentBytes
-    exchange.prompt.reading = prompts.reading
+    let model = modelRequest(exchange)
+    let streams = scan.stream ?? model.api?.streamsByDefault ?? false
+    model.isRead = true
+    model.streams = streams
+    model.wholeTokens = streams ? 0 : scan.tokenLimit
+    model.tokens = (scan.promptBytes + 3) / 4
+    model.blocks = scan.blockCount
+    model.contentBytes = contentBytes
+    model.reading = prompts.reading
   }
 
-  /// What is known of the prompt, for the choice of a backend.
-  func prompt(of exchange: Ref<Exchange>) -> Prompt {
-    // For another attempt it is read anew where other prompts have been since.
-    let from = exchange.collected.count - exchange.prompt.contentBytes
-    if exchange.prompt.isRead, exchange.prompt.reading != prompts.reading, !exchange.collected.isEmpty,
-      from >= 0
-    {
-      notePrompt(exchange, scan(exchange, from: from), contentBytes: exchange.prompt.contentBytes)
-    }
-    return exchange.prompt
+  /// For another attempt the prompt is read anew where others have been since.
+  func rereadPrompt(_ exchange: Ref<Exchange>) {
+    guard let model = exchange.model, model.isRead, model.reading != prompts.reading,
+      !exchange.collected.isEmpty
+    else { return }
+    let from = exchange.collected.count - model.contentBytes
+    if from >= 0 { notePrompt(exchange, scan(exchange, from: from), contentBytes: model.contentBytes) }
   }
 
   /// The engine gets what it does not know of the prompt to read.
-  func charge(_ exchange: Ref<Exchange>, _ status: Unmanaged<BackendStatus>) {
-    let blocks = unsafe prompts.blocks(of: exchange.prompt)
-    let tokens = exchange.prompt.tokens
-    exchange.prompt.sentNanoseconds = nowNanoseconds
-    let whole = exchange.prompt.wholeTokens
+  func charge(_ model: Ref<ModelRequest>, _ exchange: Ref<Exchange>, _ status: Unmanaged<BackendStatus>) {
+    let blocks = unsafe prompts.blocks(of: model)
     let limit = unsafe exchange.service?.pointee.progressMilliseconds ?? 0
-    let (charged, inFlight, patience) = unsafe status._withUnsafeGuaranteedRef { status in
+    unsafe status._withUnsafeGuaranteedRef { status in
       let hashes = unsafe Span(_unsafeElements: blocks)
-      let uncached = max(1, tokens - status.engine.index.match(hashes) * PrefixIndex.tokensOfBlock)
+      let uncached = max(1, model.tokens - status.engine.index.match(hashes) * PrefixIndex.tokensOfBlock)
       status.engine.index.use(hashes)
-      let inFlight = status.engine.begin(tokens: uncached)
-      return (
-        uncached, inFlight,
-        limit > 0
-          ? whole.map { status.engine.patience(inFlight: inFlight, wholeTokens: $0, atLeast: limit) } ?? 0 : 0
-      )
+      model.charged = uncached
+      model.inFlight = status.engine.begin(tokens: uncached)
+      model.patience = 0
+      if limit > 0, let whole = model.wholeTokens {
+        model.patience = status.engine.patience(inFlight: model.inFlight, wholeTokens: whole, atLeast: limit)
+      }
     }
-    exchange.prompt.patience = patience
-    exchange.prompt.charged = charged
-    exchange.prompt.inFlight = inFlight
+    model.sentNanoseconds = nowNanoseconds
   }
 
   /// Something of the answer has come.
-  func answerGoesOn(_ exchange: Ref<Exchange>) {
-    unsafe exchange.counted?._withUnsafeGuaranteedRef {
-      $0.engine.progressed(nowMilliseconds: nowMilliseconds)
-    }
-    if exchange.prompt.charged > 0 { answerBegan(exchange) }
-  }
-
-  /// The answer has begun: the engine has read the prompt.
-  private func answerBegan(_ exchange: Ref<Exchange>) {
-    let (inFlight, streams) = (exchange.prompt.inFlight, exchange.prompt.streams)
-    let microseconds = (nowNanoseconds &- exchange.prompt.sentNanoseconds) / 1000
-    if streams, exchange.status < 300 {
-      unsafe exchange.counted?._withUnsafeGuaranteedRef {
-        $0.engine.answered(inFlight: inFlight, microseconds: microseconds)
+  func answerGoesOn(_ model: Ref<ModelRequest>, _ exchange: Ref<Exchange>) {
+    unsafe exchange.counted?._withUnsafeGuaranteedRef { status in
+      status.engine.progressed(nowMilliseconds: nowMilliseconds)
+      // It has begun: the engine has read the prompt.
+      if model.charged > 0, model.streams, exchange.status < 300 {
+        status.engine.answered(
+          inFlight: model.inFlight, microseconds: (nowNanoseconds &- model.sentNanoseconds) / 1000)
       }
     }
-    giveBack(exchange)
+    giveBack(model, exchange)
   }
 
   /// The prompt is not in flight any more.
-  @inline(__always)
-  func giveBack(_ exchange: Ref<Exchange>) {
-    let tokens = exchange.prompt.charged
-    guard tokens > 0 else { return }
+  func giveBack(_ model: Ref<ModelRequest>, _ exchange: Ref<Exchange>) {
+    guard model.charged > 0 else { return }
+    let tokens = model.charged
     unsafe exchange.counted?._withUnsafeGuaranteedRef { $0.engine.end(tokens: tokens) }
-    exchange.prompt.charged = 0
+    model.charged = 0
+  }
+
+  /// What is known of a request to a model server, nothing at first.
+  func modelRequest(_ exchange: Ref<Exchange>) -> Ref<ModelRequest> {
+    if let model = exchange.model { return model }
+    let model = models.acquire()
+    exchange.model = model
+    return model
   }
 }
 

@@ -11,7 +11,7 @@ extension Worker {
 
   /// The time until the next look, where one is worth something.
   func untilLook(_ backend: Ref<BackendConnection>, _ limit: UInt64) -> UInt64 {
-    guard let exchange = backend.exchange, exchange.prompt.patience > 0,
+    guard let exchange = backend.exchange, let model = exchange.model, model.patience > 0,
       unsafe exchange.service.map({ unsafe $0.pointee.count > 1 }) == true
     else { return limit }
     return min(limit, Self.lookMilliseconds)
@@ -20,14 +20,14 @@ extension Worker {
   /// Looks at the engine of a request that has waited for a while. True when that was all: the request waits on, or has gone
   /// elsewhere.
   func looked(_ exchange: Ref<Exchange>, _ backend: Ref<BackendConnection>) -> Bool {
-    let patience = exchange.prompt.patience
-    guard patience > 0, exchange.machine.phase == .attempting, let service = unsafe exchange.service,
+    guard let model = exchange.model, model.patience > 0, exchange.machine.phase == .attempting,
+      let service = unsafe exchange.service,
       unsafe service.pointee.count > 1, let status = unsafe exchange.counted
     else { return false }
-    let sent = exchange.prompt.sentNanoseconds / 1_000_000
+    let sent = model.sentNanoseconds / 1_000_000
     let waited = nowMilliseconds &- min(sent, nowMilliseconds)
     let stands = unsafe status._withUnsafeGuaranteedRef {
-      $0.engine.isSuspended || waited >= patience && $0.engine.lastProgress <= sent
+      $0.engine.isSuspended || waited >= model.patience && $0.engine.lastProgress <= sent
     }
     if stands, unsafe canMove(exchange, service) {
       unsafe status._withUnsafeGuaranteedRef { $0.engine.isSuspended = true }
@@ -39,7 +39,7 @@ extension Worker {
     }
     let limit =
       unsafe exchange.machine.attempt.isHeld
-      ? exchange.prompt.heldMilliseconds
+      ? model.heldMilliseconds
         &+ min(Self.holdMilliseconds, service.pointee.timeouts.firstByteMilliseconds)
       : sent &+ service.pointee.timeouts.responseHeadMilliseconds
     guard nowMilliseconds < limit else { return false }
