@@ -1,8 +1,9 @@
 import Exchange
 import TestSupport
+import TestRun
 import Testing
 
-struct RequestedModelTests {
+@Suite(.ownThread) struct RequestedModelTests {
   private func find(_ content: [UInt8], capacity: Int = 256) -> (RequestedModel, String) {
     withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 256) { out in
       guard let base = out.baseAddress else { return (.missing, "") }
