@@ -18,6 +18,9 @@ let rules: [SwiftSetting] = [
 let dataPlaneRules =
   rules + [.unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release))]
 
+// Made fast also for debug builds: what tests move megabytes with, and nothing that is tested.
+let quick = rules + [.unsafeFlags(["-O"], .when(configuration: .debug))]
+
 // What the compiler cannot check is marked where it stands.
 let strict: [SwiftSetting] = [.strictMemorySafety()]
 
@@ -30,7 +33,7 @@ func floor(_ name: String, _ lower: Target.Dependency...) -> Target {
 }
 
 func tests(_ name: String, _ tested: Target.Dependency...) -> Target {
-  .testTarget(name: name + "Tests", dependencies: tested, swiftSettings: rules)
+  .testTarget(name: name + "Tests", dependencies: ["TestRun"] + tested, swiftSettings: rules)
 }
 
 let package = Package(
@@ -91,19 +94,25 @@ let package = Package(
       ],
       swiftSettings: rules + strict),
 
-    // Servers, certificates, seeded randomness and guarded memory that several test targets need.
+    // How tests are run: on which threads, and how long each takes.
+    .target(
+      name: "TestRun", dependencies: ["OS", "CLinux"], path: "Tests/Support/TestRun", swiftSettings: rules),
+    // Certificates, seeded randomness and guarded memory that several test targets need.
     .target(
       name: "TestSupport", dependencies: ["OS", "Bytes", "PKI", "TLS", "COpenSSL"],
-      path: "Tests/Support/TestSupport", swiftSettings: rules),
+      path: "Tests/Support/TestSupport", swiftSettings: quick),
+    // Clients and servers of TLS, HTTP/1.1 and HTTP/2 that do what they are told, right or wrong.
     .target(
-      name: "HTTP2Client", dependencies: ["OS", "TLS", "CLinux", "CNGHTTP2"],
-      path: "Tests/Support/HTTP2Client", swiftSettings: rules),
+      name: "TestPeers", dependencies: ["TestSupport", "OS", "TLS", "CLinux", "COpenSSL", "CNGHTTP2"],
+      path: "Tests/Support/TestPeers", swiftSettings: quick),
     .target(
       name: "Scratch", dependencies: ["OS", "CLinux"], path: "Tests/Support/Scratch", swiftSettings: rules),
     .target(
       name: "FakeGoogle",
-      dependencies: ["TestSupport", "EndToEnd", "OS", "Bytes", "HTTP", "HTTPClient", "PKI", "COpenSSL"],
-      path: "Tests/Support/FakeGoogle", swiftSettings: rules),
+      dependencies: [
+        "TestPeers", "TestSupport", "EndToEnd", "OS", "Bytes", "HTTP", "HTTPClient", "PKI", "COpenSSL",
+      ],
+      path: "Tests/Support/FakeGoogle", swiftSettings: quick),
     .target(
       name: "StoreFixtures", dependencies: ["CertStore", "PKI", "Bytes"], path: "Tests/Support/StoreFixtures",
       swiftSettings: rules),
@@ -133,11 +142,11 @@ let package = Package(
     tests("HTTP", "HTTP", "Bytes", "TestSupport"),
     tests("HTTP2", "HTTP2", "HTTP", "CNGHTTP2", "TestSupport"),
     tests("PKI", "PKI", "Bytes", "COpenSSL"),
-    tests("TLS", "TLS", "PKI", "Bytes", "COpenSSL", "TestSupport"),
+    tests("TLS", "TLS", "PKI", "Bytes", "COpenSSL", "TestPeers", "TestSupport"),
     tests("EventLoop", "EventLoop", "OS", "TestSupport"),
     tests("ModelAPI", "ModelAPI", "JSON", "TestSupport"),
     tests("Telemetry", "Telemetry", "JSON", "Bytes", "OS", "TestSupport"),
-    tests("HTTPClient", "HTTPClient", "HTTP", "TLS", "PKI", "Bytes", "OS", "TestSupport"),
+    tests("HTTPClient", "HTTPClient", "HTTP", "TLS", "PKI", "Bytes", "OS", "TestPeers", "TestSupport"),
     tests("ACME", "ACME", "PKI", "HTTP", "JSON", "Bytes", "COpenSSL"),
     tests(
       "CertStore", "CertStore", "OS", "PKI", "Bytes", "CLinux", "Scratch", "StoreFixtures", "CrashProbe"),
@@ -151,9 +160,9 @@ let package = Package(
       "CrashProbe"),
     tests(
       "Proxy", "Proxy", "TLS", "HTTP", "Upstream", "Exchange", "PKI", "OS", "Bytes", "Telemetry", "CLinux",
-      "CZlib", "Scratch", "TestSupport", "HTTP2Client"),
+      "CZlib", "Scratch", "TestSupport", "TestPeers"),
     tests(
-      "EndToEnd", "EndToEnd", "FakeGoogle", "HTTP2Client", "certd", "Scratch", "TestSupport", "Bytes", "OS",
+      "EndToEnd", "EndToEnd", "FakeGoogle", "TestPeers", "certd", "Scratch", "TestSupport", "Bytes", "OS",
       "HTTP", "PKI",
       "TLS", "HTTPClient", "ACME", "CertStore", "Renewal"),
     tests(

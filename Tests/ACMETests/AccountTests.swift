@@ -1,9 +1,10 @@
 import ACME
 import Bytes
 import PKI
+import TestRun
 import Testing
 
-@Suite("Accounts") struct AccountTests {
+@Suite("Accounts", .ownThread) struct AccountTests {
   @Test("an account is registered once and found by its key again")
   func found() async throws {
     let first = try Harness()

@@ -1,9 +1,10 @@
 import ACME
 import Bytes
 import PKI
+import TestRun
 import Testing
 
-@Suite("Failed issuances") struct FailureTests {
+@Suite("Failed issuances", .ownThread) struct FailureTests {
   @Test(
     "a failed validation tells the CA's reason for each name, and ends the order", arguments: [true, false])
   func validation(_ leavesPending: Bool) async throws {

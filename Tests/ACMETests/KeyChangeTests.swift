@@ -1,9 +1,10 @@
 import ACME
 import PKI
+import TestRun
 import Testing
 
 /// Key rollover (RFC 8555 §7.3.5).
-@Suite struct KeyChangeTests {
+@Suite(.ownThread) struct KeyChangeTests {
   /// The new key's public half in the CA's accounts.
   private func holds(_ harness: Harness, _ key: PrivateKey) async throws -> Bool {
     let later = try Harness(sharing: harness.ca, accountKey: key)

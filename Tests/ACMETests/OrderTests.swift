@@ -1,10 +1,11 @@
 import ACME
 import Bytes
 import PKI
+import TestRun
 import Testing
 
 /// What an order asks for besides names: a profile, and what it replaces.
-@Suite("Orders") struct OrderTests {
+@Suite("Orders", .ownThread) struct OrderTests {
   @Test("a profile is asked for if the CA has it")
   func profile() async throws {
     let harness = try Harness(profile: "short")

@@ -1,8 +1,9 @@
 import ACME
 import PKI
+import TestRun
 import Testing
 
-@Suite("Resumed orders") struct ResumeTests {
+@Suite("Resumed orders", .ownThread) struct ResumeTests {
   /// A CA with an order left behind by a run that ended at some request.
   private func interrupted(at fault: Int, _ dialect: Dialect = Dialect()) async throws -> (Harness, String) {
     let faults = Dictionary(uniqueKeysWithValues: (fault..<fault + 100).map { ($0, Fault.connectRefused) })

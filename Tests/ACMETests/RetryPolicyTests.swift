@@ -1,9 +1,10 @@
 @testable import ACME
 import Bytes
 import HTTP
+import TestRun
 import Testing
 
-@Suite("Retry policy") struct RetryPolicyTests {
+@Suite("Retry policy", .ownThread) struct RetryPolicyTests {
   let now = UnixTime(seconds: 1_800_000_000)
 
   private func refused(_ status: Int, _ kind: Problem.Kind? = nil, after: String? = nil) -> Failure {

@@ -1,9 +1,10 @@
 @testable import ACME
 import HTTP
 import PKI
+import TestRun
 import Testing
 
-@Suite("What a CA sends") struct WireTests {
+@Suite("What a CA sends", .ownThread) struct WireTests {
   private func decode<T: Decodable>(_ type: T.Type, _ text: String) -> Result<T, Unusable> {
     Result { () throws(Unusable) in try ACMEJSON.decode(type, Array(text.utf8), limitInBytes: 10_000) }
   }

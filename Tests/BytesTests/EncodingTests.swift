@@ -1,8 +1,9 @@
 import Bytes
 import TestSupport
+import TestRun
 import Testing
 
-struct EncodingTests {
+@Suite(.ownThread) struct EncodingTests {
   @Test(
     "RFC 4648's test vectors",
     arguments: [

@@ -1,7 +1,8 @@
 import Bytes
+import TestRun
 import Testing
 
-struct UnixTimeTests {
+@Suite(.ownThread) struct UnixTimeTests {
   @Test(
     "a moment is told as RFC 3339 and read back",
     arguments: [
@@ -65,7 +66,7 @@ struct UnixTimeTests {
   @Test("every day of four centuries has its own date and is read back")
   func days() {
     var previous = ""
-    for day in stride(from: Int64(-146_097), to: 146_097, by: 1) {
+    for day in stride(from: Int64(-146_097), to: 146_097, by: Tier.isAll ? 1 : 5) {
       let text = UnixTime(seconds: day * 86_400 + 43_200).description
       #expect(UnixTime(rfc3339: text)?.seconds == day * 86_400 + 43_200)
       #expect(text > previous)

@@ -4,9 +4,10 @@ import OS
 import PKI
 import Scratch
 import StoreFixtures
+import TestRun
 import Testing
 
-@Suite struct CertStoreTests {
+@Suite(.ownThread) struct CertStoreTests {
   let scratch: ScratchDirectory
   let store: CertStore
   let authority: TestAuthority

@@ -3,9 +3,10 @@ import OS
 import PKI
 import Scratch
 import Synchronization
+import TestRun
 import Testing
 
-struct ChallengeMemoryTests {
+@Suite(.ownThread) struct ChallengeMemoryTests {
   private final class Clocks: Sendable {
     let now = Mutex<UInt64>(1_000_000_000)
     /// Time goes on by so many nanoseconds.

@@ -4,9 +4,10 @@ import OS
 import PKI
 import Scratch
 import StoreFixtures
+import TestRun
 import Testing
 
-@Suite struct QuarantineTests {
+@Suite(.ownThread) struct QuarantineTests {
   let scratch: ScratchDirectory
   let store: CertStore
   let first: TestAuthority.Issued

@@ -4,9 +4,10 @@ import OS
 import PKI
 import Scratch
 import StoreFixtures
+import TestRun
 import Testing
 
-@Suite struct RecordTests {
+@Suite(.ownThread) struct RecordTests {
   let scratch: ScratchDirectory
   let store: CertStore
   let fs = FileSystem()

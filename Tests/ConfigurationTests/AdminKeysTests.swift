@@ -1,8 +1,9 @@
+import TestRun
 import Testing
 
 @testable import Configuration
 
-struct AdminKeysTests {
+@Suite(.ownThread) struct AdminKeysTests {
   private func read(_ admin: String) throws -> AdminSettings {
     let text =
       "admin: \(admin)\nroutes: [{service: a}]\nservices: {a: {backends: [\"127.0.0.1:1\"]}}\nacme: {issuers: [local]}"

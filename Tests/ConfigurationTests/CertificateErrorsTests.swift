@@ -1,8 +1,9 @@
+import TestRun
 import Testing
 
 @testable import Configuration
 
-@Suite("Errors of issuers and certificates")
+@Suite("Errors of issuers and certificates", .ownThread)
 struct CertificateErrorsTests {
   static let table: [(file: String, errors: [String])] = [
     (

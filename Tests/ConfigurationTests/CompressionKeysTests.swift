@@ -1,8 +1,9 @@
+import TestRun
 import Testing
 
 @testable import Configuration
 
-@Suite("Compression's keys")
+@Suite("Compression's keys", .ownThread)
 struct CompressionKeysTests {
   private func read(_ compression: String) throws -> Compression? {
     let text = """

@@ -1,8 +1,9 @@
+import TestRun
 import Testing
 
 @testable import Configuration
 
-@Suite("Defaults")
+@Suite("Defaults", .ownThread)
 struct DefaultsTests {
   @Test("an empty file is a configuration of defaults", arguments: ["", "\n", "# nothing\n", "{}", "---\n"])
   func empty(text: String) throws {

@@ -1,8 +1,9 @@
+import TestRun
 import Testing
 
 @testable import Configuration
 
-@Suite("Deployments in the configuration") struct DeployKeysTests {
+@Suite("Deployments in the configuration", .ownThread) struct DeployKeysTests {
   private static func file(_ deploy: String) -> String {
     """
     acme:

@@ -1,8 +1,9 @@
+import TestRun
 import Testing
 
 @testable import Configuration
 
-@Suite("Google Cloud's section")
+@Suite("Google Cloud's section", .ownThread)
 struct GCPKeysTests {
   private static let start = "certificates: [{names: [a.example.com]}]\nacme: {issuers: [local]}\n"
 

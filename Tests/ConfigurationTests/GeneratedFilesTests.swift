@@ -1,9 +1,10 @@
 import Glibc
+import TestRun
 import Testing
 
 @testable import Configuration
 
-@Suite("Generated files")
+@Suite("Generated files", .ownThread)
 struct GeneratedFilesTests {
   static let reference = ConfigurationReference.text()
   static let schema = ConfigurationSchema.text()

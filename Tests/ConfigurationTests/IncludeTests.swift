@@ -1,7 +1,8 @@
 import Configuration
+import TestRun
 import Testing
 
-@Suite("Included files") struct IncludeTests {
+@Suite("Included files", .ownThread) struct IncludeTests {
   private static let main = """
     include: [a.yaml, "conf.d/*.yaml"]
     routes: [{hosts: [one.example], service: one}]

@@ -1,8 +1,9 @@
+import TestRun
 import Testing
 
 @testable import Configuration
 
-@Suite("Flags alone")
+@Suite("Flags alone", .ownThread)
 struct InlineTests {
   private func errors(_ change: (inout InlineOptions) -> Void) -> String {
     var options = InlineOptions(domains: ["llm.example.org"], backends: ["http://127.0.0.1:8000"])

@@ -1,8 +1,9 @@
+import TestRun
 import Testing
 
 @testable import Configuration
 
-@Suite("The table and the reader")
+@Suite("The table and the reader", .ownThread)
 struct KeyCoverageTests {
   /// A file in which only the key at a path of the table is written, with a value that no key accepts.
   private func file(wrongAt path: String) -> (text: String, path: String) {

@@ -1,8 +1,9 @@
+import TestRun
 import Testing
 
 @testable import Configuration
 
-struct KeyTypeTests {
+@Suite(.ownThread) struct KeyTypeTests {
   private func certificates(_ acme: String, _ entry: String = "") throws -> [String] {
     let found = try configuration(
       """

@@ -1,8 +1,9 @@
+import TestRun
 import Testing
 
 @testable import Configuration
 
-@Suite("TLS of listeners and towards backends")
+@Suite("TLS of listeners and towards backends", .ownThread)
 struct ListenerTLSTests {
   private func listener(_ tls: String) throws -> Listener {
     try #require(try configuration("listeners: [{address: ':443', \(tls)}]").listeners.first)

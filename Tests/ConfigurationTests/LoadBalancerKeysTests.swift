@@ -1,8 +1,9 @@
+import TestRun
 import Testing
 
 @testable import Configuration
 
-@Suite("Keys of Google's load balancer")
+@Suite("Keys of Google's load balancer", .ownThread)
 struct LoadBalancerKeysTests {
   private static let start = """
     routes: [{service: a, hosts: [h.example.com]}]

@@ -1,8 +1,9 @@
+import TestRun
 import Testing
 
 @testable import Configuration
 
-@Suite("Managed certificates")
+@Suite("Managed certificates", .ownThread)
 struct ManagedCertificatesTests {
   private let routes = """
     routes:

@@ -1,8 +1,9 @@
+import TestRun
 import Testing
 
 @testable import Configuration
 
-struct ModelsTests {
+@Suite(.ownThread) struct ModelsTests {
   private func read(_ models: String, _ more: String = "") throws -> Route {
     let text = """
       routes: [{service: a, models: \(models)}]

@@ -1,8 +1,9 @@
+import TestRun
 import Testing
 
 @testable import Configuration
 
-@Suite("Services that are passed on in TCP")
+@Suite("Services that are passed on in TCP", .ownThread)
 struct PassageKeysTests {
   static let head = "listeners: [{address: ':443'}]\nacme: {issuers: [local]}\n"
 

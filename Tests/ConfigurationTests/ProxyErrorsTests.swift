@@ -1,8 +1,9 @@
+import TestRun
 import Testing
 
 @testable import Configuration
 
-@Suite("Errors of listeners and routes")
+@Suite("Errors of listeners and routes", .ownThread)
 struct ProxyErrorsTests {
   static let table: [(file: String, errors: [String])] = [
     (

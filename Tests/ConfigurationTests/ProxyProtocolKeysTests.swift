@@ -1,8 +1,9 @@
+import TestRun
 import Testing
 
 @testable import Configuration
 
-@Suite("The PROXY protocol's keys")
+@Suite("The PROXY protocol's keys", .ownThread)
 struct ProxyProtocolKeysTests {
   @Test("trusted peers and the header for backends are read")
   func reading() throws {

@@ -1,8 +1,9 @@
+import TestRun
 import Testing
 
 @testable import Configuration
 
-@Suite("Reading")
+@Suite("Reading", .ownThread)
 struct ReadingTests {
   @Test("a full file gives every value that it names")
   func full() throws {

@@ -1,8 +1,9 @@
+import TestRun
 import Testing
 
 @testable import Configuration
 
-@Suite("The Host towards backends, and edits of paths") struct RewriteKeysTests {
+@Suite("The Host towards backends, and edits of paths", .ownThread) struct RewriteKeysTests {
   @Test(
     "what backends are sent follows the key, else kind and protocol",
     arguments: [

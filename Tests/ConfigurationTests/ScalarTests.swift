@@ -1,8 +1,9 @@
+import TestRun
 import Testing
 
 @testable import Configuration
 
-@Suite("Scalars")
+@Suite("Scalars", .ownThread)
 struct ScalarTests {
   @Test(
     "durations are read and written in the largest unit",

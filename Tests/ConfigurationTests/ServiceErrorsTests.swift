@@ -1,8 +1,9 @@
+import TestRun
 import Testing
 
 @testable import Configuration
 
-@Suite("Errors of services and limits")
+@Suite("Errors of services and limits", .ownThread)
 struct ServiceErrorsTests {
   static let table: [(file: String, errors: [String])] = [
     (

@@ -1,8 +1,9 @@
+import TestRun
 import Testing
 
 @testable import Configuration
 
-@Suite("Errors of the file's shape")
+@Suite("Errors of the file's shape", .ownThread)
 struct ShapeErrorsTests {
   static let table: [(file: String, errors: [String])] = [
     (

@@ -1,8 +1,9 @@
+import TestRun
 import Testing
 
 @testable import Configuration
 
-@Suite("Variables in values") struct VariablesTests {
+@Suite("Variables in values", .ownThread) struct VariablesTests {
   private static let variables = Variables(
     named: {
       ["NAME": "llm.example.com", "FOUR": "4", "PORT": "8000", "EMPTY": "", "ODD": "a: [b]\n- c"][$0]

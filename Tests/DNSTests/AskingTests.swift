@@ -1,9 +1,10 @@
 import OS
+import TestRun
 import Testing
 
 @testable import DNS
 
-@Suite struct AskingTests {
+@Suite(.ownThread) struct AskingTests {
   private let name: DomainName
 
   init() throws { name = try #require(DomainName("example.com")) }

@@ -1,11 +1,12 @@
 import EndToEnd
 import OS
+import TestRun
 import Testing
 
 @testable import DNS
 
 /// Against a real name server.
-@Suite struct BindTests {
+@Suite(.ownThread) struct BindTests {
   private let zone: DomainName
   private let record: DomainName
 

@@ -1,8 +1,9 @@
+import TestRun
 import Testing
 
 @testable import DNS
 
-@Suite struct MessageTests {
+@Suite(.ownThread) struct MessageTests {
   private static let name = DomainName("example.com")
 
   /// A response to a question about example.com with these records after it.

@@ -1,9 +1,10 @@
 import FoundationEssentials
 import OS
+import TestRun
 import Testing
 
 /// What the documents show must work as it is shown.
-@Suite struct DocsTests {
+@Suite(.ownThread) struct DocsTests {
   @Test("every configuration in the documents is valid", arguments: Documents.blocks("yaml"))
   func configurations(block: Documents.Block) async throws {
     let here = try TemporaryDirectory()

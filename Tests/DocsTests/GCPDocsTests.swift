@@ -1,8 +1,9 @@
 import FakeGoogle
+import TestRun
 import Testing
 
 /// The commands for Google Cloud, in the order of their document, against the stand-in.
-@Suite struct GCPDocsTests {
+@Suite(.ownThread) struct GCPDocsTests {
   @Test("every command for Google Cloud works with the configuration shown before it")
   func commands() async throws {
     let commands = Documents.commands("sh").filter { $0.document == "docs/gcp.md" }

@@ -1,9 +1,10 @@
 import FoundationEssentials
 import OS
+import TestRun
 import Testing
 
 /// docs/limits.md lists every fixed limit: gathered from the constants and their comments, so that it cannot disagree.
-@Suite struct LimitsTests {
+@Suite(.ownThread) struct LimitsTests {
   @Test("docs/limits.md lists the constants of the sources as they are")
   func limits() throws {
     let made = LimitsDocument.make()

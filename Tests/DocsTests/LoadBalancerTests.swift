@@ -1,8 +1,9 @@
 import FakeGoogle
+import TestRun
 import Testing
 
 /// docs/gcp-load-balancer.md: its example is applied as it stands, by its own commands.
-@Suite struct LoadBalancerTests {
+@Suite(.ownThread) struct LoadBalancerTests {
   static let document = "docs/gcp-load-balancer.md"
 
   @Test("the example of the load balancer's document works command by command")

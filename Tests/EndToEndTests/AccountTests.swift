@@ -1,8 +1,9 @@
 import EndToEnd
+import TestRun
 import Testing
 
 /// `certd account` against a real CA.
-@Suite(.fewAtATime) struct AccountTests {
+@Suite(.ownThread) struct AccountTests {
   private struct Scene {
     let place: Place
     let pebble: Pebble

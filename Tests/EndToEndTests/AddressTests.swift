@@ -1,10 +1,11 @@
 import EndToEnd
 import OS
 import PKI
+import TestRun
 import Testing
 
 /// HTTPS for a machine that has only an address (RFC 8738).
-@Suite(.fewAtATime) struct AddressTests {
+@Suite(.ownThread) struct AddressTests {
   private static let hasIPv6 =
     SocketAddress(host: "::1", port: 0).flatMap { try? ListeningSocket.open($0, sharesPort: false) } != nil
 

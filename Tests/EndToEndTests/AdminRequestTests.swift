@@ -1,8 +1,9 @@
+import TestRun
 import Testing
 
 @testable import certd
 
-struct AdminRequestTests {
+@Suite(.ownThread) struct AdminRequestTests {
   private func read(_ text: String) -> AdminRequest.Reading { AdminRequest.read(Array(text.utf8)) }
 
   @Test("the path comes without its query, the token without its scheme")

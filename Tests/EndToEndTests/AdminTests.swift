@@ -3,10 +3,11 @@ import EndToEnd
 import OS
 import PKI
 import TestSupport
+import TestRun
 import Testing
 
 /// What Prometheus is shown, by the Unix socket and by an address.
-@Suite(.fewAtATime) struct AdminTests {
+@Suite(.ownThread) struct AdminTests {
   private struct Scene {
     let place: Place
     let certd: Certd

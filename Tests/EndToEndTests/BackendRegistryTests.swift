@@ -2,11 +2,12 @@ import Configuration
 import EndToEnd
 import OS
 import Synchronization
+import TestRun
 import Testing
 
 @testable import certd
 
-@Suite("Where the names of backends lead") struct BackendRegistryTests {
+@Suite("Where the names of backends lead", .ownThread) struct BackendRegistryTests {
   /// A resolver and a clock that a test moves.
   private final class World: Sendable {
     let answer = Mutex<[String]>([])

@@ -1,9 +1,10 @@
 import EndToEnd
 import PKI
+import TestRun
 import Testing
 
 /// Files as people bring them: read, or named for what they are with the command that mends them.
-@Suite(.fewAtATime) struct CertificateFormatTests {
+@Suite(.ownThread) struct CertificateFormatTests {
   private static let p12 = "openssl pkcs12 -export -in site.crt -inkey site.key -out new"
 
   /// What is made of `site.crt` and `site.key`, the keys of the entry, and what `certd check` says; nil for nothing.

@@ -1,8 +1,9 @@
 import EndToEnd
+import TestRun
 import Testing
 
 /// A store that a start could not open.
-@Suite(.fewAtATime) struct CheckStoreTests {
+@Suite(.ownThread) struct CheckStoreTests {
   @Test(
     "check finds a store that is a file or below one, and makes none that is missing",
     arguments: [("taken", 2), ("taken/store", 2), ("fresh/store", 0)] as [(String, Int32)])

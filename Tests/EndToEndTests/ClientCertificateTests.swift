@@ -2,11 +2,13 @@ import Bytes
 import EndToEnd
 import OS
 import TLS
+import TestPeers
 import TestSupport
+import TestRun
 import Testing
 
 /// Clients' certificates with real clients: curl, and `openssl s_client`.
-@Suite(.fewAtATime) struct ClientCertificateTests {
+@Suite(.ownThread) struct ClientCertificateTests {
   private struct Scene {
     let place: Place
     let certd: Certd

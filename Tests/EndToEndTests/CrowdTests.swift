@@ -1,11 +1,12 @@
 import EndToEnd
 import Glibc
-import HTTP2Client
+import TestPeers
 import OS
+import TestRun
 import Testing
 
 /// Crowds and floods before the real program: what they cost it, and that others are answered.
-@Suite(.fewAtATime) struct CrowdTests {
+@Suite(.ownThread) struct CrowdTests {
   private static let wanted = 10_000
 
   /// How many descriptors this process and its children may have; raised as far as it may go.

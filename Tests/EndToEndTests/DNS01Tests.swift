@@ -2,10 +2,11 @@ import EndToEnd
 import FakeGoogle
 import OS
 import PKI
+import TestRun
 import Testing
 
 /// DNS-01 (RFC 8555 §8.4) with a real CA that asks a real name server.
-@Suite(.fewAtATime) struct DNS01Tests {
+@Suite(.ownThread) struct DNS01Tests {
   /// A CA and a name server for example.com, and for example.net, where aliases lead.
   private struct Scene {
     let place: Place

@@ -1,10 +1,11 @@
 import EndToEnd
 import OS
 import PKI
+import TestRun
 import Testing
 
 /// What `certd run` obtains by itself from a real CA, and how it recovers.
-@Suite(.fewAtATime) struct DaemonIssuanceTests {
+@Suite(.ownThread) struct DaemonIssuanceTests {
   @Test("the daemon obtains every certificate but the one that cannot be had, and runs their hooks")
   func several() async throws {
     let place = try Place()

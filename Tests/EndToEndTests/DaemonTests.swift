@@ -1,9 +1,10 @@
 import EndToEnd
 import PKI
+import TestRun
 import Testing
 
 /// `certd run` with the local CA: reloads, renewals, replaced files, and its end, under live requests.
-@Suite(.fewAtATime) struct DaemonTests {
+@Suite(.ownThread) struct DaemonTests {
   static let host = "localhost"
 
   /// A daemon with a model server behind it.

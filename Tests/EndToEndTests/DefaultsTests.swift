@@ -1,13 +1,14 @@
 import Configuration
 import Exchange
 import Proxy
+import TestRun
 import Testing
 import Upstream
 
 @testable import certd
 
 /// What the proxy takes where it is told nothing is what the reference says: a default that stands in two places is one.
-struct DefaultsTests {
+@Suite(.ownThread) struct DefaultsTests {
   private func made() async throws -> Proxy.Settings {
     let text = """
       acme: {issuers: [local]}

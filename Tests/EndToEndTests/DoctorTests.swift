@@ -1,9 +1,10 @@
 import EndToEnd
 import OS
+import TestRun
 import Testing
 
 /// `certd doctor` with a real CA and a real name server.
-@Suite(.fewAtATime) struct DoctorTests {
+@Suite(.ownThread) struct DoctorTests {
   private struct Scene {
     let place: Place
     let bind: Bind

@@ -1,10 +1,12 @@
 import EndToEnd
 import OS
+import TestPeers
 import TestSupport
+import TestRun
 import Testing
 
 /// Early data with a real client: `openssl s_client`.
-@Suite(.fewAtATime) struct EarlyDataTests {
+@Suite(.ownThread) struct EarlyDataTests {
   @Test("openssl s_client is answered by its second connection's early data, once for each ticket")
   func sClient() async throws {
     let place = try Place()

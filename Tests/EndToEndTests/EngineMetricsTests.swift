@@ -1,9 +1,10 @@
+import TestRun
 import Testing
 import Upstream
 
 @testable import certd
 
-@Suite("What engines tell of themselves") struct EngineMetricsTests {
+@Suite("What engines tell of themselves", .ownThread) struct EngineMetricsTests {
   private func read(_ text: String) -> EngineMetrics { EngineMetrics(Array(text.utf8)) }
 
   @Test("vLLM's blocks make its cache, and what runs and waits is its load, over all engines of a server")

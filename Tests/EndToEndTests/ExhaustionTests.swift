@@ -2,11 +2,13 @@ import CLinux
 import EndToEnd
 import OS
 import Scratch
+import TestPeers
 import TestSupport
+import TestRun
 import Testing
 
 /// What runs out is made to run out: the daemon lives, says so once, serves who is there, and recovers.
-@Suite(.fewAtATime) struct ExhaustionTests {
+@Suite(.ownThread) struct ExhaustionTests {
   /// A daemon without TLS before a backend that answers "ok" to everything.
   private struct Scene {
     let place: Place
@@ -49,7 +51,7 @@ import Testing
         """)
     }
 
-    func connect() throws -> ServerConnection { try ServerConnection(to: address) }
+    func connect() throws -> Wire { try Wire.connect(address) }
 
     /// Sets a limit of the daemon, as the user that it runs as.
     func limit(_ words: String..., as wrapper: [String] = []) async throws {
@@ -59,7 +61,7 @@ import Testing
     }
   }
 
-  private static func ask(_ client: ServerConnection) -> String {
+  private static func ask(_ client: Wire) -> String {
     client.write("GET / HTTP/1.1\r\nHost: h\r\n\r\n")
     let head = client.readHead()
     return head.hasPrefix("HTTP/1.1 200 ") ? String(decoding: client.read(exactly: 2), as: UTF8.self) : head
@@ -92,7 +94,7 @@ import Testing
     // As many as there may be, nearly: their backends' connections do not fit beside them.
     let clients = try (0..<30).map { _ in try scene.connect() }
     // Each holds a connection to the backend until its request is whole.
-    var asking: [ServerConnection] = []
+    var asking: [Wire] = []
     for client in clients.suffix(20).reversed() {
       client.write("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\n")
       asking.append(client)

@@ -2,10 +2,11 @@ import Bytes
 import EndToEnd
 import FakeGoogle
 import PKI
+import TestRun
 import Testing
 
 /// External accounts whose keys certd gets by itself.
-@Suite(.fewAtATime) struct ExternalAccountTests {
+@Suite(.ownThread) struct ExternalAccountTests {
   /// What the stand-in for Google hands out.
   private static var googleKeys: [String: String] {
     Dictionary(

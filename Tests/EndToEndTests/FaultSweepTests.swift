@@ -9,25 +9,27 @@ import PKI
 import Renewal
 import Synchronization
 import TLS
+import TestRun
 import Testing
 
 /// Every request of an issuance broken in every way, between the real engine and a real CA.
-@Suite(.fewAtATime) struct FaultSweepTests {
+@Suite(.ownThread) struct FaultSweepTests {
   static let kinds = [
     "500", "502", "503", "429", "dropped-before", "dropped-after", "reset-before", "reset-after", "bad-nonce",
     "truncated", "garbage", "wrong-nonce", "missing-nonce",
   ]
+
+  static let challenges: [ChallengeType] = [.http01, .tlsALPN01, .dns01]
 
   /// The longest that an issuance with one broken request may wait of its own accord, in seconds.
   static let patienceSeconds = 30.0
 
   @Test(
     "an issuance survives its requests being broken once, in each way, by each kind of challenge",
-    arguments: kinds, [ChallengeType.http01, .tlsALPN01, .dns01])
+    arguments: kinds, challenges)
   func sweep(kind: String, challenge: ChallengeType) async throws {
     let place = try Place()
     var options = Pebble.Options()
-    options.tlsALPN01Port = try FreePort.take()
     // The count of requests must not depend on chance.
     options.noncesRefusedPercent = 0
     options.authorizationsReusedPercent = 0
@@ -37,10 +39,10 @@ import Testing
     try await proxy.breakRequest(-1, "none")
     #expect(try await issue(place, pebble, proxy, "clean", challenge) == [])
     // How often the CA is asked whether it is done differs: it is gone on until no such request comes any more.
-    // A fixed third of the points, another one for each kind; all of them where CERTD_TEST_ALL is set.
-    let step = Tier.isAll ? 1 : 3
-    let first = Tier.isAll ? 0 : (Self.kinds.firstIndex(of: kind) ?? 0) % step
-    for n in stride(from: first, to: 40, by: step) {
+    // A fixed part of the points, another one for each kind and challenge; all of them where CERTD_TEST_ALL is set.
+    let step = Tier.isAll ? 1 : 5
+    let number = (Self.kinds.firstIndex(of: kind) ?? 0) + 2 * (Self.challenges.firstIndex(of: challenge) ?? 0)
+    for n in stride(from: Tier.isAll ? 0 : number % step, to: 40, by: step) {
       try await proxy.breakRequest(n, kind)
       #expect(try await issue(place, pebble, proxy, "run-\(n)", challenge) == [], "\(kind) of request \(n)")
       guard try await proxy.count() <= n else { continue }
@@ -52,7 +54,7 @@ import Testing
 
   @Test(
     "a CA that was killed at any moment, with or without its state, is recovered from by the next run",
-    arguments: 0...10, [true, false])
+    arguments: Tier.points(11, each: 3), [true, false])
   func killed(request: Int, keepsState: Bool) async throws {
     let place = try Place()
     var options = Pebble.Options()

@@ -2,10 +2,11 @@ import EndToEnd
 import FakeGoogle
 import OS
 import PKI
+import TestRun
 import Testing
 
 /// `certd gcp`, as an operator runs it, against the stand-in for Google.
-@Suite(.fewAtATime) struct GCPCommandTests {
+@Suite(.ownThread) struct GCPCommandTests {
   let place: Place
   let google: FakeGoogle
 

@@ -1,10 +1,11 @@
 import EndToEnd
-import HTTP2Client
+import TestPeers
 import OS
+import TestRun
 import Testing
 
 /// Health checks of real gRPC servers by the real program.
-@Suite(.fewAtATime) struct GRPCHealthCheckTests {
+@Suite(.ownThread) struct GRPCHealthCheckTests {
   @Test("a server that stops serving gets no calls until it serves again; one without the service never does")
   func check() async throws {
     let place = try Place()

@@ -1,9 +1,10 @@
 import HTTP
+import TestRun
 import Testing
 
 @testable import certd
 
-@Suite("gRPC's health protocol") struct GRPCHealthTests {
+@Suite("gRPC's health protocol", .ownThread) struct GRPCHealthTests {
   static func answer(_ body: [UInt8]) -> Response { answer(200, [("grpc-status", "0")], body) }
 
   static func answer(_ status: Int, _ fields: [(String, String)], _ body: [UInt8]) -> Response {

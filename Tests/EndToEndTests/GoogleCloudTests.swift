@@ -2,10 +2,11 @@ import EndToEnd
 import FakeGoogle
 import OS
 import PKI
+import TestRun
 import Testing
 
 /// Renewed certificates reach Google's load balancers by themselves.
-@Suite(.fewAtATime) struct GoogleCloudTests {
+@Suite(.ownThread) struct GoogleCloudTests {
   private struct Scene {
     let place: Place
     let certd: Certd

@@ -1,8 +1,9 @@
 import EndToEnd
+import TestRun
 import Testing
 
 /// What a user who knows nothing is told.
-@Suite(.fewAtATime) struct HelpTests {
+@Suite(.ownThread) struct HelpTests {
   @Test(
     "every command's help shows an example",
     arguments: [

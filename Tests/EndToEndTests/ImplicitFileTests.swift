@@ -1,8 +1,9 @@
 import EndToEnd
+import TestRun
 import Testing
 
 /// A configuration that merely lies in the current folder.
-@Suite(.fewAtATime) struct ImplicitFileTests {
+@Suite(.ownThread) struct ImplicitFileTests {
   private static let local =
     "store: store\nacme: {issuers: [local]}\ncertificates: [{names: [a.example.com]}]\n"
 

@@ -1,9 +1,10 @@
 import EndToEnd
 import FakeGoogle
+import TestRun
 import Testing
 
 /// `certd gcp import` as the user of another program meets it: the file that it writes takes the chain over.
-@Suite(.fewAtATime) struct ImportTests {
+@Suite(.ownThread) struct ImportTests {
   private static let base = "https://www.googleapis.com/compute/v1/projects/demo-project"
 
   /// What both programs have made, as Google has it.

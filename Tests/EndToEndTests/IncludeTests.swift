@@ -1,10 +1,12 @@
 import EndToEnd
 import OS
+import TestPeers
 import TestSupport
+import TestRun
 import Testing
 
 /// Files that a configuration includes, as `certd check` finds them.
-@Suite(.fewAtATime) struct IncludeTests {
+@Suite(.ownThread) struct IncludeTests {
   @Test(
     "a folder's files are found by their pattern, hidden and other ones are not, and an error names its file")
   func folder() async throws {

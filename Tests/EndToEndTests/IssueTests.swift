@@ -1,9 +1,10 @@
 import EndToEnd
 import PKI
+import TestRun
 import Testing
 
 /// `certd issue` and what looks at its results, with nothing else running: it binds the HTTP-01 port itself.
-@Suite(.fewAtATime) struct IssueTests {
+@Suite(.ownThread) struct IssueTests {
   @Test("issue obtains a certificate with each type of key, for several names, and for an address")
   func keyTypes() async throws {
     let place = try Place()

@@ -1,8 +1,9 @@
 import EndToEnd
+import TestRun
 import Testing
 
 /// `certd renew` of certificates that `certd issue` obtained: all that it needs is kept beside them.
-@Suite(.fewAtATime) struct IssuedRenewTests {
+@Suite(.ownThread) struct IssuedRenewTests {
   static let name = "a.example.com"
 
   private struct Scene {

@@ -1,10 +1,11 @@
 import Configuration
 import EndToEnd
+import TestRun
 import Testing
 
 @testable import certd
 
-@Suite("Files of API keys") struct KeyFileTests {
+@Suite("Files of API keys", .ownThread) struct KeyFileTests {
   @Test(
     "keys are read one a line, and a mistake is told by its line and without what stands there",
     arguments: [

@@ -2,11 +2,12 @@ import Configuration
 import OS
 import Proxy
 import TLS
+import TestRun
 import Testing
 
 @testable import certd
 
-struct LenienceRuleTests {
+@Suite(.ownThread) struct LenienceRuleTests {
   @Test(
     "keys of another file are no last good state, nor are none",
     arguments: [

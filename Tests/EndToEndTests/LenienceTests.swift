@@ -1,10 +1,12 @@
 import EndToEnd
 import OS
+import TestPeers
 import TestSupport
+import TestRun
 import Testing
 
 /// One file that cannot be used stops nothing else.
-@Suite(.fewAtATime) struct LenienceTests {
+@Suite(.ownThread) struct LenienceTests {
   private struct Scene {
     let place: Place
     let certd: Certd
@@ -81,7 +83,7 @@ import Testing
     #expect(try await scene.status("localhost") == "200")
     #expect(try await scene.status("keys.example") == "401")
     #expect(try await scene.status("secure.example") == "503")
-    #expect((try? daemon.httpsPort()) == nil)
+    #expect(!daemon.lines("listening").contains { $0.contains(#""protocol":"https""#) }, "\(daemon.log)")
 
     try scene.place.write("keys", "sk-0123456789abcdef\n")
     try scene.place.write("clients.crl", String(decoding: scene.clients.revoking(), as: UTF8.self))

@@ -1,10 +1,11 @@
 import CertStore
 import EndToEnd
 import OS
+import TestRun
 import Testing
 
 /// `certd list`, and a start beside a command that has a port for the moment.
-@Suite(.fewAtATime) struct ListTests {
+@Suite(.ownThread) struct ListTests {
   @Test("many names are folded, and a certificate that was revoked from here is shown as that")
   func list() async throws {
     let place = try Place()

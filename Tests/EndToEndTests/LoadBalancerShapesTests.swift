@@ -1,9 +1,10 @@
 import EndToEnd
 import FakeGoogle
+import TestRun
 import Testing
 
 /// Chains of other shapes than the global one with classic certificates, as a user makes them.
-@Suite(.fewAtATime) struct LoadBalancerShapesTests {
+@Suite(.ownThread) struct LoadBalancerShapesTests {
   private struct Bench {
     let google: FakeGoogle
     let place: Place

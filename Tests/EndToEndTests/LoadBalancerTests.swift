@@ -1,9 +1,10 @@
 import EndToEnd
 import FakeGoogle
+import TestRun
 import Testing
 
 /// `certd gcp plan` and `certd gcp apply` as a user runs them.
-@Suite(.fewAtATime) struct LoadBalancerTests {
+@Suite(.ownThread) struct LoadBalancerTests {
   private struct Bench {
     let google: FakeGoogle
     let place: Place

@@ -1,9 +1,10 @@
 import EndToEnd
 import PKI
+import TestRun
 import Testing
 
 /// The main job as a user runs it: a certificate by ACME, TLS before a model server, renewed under a live stream.
-@Suite(.fewAtATime) struct MainJobTests {
+@Suite(.ownThread) struct MainJobTests {
   static let host = "llm.example.com"
   static let prompt = "a prompt that nobody else may read"
 

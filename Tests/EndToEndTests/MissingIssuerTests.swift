@@ -1,10 +1,11 @@
 import Bytes
 import EndToEnd
 import PKI
+import TestRun
 import Testing
 
 /// Intermediates that a file lacks, fetched from where its certificates say (AIA), when that is asked for.
-@Suite(.fewAtATime) struct MissingIssuerTests {
+@Suite(.ownThread) struct MissingIssuerTests {
   /// A root, two CAs below it, and a leaf of the last one; each names the URL of the one above.
   private static let make = """
     set -e

@@ -1,12 +1,13 @@
 import DNS
 import EndToEnd
 import OS
+import TestRun
 import Testing
 
 @testable import certd
 
 /// How long a real name server says that addresses hold good.
-@Suite struct NameLifetimeTests {
+@Suite(.ownThread) struct NameLifetimeTests {
   @Test("DNS's word counts where it knows all of the addresses, in both families and behind aliases")
   func lifetime() async throws {
     let place = try Place()

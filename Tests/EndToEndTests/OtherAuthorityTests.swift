@@ -1,8 +1,10 @@
 import EndToEnd
+import TestSupport
+import TestRun
 import Testing
 
 /// Against other CAs than Pebble. They ask port 80 and nothing else, so that all of it runs in a network of its own.
-@Suite(.fewAtATime) struct OtherAuthorityTests {
+@Suite(.ownThread) struct OtherAuthorityTests {
   /// A story told by a script, in steps that begin with a certd command.
   private struct Story {
     let steps: [String]

@@ -1,10 +1,11 @@
 import EndToEnd
 import OS
 import PKI
+import TestRun
 import Testing
 
 /// What is done before a CA is asked to look: the answer is fetched from our own ports first.
-@Suite(.fewAtATime) struct OwnAnswerTests {
+@Suite(.ownThread) struct OwnAnswerTests {
   private let place: Place
   private let certd: Certd
 
@@ -102,11 +103,13 @@ import Testing
     let pebble = try await Pebble(place)
     let server = try await stranger(pebble.http01Port)
     let log = place("hooks")
+    // The port is free when the program has ended, not when it was told to.
+    let stop = "kill $(cat \(place("pid"))); tail --pid=$(cat \(place("pid"))) -s 0.01 -f /dev/null"
     try write(
       pebble, 1,
       """
         challenges: [http-01]
-        pre_hooks: ["kill $(cat \(place("pid"))); echo pre >> \(log)", "exit 3"]
+        pre_hooks: ["\(stop); echo pre >> \(log)", "exit 3"]
         post_hooks: ["echo post >> \(log)"]
       """)
     let renewed = try await renew()

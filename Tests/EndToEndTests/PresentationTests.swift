@@ -1,11 +1,13 @@
 import Bytes
 import PKI
 import TLS
+import TestSupport
+import TestRun
 import Testing
 
 @testable import certd
 
-struct PresentationTests {
+@Suite(.ownThread) struct PresentationTests {
   private static let now = UnixTime(seconds: 1_800_000_000)
 
   private static func credential(_ label: String, _ names: [String], from: Int64, to: Int64, _ type: KeyType)

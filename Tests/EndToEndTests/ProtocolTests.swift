@@ -1,8 +1,9 @@
 import EndToEnd
+import TestRun
 import Testing
 
 /// What is not plain HTTP over IPv4, with real clients.
-@Suite(.fewAtATime) struct ProtocolTests {
+@Suite(.ownThread) struct ProtocolTests {
   /// A daemon on IPv6, in front of a model server behind a Unix socket, and of another one in TCP.
   private struct Scene {
     let place: Place

@@ -1,8 +1,9 @@
 import EndToEnd
+import TestRun
 import Testing
 
 /// Clients that others wrote, over every version of HTTP.
-@Suite(.fewAtATime) struct RealClientTests {
+@Suite(.ownThread) struct RealClientTests {
   /// A daemon with the local CA before a model server, a gRPC server and a WebSocket server.
   struct Scene {
     let place: Place

@@ -1,9 +1,10 @@
 import EndToEnd
 import PKI
+import TestRun
 import Testing
 
 /// `certd renew`, as cron runs it.
-@Suite(.fewAtATime) struct RenewTests {
+@Suite(.ownThread) struct RenewTests {
   /// A configuration with certificates of these names, and nothing that listens.
   private func configuration(
     _ place: Place, _ pebble: Pebble, _ names: [String], hooks: [String] = []

@@ -1,10 +1,11 @@
 import Bytes
 import EndToEnd
 import PKI
+import TestRun
 import Testing
 
 /// `certd revoke` in all its ways, against a real CA.
-@Suite(.fewAtATime) struct RevokeTests {
+@Suite(.ownThread) struct RevokeTests {
   private static func options() -> Pebble.Options {
     var options = Pebble.Options()
     // Every order is validated.

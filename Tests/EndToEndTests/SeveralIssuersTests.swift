@@ -1,9 +1,10 @@
 import EndToEnd
 import PKI
+import TestRun
 import Testing
 
 /// Several issuers in order, and a staging environment, as a user configures them.
-@Suite(.fewAtATime) struct SeveralIssuersTests {
+@Suite(.ownThread) struct SeveralIssuersTests {
   private func file(_ place: Place, _ pebble: Pebble, _ issuers: String) throws -> [String] {
     let text = """
       store: store

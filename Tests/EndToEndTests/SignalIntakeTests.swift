@@ -1,8 +1,9 @@
+import TestRun
 import Testing
 
 @testable import certd
 
-struct SignalIntakeTests {
+@Suite(.ownThread) struct SignalIntakeTests {
   /// `h` for a hangup, `r` for reopen, `s` for stop; `H` and `R` when what they asked for begins.
   @Test(
     "reloads that wait are one, a stop is begun once and then insisted on",

@@ -1,10 +1,11 @@
 import EndToEnd
-import HTTP2Client
+import TestPeers
 import OS
+import TestRun
 import Testing
 
 /// Clients that ask for streams of events and do not read them.
-@Suite(.fewAtATime) struct SlowReaderTests {
+@Suite(.ownThread) struct SlowReaderTests {
   private static let streams = 100
 
   @Test("they cost bounded memory, and others are answered", arguments: ["HTTP/1.1", "HTTP/2"])
@@ -50,9 +51,9 @@ import Testing
   private static func connections(_ address: SocketAddress) throws -> Crowd {
     Crowd(
       try (0..<streams).map { _ in
-        let channel = try Channel(to: address, receiveBuffer: 4096)
-        channel.write(Array("GET /endless/1 HTTP/1.1\r\nHost: localhost\r\n\r\n".utf8))
-        return channel
+        let wire = try Wire.connect(address, receiveBuffer: 4096)
+        wire.write(Array("GET /endless/1 HTTP/1.1\r\nHost: localhost\r\n\r\n".utf8))
+        return wire
       })
   }
 

@@ -1,10 +1,12 @@
 import EndToEnd
 import OS
+import TestPeers
 import TestSupport
+import TestRun
 import Testing
 
 /// What CONTRIBUTING.md says of a new stage, done as it says.
-@Suite(.fewAtATime) struct StageExerciseTests {
+@Suite(.ownThread) struct StageExerciseTests {
   /// The Swift code that a text shows behind some words.
   private func code(in text: String, behind words: String) throws -> String {
     let rest = text.split(separator: words, omittingEmptySubsequences: false).dropFirst().joined(
@@ -62,7 +64,7 @@ import Testing
     let port = daemon.errors.split(separator: #""address":"127.0.0.1:"#).last?.prefix { $0 != #"""# }
     let address = try #require(
       port.flatMap { UInt16($0) }.flatMap { SocketAddress(host: "127.0.0.1", port: $0) })
-    let client = try ServerConnection(to: address)
+    let client = try Wire.connect(address)
     client.write("GET / HTTP/1.1\r\nHost: h\r\n\r\n")
     #expect(client.readHead().contains("\r\nServed-By: certd\r\n"))
     daemon.signal(15)

@@ -1,8 +1,9 @@
 import EndToEnd
+import TestRun
 import Testing
 
 /// `certd status` beside a running daemon, and what `certd renew` says with its exit status.
-@Suite(.fewAtATime) struct StatusTests {
+@Suite(.ownThread) struct StatusTests {
   private static func configure(_ place: Place, port: UInt16, _ extra: String = "") throws {
     try place.write(
       "certd.yaml",

@@ -1,10 +1,11 @@
 import EndToEnd
-import HTTP2Client
+import TestPeers
 import OS
+import TestRun
 import Testing
 
 /// Streams of HTTP/2 over what an operator does to the real program.
-@Suite(.fewAtATime) struct StreamDrainTests {
+@Suite(.ownThread) struct StreamDrainTests {
   private static let body = Array(
     #"{"model":"demo","stream":true,"max_tokens":20,"delay":0.01,"messages":[{"role":"user","content":"a"}]}"#
       .utf8)

@@ -1,9 +1,10 @@
 import EndToEnd
 import PKI
+import TestRun
 import Testing
 
 /// TLS-ALPN-01 (RFC 8737) against a real CA: by the daemon's own listener, and by a command alone.
-@Suite(.fewAtATime) struct TLSALPNTests {
+@Suite(.ownThread) struct TLSALPNTests {
   private struct Scene {
     let place: Place
     let pebble: Pebble

@@ -1,9 +1,10 @@
 import EndToEnd
 import PKI
+import TestRun
 import Testing
 
 /// An ECDSA and an RSA certificate for the same names, side by side.
-@Suite(.fewAtATime) struct TwoKeysTests {
+@Suite(.ownThread) struct TwoKeysTests {
   /// What `openssl s_client` is shown.
   private func leaf(_ place: Place, _ port: UInt16, _ signatures: String, _ version: String) async throws
     -> Certificate?

@@ -1,6 +1,7 @@
 import EventLoop
 import Glibc
 import OS
+import TestRun
 import Testing
 
 /// Two connected sockets, closed at the end.
@@ -24,7 +25,7 @@ private struct SocketPair: ~Copyable {
   }
 }
 
-struct PollerTests {
+@Suite(.ownThread) struct PollerTests {
   private static let token = Token(kind: 3, index: 0xFFFF_FFFE, generation: 0xABCDEF)
 
   private func readiness(_ poller: borrowing Poller, _ milliseconds: Int32 = 0) -> Readiness? {
@@ -105,7 +106,7 @@ struct PollerTests {
   }
 }
 
-struct MailboxTests {
+@Suite(.ownThread) struct MailboxTests {
   private struct Letter: Sendable {
     let sender: Int
     let number: Int

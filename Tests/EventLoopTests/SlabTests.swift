@@ -1,5 +1,6 @@
 import EventLoop
 import TestSupport
+import TestRun
 import Testing
 
 private struct Item: Slotted {
@@ -7,7 +8,7 @@ private struct Item: Slotted {
   var value = 0
 }
 
-struct SlabTests {
+@Suite(.ownThread) struct SlabTests {
   @Test("a slot is fresh and is found by its index and generation")
   func acquire() {
     var slab = Slab<Item>()

@@ -1,5 +1,6 @@
 import EventLoop
 import TestSupport
+import TestRun
 import Testing
 
 /// The wheel beside a model that remembers every deadline plainly.
@@ -45,7 +46,7 @@ private struct WheelModel: ~Copyable {
   }
 }
 
-struct TimerWheelTests {
+@Suite(.ownThread) struct TimerWheelTests {
   private static let turn = TimerWheel.tickMilliseconds * 1024
 
   @Test("a timer fires once, never early and at most a tick late")

@@ -1,8 +1,9 @@
 import Exchange
+import TestRun
 import Testing
 
 /// Every phase with every kind of event: what comes of it, and the phase after it.
-struct MachineTests {
+@Suite(.ownThread) struct MachineTests {
   private static let finish = Action.finish(keepsBackend: true, keepsClient: true)
 
   static let rows: [Row] = [

@@ -1,5 +1,6 @@
 import Exchange
 import TestSupport
+import TestRun
 import Testing
 
 /// A shell that does what a machine says and lets anything happen, and watches what must hold whatever does.
@@ -151,7 +152,7 @@ private struct Walk {
   }
 }
 
-struct MachineWalkTests {
+@Suite(.ownThread) struct MachineWalkTests {
   @Test("whatever happens in whatever order, a request has one end, and each attempt one")
   func walks() {
     var events = 0

@@ -1,8 +1,9 @@
 import Exchange
 import TestSupport
+import TestRun
 import Testing
 
-struct MatchedPathTests {
+@Suite(.ownThread) struct MatchedPathTests {
   private func matched(_ path: String) -> String {
     let bytes = Array(path.utf8)
     var out = [UInt8](repeating: 0, count: bytes.count + 1)

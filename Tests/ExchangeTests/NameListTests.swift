@@ -1,7 +1,8 @@
 import Exchange
+import TestRun
 import Testing
 
-struct NameListTests {
+@Suite(.ownThread) struct NameListTests {
   @Test(
     "a name is the same in any letter case, and with _ for -",
     arguments: [

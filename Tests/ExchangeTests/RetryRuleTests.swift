@@ -1,7 +1,8 @@
+import TestRun
 import Testing
 import Exchange
 
-struct RetryRuleTests {
+@Suite(.ownThread) struct RetryRuleTests {
   private static func modelServer() -> RetryRule {
     var rule = RetryRule()
     rule.repeatsAll = true

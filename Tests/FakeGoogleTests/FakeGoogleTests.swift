@@ -1,8 +1,9 @@
 import FakeGoogle
 import HTTPClient
+import TestRun
 import Testing
 
-@Suite struct FakeGoogleTests {
+@Suite(.ownThread) struct FakeGoogleTests {
   private static let check: JSON = ["name": "hc", "type": "TCP"]
 
   @Test("a resource appears only when its operation is done, after so many looks")

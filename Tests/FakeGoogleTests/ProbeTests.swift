@@ -1,7 +1,8 @@
 import FakeGoogle
+import TestRun
 import Testing
 
-@Suite struct ProbeTests {
+@Suite(.ownThread) struct ProbeTests {
   @Test(
     "the two stand-ins for Google answer every probe alike",
     .enabled(if: SharedGoogle.program != nil, "\(SharedGoogle.skipLine)"))

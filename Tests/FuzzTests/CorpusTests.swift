@@ -1,11 +1,12 @@
 import FuzzTargets
 import OS
 import TestSupport
+import TestRun
 import Testing
 
 /// What fuzzing has taught, and close relatives of it: every kept input, and some that differ from it a little. A target
 /// ends the process when a property does not hold.
-@Suite("Kept inputs of the fuzz targets") struct CorpusTests {
+@Suite("Kept inputs of the fuzz targets", .ownThread) struct CorpusTests {
   private static let corpora =
     #filePath.split(separator: "/").dropLast(2).map { "/\($0)" }.joined() + "/Fuzz/Corpora"
   /// How many relatives of each input are tried.

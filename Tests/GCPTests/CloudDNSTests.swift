@@ -1,9 +1,10 @@
 import FakeGoogle
 import GCP
+import TestRun
 import Testing
 
 /// TXT records in Cloud DNS.
-@Suite struct CloudDNSTests {
+@Suite(.ownThread) struct CloudDNSTests {
   private let bench: Bench
   private let name = "_acme-challenge.a.example.com"
 

@@ -1,14 +1,15 @@
 import FakeGoogle
 import GCP
 import TestSupport
+import TestRun
 import Testing
 
 /// Whatever earlier runs left behind, the next one brings the same end.
-@Suite("Convergence")
+@Suite("Convergence", .ownThread)
 struct ConvergenceTests {
   @Test(
     "From any state that killed pushes of any generations leave, one push brings the same end",
-    arguments: CutTests.Way.allCases, 0..<6)
+    arguments: CutTests.Way.allCases, Tier.points(6, each: 3))
   func anyState(way: CutTests.Way, seed: Int) async throws {
     let scene = try await CutTests.Scene(way, renewal: seed % 2 == 0, pollsUntilDone: 1)
     let google = scene.bench.google

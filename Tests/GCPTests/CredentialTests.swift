@@ -6,10 +6,11 @@ import JSON
 import OS
 import PKI
 import Synchronization
+import TestRun
 import Testing
 
 /// Whose tokens are used, and how they are had.
-@Suite("Credentials")
+@Suite("Credentials", .ownThread)
 struct CredentialTests {
   let bench: Bench
 

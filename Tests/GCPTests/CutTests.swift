@@ -1,10 +1,11 @@
 import FakeGoogle
 import GCP
 import PKI
+import TestRun
 import Testing
 
 /// A push that is killed between any two calls, or meets a mishap at any call.
-@Suite("Cut off")
+@Suite("Cut off", .ownThread)
 struct CutTests {
   /// Which way certificates go, to which proxy.
   enum Way: String, CaseIterable, Sendable { case https, ssl, regional, map, regionalManager }
@@ -77,7 +78,7 @@ struct CutTests {
     let scene = try await Scene(way, renewal: renewal, pollsUntilDone: 1)
     let google = scene.bench.google
     let (calls, end) = await scene.undisturbed()
-    for count in 0..<calls {
+    for count in Tier.points(calls, each: 4, shift: Way.allCases.firstIndex(of: way) ?? 0) {
       for (isAnswered, isSettled) in [(true, false), (false, false), (false, true)] {
         google.restore(scene.start)
         google.cut(after: count, lastIsAnswered: isAnswered)
@@ -109,7 +110,7 @@ struct CutTests {
     let scene = try await Scene(way, renewal: true, pollsUntilDone: 1)
     let google = scene.bench.google
     let (calls, end) = await scene.undisturbed()
-    for skip in 0..<calls {
+    for skip in Tier.points(calls, each: 4, shift: Way.allCases.firstIndex(of: way) ?? 0) {
       google.restore(scene.start)
       google.recover()
       var fault = fault

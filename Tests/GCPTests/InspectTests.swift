@@ -2,10 +2,11 @@ import FakeGoogle
 import GCP
 import PKI
 import Synchronization
+import TestRun
 import Testing
 
 /// Looking, tidying up, moving from managed certificates, and the permissions for all of it.
-@Suite("Inspect")
+@Suite("Inspect", .ownThread)
 struct InspectTests {
   let bench: Bench
   var pusher: Pusher { Pusher(session: bench.session(), probe: probe) }

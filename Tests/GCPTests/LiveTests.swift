@@ -1,10 +1,11 @@
 import FakeGoogle
 import GCP
 import OS
+import TestRun
 import Testing
 
 /// The same story told to a second stand-in, written by others, and to Google itself.
-@Suite("Live", .serialized)
+@Suite("Live", .ownThread)
 struct LiveTests {
   @Test(
     "The story goes as well with a second stand-in, at its own pace",
@@ -28,7 +29,7 @@ struct LiveTests {
     let name = "llm.example.com"
     let target = story.target(way, [name], region: "us-central1")
     let pusher = Pusher(session: story.session)
-    for skip in 0..<9 {
+    for skip in Tier.points(9, each: 3) {
       try await google.admin(
         "faults",
         ["action": .string(action), "times": 1, "skip": .number(Double(skip)), "match": ["api": true]])
@@ -59,8 +60,9 @@ struct LiveTests {
     return project
   }()
 
+  // One after the other: it is one project.
   @Test(
-    "The story goes as well with Google",
+    "The story goes as well with Google", .serialized,
     .enabled(
       if: LiveTests.project != nil,
       "no project of Google's to try: CERTD_TEST_GCP_PROJECT names none, or there are no credentials for it"),

@@ -1,10 +1,11 @@
 import FakeGoogle
 import GCP
 import PKI
+import TestRun
 import Testing
 
 /// Stories of pushes against the stand-in, with operations that take a while.
-@Suite("Push")
+@Suite("Push", .ownThread)
 struct PushTests {
   let bench: Bench
 

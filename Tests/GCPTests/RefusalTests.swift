@@ -1,10 +1,11 @@
 import FakeGoogle
 import GCP
 import PKI
+import TestRun
 import Testing
 
 /// What is refused before anything is written, and what Google refuses.
-@Suite("Refusals")
+@Suite("Refusals", .ownThread)
 struct RefusalTests {
   let bench: Bench
 

@@ -2,12 +2,13 @@ import Bytes
 import HTTP
 import JSON
 import PKI
+import TestRun
 import Testing
 
 @testable import GCP
 
 /// The pure rules: retries, rates, links, names, problems, maps.
-@Suite("Rules")
+@Suite("Rules", .ownThread)
 struct RuleTests {
   // MARK: Links
 

@@ -1,9 +1,10 @@
+import TestRun
 import Testing
 
 @testable import HTTP2
 
 /// Heads as text, compressed and decompressed again.
-struct HeaderTextTests {
+@Suite(.ownThread) struct HeaderTextTests {
   /// The head that comes out for a head that goes in.
   static func passed(_ text: String, _ kind: Connection.HeadKind, _ as: HeadBuilder.Kind) -> String? {
     let bytes = Array(text.utf8)

@@ -1,10 +1,11 @@
 import TestSupport
+import TestRun
 import Testing
 
 @testable import HTTP2
 
 /// Whatever arrives, in whatever pieces: nothing traps, and pieces change nothing.
-struct HostileBytesTests {
+@Suite(.ownThread) struct HostileBytesTests {
   /// A connection with lent memory, fed from a guarded copy of the bytes that holds nothing behind them.
   final class Reader {
     var connection: Connection

@@ -1,8 +1,9 @@
+import TestRun
 import Testing
 
 @testable import HTTP2
 
-struct StreamTableTests {
+@Suite(.ownThread) struct StreamTableTests {
   @Test("finds exactly the streams that are in it, whatever was removed in between")
   func keepsWhatItWasGiven() {
     var table = StreamTable()

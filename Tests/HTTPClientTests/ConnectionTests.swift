@@ -2,10 +2,12 @@ import HTTP
 import HTTPClient
 import OS
 import TLS
+import TestPeers
 import TestSupport
+import TestRun
 import Testing
 
-struct ConnectionTests {
+@Suite(.ownThread) struct ConnectionTests {
   @Test("a kept connection serves the next request")
   func reuse() async throws {
     let server = try LocalServer { connection in

@@ -3,10 +3,12 @@ import HTTP
 import OS
 import Synchronization
 import TLS
+import TestPeers
 import TestSupport
+import TestRun
 import Testing
 
-struct ProxyTests {
+@Suite(.ownThread) struct ProxyTests {
   struct Rule: Sendable, CustomTestStringConvertible {
     let environment: [String: String]
     let url: String
@@ -91,11 +93,11 @@ struct ProxyTests {
       let context = try? ServerContext(
         credentials: [credential], profile: .modern,
         tickets: TicketKeys(random: { [UInt8](repeating: 7, count: $0) }))
-      guard let context, let secure = TLSServerConnection(connection, context), secure.isSecure else {
+      guard let context, connection.secure(context) else {
         return
       }
-      heads.add(secure.readHead())
-      secure.write(answer("through the tunnel"))
+      heads.add(connection.readHead())
+      connection.write(answer("through the tunnel"))
     }
   }
 
@@ -141,11 +143,11 @@ struct ProxyTests {
       let context = try? ServerContext(
         credentials: [credential], profile: .modern,
         tickets: TicketKeys(random: { [UInt8](repeating: 7, count: $0) }))
-      guard let context, let secure = TLSServerConnection(connection, context), secure.isSecure else {
+      guard let context, connection.secure(context) else {
         return
       }
-      _ = secure.readHead()
-      secure.write(answer("genuine"))
+      _ = connection.readHead()
+      connection.write(answer("genuine"))
     }
     let client = try client(["HTTPS_PROXY": proxy.url("")])
     let error = await failure {

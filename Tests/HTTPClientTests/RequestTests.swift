@@ -2,10 +2,12 @@ import HTTP
 import HTTPClient
 import OS
 import Synchronization
+import TestPeers
 import TestSupport
+import TestRun
 import Testing
 
-struct RequestTests {
+@Suite(.ownThread) struct RequestTests {
   /// What a server receives for a request.
   private func sent(
     _ method: String, _ path: String, fields: Fields = [], body: String = "", keepsAlive: Bool = true

@@ -1,9 +1,11 @@
 import HTTP
 import HTTPClient
+import TestPeers
 import TestSupport
+import TestRun
 import Testing
 
-struct ResponseTests {
+@Suite(.ownThread) struct ResponseTests {
   struct Case: Sendable, CustomTestStringConvertible {
     let answer: String
     var method = "GET"

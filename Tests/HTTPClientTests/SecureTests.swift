@@ -2,10 +2,12 @@ import HTTP
 import HTTPClient
 import OS
 import TLS
+import TestPeers
 import TestSupport
+import TestRun
 import Testing
 
-struct SecureTests {
+@Suite(.ownThread) struct SecureTests {
   private static let random: @Sendable (Int) -> [UInt8] = { count in
     var system = SystemRandomNumberGenerator()
     return (0..<count).map { _ in UInt8.random(in: 0...255, using: &system) }
@@ -14,21 +16,21 @@ struct SecureTests {
   /// A server for `localhost` and 127.0.0.1 that plays a script over TLS.
   private func server(
     _ authority: TestAuthority, names: [String] = ["localhost", "127.0.0.1"], days: Int64 = 30,
-    startDaysAgo: Int64 = 1, _ script: @escaping @Sendable (TLSServerConnection) -> Void
+    startDaysAgo: Int64 = 1, _ script: @escaping @Sendable (Wire) -> Void
   ) throws -> LocalServer {
     let credential = try authority.credential(
       names[0], names[names.count - 1], days: days, startDaysAgo: startDaysAgo)
     return try LocalServer { connection in
       let context = try? ServerContext(
         credentials: [credential], profile: .modern, tickets: TicketKeys(random: Self.random))
-      guard let context, let secure = TLSServerConnection(connection, context), secure.isSecure else {
+      guard let context, connection.secure(context) else {
         return
       }
-      script(secure)
+      script(connection)
     }
   }
 
-  private static let plainAnswer: @Sendable (TLSServerConnection) -> Void = { connection in
+  private static let plainAnswer: @Sendable (Wire) -> Void = { connection in
     while connection.readHead().hasSuffix("\r\n\r\n") { connection.write(answer("secret")) }
   }
 
@@ -124,7 +126,7 @@ struct SecureTests {
     let authority = try TestAuthority()
     let broken = try server(authority) { connection in
       _ = connection.readHead()
-      connection.writeRaw("this is no TLS record, and long enough to be looked at as one")
+      connection.writeRaw(latin1("this is no TLS record, and long enough to be looked at as one"))
     }
     let good = try server(authority, Self.plainAnswer)
     let client = try client()

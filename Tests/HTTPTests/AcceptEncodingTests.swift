@@ -1,8 +1,9 @@
 import HTTP
 import TestSupport
+import TestRun
 import Testing
 
-@Suite("Accept-Encoding") struct AcceptEncodingTests {
+@Suite("Accept-Encoding", .ownThread) struct AcceptEncodingTests {
   static let table: [([String], Bool)] = [
     ([], false), ([""], false), (["gzip"], true), (["GZip"], true), (["x-gzip"], true), (["br"], false),
     (["gzip, deflate, br, zstd"], true), (["deflate, gzip;q=1.0, *;q=0.5"], true), (["*"], true),

@@ -1,5 +1,6 @@
 import HTTP
 import TestSupport
+import TestRun
 import Testing
 
 /// A chunked stream and what becomes of it.
@@ -95,7 +96,7 @@ struct ChunkCase: Sendable, CustomTestStringConvertible {
   ]
 }
 
-struct ChunkedFramingTests {
+@Suite(.ownThread) struct ChunkedFramingTests {
   /// Follows a stream given in two or more parts.
   static func follow(_ parts: [ArraySlice<UInt8>]) -> (ChunkedFraming.Outcome, [UInt8]) {
     var framing = ChunkedFraming()

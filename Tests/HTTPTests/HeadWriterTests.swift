@@ -1,8 +1,9 @@
 import HTTP
 import TestSupport
+import TestRun
 import Testing
 
-struct HeadWriterTests {
+@Suite(.ownThread) struct HeadWriterTests {
   private func written(capacity: Int = 64, _ body: (inout HeadWriter) -> Void) -> (
     text: String, overflowed: Bool
   ) {

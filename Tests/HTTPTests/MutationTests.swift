@@ -1,8 +1,9 @@
 import HTTP
 import TestSupport
+import TestRun
 import Testing
 
-struct MutationTests {
+@Suite(.ownThread) struct MutationTests {
   private static let seeds = [
     "GET / HTTP/1.1\r\nHost: a.example\r\nUser-Agent: x\r\nAccept: */*\r\n\r\n",
     "POST /v1/chat/completions?x=1 HTTP/1.1\r\nHost: [::1]:8443\r\nContent-Length: 123\r\n\r\n",

@@ -1,8 +1,9 @@
 import HTTP
 import TestSupport
+import TestRun
 import Testing
 
-struct RequestHeadTests {
+@Suite(.ownThread) struct RequestHeadTests {
   @Test("a request head is accepted with its parts or refused with its error", arguments: RequestCase.all)
   func table(_ request: RequestCase) {
     #expect(parse(request.head).outcome == request.expected)

@@ -1,5 +1,6 @@
 import HTTP
 import TestSupport
+import TestRun
 import Testing
 
 /// One response head: what it answers, and what becomes of it.
@@ -80,7 +81,7 @@ struct ResponseCase: Sendable, CustomTestStringConvertible {
   ]
 }
 
-struct ResponseHeadTests {
+@Suite(.ownThread) struct ResponseHeadTests {
   @Test(
     "a response head is accepted with its framing or refused, and nothing outside it is read",
     arguments: ResponseCase.all)

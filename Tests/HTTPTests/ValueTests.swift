@@ -1,8 +1,9 @@
 @testable import HTTP
 import TestSupport
+import TestRun
 import Testing
 
-struct URLTests {
+@Suite(.ownThread) struct URLTests {
   struct Good: Sendable {
     let text: String
     let host: String
@@ -65,7 +66,7 @@ struct URLTests {
   }
 }
 
-struct FieldsTests {
+@Suite(.ownThread) struct FieldsTests {
   @Test("names are compared without regard to ASCII case, and only ASCII case")
   func names() {
     let fields: Fields = [.init("Content-Type", "a"), .init("X-\u{212A}", "b")]
@@ -95,7 +96,7 @@ struct FieldsTests {
   }
 }
 
-struct CharacterTests {
+@Suite(.ownThread) struct CharacterTests {
   @Test("the written-out masks are those of RFC 9110's token characters")
   func masks() {
     #expect(Characters.masksAgree)
@@ -123,7 +124,7 @@ struct CharacterTests {
   }
 }
 
-struct ListTests {
+@Suite(.ownThread) struct ListTests {
   @Test(
     "list elements come trimmed, empty ones left out",
     arguments: [
@@ -144,7 +145,7 @@ struct ListTests {
   }
 }
 
-struct FieldNameTests {
+@Suite(.ownThread) struct FieldNameTests {
   @Test("known names are recognised in any letter case, and nothing beside them")
   func identify() {
     let known: [(String, FieldName)] = [

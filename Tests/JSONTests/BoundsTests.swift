@@ -1,8 +1,9 @@
 import JSON
 import TestSupport
+import TestRun
 import Testing
 
-@Suite("Bounds of the JSON scanner") struct BoundsTests {
+@Suite("Bounds of the JSON scanner", .ownThread) struct BoundsTests {
   private func nested(_ levels: Int) -> [UInt8] {
     let opening = (0..<levels).map { $0 % 3 == 1 ? #"{"":"# : "[" }
     let closing = (0..<levels).reversed().map { $0 % 3 == 1 ? "}" : "]" }

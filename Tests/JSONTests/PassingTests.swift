@@ -1,5 +1,6 @@
 import JSON
 import TestSupport
+import TestRun
 import Testing
 
 /// What there is to know of a reading: names and strings at all levels, where it ended and why.
@@ -41,7 +42,7 @@ private struct Names: Equatable {
   }
 }
 
-@Suite("Names and strings taken at once") struct PassingTests {
+@Suite("Names and strings taken at once", .ownThread) struct PassingTests {
   @Test("they are those that tokens tell, whole and in pieces, and faults stand where they stood")
   func same() throws {
     var random = SeededGenerator(seed: 11)

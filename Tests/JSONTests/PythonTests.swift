@@ -4,10 +4,11 @@ import Glibc
 import JSON
 import Scratch
 import TestSupport
+import TestRun
 import Testing
 
 /// The same documents read by Python's `json`, whose authors read the RFC independently.
-@Suite("JSON against another reader") struct PythonTests {
+@Suite("JSON against another reader", .ownThread) struct PythonTests {
   static let hasPython = system("python3 -c '' 2> /dev/null") == 0
 
   /// Tells of each line, base64 of a document, what it holds, or `-`. A half of a surrogate pair is no text: Python

@@ -1,8 +1,9 @@
 import JSON
 import TestSupport
+import TestRun
 import Testing
 
-@Suite("JSON scanner") struct ScannerTests {
+@Suite("JSON scanner", .ownThread) struct ScannerTests {
   @Test("a document is told token by token", arguments: wholeDocuments)
   func whole(document: String, says: String) throws {
     let reading = try Reading(Array(document.utf8))

@@ -1,7 +1,8 @@
 import JSON
+import TestRun
 import Testing
 
-@Suite("JSON values")
+@Suite("JSON values", .ownThread)
 struct ValueTests {
   @Test(
     "What is written is what was read, members sorted",

@@ -1,8 +1,9 @@
 import JSON
 import TestSupport
+import TestRun
 import Testing
 
-@Suite("JSON writer") struct WriterTests {
+@Suite("JSON writer", .ownThread) struct WriterTests {
   private func document(_ out: inout JSONWriter) {
     out.object {
       $0.member("text", "a\"b")

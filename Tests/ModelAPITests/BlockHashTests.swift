@@ -1,8 +1,9 @@
 import ModelAPI
 import TestSupport
+import TestRun
 import Testing
 
-@Suite("Hashes of prompts") struct BlockHashTests {
+@Suite("Hashes of prompts", .ownThread) struct BlockHashTests {
   private static func text(_ count: Int) -> String {
     String(decoding: (0..<count).map { UInt8(0x61 + $0 % 23) }, as: UTF8.self)
   }

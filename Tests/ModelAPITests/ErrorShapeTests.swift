@@ -1,8 +1,9 @@
 import JSON
 import ModelAPI
+import TestRun
 import Testing
 
-@Suite("Shapes of errors") struct ErrorShapeTests {
+@Suite("Shapes of errors", .ownThread) struct ErrorShapeTests {
   private func body(
     _ shape: ErrorShape, _ error: ModelError, _ message: String, parameter: StaticString? = nil,
     room: Int = 512

@@ -1,8 +1,9 @@
 import ModelAPI
 import TestSupport
+import TestRun
 import Testing
 
-@Suite("Scan of forms") struct FormTests {
+@Suite("Scan of forms", .ownThread) struct FormTests {
   private static let boundary = "----x7"
 
   /// A part, by its head's lines and its content.

@@ -1,7 +1,8 @@
 import ModelAPI
+import TestRun
 import Testing
 
-@Suite("Paths of model servers") struct PathTests {
+@Suite("Paths of model servers", .ownThread) struct PathTests {
   private func find(_ path: String) -> (api: EngineAPI, model: String?)? {
     let bytes = Array(path.utf8)
     return bytes.withUnsafeBufferPointer { buffer in

@@ -1,8 +1,9 @@
 import ModelAPI
 import TestSupport
+import TestRun
 import Testing
 
-@Suite("Scan of requests") struct RequestScanTests {
+@Suite("Scan of requests", .ownThread) struct RequestScanTests {
   @Test(
     "the model is found wherever it stands, and only at the top",
     arguments: [

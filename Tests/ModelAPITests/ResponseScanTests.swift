@@ -1,5 +1,6 @@
 import ModelAPI
 import TestSupport
+import TestRun
 import Testing
 
 /// What a scan says of a response, all of it; and where a comment may be put in, by what has come until then.
@@ -34,7 +35,7 @@ private struct Reading: Equatable {
   }
 }
 
-@Suite("Scan of responses") struct ResponseScanTests {
+@Suite("Scan of responses", .ownThread) struct ResponseScanTests {
   @Test("content, tokens, the end and errors are found in every interface's words", arguments: responseCases)
   func found(_ response: ResponseCase) throws {
     let bytes = Array(response.text.utf8)

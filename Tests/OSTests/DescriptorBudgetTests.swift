@@ -1,8 +1,9 @@
+import TestRun
 import Testing
 
 @testable import OS
 
-struct DescriptorBudgetTests {
+@Suite(.ownThread) struct DescriptorBudgetTests {
   @Test(
     "clients leave descriptors for backends, the data plane for the control plane, and both for the runtime",
     arguments: [8, 64, 128, 256, 1024, 65_536, 1 << 22] as [Int32])

@@ -1,8 +1,9 @@
 import OS
 import Scratch
+import TestRun
 import Testing
 
-@Suite struct FileLockTests {
+@Suite(.ownThread) struct FileLockTests {
   let fs = FileSystem()
 
   @Test("a lock excludes a second one until its value is gone")

@@ -1,8 +1,9 @@
 import OS
 import Scratch
+import TestRun
 import Testing
 
-@Suite struct FileSystemTests {
+@Suite(.ownThread) struct FileSystemTests {
   let scratch: ScratchDirectory
   let fs = FileSystem()
 

@@ -1,7 +1,8 @@
 @testable import OS
+import TestRun
 import Testing
 
-struct MemoryLimitTests {
+@Suite(.ownThread) struct MemoryLimitTests {
   @Test("the memory that a process may use is more than nothing and no more than the machine has")
   func bytes() {
     #expect(MemoryLimit.bytes() > 16 << 20)

@@ -1,8 +1,9 @@
 import Glibc
 import OS
+import TestRun
 import Testing
 
-struct SocketAddressTests {
+@Suite(.ownThread) struct SocketAddressTests {
   @Test(
     "a literal is read and written as people write it",
     arguments: [
@@ -56,7 +57,7 @@ struct SocketAddressTests {
   func empty() { #expect(SocketAddress().description == ":0") }
 }
 
-struct SocketTests {
+@Suite(.ownThread) struct SocketTests {
   /// A listener on loopback and its address.
   private func listen() throws -> (listener: Int32, address: SocketAddress) {
     let any = try #require(SocketAddress(host: "127.0.0.1", port: 0))

@@ -1,8 +1,9 @@
 import CLinux
 import OS
+import TestRun
 import Testing
 
-@Suite struct SubprocessTests {
+@Suite(.ownThread) struct SubprocessTests {
   private func run(
     _ command: String, _ environment: [String: String] = [:], limit: UInt32 = 60
   ) async throws -> Subprocess.Outcome {

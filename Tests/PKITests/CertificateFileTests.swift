@@ -1,8 +1,9 @@
 import Bytes
 import PKI
+import TestRun
 import Testing
 
-@Suite("Files of certificates") struct CertificateFileTests {
+@Suite("Files of certificates", .ownThread) struct CertificateFileTests {
   /// Made by `openssl pkcs12 -export -passout pass: -iter 1`, of a key that is used nowhere.
   private static let pkcs12 =
     "MIIEBgIBAzCCA8AGCSqGSIb3DQEHAaCCA7EEggOtMIIDqTCCAmEGCSqGSIb3DQEHBqCCAlIwggJOAgEAMIICRwYJKoZI"
@@ -53,7 +54,7 @@ import Testing
   func damaged(_ format: Int) throws {
     let sample = try Self.samples()[format]
     var random = SystemRandomNumberGenerator()
-    for _ in 0..<1500 {
+    for _ in 0..<Tier.rounds(1500, each: 6) {
       var bytes = sample
       switch Int.random(in: 0..<4, using: &random) {
       case 0: bytes.removeLast(Int.random(in: 1...bytes.count, using: &random))

@@ -1,8 +1,9 @@
 import Bytes
 import PKI
+import TestRun
 import Testing
 
-@Suite("The judge of certificates") struct CertificateJudgeTests {
+@Suite("The judge of certificates", .ownThread) struct CertificateJudgeTests {
   private func findings(_ type: KeyType = .ecP256, from: Int64, to: Int64) throws -> [CertificateFinding] {
     let (rootKey, key) = (try Sample.key(), try Sample.key(type))
     let root = try CertificateAuthority.makeRoot(

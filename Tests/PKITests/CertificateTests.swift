@@ -1,8 +1,9 @@
 import Bytes
 import PKI
+import TestRun
 import Testing
 
-@Suite("Certificates") struct CertificateTests {
+@Suite("Certificates", .ownThread) struct CertificateTests {
   let rootKey: PrivateKey
   let root: Certificate
   let key: PrivateKey

@@ -1,8 +1,9 @@
 import Bytes
 import PKI
+import TestRun
 import Testing
 
-@Suite("Chains") struct ChainTests {
+@Suite("Chains", .ownThread) struct ChainTests {
   let rootKey: PrivateKey
   let root: Certificate
   let key: PrivateKey

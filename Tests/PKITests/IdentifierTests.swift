@@ -1,7 +1,8 @@
 import PKI
+import TestRun
 import Testing
 
-@Suite("Identifiers") struct IdentifierTests {
+@Suite("Identifiers", .ownThread) struct IdentifierTests {
   @Test(
     "a name or address is accepted in canonical form",
     arguments: [

@@ -1,9 +1,10 @@
 import Bytes
 import COpenSSL
 import PKI
+import TestRun
 import Testing
 
-@Suite("JOSE") struct JOSETests {
+@Suite("JOSE", .ownThread) struct JOSETests {
   @Test("the thumbprint is that of RFC 7638 §3.1")
   func thumbprint() throws {
     let modulus =

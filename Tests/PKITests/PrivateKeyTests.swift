@@ -1,7 +1,8 @@
 import PKI
+import TestRun
 import Testing
 
-@Suite("Private keys") struct PrivateKeyTests {
+@Suite("Private keys", .ownThread) struct PrivateKeyTests {
   @Test("a generated key survives its own PEM", arguments: [KeyType.ecP256, .ecP384, .rsa2048])
   func roundTrip(_ type: KeyType) throws {
     let key = try PrivateKey.generate(type)

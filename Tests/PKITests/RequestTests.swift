@@ -1,8 +1,9 @@
 import COpenSSL
 import PKI
+import TestRun
 import Testing
 
-@Suite("Certificate requests") struct RequestTests {
+@Suite("Certificate requests", .ownThread) struct RequestTests {
   @Test("a request verifies and carries its key and names", arguments: [KeyType.ecP256, .ecP384, .rsa2048])
   func request(_ type: KeyType) throws {
     let key = try PrivateKey.generate(type)

@@ -1,8 +1,9 @@
 import Bytes
 import PKI
+import TestRun
 import Testing
 
-@Suite("TLS-ALPN-01 certificates") struct ValidationCertificateTests {
+@Suite("TLS-ALPN-01 certificates", .ownThread) struct ValidationCertificateTests {
   @Test(
     "the server name of a validation is the name, or the address's reverse name",
     arguments: [

@@ -4,9 +4,11 @@ import Proxy
 import Scratch
 import Telemetry
 import TestSupport
+import TestPeers
+import TestRun
 import Testing
 
-@Suite("Unix sockets and IPv6") struct AddressFamilyTests {
+@Suite("Unix sockets and IPv6", .ownThread) struct AddressFamilyTests {
   @Test("A backend behind a Unix socket is served like any other, its connection kept")
   func unix() async throws {
     let place = try ScratchDirectory()

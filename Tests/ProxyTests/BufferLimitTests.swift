@@ -1,10 +1,11 @@
-import HTTP2Client
+import TestPeers
 import Proxy
 import Telemetry
 import TestSupport
+import TestRun
 import Testing
 
-@Suite("When buffers are out") struct BufferLimitTests {
+@Suite("When buffers are out", .ownThread) struct BufferLimitTests {
   /// Half a request: its buffer stays out until the rest has come.
   private static let half = "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\n1234"
 

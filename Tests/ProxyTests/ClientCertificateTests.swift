@@ -1,14 +1,15 @@
 import Bytes
 import HTTP
-import HTTP2Client
+import TestPeers
 import OS
 import PKI
 import Proxy
 import TLS
 import TestSupport
+import TestRun
 import Testing
 
-@Suite("Clients and backends that show certificates") struct ClientCertificateTests {
+@Suite("Clients and backends that show certificates", .ownThread) struct ClientCertificateTests {
   /// A plain listener, and a TLS one that checks its clients.
   private func settings(
     _ backend: Backend, _ mode: ClientVerification.Mode, _ clients: ClientAuthority, lists: [[UInt8]] = [],

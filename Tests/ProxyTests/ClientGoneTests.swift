@@ -1,9 +1,11 @@
 import Proxy
 import Telemetry
 import TestSupport
+import TestPeers
+import TestRun
 import Testing
 
-@Suite("Clients that leave") struct ClientGoneTests {
+@Suite("Clients that leave", .ownThread) struct ClientGoneTests {
   enum Moment: CaseIterable { case beforeHead, inStream, inFixedContent, beforeContent }
 
   @Test(

@@ -1,9 +1,11 @@
 import Proxy
 import Telemetry
 import TestSupport
+import TestPeers
+import TestRun
 import Testing
 
-@Suite("Response compression") struct CompressionTests {
+@Suite("Response compression", .ownThread) struct CompressionTests {
   static let text = String(repeating: "{\"token\": \"the same again\"},\n", count: 400)
   static let fields = "Content-Type: application/json; charset=utf-8\r\n"
 

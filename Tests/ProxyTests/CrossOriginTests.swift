@@ -1,9 +1,12 @@
 import Exchange
+import TestPeers
+import TestRun
 import Testing
 
 @testable import Proxy
 
-@Suite("What pages of other origins may do, and which paths a route takes") struct CrossOriginTests {
+@Suite("What pages of other origins may do, and which paths a route takes", .ownThread)
+struct CrossOriginTests {
   private static let rules = Settings.CrossOrigin(
     origins: ["https://chat.example.com", "http://localhost:3000"], methods: ["GET", "POST"],
     exposed: ["X-Request-Id"], allowsCredentials: true, maximumAgeSeconds: 60)

@@ -1,10 +1,11 @@
-import HTTP2Client
+import TestPeers
 import Proxy
 import Telemetry
 import TestSupport
+import TestRun
 import Testing
 
-@Suite("Answers before the upload is over") struct EarlyAnswerTests {
+@Suite("Answers before the upload is over", .ownThread) struct EarlyAnswerTests {
   @Test(
     "An answer that a backend gives before it closes reaches the client, and the backend is not blamed",
     arguments: [401, 413])
@@ -49,7 +50,7 @@ import Testing
   }
 }
 
-@Suite("Streams that are over before they are anything") struct UndispatchedTests {
+@Suite("Streams that are over before they are anything", .ownThread) struct UndispatchedTests {
   @Test("Requests that are reset in the read that brought them cost no backend a connection")
   func resetAtOnce() async throws {
     let backend = try Backend(OwnAnswerTests.answeringByPath())
@@ -85,7 +86,7 @@ import Testing
   }
 }
 
-@Suite("Fields that look like others") struct LookAlikeTests {
+@Suite("Fields that look like others", .ownThread) struct LookAlikeTests {
   private static let request = """
     GET / HTTP/1.1\r\nHost: h\r\nX_Forwarded_For: 1\r\nX-Forwarded-Prefix: /a\r\nX-Forwarded-Scheme: https\r
     X-Forwarded-Ssl: on\r\nX-Forwarded-Server: s\r\nX-Real-IP: 2\r\nx_real_ip: 3\r\nForwarded: for=4\r\nProxy: evil\r

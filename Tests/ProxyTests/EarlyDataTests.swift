@@ -3,9 +3,11 @@ import Proxy
 import TLS
 import Telemetry
 import TestSupport
+import TestPeers
+import TestRun
 import Testing
 
-@Suite("Requests in early data") struct EarlyDataTests {
+@Suite("Requests in early data", .ownThread) struct EarlyDataTests {
   /// A proxy whose TLS listener takes early data, or not.
   private func serve(
     _ backend: Backend, isOn: Bool = true, workers: Int = 1, _ body: (Edge) async throws -> Void
@@ -18,11 +20,11 @@ import Testing
   /// A client over a socket whose TLS is done by hand.
   private struct Caller {
     let wire: Wire
-    let client: EarlyClient
+    let client: RawClient
 
-    init(_ edge: Edge, _ ticket: EarlyClient.Ticket? = nil) throws {
+    init(_ edge: Edge, _ ticket: RawClient.Ticket? = nil) throws {
       wire = try Wire.connect(edge.proxy.addresses[1])
-      client = try #require(EarlyClient(ticket))
+      client = try #require(RawClient(.init(host: "localhost", session: ticket)))
     }
 
     /// Reads until something has been received whole; answers what is to be sent now.
@@ -47,7 +49,7 @@ import Testing
     }
   }
 
-  private func ticket(_ edge: Edge) throws -> EarlyClient.Ticket {
+  private func ticket(_ edge: Edge) throws -> RawClient.Ticket {
     let caller = try Caller(edge)
     caller.wire.write(caller.client.begin())
     caller.wire.write(caller.finishHandshake())

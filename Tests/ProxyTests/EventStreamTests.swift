@@ -1,12 +1,13 @@
 import Exchange
-import HTTP2Client
+import TestPeers
 import Proxy
 import TestSupport
+import TestRun
 import Testing
 import Upstream
 
 /// Streams of events from engines that fall silent, or break off.
-@Suite("Event streams") struct EventStreamTests {
+@Suite("Event streams", .ownThread) struct EventStreamTests {
   private static let head =
     "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\nTransfer-Encoding: chunked\r\n\r\n"
 

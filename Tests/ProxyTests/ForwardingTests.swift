@@ -3,9 +3,11 @@ import HTTP
 import OS
 import Proxy
 import TestSupport
+import TestPeers
+import TestRun
 import Testing
 
-@Suite("Forwarded requests") struct ForwardingTests {
+@Suite("Forwarded requests", .ownThread) struct ForwardingTests {
   /// Sends a request, answers it, and tells what reached the backend.
   static func forward(
     _ request: String, secure: Bool = false, _ edit: (inout Settings) -> Void

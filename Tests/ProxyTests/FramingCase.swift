@@ -1,6 +1,7 @@
 import OS
 import Proxy
 import TestSupport
+import TestPeers
 import Testing
 
 /// What a client sends on one connection, what reaches the backend of it, and what the client gets.

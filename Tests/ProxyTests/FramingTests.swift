@@ -1,7 +1,8 @@
 import Proxy
+import TestRun
 import Testing
 
-@Suite("Framing of requests") struct FramingTests {
+@Suite("Framing of requests", .ownThread) struct FramingTests {
   @Test("The framing table holds for requests in one piece", arguments: FramingCase.all)
   func whole(_ row: FramingCase) async throws { try await row.play() }
 

@@ -1,11 +1,12 @@
 import Exchange
-import HTTP2Client
+import TestPeers
 import Proxy
 import TestSupport
+import TestRun
 import Testing
 import Upstream
 
-@Suite("Streams whose engine dies before their first content") struct HeldHeadTests {
+@Suite("Streams whose engine dies before their first content", .ownThread) struct HeldHeadTests {
   private static let post = "POST /v1/chat/completions HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\nbody"
   private static let head =
     "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"

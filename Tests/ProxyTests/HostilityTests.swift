@@ -2,9 +2,11 @@ import OS
 import Proxy
 import Telemetry
 import TestSupport
+import TestPeers
+import TestRun
 import Testing
 
-@Suite("Hostile clients") struct HostilityTests {
+@Suite("Hostile clients", .ownThread) struct HostilityTests {
   @Test("A well-behaved client is served beside many idle and many trickling ones")
   func crowd() async throws {
     let backend = try Backend { answerProbe($0) }
@@ -73,7 +75,7 @@ import Testing
         let client = try edge.connect(1)
         client.writeRaw(number % 2 == 0 ? latin1(FramingCase.probe) : [22, 3, 1, 0, 80] + random.bytes(80))
         _ = client.readToEnd()
-        #expect(client.ending != .stillOpen)
+        #expect(client.ending != nil)
       }
       let client = try edge.connectSecurely()
       client.write(FramingCase.probe)

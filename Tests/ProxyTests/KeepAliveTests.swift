@@ -1,9 +1,11 @@
 import Proxy
 import Telemetry
 import TestSupport
+import TestPeers
+import TestRun
 import Testing
 
-@Suite("Connections that are kept") struct KeepAliveTests {
+@Suite("Connections that are kept", .ownThread) struct KeepAliveTests {
   @Test("Ten pipelined requests are answered in order, in one piece or cut anywhere")
   func pipelined() async throws {
     let backend = try Backend { wire in

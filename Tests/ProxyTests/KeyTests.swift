@@ -1,9 +1,11 @@
 import Exchange
+import TestPeers
+import TestRun
 import Testing
 
 @testable import Proxy
 
-@Suite("Routes that ask for a key") struct KeyTests {
+@Suite("Routes that ask for a key", .ownThread) struct KeyTests {
   private static let key = "sk-right-0123456789abcdef"
 
   @Test(

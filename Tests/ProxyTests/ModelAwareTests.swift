@@ -1,12 +1,13 @@
 import Exchange
-import HTTP2Client
+import TestPeers
 import Proxy
 import TestSupport
+import TestRun
 import Testing
 import Upstream
 
 /// The engine that is expected to answer soonest.
-@Suite("Choice by prompt") struct ModelAwareTests {
+@Suite("Choice by prompt", .ownThread) struct ModelAwareTests {
   /// Answers with its name, what it was sent at the length that it was told, and the first byte of that.
   private static func engine(_ name: String, status: Int = 200) throws -> Backend {
     try Backend { wire in

@@ -1,12 +1,13 @@
 import Exchange
-import HTTP2Client
+import TestPeers
 import Proxy
 import TestSupport
+import TestRun
 import Testing
 import Upstream
 
 /// Services by the model that content asks for.
-@Suite("Services by model") struct ModelRoutingTests {
+@Suite("Services by model", .ownThread) struct ModelRoutingTests {
   /// Answers with its own name, the content's length as it was told, and the content.
   private static func engine(_ name: String) throws -> Backend {
     try Backend { wire in

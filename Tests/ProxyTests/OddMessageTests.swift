@@ -1,10 +1,11 @@
 import HTTP
-import HTTP2Client
+import TestPeers
 import Proxy
 import TestSupport
+import TestRun
 import Testing
 
-@Suite("Odd but harmless messages") struct OddMessageTests {
+@Suite("Odd but harmless messages", .ownThread) struct OddMessageTests {
   struct Odd: Sendable, CustomTestStringConvertible {
     let testDescription: String
     let answer: String

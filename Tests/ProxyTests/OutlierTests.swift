@@ -1,10 +1,12 @@
 import HTTP
 import Proxy
 import TestSupport
+import TestPeers
+import TestRun
 import Testing
 import Upstream
 
-@Suite("Passive health of backends") struct OutlierTests {
+@Suite("Passive health of backends", .ownThread) struct OutlierTests {
   /// A server that gives every request the same answer.
   private static func server(_ answer: String) throws -> Backend {
     try Backend { wire in

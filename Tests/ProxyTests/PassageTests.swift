@@ -3,9 +3,11 @@ import Proxy
 import TLS
 import Telemetry
 import TestSupport
+import TestPeers
+import TestRun
 import Testing
 
-@Suite("TLS-to-TCP") struct PassageTests {
+@Suite("TLS-to-TCP", .ownThread) struct PassageTests {
   /// `localhost` leads to TCP, `*.local.test` to HTTP.
   static func settings(
     _ backends: [Settings.Backend], http: [Settings.Backend] = [], _ edit: (inout Settings) -> Void = { _ in }

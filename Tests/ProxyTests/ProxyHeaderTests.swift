@@ -1,10 +1,11 @@
 import OS
 import TestSupport
+import TestRun
 import Testing
 
 @testable import Proxy
 
-@Suite("PROXY headers") struct ProxyHeaderTests {
+@Suite("PROXY headers", .ownThread) struct ProxyHeaderTests {
   /// What a header says, as a line.
   private func read(_ bytes: [UInt8]) -> String {
     bytes.withUnsafeBufferPointer { buffer in

@@ -3,9 +3,11 @@ import OS
 import Proxy
 import Telemetry
 import TestSupport
+import TestPeers
+import TestRun
 import Testing
 
-@Suite("The PROXY protocol") struct ProxyProtocolTests {
+@Suite("The PROXY protocol", .ownThread) struct ProxyProtocolTests {
   static let v1 = latin1("PROXY TCP4 192.0.2.7 198.51.100.1 56324 443\r\n")
   static let signature: [UInt8] = [13, 10, 13, 10, 0, 13, 10, 0x51, 0x55, 0x49, 0x54, 10]
   static let v2 = signature + [0x21, 0x11, 0, 12, 192, 0, 2, 7, 198, 51, 100, 1, 0xDC, 4, 1, 0xBB]

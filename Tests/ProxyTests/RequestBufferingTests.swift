@@ -1,12 +1,13 @@
 import Exchange
-import HTTP2Client
+import TestPeers
 import Proxy
 import TestSupport
+import TestRun
 import Testing
 import Upstream
 
 /// Content whose length the client does not tell, for backends that need one.
-@Suite("Request buffering") struct RequestBufferingTests {
+@Suite("Request buffering", .ownThread) struct RequestBufferingTests {
   private static let head = "POST /up HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n"
 
   private static func echoing() throws -> Backend {

@@ -1,8 +1,10 @@
 import Proxy
 import TestSupport
+import TestPeers
+import TestRun
 import Testing
 
-@Suite("Responses") struct ResponseTests {
+@Suite("Responses", .ownThread) struct ResponseTests {
   struct Row: Sendable, CustomTestStringConvertible {
     var request = "GET / HTTP/1.1\r\nHost: h\r\n\r\n"
     /// What the backend writes.

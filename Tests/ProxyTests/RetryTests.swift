@@ -2,10 +2,12 @@ import Exchange
 import Proxy
 import Telemetry
 import TestSupport
+import TestPeers
+import TestRun
 import Testing
 import Upstream
 
-@Suite("Requests that are tried again") struct RetryTests {
+@Suite("Requests that are tried again", .ownThread) struct RetryTests {
   private static let post = "POST /v1/chat/completions HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\nbody"
 
   private static let good: Backend.Script = { wire in

@@ -1,11 +1,13 @@
 import Exchange
 import HTTP
+import TestPeers
+import TestRun
 import Testing
 import Upstream
 
 @testable import Proxy
 
-@Suite("What a route and a service change in a request's target and Host") struct RewriteTests {
+@Suite("What a route and a service change in a request's target and Host", .ownThread) struct RewriteTests {
   @Test(
     "a prefix is taken off and another put before; a path that means something else goes as what it means",
     arguments: [

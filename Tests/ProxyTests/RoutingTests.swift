@@ -3,10 +3,12 @@ import OS
 import Proxy
 import Telemetry
 import TestSupport
+import TestPeers
+import TestRun
 import Testing
 import Upstream
 
-@Suite("Routes and backends") struct RoutingTests {
+@Suite("Routes and backends", .ownThread) struct RoutingTests {
   @Test("The most specific host wins, then the longest path")
   func routes() async throws {
     let names = ["exact", "exact-v1", "exact-models", "wild", "any", "any-v1"]

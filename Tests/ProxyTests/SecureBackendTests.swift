@@ -2,9 +2,11 @@ import OS
 import Proxy
 import TLS
 import TestSupport
+import TestPeers
+import TestRun
 import Testing
 
-@Suite("Backends that speak TLS") struct SecureBackendTests {
+@Suite("Backends that speak TLS", .ownThread) struct SecureBackendTests {
   @Test("A backend is verified by the name that it is known by, or by the one that is configured")
   func verified() async throws {
     let credential = try Certificates.authority.get().credential("inner.test")

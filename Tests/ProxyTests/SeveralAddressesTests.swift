@@ -1,9 +1,11 @@
 import Exchange
+import TestPeers
+import TestRun
 import Testing
 
 @testable import Proxy
 
-@Suite("A name with several addresses") struct SeveralAddressesTests {
+@Suite("A name with several addresses", .ownThread) struct SeveralAddressesTests {
   @Test("they are tried in turn within one request when connections fail, whatever is said of retries")
   func inTurn() async throws {
     let good = try Backend { answerProbe($0) }

@@ -3,9 +3,11 @@ import PKI
 import Proxy
 import TLS
 import TestSupport
+import TestPeers
+import TestRun
 import Testing
 
-struct SharedPipeTests {
+@Suite(.ownThread) struct SharedPipeTests {
   @Test("what one client's broken record makes us say is not said to another client of the same worker")
   func brokenRecord() throws {
     let authority = try TestAuthority()
@@ -18,16 +20,16 @@ struct SharedPipeTests {
       tickets: TicketKeys { random.bytes($0) }, challenge: { _ in nil }, report: { _ in })
     let address = try #require(proxy.addresses.first)
     let context = try ClientContext(trust: authority.trust)
-    func client() throws -> TLSConnection {
-      try #require(TLSConnection(ServerConnection(to: address), client: context, host: "a.example"))
+    func client() throws -> Wire {
+      let client = try Wire.connect(address)
+      #expect(client.secure(context, host: "a.example"))
+      return client
     }
     let innocent = try client()
     let broken = try client()
-    #expect(innocent.isSecure)
-    #expect(broken.isSecure)
-    broken.writeRaw("\u{17}\u{3}\u{3}\u{0}\u{28}" + String(repeating: "x", count: 40))
+    broken.writeRaw(latin1("\u{17}\u{3}\u{3}\u{0}\u{28}" + String(repeating: "x", count: 40)))
     // Read to its end: the worker has dealt with it.
-    while !broken.read().isEmpty {}
+    broken.readToEnd()
     innocent.write("GET / HTTP/1.1\r\nHost: a.example\r\n\r\n")
     #expect(innocent.readHead().hasPrefix("HTTP/1.1 "))
   }

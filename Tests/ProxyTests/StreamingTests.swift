@@ -1,8 +1,10 @@
 import Proxy
 import TestSupport
+import TestPeers
+import TestRun
 import Testing
 
-@Suite("Streaming") struct StreamingTests {
+@Suite("Streaming", .ownThread) struct StreamingTests {
   @Test("Each event reaches the client before the next one is written", arguments: [false, true])
   func events(secure: Bool) async throws {
     let next = try Event()

@@ -1,9 +1,11 @@
 import Proxy
 import Telemetry
 import TestSupport
+import TestPeers
+import TestRun
 import Testing
 
-@Suite("Upgraded connections") struct TunnelTests {
+@Suite("Upgraded connections", .ownThread) struct TunnelTests {
   static let request =
     "GET /ws HTTP/1.1\r\nHost: h\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n\r\n"
   static let switching =

@@ -1,8 +1,10 @@
 import Proxy
 import TestSupport
+import TestPeers
+import TestRun
 import Testing
 
-@Suite("Large contents") struct VolumeTests {
+@Suite("Large contents", .ownThread) struct VolumeTests {
   struct Row: Sendable {
     var secureClient = false
     var secureBackend = false

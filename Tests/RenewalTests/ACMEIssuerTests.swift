@@ -8,9 +8,10 @@ import Renewal
 import Scratch
 import StoreFixtures
 import Synchronization
+import TestRun
 import Testing
 
-@Suite struct ACMEIssuerTests {
+@Suite(.ownThread) struct ACMEIssuerTests {
   let bench: Bench
   let ca: TinyCA
 

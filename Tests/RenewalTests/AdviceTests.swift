@@ -1,11 +1,12 @@
 import Bytes
 import CertStore
 import Synchronization
+import TestRun
 import Testing
 
 @testable import Renewal
 
-@Suite struct AdviceTests {
+@Suite(.ownThread) struct AdviceTests {
   private let advice = RenewalAdvice(start: now + day, end: now + 3 * day, askAgainAt: now + 3600)
 
   private func record(

@@ -5,9 +5,10 @@ import PKI
 import Renewal
 import Scratch
 import StoreFixtures
+import TestRun
 import Testing
 
-@Suite("Deployments") struct DeployTests {
+@Suite("Deployments", .ownThread) struct DeployTests {
   let bench: Bench
   let fs = FileSystem()
 

@@ -1,10 +1,11 @@
 import Bytes
 import HTTP
 import Renewal
+import TestRun
 import Testing
 
 /// What the doctor makes of what it sees.
-@Suite struct DoctorRuleTests {
+@Suite(.ownThread) struct DoctorRuleTests {
   private static let lookups: [(AddressLookup, AddressLookup, [Finding.Severity], String)] = [
     (
       .found([[8, 8, 8, 8]], canonical: "a.example"), .none(exists: true), [.ok, .ok], "a.example is 8.8.8.8"

@@ -1,10 +1,11 @@
 import Bytes
 import CertStore
+import TestRun
 import Testing
 
 @testable import Renewal
 
-@Suite struct DoubleRenewalTests {
+@Suite(.ownThread) struct DoubleRenewalTests {
   @Test("a forced renewal that somebody else has just made is not made again")
   func forced() async throws {
     let bench = try Bench(FakeIssuer())

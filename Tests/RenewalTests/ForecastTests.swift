@@ -2,9 +2,10 @@ import Bytes
 import CertStore
 import PKI
 import Renewal
+import TestRun
 import Testing
 
-@Suite struct ForecastTests {
+@Suite(.ownThread) struct ForecastTests {
   private func forecast(
     _ managed: [ManagedCertificate], _ held: [LineageName: HeldCertificate], ledger: [LedgerEntry] = [],
     records: [LineageName: RenewalRecord] = [:], limits: [IssuerLimit] = [], days: Int64 = 30

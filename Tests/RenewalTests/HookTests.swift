@@ -5,9 +5,10 @@ import PKI
 import Renewal
 import Scratch
 import StoreFixtures
+import TestRun
 import Testing
 
-@Suite struct HookTests {
+@Suite(.ownThread) struct HookTests {
   let bench: Bench
   let fs = FileSystem()
 

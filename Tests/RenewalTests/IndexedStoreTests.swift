@@ -4,10 +4,11 @@ import OS
 import PKI
 import Renewal
 import StoreFixtures
+import TestRun
 import Testing
 
 /// What planning knows without reading: it must never be less than what reading would tell.
-@Suite struct IndexedStoreTests {
+@Suite(.ownThread) struct IndexedStoreTests {
   private let bench: Bench
   private let all = [managed(), managed("b.example")]
 

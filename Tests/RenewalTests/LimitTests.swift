@@ -2,9 +2,10 @@ import Bytes
 import CertStore
 import PKI
 import Renewal
+import TestRun
 import Testing
 
-@Suite struct LimitTests {
+@Suite(.ownThread) struct LimitTests {
   private func policy(_ limits: [IssuerLimit], perDay: Int = 1000) -> Policy {
     Policy(
       builtAt: now - 365 * day, issuers: ["ca": IssuerTraits(authority: "ca.example", limits: limits)],

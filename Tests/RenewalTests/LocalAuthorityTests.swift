@@ -5,9 +5,10 @@ import PKI
 import Renewal
 import Scratch
 import StoreFixtures
+import TestRun
 import Testing
 
-@Suite struct LocalAuthorityTests {
+@Suite(.ownThread) struct LocalAuthorityTests {
   let bench: Bench
   let wanted = ManagedCertificate(
     name: LineageName(.dns("localhost")), identifiers: [.dns("localhost"), .ip([127, 0, 0, 1])],

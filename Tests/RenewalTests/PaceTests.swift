@@ -1,9 +1,10 @@
 import Bytes
 import CertStore
 import Renewal
+import TestRun
 import Testing
 
-@Suite struct PaceTests {
+@Suite(.ownThread) struct PaceTests {
   private let policy = Policy(builtAt: now - 365 * day)
 
   /// Plans for certificates that are all due, with so many days left each.

@@ -2,9 +2,10 @@ import Bytes
 import CertStore
 import PKI
 import Renewal
+import TestRun
 import Testing
 
-@Suite struct PlanTests {
+@Suite(.ownThread) struct PlanTests {
   let policy = Policy(builtAt: now - 365 * day)
 
   private func decide(

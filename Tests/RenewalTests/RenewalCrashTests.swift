@@ -4,9 +4,10 @@ import OS
 import PKI
 import Renewal
 import Scratch
+import TestRun
 import Testing
 
-@Suite struct RenewalCrashTests {
+@Suite(.ownThread) struct RenewalCrashTests {
   private func executor(_ store: CertStore, _ directory: ScratchDirectory) -> Executor {
     Executor(
       store: store, issuers: ["local": LocalAuthority(store: store, now: { now })],
@@ -19,8 +20,8 @@ import Testing
   @Test("a renewal killed at any file system call is made up for by the next run, hooks included")
   func killed() async throws {
     let program = FileSystem.parent(of: try FileSystem().readLink("/proc/self/exe")) + "/CrashProbe"
-    // Every fifth call: a renewal has far more of them than a publication, which is tested at each.
-    for n in stride(from: 1, to: 1000, by: 5) {
+    // Every fifth call at most: a renewal has far more of them than a publication, which is tested at each.
+    for n in stride(from: 1, to: 1000, by: Tier.isAll ? 5 : 25) {
       let directory = try ScratchDirectory()
       func probe(_ n: Int) async throws -> Subprocess.Ending {
         try await Subprocess.shell(

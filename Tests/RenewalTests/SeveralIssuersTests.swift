@@ -2,9 +2,10 @@ import Bytes
 import CertStore
 import PKI
 import Renewal
+import TestRun
 import Testing
 
-@Suite struct SeveralIssuersTests {
+@Suite(.ownThread) struct SeveralIssuersTests {
   private let policy = Policy(
     builtAt: now - 365 * day,
     issuers: [

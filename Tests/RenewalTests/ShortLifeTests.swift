@@ -1,11 +1,12 @@
 import Bytes
 import CertStore
 import PKI
+import TestRun
 import Testing
 
 @testable import Renewal
 
-@Suite("Certificates that live for minutes") struct ShortLifeTests {
+@Suite("Certificates that live for minutes", .ownThread) struct ShortLifeTests {
   @Test(
     "are renewed over and over at two thirds of their life, and none is served when it has expired",
     arguments: [120, 300, 600, 1200, 3600, 7200] as [Int64])

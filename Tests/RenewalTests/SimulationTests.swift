@@ -1,10 +1,11 @@
 import Renewal
+import TestRun
 import Testing
 
-@Suite struct SimulationTests {
+@Suite(.ownThread) struct SimulationTests {
   @Test(
     "a year of outages, kills, lost accounts, clock jumps and limits lets nothing expire and breaks no limit",
-    arguments: [1, 2, 3] as [UInt64])
+    arguments: Tier.points(3, each: 3).map { UInt64($0 + 1) })
   func year(seed: UInt64) async throws {
     let outcome = try await Simulation(.init(days: 365, certificates: 60, seed: seed)).run()
     #expect(outcome.expiries == 0)

@@ -2,13 +2,14 @@ import OS
 import PKI
 import Scratch
 import Synchronization
+import TestRun
 import Testing
 
 @testable import ACME
 @testable import Renewal
 
 /// Answers in another web server's folder, over the death of whoever put them there.
-@Suite struct WebrootTests {
+@Suite(.ownThread) struct WebrootTests {
   @Test("what a killed run has left is removed by a later one, what another run needs is not")
   func leftovers() throws {
     let place = try ScratchDirectory()

@@ -1,3 +1,4 @@
+import TestRun
 import Testing
 
 /// A module's place: its floor, and what it may import (DESIGN, "Floors").
@@ -6,7 +7,7 @@ private struct Place {
   let imports: Set<String>
 }
 
-struct FloorsTests {
+@Suite(.ownThread) struct FloorsTests {
   private static let places: [String: Place] = [
     "COpenSSL": Place(floor: 0, imports: []), "CZlib": Place(floor: 0, imports: []),
     "CNGHTTP2": Place(floor: 0, imports: []), "CYAML": Place(floor: 0, imports: []),

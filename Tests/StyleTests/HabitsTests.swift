@@ -1,12 +1,12 @@
+import TestRun
 import Testing
 
-struct HabitsTests {
+@Suite(.ownThread) struct HabitsTests {
   @Test("no code ends the process where an error could be told", arguments: ["try!", "fatalError(", " as! "])
   func traps(_ forbidden: String) {
     for (file, scrubbed) in SourceTree.code where file.path.hasPrefix("Sources/") {
-      let code = String(decoding: scrubbed.code, as: UTF8.self)
-      for (index, line) in code.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
-        #expect(!line.contains(forbidden), "\(file.path):\(index + 1) has \(forbidden)")
+      for line in Search.lines(of: forbidden, in: scrubbed.code) {
+        Issue.record("\(file.path):\(line) has \(forbidden)")
       }
     }
   }
@@ -16,8 +16,8 @@ struct HabitsTests {
   func leftovers(_ forbidden: String) {
     #expect(SourceTree.all.contains { $0.path == "Package.swift" })
     for file in SourceTree.all {
-      for (index, line) in file.lines.enumerated() {
-        #expect(!line.contains(forbidden), "\(file.path):\(index + 1): \(line)")
+      for line in Search.lines(of: forbidden, in: Array(file.text.utf8)) {
+        Issue.record("\(file.path):\(line) has \(forbidden)")
       }
     }
   }
@@ -31,8 +31,15 @@ struct HabitsTests {
   func wire(_ step: String) {
     for (file, scrubbed) in SourceTree.code
     where file.path.hasPrefix("Sources/Proxy/") && !file.path.hasPrefix("Sources/Proxy/Wire/") {
-      #expect(!String(decoding: scrubbed.code, as: UTF8.self).contains(step), "\(file.path) has \(step)")
+      #expect(!Search.has(step, in: scrubbed.code), "\(file.path) has \(step)")
     }
+  }
+
+  @Test("what is forbidden is found on each of its lines")
+  func search() {
+    let text = Array("a try! b\ntry\n\ntry! try!".utf8)
+    #expect(Search.lines(of: "try!", in: text) == [1, 4, 4])
+    #expect(Search.has("b\nt", in: text) && !Search.has("tri", in: text))
   }
 
   @Test("full Foundation is nowhere imported")

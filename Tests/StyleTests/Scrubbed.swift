@@ -16,12 +16,17 @@ struct Scrubbed {
     return source[at...].starts(with: text.utf8)
   }
 
-  private mutating func keep(_ count: Int = 1) {
-    code += source[at..<min(source.count, at + count)]
-    at = min(source.count, at + count)
+  private mutating func keep() {
+    code.append(source[at])
+    at += 1
   }
 
-  private mutating func blank(_ count: Int = 1) {
+  private mutating func blank() {
+    code.append(source[at] == 0x0A ? 0x0A : 0x20)
+    at += 1
+  }
+
+  private mutating func blank(_ count: Int) {
     for byte in source[at..<min(source.count, at + count)] { code.append(byte == 0x0A ? 0x0A : 0x20) }
     at = min(source.count, at + count)
   }
@@ -30,16 +35,18 @@ struct Scrubbed {
   private mutating func scanCode(until end: UInt8?) {
     var depth = 0
     while at < source.count {
-      if looks("//") {
+      // Of most bytes nothing else need be asked.
+      let byte = source[at]
+      if byte == 0x2F, looks("//") {
         while at < source.count, source[at] != 0x0A { blank() }
-      } else if looks("/*") {
-        while at < source.count, !looks("*/") { blank() }
+      } else if byte == 0x2F, looks("/*") {
+        while at < source.count, source[at] != 0x2A || !looks("*/") { blank() }
         blank(2)
-      } else if let pounds = stringStart() {
+      } else if byte == 0x22 || byte == 0x23, let pounds = stringStart() {
         scanString(pounds)
       } else {
-        if source[at] == 0x28 { depth += 1 }
-        if source[at] == 0x29 {
+        if byte == 0x28 { depth += 1 }
+        if byte == 0x29 {
           if depth == 0, end != nil { return }
           depth -= 1
         }
@@ -61,11 +68,16 @@ struct Scrubbed {
     let quote = looks("\"\"\"") ? "\"\"\"" : "\""
     blank(quote.utf8.count)
     while at < source.count {
+      let byte = source[at]
+      if byte != 0x22, byte != 0x5C {
+        blank()
+        continue
+      }
       if looks(quote + sign) { return blank(quote.utf8.count + pounds) }
       if looks("\\" + sign + "(") {
         blank(2 + pounds)
         scanCode(until: 0x29)
-        blank()
+        blank(1)
       } else if looks("\\" + sign) {
         blank(2 + pounds)
       } else {

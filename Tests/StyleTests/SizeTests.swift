@@ -1,6 +1,7 @@
+import TestRun
 import Testing
 
-struct SizeTests {
+@Suite(.ownThread) struct SizeTests {
   private static let maximumFileLines = 500
   private static let medianFileLines = 200
   private static let maximumFunctionLines = 70

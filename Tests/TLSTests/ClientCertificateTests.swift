@@ -1,10 +1,12 @@
 import COpenSSL
 import TLS
+import TestPeers
 import TestSupport
+import TestRun
 import Testing
 
 /// What servers ask of clients' certificates, in TLS 1.2 and 1.3.
-struct ClientCertificateTests {
+@Suite(.ownThread) struct ClientCertificateTests {
   static let versions = [TLS1_2_VERSION, TLS1_3_VERSION]
   private static let authority = Result { try TestAuthority() }
 
@@ -23,7 +25,7 @@ struct ClientCertificateTests {
 
   /// How a client fares: the identity that the server learned, and why it was refused.
   private func meet(
-    _ context: ServerContext, _ credential: Credential?, _ version: Int32, session: OpaquePointer? = nil
+    _ context: ServerContext, _ credential: Credential?, _ version: Int32, session: RawClient.Ticket? = nil
   ) throws -> (peer: Peer, client: RawClient, succeeded: Bool) {
     let client = try #require(RawClient(.init(maximum: version, session: session, credential: credential)))
     let peer = try #require(Peer(server: context))
@@ -166,8 +168,7 @@ struct ClientCertificateTests {
   ) throws -> (peer: Peer, client: RawClient, succeeded: Bool) {
     let met = try meet(first, credential, version)
     #expect(met.succeeded)
-    let session = try #require(met.client.takeSession())
-    defer { SSL_SESSION_free(session) }
+    let session = try #require(met.client.ticket())
     // The certificate is not shown again: whoever is let in is so by the ticket alone.
     return try meet(second, nil, version, session: session)
   }

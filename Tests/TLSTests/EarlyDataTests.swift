@@ -1,9 +1,11 @@
 import TLS
+import TestPeers
 import TestSupport
+import TestRun
 import Testing
 
 /// Early data as a server's sessions give it.
-struct EarlyDataTests {
+@Suite(.ownThread) struct EarlyDataTests {
   private func context(_ isOn: Bool = true, tickets: TicketKeys = ticketKeys(), h2: Bool = false) throws
     -> ServerContext
   {
@@ -15,8 +17,8 @@ struct EarlyDataTests {
   }
 
   /// Meets a server for its ticket.
-  private func ticket(_ context: ServerContext, protocols: [String] = []) throws -> EarlyClient.Ticket {
-    let client = try #require(EarlyClient(protocols: protocols))
+  private func ticket(_ context: ServerContext, protocols: [String] = []) throws -> RawClient.Ticket {
+    let client = try #require(RawClient(.init(host: "localhost", protocols: protocols)))
     let peer = try #require(Peer(server: context))
     #expect(peer.early(client.begin()).text.isEmpty)
     let finished = client.feed(peer.take())
@@ -30,7 +32,7 @@ struct EarlyDataTests {
     let context = try context()
     let ticket = try ticket(context)
     #expect(ticket.allowance == ServerContext.maximumEarlyDataBytes)
-    let client = try #require(EarlyClient(ticket))
+    let client = try #require(RawClient(.init(host: "localhost", session: ticket)))
     let peer = try #require(Peer(server: context))
     let (text, end) = peer.early(client.begin(early: "early"))
     #expect(text == latin1("early"))
@@ -51,7 +53,7 @@ struct EarlyDataTests {
   func replay() throws {
     let keys = ticketKeys()
     let (first, second) = (try context(tickets: keys), try context(tickets: keys))
-    let client = try #require(EarlyClient(try ticket(first)))
+    let client = try #require(RawClient(.init(host: "localhost", session: try ticket(first))))
     let flight = client.begin(early: "early")
     let peer = try #require(Peer(server: first))
     #expect(peer.early(flight).text == latin1("early"))
@@ -68,7 +70,7 @@ struct EarlyDataTests {
     let keys = ticketKeys()
     let on = try context(tickets: keys)
     for other in [try context(false, tickets: keys), try context(tickets: ticketKeys(seed: 7))] {
-      let client = try #require(EarlyClient(try ticket(on)))
+      let client = try #require(RawClient(.init(host: "localhost", session: try ticket(on))))
       let peer = try #require(Peer(server: other))
       let (text, _) = peer.early(client.begin(early: "early"))
       #expect(text.isEmpty)
@@ -84,7 +86,9 @@ struct EarlyDataTests {
   func protocols() throws {
     for (name, isTaken) in [("h2", false), ("http/1.1", true)] {
       let context = try context(h2: true)
-      let client = try #require(EarlyClient(try ticket(context, protocols: [name]), protocols: [name]))
+      let client = try #require(
+        RawClient(
+          .init(host: "localhost", protocols: [name], session: try ticket(context, protocols: [name]))))
       let peer = try #require(Peer(server: context))
       #expect(peer.early(client.begin(early: "early")).text.isEmpty != isTaken)
     }
@@ -98,7 +102,7 @@ struct EarlyDataTests {
       let context = try ServerContext(
         credentials: [TestAuthority().credential("localhost")], profile: .modern, tickets: ticketKeys(),
         passesUnread: unread, earlyData: true)
-      let client = try #require(EarlyClient(try ticket(context)))
+      let client = try #require(RawClient(.init(host: "localhost", session: try ticket(context))))
       let peer = try #require(Peer(server: context))
       #expect(peer.early(client.begin(early: "early")).text.isEmpty != isTaken)
     }
@@ -107,7 +111,7 @@ struct EarlyDataTests {
   @Test("more early data than allowed ends the session")
   func tooMuch() throws {
     let context = try context()
-    let client = try #require(EarlyClient(try ticket(context)))
+    let client = try #require(RawClient(.init(host: "localhost", session: try ticket(context))))
     let peer = try #require(Peer(server: context))
     var flight = client.begin(early: String(repeating: "x", count: 10_000))
     #expect(peer.early(flight).text.count == 10_000)

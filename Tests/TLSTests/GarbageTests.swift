@@ -1,9 +1,11 @@
 import PKI
 import TLS
+import TestPeers
 import TestSupport
+import TestRun
 import Testing
 
-struct GarbageTests {
+@Suite(.ownThread) struct GarbageTests {
   private static func hello() throws -> [UInt8] {
     let client = try #require(Peer(client: ClientContext(trust: .init(system: false)), host: "a.example"))
     client.handshake()

@@ -1,10 +1,12 @@
 import COpenSSL
 import PKI
 import TLS
+import TestPeers
 import TestSupport
+import TestRun
 import Testing
 
-struct HandshakeTests {
+@Suite(.ownThread) struct HandshakeTests {
   @Test(
     "client and server meet with every key type and version",
     arguments: [KeyType.ecP256, .ecP384, .rsa2048], [Session.StaticVersion.tls12, .tls13])

@@ -1,11 +1,13 @@
 import COpenSSL
 import PKI
 import TLS
+import TestPeers
 import TestSupport
+import TestRun
 import Testing
 
 /// Certificates with keys of several kinds for one name, chosen by what the client can verify.
-struct KeyKindTests {
+@Suite(.ownThread) struct KeyKindTests {
   private static let rsa = "RSA-PSS+SHA256:RSA+SHA256"
   private static let ecdsa = "ECDSA+SHA256"
 

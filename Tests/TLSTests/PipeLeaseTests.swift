@@ -1,8 +1,10 @@
 import TLS
+import TestPeers
 import TestSupport
+import TestRun
 import Testing
 
-@Suite("The lease of a pipe") struct PipeLeaseTests {
+@Suite("The lease of a pipe", .ownThread) struct PipeLeaseTests {
   /// A step in which TLS is called, as a connection takes it that has just received a broken record.
   enum Step: CaseIterable {
     case handshake, readEarly, read, write, shutdown, nothing

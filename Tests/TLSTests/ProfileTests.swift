@@ -1,10 +1,12 @@
 import COpenSSL
 import PKI
 import TLS
+import TestPeers
 import TestSupport
+import TestRun
 import Testing
 
-struct ProfileTests {
+@Suite(.ownThread) struct ProfileTests {
   @Test(
     "every profile can be spoken with the linked OpenSSL",
     arguments: [Profile.modern, .compatible, .restricted])

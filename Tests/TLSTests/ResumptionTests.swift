@@ -1,9 +1,11 @@
 import COpenSSL
 import TLS
+import TestPeers
 import TestSupport
+import TestRun
 import Testing
 
-struct ResumptionTests {
+@Suite(.ownThread) struct ResumptionTests {
   /// Meets one context, and then another with the ticket of the first: whether it was resumed.
   private func resumes(
     _ first: ServerContext, _ second: ServerContext, version: Int32, between: () -> Void = {}
@@ -12,8 +14,7 @@ struct ResumptionTests {
     let peer = try #require(Peer(server: first))
     #expect(client.meet(peer))
     #expect(!client.wasResumed)
-    let session = try #require(client.takeSession())
-    defer { SSL_SESSION_free(session) }
+    let session = try #require(client.ticket())
     between()
     let again = try #require(RawClient(.init(maximum: version, session: session)))
     let againPeer = try #require(Peer(server: second))
@@ -60,15 +61,13 @@ struct ResumptionTests {
     let credential = try TestAuthority().credential("a.example")
     let keys = ticketKeys()
     let context = try server([credential], tickets: keys)
-    var session: OpaquePointer?
-    defer { SSL_SESSION_free(session) }
+    var session: RawClient.Ticket?
     for round in 0..<6 {
       let client = try #require(RawClient(.init(maximum: version, session: session)))
       let peer = try #require(Peer(server: context))
       #expect(client.meet(peer))
       #expect(client.wasResumed == (round > 0))
-      SSL_SESSION_free(session)
-      session = client.takeSession()
+      session = client.ticket()
       rotate(keys, 1)
     }
   }

@@ -1,9 +1,11 @@
 import PKI
 import TLS
+import TestPeers
 import TestSupport
+import TestRun
 import Testing
 
-struct ServerNameTests {
+@Suite(.ownThread) struct ServerNameTests {
   @Test(
     "a server name leads to its certificate: exact before wildcard before the first",
     arguments: [

@@ -1,9 +1,11 @@
 import PKI
 import TLS
+import TestPeers
 import TestSupport
+import TestRun
 import Testing
 
-struct VerificationTests {
+@Suite(.ownThread) struct VerificationTests {
   struct Case: Sendable, CustomTestStringConvertible {
     let names: [String]
     let host: String

@@ -1,10 +1,11 @@
 import Glibc
 import OS
+import TestRun
 import Testing
 
 @testable import Telemetry
 
-@Suite("Access log")
+@Suite("Access log", .ownThread)
 struct AccessLogTests {
   /// One entry with defaults, given to a log.
   private func append(

@@ -1,8 +1,9 @@
+import TestRun
 import Testing
 
 @testable import Telemetry
 
-@Suite("Counters and histograms")
+@Suite("Counters and histograms", .ownThread)
 struct CountersTests {
   @Test("counters of several workers are summed under names that Prometheus takes")
   func exposition() {

@@ -1,5 +1,6 @@
 import JSON
 import Synchronization
+import TestRun
 import Testing
 
 @testable import Telemetry
@@ -11,7 +12,7 @@ final class MemorySink: LogSink {
   var lines: [String] { kept.withLock { $0.map { String(decoding: $0, as: UTF8.self) } } }
 }
 
-@Suite("Log")
+@Suite("Log", .ownThread)
 struct LogTests {
   /// 2026-11-22T15:04:05.067Z
   static let moment: Int64 = 1_795_359_845_067_999_999

@@ -1,8 +1,9 @@
+import TestRun
 import Testing
 
 @testable import Telemetry
 
-struct MetricsTextTests {
+@Suite(.ownThread) struct MetricsTextTests {
   @Test("a label's value may be anything and stays on its line")
   func escapes() {
     var out = MetricsText()

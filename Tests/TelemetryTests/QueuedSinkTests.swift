@@ -1,9 +1,10 @@
 import Bytes
 import OS
 import Telemetry
+import TestRun
 import Testing
 
-struct QueuedSinkTests {
+@Suite(.ownThread) struct QueuedSinkTests {
   @Test(
     "a log whose reader stands still is written to without waiting, and tells what was lost when it goes on")
   func stalledReader() async throws {

@@ -1,9 +1,10 @@
 import TestSupport
+import TestRun
 import Testing
 
 @testable import Telemetry
 
-struct RepeatLimitTests {
+@Suite(.ownThread) struct RepeatLimitTests {
   @Test(
     "the first of a kind is written, those of the next minute are told together, and a quiet thing begins anew"
   )

@@ -1,7 +1,8 @@
+import TestRun
 import Testing
 import Upstream
 
-struct BackendLoadTests {
+@Suite(.ownThread) struct BackendLoadTests {
   @Test("a failure counts as load for a moment, so that a backend that fails at once draws no crowd")
   func load() {
     let status = BackendStatus(name: "b")

@@ -1,4 +1,5 @@
 import TestSupport
+import TestRun
 import Testing
 import Upstream
 
@@ -35,7 +36,7 @@ private final class Backends: Candidates {
   }
 }
 
-struct BalancerTests {
+@Suite(.ownThread) struct BalancerTests {
   @Test("backends of equal weight are taken strictly in turn", arguments: [1, 7, 1000])
   func inTurn(_ weight: Int) {
     let backends = Backends(weights: [weight, weight, weight])
@@ -168,7 +169,7 @@ struct BalancerTests {
   }
 }
 
-struct HealthTrackerTests {
+@Suite(.ownThread) struct HealthTrackerTests {
   struct Case: Sendable, CustomTestStringConvertible {
     let unhealthy: Int
     let healthy: Int

@@ -1,3 +1,4 @@
+import TestRun
 import Testing
 import Upstream
 
@@ -38,7 +39,7 @@ private struct Engines: Candidates {
   }
 }
 
-@Suite("The engine that answers soonest")
+@Suite("The engine that answers soonest", .ownThread)
 struct ModelAwareTests {
   @Test("a prompt goes where its beginning is cached, while nobody waits there for long")
   func cached() {

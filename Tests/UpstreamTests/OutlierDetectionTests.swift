@@ -1,7 +1,8 @@
+import TestRun
 import Testing
 import Upstream
 
-@Suite("Passive health") struct OutlierDetectionTests {
+@Suite("Passive health", .ownThread) struct OutlierDetectionTests {
   struct Row: CustomTestStringConvertible {
     let name: String
     var threshold = 3

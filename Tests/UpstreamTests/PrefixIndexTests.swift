@@ -1,4 +1,5 @@
 import TestSupport
+import TestRun
 import Testing
 @testable import Upstream
 
@@ -19,7 +20,7 @@ private struct PlainBlocks {
   }
 }
 
-@Suite("What an engine's cache may hold")
+@Suite("What an engine's cache may hold", .ownThread)
 struct PrefixIndexTests {
   @Test("the blocks used last are remembered, whatever is used, and however many may be", arguments: 1...20)
   func sameAsPlain(_ seed: UInt64) {

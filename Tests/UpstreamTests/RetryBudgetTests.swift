@@ -1,4 +1,5 @@
 import TestSupport
+import TestRun
 import Testing
 import Upstream
 
@@ -26,7 +27,7 @@ private final class Budget {
   func tryRetry(_ now: UInt64) -> Bool { budget.tryRetry(nowMilliseconds: now) }
 }
 
-struct RetryBudgetTests {
+@Suite(.ownThread) struct RetryBudgetTests {
   @Test("a quiet service has its minimum each second, and no more")
   func minimum() {
     let budget = Budget(percent: 20, minimumPerSecond: 3)

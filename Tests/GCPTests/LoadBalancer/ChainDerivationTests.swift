@@ -1,8 +1,9 @@
 import GCP
 import JSON
+import TestRun
 import Testing
 
-@Suite struct ChainDerivationTests {
+@Suite(.ownThread) struct ChainDerivationTests {
   private func body(_ settings: ChainSettings, _ label: String) throws -> JSONValue {
     try #require(settings.desired(project: "p").first { $0.label == label }).body
   }

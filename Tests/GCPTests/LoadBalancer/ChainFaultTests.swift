@@ -1,9 +1,10 @@
 import FakeGoogle
 import GCP
+import TestRun
 import Testing
 
 /// Chains built while everything goes wrong.
-@Suite struct ChainFaultTests {
+@Suite(.ownThread) struct ChainFaultTests {
   /// The API calls of one whole run, and what it leads to.
   private static func wholeRun() async throws -> (calls: Int, end: [String: JSON]) {
     let google = try FakeGoogle()
@@ -19,7 +20,7 @@ import Testing
     let google = try FakeGoogle()
     try google.furnish()
     let empty = google.snapshot()
-    for calls in 0..<whole.calls {
+    for calls in Tier.points(whole.calls, each: 6) {
       for isAnswered in [true, false] {
         google.restore(empty)
         google.cut(after: calls, lastIsAnswered: isAnswered)
@@ -52,7 +53,7 @@ import Testing
     try await ChainLab(google).apply(changed)
     let calls = google.journal.filter(\.isAPI).count
     let end = essence(google)
-    for count in 0..<calls {
+    for count in Tier.points(calls, each: 6) {
       for isAnswered in [true, false] {
         google.restore(before)
         google.cut(after: count, lastIsAnswered: isAnswered)
@@ -76,7 +77,7 @@ import Testing
     let google = try FakeGoogle()
     try google.furnish()
     let empty = google.snapshot()
-    for skip in stride(from: 0, to: whole.calls, by: 1) {
+    for skip in Tier.points(whole.calls, each: 6, shift: index) {
       google.restore(empty)
       google.add(Fault(Self.faults[index], times: 1, skip: skip))
       try await ChainLab(google).apply(.example())

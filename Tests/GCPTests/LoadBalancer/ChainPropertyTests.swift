@@ -1,10 +1,11 @@
 import FakeGoogle
 import GCP
 import TestSupport
+import TestRun
 import Testing
 
 /// From whatever state our own runs, cut off anywhere, leave behind, one run leads to what is configured.
-@Suite struct ChainPropertyTests {
+@Suite(.ownThread) struct ChainPropertyTests {
   private static let changes: [@Sendable (inout ChainSettings) -> Void] =
     ChainStoryTests.table.map(\.0).filter { change in
       // The last one, which leads to the other kind of proxy, does not go together with the others.
@@ -40,7 +41,7 @@ import Testing
 
   @Test(
     "after any walk of interrupted runs, one run makes what a first run makes",
-    arguments: 1...6 as ClosedRange<UInt64>)
+    arguments: Tier.points(6, each: 3).map { UInt64($0 + 1) })
   func converges(seed: UInt64) async throws {
     var random = SeededGenerator(seed: seed)
     let google = try FakeGoogle()

@@ -3,10 +3,11 @@ import GCP
 import HTTP
 import HTTPClient
 import JSON
+import TestRun
 import Testing
 
 /// The same stories against the other stand-in, which checks every body against Google's discovery documents.
-@Suite(.enabled(if: SharedGoogle.program != nil, "\(SharedGoogle.skipLine)"))
+@Suite(.ownThread, .enabled(if: SharedGoogle.program != nil, "\(SharedGoogle.skipLine)"))
 struct ChainSharedStoryTests {
   private func furnish(_ session: Session) async throws {
     try await session.insert(session.path(.zone(ChainLab.zone), "instanceGroups"), ["name": "web"])

@@ -1,10 +1,11 @@
 import FakeGoogle
 import GCP
 import JSON
+import TestRun
 import Testing
 
 /// Chains built, changed and built again against our stand-in.
-@Suite struct ChainStoryTests {
+@Suite(.ownThread) struct ChainStoryTests {
   private func lab(_ change: (inout FakeGoogle.Settings) -> Void = { _ in }) throws -> (FakeGoogle, ChainLab)
   {
     let google = try FakeGoogle()

@@ -1,9 +1,10 @@
 import GCP
 import JSON
+import TestRun
 import Testing
 
 /// The URL map is checked by what it does: a small reading of Google's rules sends requests through it.
-@Suite struct ChainURLMapTests {
+@Suite(.ownThread) struct ChainURLMapTests {
   /// Where Google's rules send a request: a service's name, or 404.
   private func target(_ map: JSONValue, host: String, path: String) -> String {
     let rules = map["hostRules"]?.elements ?? []

@@ -1,10 +1,11 @@
 import JSON
+import TestRun
 import Testing
 
 @testable import GCP
 
 /// What other programs' files say, and what ours says in Terraform's language.
-@Suite struct ChainImportTests {
+@Suite(.ownThread) struct ChainImportTests {
   /// `terraform show -json` of a plan: nothing is there yet, links are only known as references.
   static let plan = """
     {"format_version": "1.2", "planned_values": {"root_module": {"resources": [
@@ -56,7 +57,7 @@ import Testing
       ]
       for other in strange where other != value {
         tried += 1
-        try put(other)
+        if Tier.isAll || tried.isMultiple(of: 5) { try put(other) }
       }
       switch value {
       case .object(let members):

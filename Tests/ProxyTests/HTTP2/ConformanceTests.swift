@@ -1,9 +1,10 @@
-import HTTP2Client
+import TestPeers
 import OS
 import Proxy
+import TestRun
 import Testing
 
-@Suite("HTTP/2 by the RFC") struct HTTP2ConformanceTests {
+@Suite("HTTP/2 by the RFC", .ownThread) struct HTTP2ConformanceTests {
   static let all =
     HTTP2Case.start + HTTP2Case.frames + HTTP2Case.requests + HTTP2Case.format + HTTP2Case.interrupted
     + HTTP2Case.states + HTTP2Case.wrongFrames + HTTP2Case.settings + HTTP2Case.flow + HTTP2Case.pseudo

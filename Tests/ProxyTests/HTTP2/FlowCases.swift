@@ -1,4 +1,4 @@
-import HTTP2Client
+import TestPeers
 
 /// Flow control (RFC 9113 §5.2, §6.9).
 extension HTTP2Case {
@@ -24,7 +24,7 @@ extension HTTP2Case {
       c.givesBack = false
       c.send(.headers(1, get()))
       c.wait { $0[1].count > 0 }
-      if !c.goesOn() || c[1].dataSizes != [1] { c.channel.close() }
+      if !c.goesOn() || c[1].dataSizes != [1] { c.wire.close() }
       c.givesBack = true
       c.send(.settings([(.initialWindowSize, 65_535)]))
     },
@@ -43,11 +43,11 @@ extension HTTP2Case {
     },
     HTTP2Case("6.9.2", "a window opened by SETTINGS after HEADERS", .answers([1])) { c in
       c.send(.settings([(.initialWindowSize, 0)]), .headers(1, get()))
-      if !c.goesOn() || c[1].count > 0 { c.channel.close() }
+      if !c.goesOn() || c[1].count > 0 { c.wire.close() }
       c.givesBack = false
       c.send(.settings([(.initialWindowSize, 1)]))
       c.wait { $0[1].count > 0 }
-      if !c.goesOn() || c[1].dataSizes != [1] { c.channel.close() }
+      if !c.goesOn() || c[1].dataSizes != [1] { c.wire.close() }
       c.givesBack = true
       c.send(.settings([(.initialWindowSize, 65_535)]))
     },
@@ -57,10 +57,10 @@ extension HTTP2Case {
       c.wait { $0[1].count == 3 }
       c.send(.settings([(.initialWindowSize, 2)]), .windowUpdate(1, 1))
       // -1 and 1 is 0: nothing may come.
-      if !c.goesOn() || c[1].count != 3 { c.channel.close() }
+      if !c.goesOn() || c[1].count != 3 { c.wire.close() }
       c.send(.windowUpdate(1, 1))
       c.wait { $0[1].count > 3 }
-      if !c.goesOn() || c[1].count != 4 { c.channel.close() }
+      if !c.goesOn() || c[1].count != 4 { c.wire.close() }
       c.givesBack = true
       c.send(.windowUpdate(1, 60_000))
     },
@@ -78,7 +78,7 @@ extension HTTP2Case {
       c.response(1)
       c.send(.headers(3, get("/big/10000")))
       c.wait { $0[3].count == 5 }
-      if !c.goesOn() || c[3].count != 5 { c.channel.close() }
+      if !c.goesOn() || c[3].count != 5 { c.wire.close() }
       c.givesBack = true
       c.send(.windowUpdate(0, 65_535))
     },
@@ -97,7 +97,7 @@ extension HTTP2Case {
       }
       c.send(.headers(41, post(), end: false))
       let content = [UInt8](repeating: 7, count: 300_000)
-      if !c.sendBody(41, content) { c.channel.close() }
+      if !c.sendBody(41, content) { c.wire.close() }
     },
   ]
 }

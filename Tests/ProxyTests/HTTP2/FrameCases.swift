@@ -1,4 +1,4 @@
-import HTTP2Client
+import TestPeers
 
 /// What each type of frame may not be (RFC 9113 §6.1 to §6.8, §6.10).
 extension HTTP2Case {
@@ -59,11 +59,11 @@ extension HTTP2Case {
       let data: [UInt8] = [0, 1, 2, 3, 0xFC, 0xFD, 0xFE, 0xFF]
       c.send(.ping(data))
       // A wrong answer is made visible as a connection that does not go on.
-      if !c.wait({ !$0.pongs.isEmpty }) || c.pongs != [data] { c.channel.close() }
+      if !c.wait({ !$0.pongs.isEmpty }) || c.pongs != [data] { c.wire.close() }
     },
     HTTP2Case("6.7", "PING with ACK is not answered", .goesOn) { c in
       c.send(.ping(Array("unasked!".utf8), ack: true), .ping())
-      if !c.wait({ !$0.pongs.isEmpty }) || c.pongs != [Array("pingpong".utf8)] { c.channel.close() }
+      if !c.wait({ !$0.pongs.isEmpty }) || c.pongs != [Array("pingpong".utf8)] { c.wire.close() }
     },
     HTTP2Case("6.7", "PING of a stream", .connection([.protocolError])) { c in
       c.send(Frame(Frame.Kind.ping, stream: 1, [UInt8](repeating: 0, count: 8)))
@@ -95,7 +95,7 @@ extension HTTP2Case {
     },
     HTTP2Case("7", "GOAWAY with an unknown code", .closes) { c in
       c.send(.goAway(ErrorCode.unknown.rawValue))
-      c.channel.shutdownWrite()
+      c.wire.shutdownWrite()
     },
     HTTP2Case("7", "RST_STREAM with an unknown code", .goesOn) { c in
       c.send(.headers(1, post("/hold"), end: false), .reset(1, .unknown))
@@ -145,13 +145,13 @@ extension HTTP2Case {
       let before = c.settingsAcks
       c.send(.settings([(.initialWindowSize, 100)]), .settings(), .ping())
       let ok = c.wait { !$0.pongs.isEmpty } && c.settingsAcks == before + 2
-      if !ok { c.channel.close() }
+      if !ok { c.wire.close() }
       c.send(.settings([(.initialWindowSize, 65_535)]))
     },
     HTTP2Case("6.5.3", "the last of several values of a parameter counts", .goesOn) { c in
       c.send(.settings([(.initialWindowSize, 100), (.initialWindowSize, 1)]), .headers(1, get()))
       c.wait { $0[1].status != nil && $0[1].count > 0 }
-      if c[1].dataSizes.first != 1 { c.channel.close() }
+      if c[1].dataSizes.first != 1 { c.wire.close() }
       c.send(.settings([(.initialWindowSize, 65_535)]))
     },
   ]

@@ -1,4 +1,4 @@
-import HTTP2Client
+import TestPeers
 
 /// Header compression (RFC 7541).
 extension HTTP2Case {

@@ -1,11 +1,12 @@
-import HTTP2Client
+import TestPeers
 import OS
 import Proxy
 import Synchronization
 import Telemetry
+import TestRun
 import Testing
 
-@Suite("Abuse of HTTP/2", .serialized) struct HTTP2AbuseTests {
+@Suite("Abuse of HTTP/2", .ownThread, .serialized) struct HTTP2AbuseTests {
   struct Row: Sendable, CustomTestStringConvertible {
     let attack: Attack
     /// The counter that must tell of it; nil where nothing has to be stopped.
@@ -148,7 +149,7 @@ import Testing
       }
     ) { edge in
       let half = try edge.http2()
-      half.channel.write(Array(Frame.preface.prefix(10)))
+      half.wire.write(Array(Frame.preface.prefix(10)))
       half.drain()
       #expect(half.ending != nil, "half a preface is waited for")
       let silent = try edge.http2()

@@ -1,11 +1,12 @@
-import HTTP2Client
+import TestPeers
 import Proxy
 import Telemetry
+import TestRun
 import Testing
 import Upstream
 
 /// Backends that speak HTTP/2, and what they answer when they do not want a request.
-@Suite("HTTP/2 backends") struct HTTP2BackendTests {
+@Suite("HTTP/2 backends", .ownThread) struct HTTP2BackendTests {
   /// Plays an HTTP/2 server: answers the head of each stream with frames, until nothing more comes.
   static func answering(
     _ settings: [(Setting, UInt32)] = [], _ answer: @escaping @Sendable (UInt32, Wire) -> [Frame]

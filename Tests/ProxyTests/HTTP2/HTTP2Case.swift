@@ -1,4 +1,4 @@
-import HTTP2Client
+import TestPeers
 import Testing
 
 /// What a client sends after it has begun a connection, and what the server must do by the RFC.

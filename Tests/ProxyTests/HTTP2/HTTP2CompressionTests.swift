@@ -1,10 +1,11 @@
-import HTTP2Client
+import TestPeers
 import OS
 import Proxy
 import TestSupport
+import TestRun
 import Testing
 
-@Suite("Compression and HTTP/2") struct HTTP2CompressionTests {
+@Suite("Compression and HTTP/2", .ownThread) struct HTTP2CompressionTests {
   private static let request = HTTP2Case.get("/", Header("accept-encoding", "gzip"))
 
   private static func check(_ client: HTTP2Connection, _ expected: String) {

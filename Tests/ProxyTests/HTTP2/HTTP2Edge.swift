@@ -1,5 +1,5 @@
 import CLinux
-import HTTP2Client
+import TestPeers
 import OS
 import Proxy
 import TLS

@@ -1,10 +1,11 @@
-import HTTP2Client
+import TestPeers
 import OS
 import Proxy
 import TestSupport
+import TestRun
 import Testing
 
-@Suite("Flow control of HTTP/2") struct HTTP2FlowTests {
+@Suite("Flow control of HTTP/2", .ownThread) struct HTTP2FlowTests {
   /// Answers a POST with the sum of its octets, so that large content need not come back.
   static let counting: Backend.Script = { wire in
     while true {

@@ -1,13 +1,14 @@
-import HTTP2Client
+import TestPeers
 import OS
 import Proxy
 import Telemetry
 import TestSupport
+import TestRun
 import Testing
 import Upstream
 
 /// Backends that break HTTP/2's rules: each ends its own exchange, in time, and no other.
-@Suite("Hostile HTTP/2 backends") struct HTTP2HostileBackendTests {
+@Suite("Hostile HTTP/2 backends", .ownThread) struct HTTP2HostileBackendTests {
   struct Row: Sendable, CustomTestStringConvertible {
     let says: String
     /// Whether the response has begun by then: it is cut off, and otherwise answered by 502.

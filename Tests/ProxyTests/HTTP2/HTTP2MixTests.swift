@@ -1,13 +1,14 @@
-import HTTP2Client
+import TestPeers
 import OS
 import Proxy
 import Telemetry
 import TestSupport
+import TestRun
 import Testing
 import Upstream
 
 /// What must not be lost or added where the versions of the two sides differ, and when backends go.
-@Suite("Between versions") struct HTTP2MixTests {
+@Suite("Between versions", .ownThread) struct HTTP2MixTests {
   @Test("Trailers of HTTP/1.1 lose the white space around their values")
   func trailers() async throws {
     let script: Backend.Script = { wire in

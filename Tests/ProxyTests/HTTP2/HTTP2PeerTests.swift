@@ -1,13 +1,14 @@
-import HTTP2Client
+import TestPeers
 import OS
 import Proxy
 import Telemetry
 import TestSupport
+import TestRun
 import Testing
 import Upstream
 
 /// What good clients do, and must not be punished for.
-@Suite("Good clients of HTTP/2") struct HTTP2PeerTests {
+@Suite("Good clients of HTTP/2", .ownThread) struct HTTP2PeerTests {
   @Test("Uploads that are cancelled give their room back")
   func cancelledUploads() async throws {
     try await HTTP2Edge.serve { edge in

@@ -1,13 +1,14 @@
 import Bytes
-import HTTP2Client
+import TestPeers
 import OS
 import PKI
 import Proxy
 import Telemetry
 import TestSupport
+import TestRun
 import Testing
 
-@Suite("WebSocket over HTTP/2 (RFC 8441)") struct HTTP2TunnelTests {
+@Suite("WebSocket over HTTP/2 (RFC 8441)", .ownThread) struct HTTP2TunnelTests {
   static let request: [Header] = [
     ":method=CONNECT", ":protocol=websocket", ":scheme=http", ":path=/ws?a=b", ":authority=localhost",
     "sec-websocket-protocol=chat", "sec-websocket-version=13", "origin=http://localhost",

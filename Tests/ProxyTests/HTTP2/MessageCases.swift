@@ -1,4 +1,4 @@
-import HTTP2Client
+import TestPeers
 
 /// What makes a request malformed (RFC 9113 §8).
 extension HTTP2Case {

@@ -1,3 +1,4 @@
+import TestPeers
 import TestSupport
 
 /// A backend that answers every request by its path, over HTTP/1.1:

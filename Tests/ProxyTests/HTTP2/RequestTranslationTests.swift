@@ -1,8 +1,9 @@
-import HTTP2Client
+import TestPeers
 import TestSupport
+import TestRun
 import Testing
 
-@Suite("HTTP/2 requests before an HTTP/1.1 backend") struct HTTP2RequestTests {
+@Suite("HTTP/2 requests before an HTTP/1.1 backend", .ownThread) struct HTTP2RequestTests {
   /// What reaches the backend of one request, which is answered with 200.
   static func reaches(
     _ send: (HTTP2Connection) -> Void

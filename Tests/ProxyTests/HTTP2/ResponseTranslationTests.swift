@@ -1,8 +1,9 @@
-import HTTP2Client
+import TestPeers
 import TestSupport
+import TestRun
 import Testing
 
-@Suite("HTTP/1.1 responses for an HTTP/2 client") struct HTTP2ResponseTests {
+@Suite("HTTP/1.1 responses for an HTTP/2 client", .ownThread) struct HTTP2ResponseTests {
   struct Row: CustomTestStringConvertible, Sendable {
     let says: String
     var method = "GET"

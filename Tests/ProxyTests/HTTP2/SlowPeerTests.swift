@@ -1,11 +1,12 @@
-import HTTP2Client
+import TestPeers
 import OS
 import Proxy
 import TestSupport
+import TestRun
 import Testing
 
 /// Peers of HTTP/2 that are slow, and those that have fallen silent.
-@Suite("Slow and silent peers of HTTP/2") struct SlowPeerTests {
+@Suite("Slow and silent peers of HTTP/2", .ownThread) struct SlowPeerTests {
   @Test("An upload whose reads never end with a frame goes on as long as it moves")
   func misaligned() async throws {
     let backend = try Backend { wire in
@@ -60,7 +61,7 @@ import Testing
       ).bytes
       client.write(Frame.preface + Frame.settings([]).bytes + head[..<9])
       _ = client.readToEnd()
-      #expect(client.ending != .stillOpen)
+      #expect(client.ending != nil)
     }
   }
 

@@ -1,40 +1,40 @@
-import HTTP2Client
+import TestPeers
 
 /// How a connection begins (RFC 9113 §3.4), and what every server understands.
 extension HTTP2Case {
   static let start: [HTTP2Case] = [
     HTTP2Case("3.4", "the server's first frame is SETTINGS", .goesOn, begins: false) { c in
-      c.channel.write(Frame.preface)
+      c.wire.write(Frame.preface)
       c.send(.settings())
       c.wait { !$0.trace.isEmpty }
       if c.trace.first?.hasPrefix("4/0/") != true { c.send(.goAway(last: 0, 1)) }
       c.wait { $0.settingsAcks > 0 }
     },
     HTTP2Case("3.4", "a preface that comes octet by octet", .answers([1]), begins: false) { c in
-      for byte in Frame.preface + Frame.settings().bytes { c.channel.write([byte]) }
+      for byte in Frame.preface + Frame.settings().bytes { c.wire.write([byte]) }
       c.send(.headers(1, get()))
     },
     HTTP2Case("3.4", "preface, SETTINGS and a request at once", .answers([1]), begins: false) { c in
-      c.channel.write(Frame.preface + Frame.settings().bytes)
+      c.wire.write(Frame.preface + Frame.settings().bytes)
       c.send(.headers(1, get()))
     },
     HTTP2Case("3.4", "a preface that is none", .closes, begins: false) { c in
-      c.channel.write(Array("PRI * HTTP/2.0\r\n\r\nSN\r\n\r\n".utf8))
+      c.wire.write(Array("PRI * HTTP/2.0\r\n\r\nSN\r\n\r\n".utf8))
       c.send(.settings())
       // Anything may come in HTTP/1.1 (RFC 9113 §3.4): what counts is the end.
-      _ = c.channel.readToEnd()
+      _ = c.wire.readToEnd()
     },
     HTTP2Case(
       "3.4", "a first frame that is not SETTINGS: HEADERS", .connection([.protocolError]), begins: false
     ) {
       c in
-      c.channel.write(Frame.preface)
+      c.wire.write(Frame.preface)
       c.send(.headers(1, get()))
     },
     HTTP2Case("3.4", "a first frame that is not SETTINGS: PING", .connection([.protocolError]), begins: false)
     {
       c in
-      c.channel.write(Frame.preface)
+      c.wire.write(Frame.preface)
       c.send(.ping())
     },
   ]
@@ -90,7 +90,7 @@ extension HTTP2Case {
     HTTP2Case("6.7", "PING", .goesOn) { c in c.send(.ping()) },
     HTTP2Case("6.8", "GOAWAY: the connection may end when all is answered", .closes) { c in
       c.send(.headers(1, get()), .goAway())
-      if c.response(1).status == 200 { c.channel.shutdownWrite() }
+      if c.response(1).status == 200 { c.wire.shutdownWrite() }
     },
     HTTP2Case("6.9", "WINDOW_UPDATE of the connection", .answers([1])) { c in
       c.send(.windowUpdate(0, 1), .headers(1, get()))

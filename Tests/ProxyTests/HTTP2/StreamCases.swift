@@ -1,4 +1,4 @@
-import HTTP2Client
+import TestPeers
 
 /// Frame format, sizes and header blocks (RFC 9113 §4); stream states and numbers (§5).
 extension HTTP2Case {

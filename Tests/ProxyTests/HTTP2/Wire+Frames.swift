@@ -1,4 +1,4 @@
-import HTTP2Client
+import TestPeers
 
 extension Wire {
   /// Reads frames up to the next request's HEADERS, as a backend does; its stream, nil at the end.

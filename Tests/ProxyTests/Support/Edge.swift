@@ -1,3 +1,4 @@
+import TestPeers
 import Exchange
 import OS
 import Proxy

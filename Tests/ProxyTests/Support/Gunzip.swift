@@ -1,3 +1,5 @@
+import TestPeers
+import TestSupport
 import CZlib
 
 /// Decompresses gzip as it comes.

@@ -1,4 +1,5 @@
 import Bytes
+import CLinux
 import HTTPClient
 import OS
 public import PKI
@@ -68,14 +69,16 @@ public struct Certd: Sendable {
     /// The port of its HTTPS listener.
     public func httpsPort() throws -> UInt16 { try port("https") }
 
-    /// The port of its first listener of a kind.
+    /// The port of its first listener of a kind, waited for: listeners are told one after the other.
     public func port(_ kind: String) throws -> UInt16 {
-      let line = lines("listening").first { $0.contains(#""protocol":"\#(kind)""#) } ?? ""
-      let address = line.split(separator: #""address":""#).last?.prefix { $0 != "\"" } ?? ""
-      guard let port = address.split(separator: ":").last.flatMap({ UInt16($0) }) else {
-        throw NeverHappened(what: "an \(kind) listener in:\n\(log)")
+      let deadline = Clock.monotonicNanoseconds() + UInt64(patienceInSeconds) * 1_000_000_000
+      while Clock.monotonicNanoseconds() < deadline, child.ending == nil {
+        let line = lines("listening").first { $0.contains(#""protocol":"\#(kind)""#) } ?? ""
+        let address = line.split(separator: #""address":""#).last?.prefix { $0 != "\"" } ?? ""
+        if let port = address.split(separator: ":").last.flatMap({ UInt16($0) }) { return port }
+        poll(nil, 0, 10)
       }
-      return port
+      throw NeverHappened(what: "an \(kind) listener in:\n\(log)")
     }
 
     /// The leaf that a client gets for a name; not verified.

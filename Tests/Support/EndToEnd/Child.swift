@@ -98,12 +98,32 @@ public final class Child: Sendable {
   }
 
   /// What it wrote to standard output so far.
-  public var output: String { read(outputPath) }
+  public var output: String { output(from: 0) }
   /// What it wrote to standard error so far.
-  public var errors: String { read(errorPath) }
+  public var errors: String { errors(from: 0) }
+  /// The same from a number of bytes on.
+  func output(from start: Int) -> String { read(outputPath, from: start) }
+  func errors(from start: Int) -> String { read(errorPath, from: start) }
+  /// How much it has written so far, in bytes.
+  var outputCount: Int { Self.size(outputPath) }
+  var errorCount: Int { Self.size(errorPath) }
 
-  private func read(_ path: String) -> String {
-    String(decoding: (try? FileSystem().read(path, limitInBytes: 64 << 20)) ?? [], as: UTF8.self)
+  private static func size(_ path: String) -> Int {
+    var status = stat()
+    return stat(path, &status) == 0 ? Int(status.st_size) : 0
+  }
+
+  private func read(_ path: String, from start: Int = 0) -> String {
+    let file = certd_open(path, O_RDONLY | O_CLOEXEC, 0)
+    guard file >= 0 else { return "" }
+    defer { close(file) }
+    var all: [UInt8] = []
+    var part = [UInt8](repeating: 0, count: 1 << 16)
+    while true {
+      let count = pread(file, &part, part.count, off_t(start + all.count))
+      guard count > 0 else { return String(decoding: all, as: UTF8.self) }
+      all += part[..<count]
+    }
   }
 
   private static func spawn(

@@ -1,26 +1,25 @@
-import Bytes
-import HTTPClient
 import HTTP
-import OS
-import PKI
-import TLS
+import HTTPClient
+import Synchronization
 
 /// A real ACME CA: Debian's `pebble` in strict mode, with `pebble-challtestsrv` as its DNS.
+///
+/// A test has it for itself, and its log from then on. The process behind it is one that another test has had before,
+/// where one of the same kind is left; it goes on to the next test unless it was stopped or its names were changed.
 public final class Pebble: Sendable {
   /// Its directory's URL.
-  public let directoryURL: String
+  public var directoryURL: String { server.directoryURL }
   /// Path of the root that its API's certificate comes from.
-  public let apiRootPath: String
+  public var apiRootPath: String { server.apiRootPath }
   /// Path of the root that it issues from.
-  public let issuingRootPath: String
+  public var issuingRootPath: String { server.issuingRootPath }
   /// Where it looks for HTTP-01 answers.
-  public let http01Port: UInt16
+  public var http01Port: UInt16 { server.http01Port }
 
-  private let place: Place
-  private let dns: Child
-  private let dnsManagement: String
-  private let ca: Child
-  private let client: HTTPClient
+  private let server: PebbleServer
+  private let isSpoiled = Atomic(false)
+  /// What is in its log from before.
+  private let seen: (output: Int, errors: Int)
 
   /// Its surroundings.
   public struct Options: Sendable {
@@ -38,7 +37,7 @@ public final class Pebble: Sendable {
     public var believesAll = false
     /// Where it looks for HTTP-01 answers; nil for a free port.
     public var http01Port: UInt16?
-    /// Where it asks for TLS-ALPN-01; nil for nowhere.
+    /// Where it asks for TLS-ALPN-01; nil for a free port.
     public var tlsALPN01Port: UInt16?
     /// External accounts' keys by their names, one of which every new account must be bound to; empty for no such need.
     public var externalAccounts: [String: String] = [:]
@@ -48,112 +47,34 @@ public final class Pebble: Sendable {
     public var api: TestCertificates?
     /// Its own defaults.
     public init() {}
+
+    /// Whether another test's CA of the same kind does as well: no port is given, nor anything that is the test's own.
+    var canBeShared: Bool {
+      port == nil && http01Port == nil && tlsALPN01Port == nil && nameServerPort == nil && api == nil
+    }
+
+    /// What makes a CA another one than those that can be shared.
+    var kind: String {
+      let keys = externalAccounts.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
+      return """
+        \(String(describing: noncesRefusedPercent)) \(String(describing: authorizationsReusedPercent)) \
+        \(validationDelaySeconds) \(answersItself) \(believesAll) \(keys)
+        """
+    }
   }
 
-  /// Starts both and waits until the directory is served.
+  /// Takes one that is left, or starts both and waits until the directory is served.
   public init(_ place: Place, _ options: Options = Options()) async throws {
-    self.place = place
-    client = try HTTPClient()
-    var attempt = 0
-    while true {
-      attempt += 1
-      do {
-        let port = try options.port ?? FreePort.take()
-        let parts = try await Self.launch(place, options, port, client)
-        (dns, ca, dnsManagement) = (parts.dns, parts.ca, parts.dnsManagement)
-        http01Port = parts.http01Port
-        directoryURL = "https://127.0.0.1:\(port)/dir"
-        apiRootPath = parts.apiRoot
-        issuingRootPath = parts.issuingRoot
-        return
-      } catch let error as NotInstalled {
-        throw error
-      } catch {
-        guard attempt < 3 else { throw error }
-      }
+    if options.canBeShared {
+      let left = PebbleServer.left(options.kind)
+      server = if let left { left } else { try await PebbleServer(try Place(), options) }
+    } else {
+      server = try await PebbleServer(place, options)
     }
+    seen = (server.ca.outputCount, server.ca.errorCount)
   }
 
-  /// Pebble is missing: not a reason to skip.
-  public struct NotInstalled: Error, CustomStringConvertible {
-    let program: String
-    /// What to do.
-    public var description: String {
-      "\(program) is not installed; 'make test' installs Debian's package pebble, or: apt-get install pebble"
-    }
-  }
-
-  private struct Parts {
-    var dns: Child
-    var ca: Child
-    var dnsManagement: String
-    var http01Port: UInt16
-    var apiRoot: String
-    var issuingRoot: String
-  }
-
-  private static func launch(
-    _ place: Place, _ options: Options, _ port: UInt16, _ client: HTTPClient
-  ) async throws -> Parts {
-    for program in ["pebble", "pebble-challtestsrv"] {
-      let found = try await place.run(["/bin/sh", "-c", "command -v \(program)"], called: "which")
-      guard found.ending == .exited(0) else { throw NotInstalled(program: program) }
-    }
-    let (dnsPort, dnsManagementPort) = (try FreePort.take(), try FreePort.take())
-    let (managementPort, http01Port) = (try FreePort.take(), try options.http01Port ?? FreePort.take())
-    let dns = try await place.start(
-      [
-        "pebble-challtestsrv", "-dns01", ":\(dnsPort)", "-management", "127.0.0.1:\(dnsManagementPort)",
-        "-http01", options.answersItself ? ":\(http01Port)" : "", "-https01", "",
-        "-tlsalpn01", options.answersItself ? options.tlsALPN01Port.map { ":\($0)" } ?? "" : "",
-        "-defaultIPv4", "127.0.0.1", "-defaultIPv6", "",
-      ], called: "dns")
-    let api = try options.api ?? TestCertificates(place, "api-\(port)")
-    let files = try api.issue(["127.0.0.1", "localhost"], called: "api-\(port)")
-    let keys = options.externalAccounts.map { "\"\($0.key)\": \"\($0.value)\"" }.joined(separator: ", ")
-    let configuration = try place.write(
-      "pebble-\(port).json",
-      """
-      {"pebble": {"listenAddress": "127.0.0.1:\(port)", "managementListenAddress": "127.0.0.1:\(managementPort)",
-        "certificate": "\(files.certificate)", "privateKey": "\(files.key)", "httpPort": \(http01Port),
-        "tlsPort": \(options.tlsALPN01Port ?? 1), "ocspResponderURL": "", "externalAccountMACKeys": {\(keys)},
-        "externalAccountBindingRequired": \(!options.externalAccounts.isEmpty)}}
-      """)
-    var environment = ["PEBBLE_VA_NOSLEEP": "1"]
-    if options.validationDelaySeconds > 0 {
-      environment = ["PEBBLE_VA_SLEEPTIME": "\(options.validationDelaySeconds)"]
-    }
-    if options.believesAll { environment["PEBBLE_VA_ALWAYS_VALID"] = "1" }
-    if let percent = options.noncesRefusedPercent { environment["PEBBLE_WFE_NONCEREJECT"] = "\(percent)" }
-    if let percent = options.authorizationsReusedPercent { environment["PEBBLE_AUTHZREUSE"] = "\(percent)" }
-    let ca = try await place.start(
-      [
-        "pebble", "-strict", "-config", configuration, "-dnsserver",
-        "127.0.0.1:\(options.nameServerPort ?? dnsPort)",
-      ],
-      environment: environment, called: "pebble")
-    let context = try ClientContext(trust: .init(system: false, extraPEM: [api.rootPEM]))
-    func get(_ port: UInt16, _ path: String) async -> [UInt8]? {
-      guard let url = URL("https://127.0.0.1:\(port)\(path)"),
-        let response = try? await client.send(Request("GET", url), .init(context: context)),
-        response.status == 200
-      else { return nil }
-      return response.body
-    }
-    var root: [UInt8]?
-    try await eventually("pebble: \(ca.errors)\(ca.output)") {
-      guard ca.ending == nil, dns.ending == nil else {
-        throw NeverHappened(what: "pebble: \(ca.output)\(ca.errors)\(dns.output)\(dns.errors)")
-      }
-      guard await get(port, "/dir") != nil else { return false }
-      root = await get(managementPort, "/roots/0")
-      return root != nil
-    }
-    let issuingRoot = try place.write("issuing-\(port).pem", String(decoding: root ?? [], as: UTF8.self))
-    return Parts(
-      dns: dns, ca: ca, dnsManagement: "http://127.0.0.1:\(dnsManagementPort)", http01Port: http01Port,
-      apiRoot: api.rootPath, issuingRoot: issuingRoot)
-  }
+  deinit { if !isSpoiled.load(ordering: .acquiring) { server.leave() } }
 
   /// The section of a configuration that uses it.
   public var acmeSection: String {
@@ -176,7 +97,7 @@ public final class Pebble: Sendable {
   }
 
   /// What it has logged so far.
-  public var log: String { ca.output + ca.errors }
+  public var log: String { server.ca.output(from: seen.output) + server.ca.errors(from: seen.errors) }
 
   /// The lines of its log about requests for a path.
   public func requests(_ path: String) -> [Substring] {
@@ -194,6 +115,7 @@ public final class Pebble: Sendable {
 
   /// Makes lookups of a name fail from now on.
   public func failLookups(of name: String) async throws {
+    isSpoiled.store(true, ordering: .releasing)
     try await dnsCommand("set-servfail", #"{"host":"\#(name)."}"#)
   }
 
@@ -219,13 +141,14 @@ public final class Pebble: Sendable {
   }
 
   private func dnsCommand(_ name: String, _ body: String) async throws {
-    guard let url = URL("\(dnsManagement)/\(name)") else { return }
-    _ = try await client.send(Request("POST", url, fields: [], body: Array(body.utf8)))
+    guard let url = URL("\(server.dnsManagement)/\(name)") else { return }
+    _ = try await server.client.send(Request("POST", url, fields: [], body: Array(body.utf8)))
   }
 
   /// Ends it at once, as a crash does.
   public func stop() async throws {
-    ca.signal(9)
-    _ = try await ca.end()
+    isSpoiled.store(true, ordering: .releasing)
+    server.ca.signal(9)
+    _ = try await server.ca.end()
   }
 }

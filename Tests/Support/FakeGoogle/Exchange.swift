@@ -1,4 +1,5 @@
 import Bytes
+import TestPeers
 import TestSupport
 
 /// HTTP/1.1 on one connection of the stand-in.
@@ -35,7 +36,7 @@ enum Exchange {
     }
   }
 
-  static func serve(_ connection: ServerConnection, for box: WeakBox) {
+  static func serve(_ connection: Wire, for box: WeakBox) {
     var buffer: [UInt8] = []
     while let request = read(connection, &buffer), let google = box.google {
       guard let answer = google.answer(request) else { return }
@@ -48,7 +49,7 @@ enum Exchange {
     }
   }
 
-  private static func read(_ connection: ServerConnection, _ buffer: inout [UInt8]) -> Request? {
+  private static func read(_ connection: Wire, _ buffer: inout [UInt8]) -> Request? {
     let end: [UInt8] = [13, 10, 13, 10]
     var found = buffer.firstRange(of: end)
     while found == nil {

@@ -1,6 +1,7 @@
 import Bytes
 public import PKI
 import Synchronization
+import TestPeers
 import TestSupport
 
 // FakeGoogle: the parts of Google Cloud that certd talks to, in the process of a test.

@@ -24,3 +24,8 @@ public struct SeededGenerator: RandomNumberGenerator, Sendable {
 public func latin1(_ text: String) -> [UInt8] {
   text.unicodeScalars.map { UInt8(truncatingIfNeeded: $0.value) }
 }
+
+/// A text with a character for each byte.
+public func latin1Text(_ bytes: some Collection<UInt8>) -> String {
+  String(String.UnicodeScalarView(bytes.map { Unicode.Scalar($0) }))
+}

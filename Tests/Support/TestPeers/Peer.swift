@@ -1,32 +1,32 @@
-import TLS
-import TestSupport
+package import TLS
+internal import TestSupport
 
 /// Ticket keys of a fixed start, so that contexts can share them.
-func ticketKeys(seed: UInt64 = 1) -> TicketKeys {
+package func ticketKeys(seed: UInt64 = 1) -> TicketKeys {
   var random = SeededGenerator(seed: seed)
   return TicketKeys { random.bytes($0) }
 }
 
 /// A server context with defaults for what a test does not care about.
-func server(
+package func server(
   _ credentials: [Credential], _ profile: Profile = .modern, tickets: TicketKeys = ticketKeys()
 ) throws -> ServerContext {
   try ServerContext(credentials: credentials, profile: profile, tickets: tickets)
 }
 
 /// One side of a connection in memory: a session with its own pipe, and what it has to say.
-final class Peer {
+package final class Peer {
   private let pipe = RecordPipe()
-  let session: Session
-  private(set) var outgoing: [UInt8] = []
-  private(set) var step = Session.Step.wantRead
+  package let session: Session
+  package private(set) var outgoing: [UInt8] = []
+  package private(set) var step = Session.Step.wantRead
 
-  init?(server context: ServerContext) {
+  package init?(server context: ServerContext) {
     guard let session = Session(server: context, pipe: pipe) else { return nil }
     self.session = session
   }
 
-  init?(client context: ClientContext, host: String) {
+  package init?(client context: ClientContext, host: String) {
     guard let session = Session(client: context, host: host, pipe: pipe) else { return nil }
     self.session = session
   }
@@ -34,7 +34,7 @@ final class Peer {
   deinit { session.free() }
 
   /// Takes what is to be sent.
-  func take() -> [UInt8] {
+  package func take() -> [UInt8] {
     collect()
     defer { outgoing = [] }
     return outgoing
@@ -47,14 +47,14 @@ final class Peer {
 
   /// Goes on with the handshake, given some bytes.
   @discardableResult
-  func handshake(_ bytes: [UInt8] = []) -> Session.Step {
+  package func handshake(_ bytes: [UInt8] = []) -> Session.Step {
     step = with(bytes) { session.handshake() }
     if step == .failed { noteFailure() }
     return step
   }
 
   /// Decrypts all that some bytes give.
-  func read(_ bytes: [UInt8]) -> (text: [UInt8], end: Session.ReadResult) {
+  package func read(_ bytes: [UInt8]) -> (text: [UInt8], end: Session.ReadResult) {
     with(bytes) {
       var text: [UInt8] = []
       var buffer = [UInt8](repeating: 0, count: 16_384)
@@ -68,7 +68,7 @@ final class Peer {
   }
 
   /// Encrypts bytes.
-  func write(_ bytes: [UInt8]) -> Bool {
+  package func write(_ bytes: [UInt8]) -> Bool {
     let written = bytes.withUnsafeBytes { raw in raw.baseAddress.map { session.write($0, raw.count) } ?? true
     }
     collect()
@@ -76,12 +76,12 @@ final class Peer {
   }
 
   /// Why it failed: taken at once, before the other side, on the same thread, leaves or clears its own.
-  private(set) var reason = ""
+  package private(set) var reason = ""
 
   private func noteFailure() { reason = Failure.take(session) }
 
   /// Shows bytes to a step; answers what it has left of them as well.
-  func show<R>(_ bytes: [UInt8], _ step: () -> R) -> (R, [UInt8]) {
+  package func show<R>(_ bytes: [UInt8], _ step: () -> R) -> (R, [UInt8]) {
     var left: [UInt8] = []
     let result = with(bytes) {
       let result = step()
@@ -106,12 +106,12 @@ final class Peer {
 }
 
 /// Two sides that have met.
-struct Handshake {
-  let client: Peer
-  let server: Peer
+package struct Handshake {
+  package let client: Peer
+  package let server: Peer
 
   /// Carries bytes to and fro until neither has anything to say.
-  init?(_ clientContext: ClientContext, _ serverContext: ServerContext, host: String = "a.example") {
+  package init?(_ clientContext: ClientContext, _ serverContext: ServerContext, host: String = "a.example") {
     guard let client = Peer(client: clientContext, host: host), let server = Peer(server: serverContext)
     else {
       return nil
@@ -128,5 +128,5 @@ struct Handshake {
     }
   }
 
-  var succeeded: Bool { client.step == .complete && server.step == .complete }
+  package var succeeded: Bool { client.step == .complete && server.step == .complete }
 }

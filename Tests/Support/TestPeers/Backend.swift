@@ -1,17 +1,17 @@
-import CLinux
-import OS
-import Synchronization
-import TLS
-import TestSupport
+internal import CLinux
+package import OS
+internal import Synchronization
+package import TLS
+internal import TestSupport
 
 /// A server that plays a script on each connection and writes down byte for byte what reached it.
 ///
 /// The n-th connection gets the n-th script, further ones the last. A script that returns without closing leaves
 /// the connection open and reading until the peer closes.
-final class Backend: Sendable {
-  typealias Script = @Sendable (Wire) -> Void
+package final class Backend: Sendable {
+  package typealias Script = @Sendable (Wire) -> Void
 
-  let address: SocketAddress
+  package let address: SocketAddress
   private let listener: Int32
   private let preamble: Int
   private let proceed: Event?
@@ -21,14 +21,14 @@ final class Backend: Sendable {
   private let ended: Event
   private let acceptor = Mutex<Thread?>(nil)
 
-  convenience init(
+  package convenience init(
     tls: Credential? = nil, preamble: Int = 0, after proceed: Event? = nil, _ scripts: Script...
   ) throws {
     try self.init(tls: tls, preamble: preamble, after: proceed, scripts: scripts)
   }
 
   /// `preamble` bytes are read before TLS begins, which also waits for `after`.
-  init(
+  package init(
     tls: Credential? = nil, clients: ClientVerification? = nil, preamble: Int = 0,
     at wanted: SocketAddress? = nil, after proceed: Event? = nil, scripts: [Script]
   ) throws {
@@ -60,13 +60,13 @@ final class Backend: Sendable {
   }
 
   /// Connections so far.
-  var connections: Int { state.withLock { $0.wires.count } }
+  package var connections: Int { state.withLock { $0.wires.count } }
 
   /// Accepts nothing more, waits until every connection has ended, and tells what came on each.
-  func finish() -> [String] { finishBytes().map { latin1Text($0) } }
+  package func finish() -> [String] { finishBytes().map { latin1Text($0) } }
 
   /// The same as bytes.
-  func finishBytes() -> [[UInt8]] {
+  package func finishBytes() -> [[UInt8]] {
     stop.signal()
     acceptor.withLock { $0.take() }?.join()
     Sys.close(listener)
@@ -96,7 +96,7 @@ final class Backend: Sendable {
   private func run(_ script: Script, _ wire: Wire, _ context: SecureServer?) {
     wire.readRaw(exactly: preamble)
     proceed?.wait()
-    if let context, !context.accept(wire) { return wire.close() }
+    if let context, !wire.secure(context.context) { return wire.close() }
     script(wire)
     _ = wire.readToEnd()
     wire.close()
@@ -105,52 +105,11 @@ final class Backend: Sendable {
 
 /// A server's TLS context, made once and used by every connection's thread.
 private final class SecureServer: Sendable {
-  private let context: ServerContext
+  let context: ServerContext
 
   init(_ credential: Credential, _ clients: ClientVerification?) throws {
     context = try ServerContext(
       credentials: [credential], profile: .modern, tickets: TicketKeys { Array(repeating: 7, count: $0) },
       clients: clients)
-  }
-
-  func accept(_ wire: Wire) -> Bool { wire.secure { Session(server: context, pipe: $0) } }
-}
-
-/// Something that happens in one thread and is waited for in another.
-final class Event: Sendable {
-  private let descriptor: Int32
-
-  init() throws {
-    descriptor = eventfd(0, Int32(EFD_CLOEXEC | EFD_SEMAPHORE))
-    guard descriptor >= 0 else { throw SystemError(call: "eventfd", code: certd_errno()) }
-  }
-
-  deinit { Sys.close(descriptor) }
-
-  func signal() {
-    var one: UInt64 = 1
-    _ = Sys.write(descriptor, &one, 8)
-  }
-
-  /// Waits for one signal; false when none came within the test's patience.
-  @discardableResult
-  func wait() -> Bool {
-    var set = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-    guard poll(&set, 1, Wire.patienceMilliseconds) > 0 else { return false }
-    var count: UInt64 = 0
-    _ = Sys.read(descriptor, &count, 8)
-    return true
-  }
-
-  /// Waits for a signal or for something to read elsewhere; true for the signal.
-  func waitBeside(_ other: Int32) -> Bool {
-    var sets = (
-      pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0),
-      pollfd(fd: other, events: Int16(POLLIN), revents: 0)
-    )
-    withUnsafeMutablePointer(to: &sets) {
-      $0.withMemoryRebound(to: pollfd.self, capacity: 2) { _ = poll($0, 2, -1) }
-    }
-    return sets.0.revents != 0
   }
 }

@@ -5,9 +5,9 @@ package import TLS
 /// and keeps account of what comes.
 ///
 /// It has no policy and no retries. What it promises: each frame of the server is checked against the RFC, and what
-/// is wrong is noted in `violations`; nothing waits longer than the channel's patience. Used by one thread at a time.
+/// is wrong is noted in `violations`; nothing waits longer than the wire's patience. Used by one thread at a time.
 package final class HTTP2Connection: @unchecked Sendable {
-  package let channel: Channel
+  package let wire: Wire
   /// What the server has set.
   package internal(set) var settings: [UInt16: UInt32] = [:]
   /// What has come on each stream.
@@ -76,17 +76,20 @@ package final class HTTP2Connection: @unchecked Sendable {
     package var text: String { String(decoding: body, as: UTF8.self) }
   }
 
-  package init(_ channel: Channel) { self.channel = channel }
+  package init(_ wire: Wire) {
+    self.wire = wire
+    wire.isDuplex = true
+  }
 
   /// How the server has ended the connection, if it has.
-  package var ending: Channel.Ending? { channel.ending }
+  package var ending: Wire.Ending? { wire.ending }
 
   // MARK: Sending
 
   /// Sends the preface and settings, and takes in the server's.
   @discardableResult
   package func start(_ values: [(Setting, UInt32)] = []) -> Bool {
-    channel.write(Frame.preface)
+    wire.write(Frame.preface)
     send(.settings(values))
     return wait { $0.settingsFrames > 0 && $0.settingsAcks > 0 }
   }
@@ -96,7 +99,7 @@ package final class HTTP2Connection: @unchecked Sendable {
 
   package func send(_ frames: [Frame]) {
     for frame in frames { account(for: frame) }
-    channel.write(frames.flatMap(\.bytes))
+    wire.write(frames.flatMap(\.bytes))
   }
 
   /// A stream's account, begun when it is asked for.
@@ -163,7 +166,7 @@ package final class HTTP2Connection: @unchecked Sendable {
   /// Takes in frames until something holds; false when the connection ends, or is silent, before it does.
   @discardableResult
   package func wait(
-    within milliseconds: Int32 = Channel.patienceMilliseconds, _ holds: (HTTP2Connection) -> Bool
+    within milliseconds: Int32 = Wire.patienceMilliseconds, _ holds: (HTTP2Connection) -> Bool
   ) -> Bool {
     while !holds(self) {
       guard step(milliseconds) else { return holds(self) }
@@ -192,19 +195,19 @@ package final class HTTP2Connection: @unchecked Sendable {
   private var barriers = 0
 
   /// Takes in all that comes until the server closes, or nothing more comes for so long.
-  package func drain(within milliseconds: Int32 = Channel.patienceMilliseconds) {
+  package func drain(within milliseconds: Int32 = Wire.patienceMilliseconds) {
     while step(milliseconds) {}
   }
 
   /// Takes in what is there already.
-  package func takeIn() { while channel.hasInput, step(0) {} }
+  package func takeIn() { while wire.hasInput, step(0) {} }
 
   /// One frame; false when there is none.
   package func step(_ milliseconds: Int32) -> Bool {
-    guard let head = channel.read(9, within: milliseconds) else { return false }
+    guard let head = wire.read(9, within: milliseconds) else { return false }
     let length = Int(head[0]) << 16 | Int(head[1]) << 8 | Int(head[2])
     if length > 16_384 { violations.append("a frame of \(length) octets") }
-    guard let payload = channel.read(length) else {
+    guard let payload = wire.read(length) else {
       violations.append("an unfinished frame")
       return false
     }
@@ -219,13 +222,13 @@ package final class HTTP2Connection: @unchecked Sendable {
 extension HTTP2Connection {
   /// A connection over plain TCP, by prior knowledge (RFC 9113 §3.3).
   package convenience init(to address: SocketAddress, receiveBuffer: Int32? = nil) throws {
-    self.init(try Channel(to: address, receiveBuffer: receiveBuffer))
+    self.init(try Wire.connect(address, receiveBuffer: receiveBuffer))
   }
 
   /// A connection over TLS, by ALPN (RFC 9113 §3.2); nil when the server does not choose `h2`.
   package convenience init?(to address: SocketAddress, _ context: ClientContext, host: String) throws {
-    let channel = try Channel(to: address)
-    guard channel.handshake(context, host: host) == .http2 else { return nil }
-    self.init(channel)
+    let wire = try Wire.connect(address)
+    guard wire.secure(context, host: host), wire.applicationProtocol == .http2 else { return nil }
+    self.init(wire)
   }
 }

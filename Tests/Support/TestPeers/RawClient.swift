@@ -1,28 +1,59 @@
-import COpenSSL
-import TLS
+internal import COpenSSL
+package import TLS
+internal import TestSupport
 
-/// A client made of OpenSSL alone, for what our own client never does: old versions and suites, renegotiation,
-/// resumption. It verifies nothing.
-final class RawClient {
+/// A client in memory made of OpenSSL alone, for what our own client never does: old versions and suites,
+/// renegotiation, resumption, early data. Every flight can be held back or sent twice. It verifies nothing.
+package final class RawClient {
+  /// A session that may be resumed.
+  package final class Ticket {
+    fileprivate let session: OpaquePointer
+    fileprivate init(_ session: OpaquePointer) { self.session = session }
+    deinit { SSL_SESSION_free(session) }
+    /// How much early data it allows, in bytes.
+    package var allowance: Int { Int(SSL_SESSION_get_max_early_data(session)) }
+  }
+
   private let context: OpaquePointer
   private let ssl: OpaquePointer
   private let input: OpaquePointer
   private let output: OpaquePointer
-  private(set) var isComplete = false
+  /// Whether our side of the handshake is over.
+  package private(set) var isComplete = false
+  /// What the server has sent, decrypted.
+  package private(set) var received: [UInt8] = []
+  /// Whether the server has taken the early data.
+  package var wasEarly: Bool { SSL_get_early_data_status(ssl) == SSL_EARLY_DATA_ACCEPTED }
 
   /// What it asks for.
-  struct Offer {
-    var maximum = TLS1_3_VERSION
+  package struct Offer {
+    var maximum: Int32
     var ciphers: String?
-    var host: String? = "a.example"
-    var protocols: [String] = []
-    var session: OpaquePointer?
+    var host: String?
+    var protocols: [String]
+    var session: Ticket?
     var credential: Credential?
     var groups: String?
     var signatures: String?
+
+    package init(
+      maximum: Int32 = TLS1_3_VERSION, ciphers: String? = nil, host: String? = "a.example",
+      protocols: [String] = [], session: Ticket? = nil, credential: Credential? = nil, groups: String? = nil,
+      signatures: String? = nil
+    ) {
+      self.maximum = maximum
+      self.ciphers = ciphers
+      self.host = host
+      self.protocols = protocols
+      self.session = session
+      self.credential = credential
+      self.groups = groups
+      self.signatures = signatures
+    }
   }
 
-  init?(_ offer: Offer = Offer()) {
+  /// A client; nil when memory is out, or OpenSSL does not know what is offered.
+  package init?(_ offer: Offer = Offer()) {
     guard let context = SSL_CTX_new(TLS_client_method()) else { return nil }
     // Security level 0 lets even TLS 1.1 be offered.
     SSL_CTX_set_security_level(context, 0)
@@ -49,7 +80,7 @@ final class RawClient {
     SSL_set_bio(ssl, input, output)
     SSL_set_connect_state(ssl)
     if let host = offer.host { _ = certd_SSL_set_tlsext_host_name(ssl, host) }
-    if let session = offer.session { SSL_set_session(ssl, session) }
+    if let session = offer.session { SSL_set_session(ssl, session.session) }
     self.context = context
     self.ssl = ssl
     self.input = input
@@ -84,28 +115,41 @@ final class RawClient {
     SSL_CTX_free(context)
   }
 
+  /// The first flight, with early data behind it.
+  package func begin(early text: String = "") -> [UInt8] {
+    if text.isEmpty { return feed([]) }
+    var written = 0
+    let bytes = latin1(text)
+    SSL_write_early_data(ssl, bytes, bytes.count, &written)
+    ERR_clear_error()
+    return sent()
+  }
+
   /// Goes on with the handshake, or reads when it is over; answers what is to be sent.
-  func feed(_ bytes: [UInt8]) -> [UInt8] {
+  package func feed(_ bytes: [UInt8]) -> [UInt8] {
     if !bytes.isEmpty { BIO_write(input, bytes, Int32(bytes.count)) }
-    if !isComplete { isComplete = SSL_do_handshake(ssl) == 1 }
-    if isComplete {
-      var buffer = [UInt8](repeating: 0, count: 16_384)
-      while SSL_read(ssl, &buffer, Int32(buffer.count)) > 0 {}
+    if !isComplete { isComplete = SSL_do_handshake(ssl) == 1 && SSL_is_init_finished(ssl) == 1 }
+    var buffer = [UInt8](repeating: 0, count: 16_384)
+    while isComplete {
+      let n = SSL_read(ssl, &buffer, Int32(buffer.count))
+      guard n > 0 else { break }
+      received += buffer[..<Int(n)]
     }
     ERR_clear_error()
     return sent()
   }
 
   /// Asks for a renegotiation, or tells that OpenSSL does not even try.
-  func renegotiate() -> [UInt8] {
+  package func renegotiate() -> [UInt8] {
     isComplete = false
     guard SSL_renegotiate(ssl) == 1 else { return [] }
     return feed([])
   }
 
-  /// Encrypts some bytes.
-  func write(_ text: String) -> [UInt8] {
-    SSL_write(ssl, Array(text.utf8), Int32(text.utf8.count))
+  /// Encrypts a text after the handshake.
+  package func write(_ text: String) -> [UInt8] {
+    let bytes = latin1(text)
+    SSL_write(ssl, bytes, Int32(bytes.count))
     return sent()
   }
 
@@ -120,7 +164,7 @@ final class RawClient {
   }
 
   /// Meets a server; answers whether both completed.
-  func meet(_ server: Peer) -> Bool {
+  package func meet(_ server: Peer) -> Bool {
     var toServer = feed([])
     for _ in 0..<10 {
       if !toServer.isEmpty {
@@ -134,16 +178,16 @@ final class RawClient {
     return isComplete && server.step == .complete
   }
 
-  /// The session to be resumed later; the caller frees it.
-  func takeSession() -> OpaquePointer? { SSL_get1_session(ssl) }
+  /// The session of the last ticket.
+  package func ticket() -> Ticket? { SSL_get1_session(ssl).map(Ticket.init) }
 
-  var wasResumed: Bool { certd_SSL_session_reused(ssl) == 1 }
+  package var wasResumed: Bool { certd_SSL_session_reused(ssl) == 1 }
 
   /// OpenSSL's name of the agreed suite.
-  var cipher: String { SSL_get_cipher_name(ssl) ?? "" }
+  package var cipher: String { SSL_get_cipher_name(ssl) ?? "" }
 
   /// The server's certificate as DER.
-  var leaf: [UInt8] {
+  package var leaf: [UInt8] {
     guard let chain = SSL_get_peer_cert_chain(ssl), let first = certd_sk_X509_value(chain, 0) else {
       return []
     }

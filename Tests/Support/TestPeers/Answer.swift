@@ -1,18 +1,22 @@
+internal import TestSupport
+
 /// A response as a client reads it.
-struct Answer: Equatable {
-  var status = 0
+package struct Answer: Equatable {
+  package var status = 0
   /// Status line and fields, without the empty line.
-  var head = ""
+  package var head = ""
   /// The content, chunks taken off.
-  var body = ""
+  package var body = ""
   /// Whether the content ended as its framing says.
-  var isComplete = false
+  package var isComplete = false
+
+  package init() {}
 
   /// The first value of a field.
-  func field(_ name: String) -> String? { all(name).first }
+  package func field(_ name: String) -> String? { all(name).first }
 
   /// Every value of a field.
-  func all(_ name: String) -> [String] {
+  package func all(_ name: String) -> [String] {
     head.split(separator: "\r\n").dropFirst().compactMap { line in
       guard let colon = line.firstIndex(of: ":"), line[..<colon].lowercased() == name.lowercased() else {
         return nil
@@ -24,7 +28,7 @@ struct Answer: Equatable {
 
 extension Wire {
   /// Reads one response; `toHead` when it answers a HEAD request.
-  func readAnswer(toHead: Bool = false) -> Answer {
+  package func readAnswer(toHead: Bool = false) -> Answer {
     var answer = Answer()
     let head = readHead()
     guard head.hasSuffix("\r\n\r\n") else {
@@ -49,7 +53,7 @@ extension Wire {
   }
 
   /// Reads one chunk's content; empty for the last one, its trailers left in place.
-  func readChunk() -> String {
+  package func readChunk() -> String {
     let line = read(through: "\r\n")
     guard let size = Int(line.prefix { $0.isHexDigit }, radix: 16), size > 0 else { return "" }
     let content = read(exactly: size)
@@ -70,9 +74,4 @@ extension Wire {
       if line == "\r\n" { return (all, true) }
     }
   }
-}
-
-/// A text with a character for each byte.
-func latin1Text(_ bytes: some Collection<UInt8>) -> String {
-  String(String.UnicodeScalarView(bytes.map { Unicode.Scalar($0) }))
 }
