@@ -69,7 +69,6 @@ let package = Package(
     floor("CertStore", "OS", "PKI", "Bytes"),
     dataPlaneFloor("Upstream", "HTTP"),
     dataPlaneFloor("Exchange", "HTTP", "JSON"),
-    floor("Configuration", "JSON", "Bytes", "CYAML"),
     floor("DNS", "OS", "PKI", "Bytes"),
     floor("GCP", "HTTPClient", "PKI", "HTTP", "JSON", "Bytes"),
 
@@ -81,6 +80,12 @@ let package = Package(
       "Bytes"),
 
     // Floor 5
+    floor(
+      "Configuration", "JSON", "Bytes", "CYAML", "PKI", "Telemetry", "ACME", "CertStore", "DNS", "GCP",
+      "HTTP",
+      "Upstream", "Exchange", "Proxy"),
+
+    // Floor 6
     .executableTarget(
       name: "certd",
       dependencies: [
@@ -143,7 +148,9 @@ let package = Package(
     tests("DNS", "DNS", "OS", "Bytes", "PKI", "EndToEnd"),
     tests("Upstream", "Upstream", "HTTP", "TestSupport"),
     tests("Exchange", "Exchange", "HTTP", "TestSupport"),
-    tests("Configuration", "Configuration", "Bytes"),
+    tests(
+      "Configuration", "Configuration", "Bytes", "PKI", "Telemetry", "ACME", "CertStore", "DNS", "HTTP",
+      "Upstream", "Exchange", "Proxy"),
     tests(
       "Renewal", "Renewal", "ACME", "CertStore", "DNS", "OS", "PKI", "HTTP", "Bytes", "Scratch",
       "StoreFixtures",

@@ -1,5 +1,6 @@
 import Configuration
 import Testing
+import Telemetry
 
 @Suite("Included files") struct IncludeTests {
   private static let main = """

@@ -1,4 +1,5 @@
 import Testing
+import PKI
 
 @testable import Configuration
 

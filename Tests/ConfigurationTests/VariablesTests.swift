@@ -1,4 +1,6 @@
 import Testing
+import HTTP
+import Proxy
 
 @testable import Configuration
 
@@ -19,7 +21,7 @@ import Testing
   }
 
   private func header(_ value: String) throws -> String? {
-    try read("headers:\n  request:\n    set:\n      X-Key: \(value)").headers.request.settings.first?.value
+    try read("headers:\n  request:\n    set:\n      X-Key: \(value)").headers.request.set.first?.value
   }
 
   @Test(

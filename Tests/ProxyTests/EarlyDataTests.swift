@@ -4,6 +4,7 @@ import TLS
 import Telemetry
 import TestSupport
 import Testing
+import Upstream
 
 @Suite("Requests in early data") struct EarlyDataTests {
   /// A proxy whose TLS listener takes early data, or not.
@@ -190,7 +191,7 @@ import Testing
     let backend = try backend()
     let settings = Settings.bare(backend.target, secure: true) {
       $0.listeners[1].acceptsEarlyData = true
-      $0.limits.handshakeMilliseconds = 200
+      $0.limits.handshakeTimeout = 200
     }
     try await Edge.serve(settings, credentials: [try Certificates.localhost.get()]) { edge in
       let ticket = try ticket(edge)

@@ -188,12 +188,12 @@ import Upstream
     }
     let engines = Engines()
     var settings = try engines.settings()
-    settings.services[0].attempts = 1
+    settings.services[0].rules.retries.attempts = 0
     settings.services[2].backends.insert(contentsOf: Settings.bare(broken.target).services[0].backends, at: 0)
-    settings.services[2].attempts = 2
-    settings.services[2].policy = .roundRobin
-    settings.services[2].retryRule.repeatsAll = true
-    settings.services[2].retryRule.insert(status: 503)
+    settings.services[2].rules.retries.attempts = 1
+    settings.services[2].rules.policy = .roundRobin
+    settings.services[2].rules.retries.rule.repeatsAll = true
+    settings.services[2].rules.retries.rule.insert(status: 503)
     try await Edge.serve(settings) { edge in
       for _ in 0..<2 {
         let client = try edge.connect()

@@ -4,6 +4,7 @@ import TLS
 import Telemetry
 import TestSupport
 import Testing
+import Upstream
 
 @Suite("TLS-to-TCP") struct PassageTests {
   /// `localhost` leads to TCP, `*.local.test` to HTTP.
@@ -243,7 +244,7 @@ import Testing
   @Test("A connection that carries nothing is closed; one that does is not")
   func idle() async throws {
     let backend = try Backend { wire in wire.write("here\n") }
-    let settings = Self.settings([backend.target]) { $0.services[0].tunnelIdleMilliseconds = 100 }
+    let settings = Self.settings([backend.target]) { $0.services[0].rules.tunnelIdle = 100 }
     try await Self.serve(settings) { edge in
       let client = try edge.connectSecurely()
       #expect(client.read(through: "\n") == "here\n")

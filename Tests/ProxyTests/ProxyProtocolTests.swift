@@ -4,6 +4,7 @@ import Proxy
 import Telemetry
 import TestSupport
 import Testing
+import Upstream
 
 @Suite("The PROXY protocol") struct ProxyProtocolTests {
   static let v1 = latin1("PROXY TCP4 192.0.2.7 198.51.100.1 56324 443\r\n")
@@ -121,7 +122,7 @@ import Testing
   func silent() async throws {
     let backend = try Backend { answerProbe($0) }
     var settings = Self.settings(backend.target)
-    settings.limits.handshakeMilliseconds = 50
+    settings.limits.handshakeTimeout = 50
     try await Edge.serve(settings, credentials: [try Certificates.localhost.get()]) { edge in
       for listener in 0..<2 {
         let client = try edge.connect(listener)

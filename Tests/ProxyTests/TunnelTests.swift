@@ -2,6 +2,7 @@ import Proxy
 import Telemetry
 import TestSupport
 import Testing
+import Upstream
 
 @Suite("Upgraded connections") struct TunnelTests {
   static let request =
@@ -94,7 +95,7 @@ import Testing
       _ = wire.readHead()
       wire.write(Self.switching)
     }
-    try await Edge.serve(.bare(backend.target) { $0.limits.tunnelIdleMilliseconds = 100 }) { edge in
+    try await Edge.serve(.bare(backend.target) { $0.limits.upgradeIdleTimeout = 100 }) { edge in
       let client = try edge.connect()
       client.write(Self.request)
       #expect(client.readHead() == Self.switching)

@@ -1,3 +1,5 @@
+internal import PKI
+
 extension Configuration {
   static func readCertificates(_ top: Section, _ acme: ACMESettings) -> [CertificateEntry] {
     (top.sections("certificates") ?? []).compactMap { section in
@@ -29,7 +31,7 @@ extension Configuration {
       origin: section.origin)
   }
 
-  private static func readManaged(_ section: Section, _ acme: ACMESettings) -> ManagedCertificate? {
+  private static func readManaged(_ section: Section, _ acme: ACMESettings) -> WantedCertificate? {
     let patterns = section.texts("names", nonEmpty: true, HostPattern.parse)
     var names: [String] = []
     for pattern in patterns ?? [] {
@@ -60,8 +62,8 @@ extension Configuration {
     let hooks = section.texts("deploy_hooks", Word.line) ?? []
     let deploys = readDeploys(section)
     guard let first = names.first else { return nil }
-    return ManagedCertificate(
-      name: given ?? ManagedCertificate.storeName(of: first), names: names, issuer: issuer,
+    return WantedCertificate(
+      name: given ?? WantedCertificate.storeName(of: first), names: names, issuer: issuer,
       keyType: keyTypes.first ?? .ecP256, moreKeyTypes: Array(keyTypes.dropFirst()), profile: profile,
       deployHooks: hooks.map(\.value),
       deploys: deploys,
@@ -71,11 +73,11 @@ extension Configuration {
 
 extension Section {
   /// One type of key, or one of ECDSA and one of RSA.
-  func keyTypes(_ key: String) -> [KeyAlgorithm] {
+  func keyTypes(_ key: String) -> [KeyType] {
     guard let node = written(key), case .sequence = node.content else { return [choice(key) ?? .ecP256] }
-    let words = KeyAlgorithm.allCases.map(\.rawValue)
-    let types = texts(key, nonEmpty: true) { text throws(Invalid) -> KeyAlgorithm in
-      guard let type = KeyAlgorithm(rawValue: text) else {
+    let words = KeyType.allCases.map(\.rawValue)
+    let types = texts(key, nonEmpty: true) { text throws(Invalid) -> KeyType in
+      guard let type = KeyType(rawValue: text) else {
         throw Invalid(
           "\(quoted(text)) is not known",
           Nearest.hint(for: text, among: words) ?? "write \(alternatives(words))")

@@ -17,7 +17,7 @@ extension Configuration {
     return (profile, readCustom(section))
   }
 
-  private enum Version: String, CaseIterable {
+  private enum Version: String, WordValue {
     case tls12 = "TLSv1.2"
     case tls13 = "TLSv1.3"
   }

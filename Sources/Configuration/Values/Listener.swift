@@ -1,3 +1,5 @@
+public import Proxy
+
 /// An address that clients connect to.
 public struct Listener: Sendable, Equatable {
   /// What TLS is spoken.
@@ -35,14 +37,4 @@ public struct Listener: Sendable, Equatable {
 
   /// How many listeners one configuration may have.
   public static let maximumCount = 64
-}
-
-/// Which forwarding fields are sent to backends.
-public struct Forwarding: Sendable, Equatable {
-  /// `X-Forwarded-For`, `-Proto`, `-Host` and `-Port`.
-  public var xForwarded: Bool
-  /// `Forwarded` (RFC 7239).
-  public var forwarded: Bool
-  /// `Via` (RFC 9110 §7.6.3).
-  public var via: Bool
 }

@@ -1,7 +1,7 @@
+public import Telemetry
+
 /// What is logged, and where.
 public struct LogSettings: Sendable, Equatable {
-  /// How much is told.
-  public enum Level: String, Sendable, CaseIterable { case debug, info, warn, error }
   /// The shape of a line; `auto` is text on a terminal and JSON otherwise.
   public enum Format: String, Sendable, CaseIterable { case auto, text, json }
   /// Where the access log goes.
@@ -15,9 +15,9 @@ public struct LogSettings: Sendable, Equatable {
   }
 
   /// The least important level that is written.
-  public var level: Level
+  public var level = Log.Level.info
   /// The shape of a line.
-  public var format: Format
+  public var format = Format.auto
   /// Where the access log goes.
-  public var access: Access
+  public var access = Access.off
 }

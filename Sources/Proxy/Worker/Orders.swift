@@ -85,8 +85,8 @@ extension Worker {
       }
     }
     for (key, pool) in snapshot.pools where next.pools[key] !== pool { closeIdle(of: pool) }
-    if next.settings.limits.headFields != snapshot.settings.limits.headFields {
-      desk.limit(requestFields: next.settings.limits.headFields)
+    if next.settings.limits.requestHeadFields != snapshot.settings.limits.requestHeadFields {
+      desk.limit(requestFields: next.settings.limits.requestHeadFields)
     }
     buffers.maximum = next.settings.limits.buffers(workers: shared.workers)
     snapshot = next

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Configuration
 import OS
+import Proxy
 
 struct CheckCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
@@ -53,7 +54,7 @@ struct CheckCommand: AsyncParsableCommand {
       }
     }
     let clients = DescriptorBudget.clients
-    if configuration.limits.areConnectionsChosen, configuration.limits.connections > clients {
+    if configuration.areConnectionsChosen, configuration.limits.connections > clients {
       Output.error(
         "warning: limits.connections is \(configuration.limits.connections), and the descriptors that this user may have "
           + "are enough for \(clients) clients; raise the hard limit (LimitNOFILE=, ulimit -Hn), or lower it")

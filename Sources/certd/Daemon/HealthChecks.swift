@@ -56,7 +56,7 @@ struct HealthChecks {
   }
 
   private static func watch(
-    _ service: ConfiguredService, _ check: HealthCheck, _ address: BackendAddress, _ host: String?,
+    _ service: Service, _ check: HealthCheck, _ address: BackendAddress, _ host: String?,
     _ known: BackendRegistry.Known, _ security: Proxy.Settings.Backend?, _ backends: BackendRegistry,
     _ world: World, _ log: Log
   ) async {
@@ -115,7 +115,7 @@ struct HealthChecks {
 
   /// Nil when the backend is ready, else why it is not.
   private static func probe(
-    _ service: ConfiguredService, _ check: HealthCheck, _ known: BackendRegistry.Known,
+    _ service: Service, _ check: HealthCheck, _ known: BackendRegistry.Known,
     _ context: ClientContext?, _ world: World
   ) async -> String? {
     guard var target = known.address else { return "its name does not resolve" }
@@ -129,7 +129,7 @@ struct HealthChecks {
       context: context, address: target, deadlineMilliseconds: timeout, maximumBodyBytes: maximumBodyBytes,
       keepsAlive: false)
     options.http2 = service.protocol.isHTTP2
-    options.preamble = service.proxyVersion.map(ProxyProtocol.ownHeader) ?? []
+    options.preamble = service.sendProxy.map(ProxyProtocol.ownHeader) ?? []
     do throws(HTTPClientError) {
       switch check.probe {
       case .connect:

@@ -27,7 +27,7 @@ struct Examination {
     /// All names of the certificate: limits count by them.
     let nameSet: [Identifier]
     let configuration: Configuration
-    let issuers: [ConfiguredIssuer]
+    let issuers: [IssuerSettings]
     let stored: StoredCertificate?
   }
 

@@ -68,13 +68,13 @@ struct ChallengeAnswerer {
     var listener: EdgeProxy?
     var isAnswered = false
     for kind in acme.challenges {
-      let isByOthers = kind == .dns01 || kind == .http01 && acme.webroot != nil
+      let isByOthers = kind == .dns01 || kind == .http01 && acme.http01.webroot != nil
       guard !isByOthers, !isAnswered else {
         kinds.append(kind)
         isAnswered = isAnswered || kind != .dns01
         continue
       }
-      let wanted = kind == .http01 ? acme.http01Address : acme.tlsALPN01Address
+      let wanted = kind == .http01 ? acme.http01.address : acme.tlsALPN01.address
       let address = try ProxySettings.address(wanted)
       do throws(ProxyError) {
         listener = try Self.listen(address, kind, store)

@@ -22,7 +22,7 @@ enum DNSChallenges {
     var configuration = DNSResponder.Configuration()
     configuration.ttl = UInt32(clamping: settings.ttl.components.seconds)
     configuration.propagationSeconds =
-      settings.checksPropagation ? Double(settings.propagationTimeout.components.seconds) : nil
+      settings.propagationCheck ? Double(settings.propagationTimeout.components.seconds) : nil
     configuration.authoritativePort = settings.authoritativePort
     return DNSResponder(
       try editor(settings, resolver, environment) { () throws(SetupError) in
@@ -93,7 +93,7 @@ enum DNSChallenges {
         throw .configuration("acme.dns01.rfc2136.key_name: \(given) is no name of a key")
       }
     }
-    let algorithm = update.algorithm?.dns
+    let algorithm = update.algorithm
     guard let key = TransactionKey(file: text, name: name, algorithm: algorithm) else {
       throw .configuration(
         "\(file): not what tsig-keygen writes, nor a secret in base64 with key_name beside it, or of another name or "

@@ -52,11 +52,11 @@ final class Lenience {
   /// Whom a service's backends are trusted by and who we are to them; nil when it has had neither, and has no backends.
   /// One that was for other files, or not verified, is no last good state.
   func security(
-    _ service: ConfiguredService, _ error: SetupError
+    _ service: Service, _ error: SetupError
   ) -> (trust: ClientContext.Trust, identity: Credential?)? {
     let old = before?.configuration.service(named: service.name)?.tls
     let isSame =
-      old?.roots == service.tls.roots && old?.verifies == service.tls.verifies
+      old?.roots == service.tls.roots && old?.verify == service.tls.verify
       && old?.identity?.certificate == service.tls.identity?.certificate
     let last =
       isSame ? before?.settings.services.first { $0.name == service.name }?.backends.first : nil

@@ -11,7 +11,7 @@ struct ListenerSecurity {
   static let maximumFileBytes = 16 << 20
 
   /// The profile; nil for plain HTTP. Throws when the linked OpenSSL cannot speak what `custom` asks for.
-  func profile(_ listener: ConfiguredListener) throws(SetupError) -> Profile? {
+  func profile(_ listener: Listener) throws(SetupError) -> Profile? {
     switch listener.tls {
     case .off: return nil
     case .modern: return .modern
@@ -31,7 +31,7 @@ struct ListenerSecurity {
   }
 
   /// What is asked of clients; nil for nothing.
-  func clients(_ listener: ConfiguredListener) throws(SetupError) -> ClientCheck? {
+  func clients(_ listener: Listener) throws(SetupError) -> ClientCheck? {
     guard let clients = listener.clientCertificates else { return nil }
     let verification = try verification(clients)
     do throws(ContextError) { _ = try verification.inspect() } catch {

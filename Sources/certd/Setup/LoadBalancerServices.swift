@@ -1,5 +1,7 @@
 import Configuration
 import GCP
+import Proxy
+import Upstream
 
 /// Services and their backends in Google's terms.
 extension LoadBalancerTranslation {
@@ -29,7 +31,7 @@ extension LoadBalancerTranslation {
     default: error(service.origin, "an https load balancer sends no PROXY header", "remove send_proxy")
     }
     let isHTTP = !service.protocol.isPassage
-    let policy = service.policy == .leastRequest ? "LEAST_REQUEST" : "ROUND_ROBIN"
+    let policy = service.rules.policy == .leastRequest ? "LEAST_REQUEST" : "ROUND_ROBIN"
     return ChainService(
       name: service.name, wire: wire(service), timeoutSeconds: timeout(service),
       localityPolicy: isHTTP && !isInternet ? policy : nil, groups: groups,
@@ -74,11 +76,11 @@ extension LoadBalancerTranslation {
     if service.tls.identity != nil {
       error(service.origin, "Google shows backends no certificate of this configuration", "remove tls.cert")
     }
-    if service.protocol.isSecure, service.tls.verifies {
+    if service.protocol.isSecure, service.tls.verify {
       warn(service.origin, "Google encrypts to the backends without verifying their certificates")
     }
-    if service.compression != nil { warn(service.origin, "compression is not carried over to Google") }
-    if service.maxConnections != nil {
+    if service.rules.compression != nil { warn(service.origin, "compression is not carried over to Google") }
+    if service.rules.maxConnections != nil {
       warn(service.origin, "max_connections is not carried over to Google", "set max_rate of its groups")
     }
   }
@@ -87,12 +89,10 @@ extension LoadBalancerTranslation {
   private func timeout(_ service: Service) -> Int {
     if let timeout = balancer.timeout { return seconds(timeout) }
     if service.protocol.isPassage {
-      let idle = service.timeouts.writesIdle ? service.timeouts.idle : configuration.limits.upgradeIdleTimeout
-      return idle.map(seconds) ?? Self.unlimitedSeconds
+      return service.rules.tunnelIdle == .never ? Self.unlimitedSeconds : seconds(service.rules.tunnelIdle)
     }
-    guard let head = service.timeouts.responseHead, let first = service.timeouts.firstByte else {
-      return Self.unlimitedSeconds
-    }
+    let (head, first) = (service.rules.timeouts.responseHead, service.rules.timeouts.firstByte)
+    guard head != .never, first != .never else { return Self.unlimitedSeconds }
     return min(Self.unlimitedSeconds, seconds(head) + seconds(first))
   }
 

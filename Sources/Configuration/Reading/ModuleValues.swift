@@ -1,0 +1,94 @@
+internal import ACME
+internal import DNS
+internal import PKI
+internal import Exchange
+internal import Proxy
+internal import Telemetry
+internal import Upstream
+
+// Other modules' settings as this one reads them: which of them have defaults, and the words of their choices.
+
+extension Configuration: Defaulted {}
+extension LogSettings: Defaulted {}
+extension HealthCheck: Defaulted {}
+extension BackendTLS: Defaulted {}
+extension Proxy.Limits: Defaulted {}
+extension ForwardedFields: Defaulted {}
+extension OutlierDetection: Defaulted {}
+extension Settings.ServiceRules: Defaulted {}
+extension Settings.Timeouts: Defaulted {}
+extension Settings.Retries: Defaulted {}
+extension Settings.Compression: Defaulted {}
+extension Settings.CrossOrigin: Defaulted {}
+extension Settings.RouteRules: Defaulted {}
+extension Settings.MessageEdits: Defaulted {}
+
+extension BackendHost: ParsedText {}
+extension ListenAddress: ParsedText {}
+extension StatusRange: ParsedText {}
+
+extension ServiceKind: WordValue {}
+extension ServiceProtocol: WordValue {}
+extension LogSettings.Format: WordValue {}
+extension GCPTarget.Kind: WordValue {}
+extension GCPTarget.Route: WordValue {}
+extension LoadBalancerSettings.Kind: WordValue {}
+extension LoadBalancerSettings.Affinity: WordValue {}
+extension MadeEndpointGroup.Kind: WordValue {}
+extension Listener.TLSProfile: WordValue {}
+extension ClientCertificates.Mode: WordValue {}
+
+extension Settings.Normalization: WordValue {
+  var word: String {
+    switch self {
+    case .reject: "reject"
+    }
+  }
+}
+
+extension Settings.ClientCertificate: WordValue {
+  var word: String {
+    switch self {
+    case .required: "required"
+    }
+  }
+}
+
+extension Log.Level: WordValue {
+  var word: String {
+    switch self {
+    case .debug: "debug"
+    case .info: "info"
+    case .warn: "warn"
+    case .error: "error"
+    }
+  }
+}
+
+extension ProxyProtocol.Version: WordValue {
+  var word: String {
+    switch self {
+    case .v1: "v1"
+    case .v2: "v2"
+    }
+  }
+}
+
+extension Balancer.Policy: WordValue {
+  var word: String {
+    switch self {
+    case .roundRobin: "round-robin"
+    case .leastRequest: "least-request"
+    }
+  }
+}
+
+extension ACMESettings: Defaulted {}
+extension TLSALPN01Settings: Defaulted {}
+extension HTTP01Settings: Defaulted {}
+extension DNSSettings: Defaulted {}
+extension DNSUpdateSettings: Defaulted {}
+extension ExternalAccountOrigin: WordValue {}
+extension ExternalAccountBinding.Algorithm: WordValue {}
+extension TransactionKey.Algorithm: WordValue {}
+extension KeyType: WordValue {}
