@@ -149,7 +149,8 @@ let package = Package(
     tests("Upstream", "Upstream", "HTTP", "TestSupport"),
     tests("Exchange", "Exchange", "HTTP", "TestSupport"),
     tests(
-      "Configuration", "Configuration", "Bytes", "PKI", "Telemetry", "ACME", "CertStore", "DNS", "HTTP",
+      "Configuration", "Configuration", "Bytes", "PKI", "Telemetry", "ACME", "CertStore", "DNS", "GCP",
+      "HTTP",
       "Upstream", "Exchange", "Proxy"),
     tests(
       "Renewal", "Renewal", "ACME", "CertStore", "DNS", "OS", "PKI", "HTTP", "Bytes", "Scratch",

@@ -85,20 +85,36 @@ public struct Settings: Sendable {
 
   /// Where requests for some models go.
   public struct ModelRule: Sendable, Equatable {
-    /// The name, or what names begin with.
-    public var text: String
-    /// Whether it is the whole name.
-    public var isExact: Bool
+    /// Which models.
+    public var pattern: ModelPattern
     /// Index into `services`.
     public var service: Int
     /// The name that the backend gets in place of the client's; nil for the same.
     public var model: String?
     /// A rule.
-    public init(text: String, isExact: Bool, service: Int, model: String? = nil) {
-      self.text = text
-      self.isExact = isExact
+    public init(_ pattern: ModelPattern, service: Int, model: String? = nil) {
+      self.pattern = pattern
       self.service = service
       self.model = model
+    }
+  }
+
+  /// Which models of requests a rule is for.
+  public enum ModelPattern: Sendable, Hashable, CustomStringConvertible {
+    /// Every one.
+    case any
+    /// One, by its whole name.
+    case exact(String)
+    /// Those whose names begin so: `llama-*`.
+    case prefix(String)
+
+    /// As it is written.
+    public var description: String {
+      switch self {
+      case .any: "*"
+      case .exact(let name): name
+      case .prefix(let start): "\(start)*"
+      }
     }
   }
 }

@@ -1,3 +1,4 @@
+import GCP
 import Testing
 
 @testable import Configuration
@@ -42,7 +43,7 @@ struct GCPKeysTests {
   func defaults() throws {
     let settings = try #require(try configuration(Self.start + "gcp: {project: p}").gcp)
     #expect(settings.namePrefix == "certd" && settings.targets.isEmpty && settings.credentials == nil)
-    #expect(settings.endpoints == GCPEndpoints())
+    #expect(settings.endpoints == Endpoints())
     #expect(try configuration(Self.start).gcp == nil)
   }
 

@@ -1,4 +1,5 @@
 import Testing
+import Proxy
 
 @testable import Configuration
 

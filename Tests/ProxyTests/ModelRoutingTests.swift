@@ -38,11 +38,11 @@ import Upstream
       }
       for (index, name) in ["rest", "chat", "qwen"].enumerated() { settings.services[index].name = name }
       settings.routes[0].models = [
-        .init(text: "", isExact: false, service: 0),
-        .init(text: "llama-70b", isExact: true, service: 1),
-        .init(text: "qwen", isExact: false, service: 2), .init(text: "qwen3-", isExact: false, service: 1),
-        .init(text: "gpt-4o", isExact: true, service: 1, model: "llama-3.3-70b-instruct"),
-        .init(text: "l", isExact: true, service: 2, model: "\"x"),
+        .init(.any, service: 0),
+        .init(.exact("llama-70b"), service: 1),
+        .init(.prefix("qwen"), service: 2), .init(.prefix("qwen3-"), service: 1),
+        .init(.exact("gpt-4o"), service: 1, model: "llama-3.3-70b-instruct"),
+        .init(.exact("l"), service: 2, model: "\"x"),
       ]
       return settings
     }

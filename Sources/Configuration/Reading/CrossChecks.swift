@@ -1,4 +1,5 @@
 internal import Proxy
+internal import Telemetry
 
 /// Checks of values against each other, once each is right by itself.
 extension Configuration {
@@ -11,7 +12,7 @@ extension Configuration {
     checkLoadBalancer(report)
     checkCertificates(report)
     checkExternalAccounts(report)
-    if case .file(let path) = log.access, path.hasSuffix("/") {
+    if case .file(let path)? = log.access, path.hasSuffix("/") {
       report.error(top.section("log").origin(of: "access"), "is a directory", "name a file")
     }
   }

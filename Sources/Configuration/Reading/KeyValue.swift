@@ -1,4 +1,5 @@
 internal import Proxy
+internal import Telemetry
 internal import Upstream
 
 /// A value that a key can have. The key's type says within what bounds.
@@ -71,7 +72,7 @@ extension Key.ValueType {
   fileprivate var wordForNothing: String? {
     switch self {
     case .integerOr(let word, _): word
-    case .duration(_, off: true): "off"
+    case .duration(_, off: true), .text(.accessLog): "off"
     default: nil
     }
   }
@@ -214,6 +215,17 @@ extension Milliseconds: KeyValue {
   }
 }
 
+/// Standard output, or a file.
+extension AccessLog.Destination: KeyValue {
+  static func read(
+    _ node: YAMLNode, at origin: Origin, as type: Key.ValueType, in section: Section
+  ) -> AccessLog.Destination? {
+    section.text(node, at: origin) { text throws(Invalid) in
+      try Word.line(text) == "stdout" ? .descriptor(1) : .file(section.report.resolved(text))
+    }
+  }
+}
+
 /// Texts that stay texts. A kind with a type of its own is read into that type.
 extension String: KeyValue {
   static func read(
@@ -233,6 +245,7 @@ extension Key.TextKind {
     case .name: try Word.name(text)
     case .email: try Word.email(text)
     case .url: try Word.directory(text)
+    case .endpoint: try Word.endpoint(text)
     case .host: try HostName.parse(text)
     case .grpcService: try GRPCServiceName.parse(text)
     case .pathPrefix: try Settings.PathMatch.parsePrefix(text)

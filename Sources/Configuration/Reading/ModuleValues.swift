@@ -1,3 +1,5 @@
+internal import CertStore
+internal import GCP
 internal import ACME
 internal import DNS
 internal import PKI
@@ -30,11 +32,11 @@ extension StatusRange: ParsedText {}
 extension ServiceKind: WordValue {}
 extension ServiceProtocol: WordValue {}
 extension LogSettings.Format: WordValue {}
-extension GCPTarget.Kind: WordValue {}
-extension GCPTarget.Route: WordValue {}
-extension LoadBalancerSettings.Kind: WordValue {}
+extension Target.Kind: WordValue {}
+extension Target.Route: WordValue {}
+extension ChainSettings.Kind: WordValue {}
 extension LoadBalancerSettings.Affinity: WordValue {}
-extension MadeEndpointGroup.Kind: WordValue {}
+extension ChainEndpoints.Kind: WordValue {}
 extension Listener.TLSProfile: WordValue {}
 extension ClientCertificates.Mode: WordValue {}
 
@@ -87,8 +89,35 @@ extension ACMESettings: Defaulted {}
 extension TLSALPN01Settings: Defaulted {}
 extension HTTP01Settings: Defaulted {}
 extension DNSSettings: Defaulted {}
+extension FileCopies: Defaulted {}
+extension ClientCertificates: Defaulted {}
+extension GCPSettings: Defaulted {}
+extension Endpoints: Defaulted {}
+extension LoadBalancerSettings: Defaulted {}
+extension LoadBalancerGroup: Defaulted {}
+extension MadeEndpointGroup: Defaulted {}
 extension DNSUpdateSettings: Defaulted {}
 extension ExternalAccountOrigin: WordValue {}
 extension ExternalAccountBinding.Algorithm: WordValue {}
 extension TransactionKey.Algorithm: WordValue {}
 extension KeyType: WordValue {}
+extension ChallengeType: WordValue {}
+
+// What stands in a list or under a name has parts that must be written: these are read first, and stand in here for
+// whoever asks for the defaults of the others.
+
+extension Service: Defaulted {
+  init() { self.init(name: "", origin: .none) }
+}
+
+extension Backend: Defaulted {
+  init() { self.init(address: .unix(path: ""), origin: .none) }
+}
+
+extension Listener: Defaulted {
+  init() { self.init(address: ListenAddress(host: nil, port: 0), origin: .none) }
+}
+
+extension ExternalAccount: Defaulted {
+  init() { self.init(keyIdentifier: "", keyFile: "") }
+}

@@ -15,11 +15,11 @@ extension Configuration {
     return acme
   }
 
-  private static func readChallenges(_ section: Section) -> [ChallengeKind] {
-    let known = ChallengeKind.allCases.map(\.rawValue)
-    var found: [ChallengeKind] = []
-    let given = section.texts("challenges", nonEmpty: true) { text throws(Invalid) -> ChallengeKind in
-      guard let kind = ChallengeKind(rawValue: text) else {
+  private static func readChallenges(_ section: Section) -> [ChallengeType] {
+    let known = ChallengeType.allCases.map(\.rawValue)
+    var found: [ChallengeType] = []
+    let given = section.texts("challenges", nonEmpty: true) { text throws(Invalid) -> ChallengeType in
+      guard let kind = ChallengeType(rawValue: text) else {
         throw Invalid(
           "\(quoted(text)) is no challenge that certd answers",
           Nearest.hint(for: text, among: known) ?? "known: \(alternatives(known))")
@@ -67,8 +67,8 @@ extension Configuration {
     if name == IssuerPreset.localName { return IssuerSettings(name: name, kind: .local, origin: origin) }
     guard let preset = IssuerPreset.all.first(where: { $0.name == name }) else { return nil }
     let acme = ACMEIssuerSettings(
-      directory: preset.directory, roots: [], externalAccount: nil,
-      externalAccountOrigin: preset.externalAccountOrigin, profile: nil, staging: preset.staging)
+      directory: preset.directory, externalAccountOrigin: preset.externalAccountOrigin,
+      staging: preset.staging)
     return IssuerSettings(name: name, kind: .acme(acme), origin: origin)
   }
 
@@ -88,9 +88,8 @@ extension Configuration {
     let name = section.text("name", Word.name)
     let known = name.flatMap { preset($0, section.origin) }
     let directory = section.text("directory", Word.directory)
-    let roots = section.paths("roots")
-    let profile = section.text("profile", Word.name)
-    let staging = section.text("staging", Word.directory)
+    var settings = ACMEIssuerSettings(directory: directory ?? "")
+    section.fill(&settings)
     let (account, origin) = readExternalAccount(section)
     if let known, section.has("directory") {
       section.report.error(
@@ -110,14 +109,11 @@ extension Configuration {
       }
       return nil
     }
-    return IssuerSettings(
-      name: name ?? host(of: directory),
-      kind: .acme(
-        ACMEIssuerSettings(
-          directory: directory, roots: roots, externalAccount: account,
-          externalAccountOrigin: section.has("eab") ? origin : known?.externalAccountOrigin,
-          profile: profile, staging: staging ?? known?.stagingURL)),
-      origin: section.origin)
+    settings.directory = directory
+    settings.externalAccount = account
+    settings.externalAccountOrigin = section.has("eab") ? origin : known?.externalAccountOrigin
+    settings.staging = settings.staging ?? known?.stagingURL
+    return IssuerSettings(name: name ?? host(of: directory), kind: .acme(settings), origin: section.origin)
   }
 
   /// Credentials of one's own, or who hands them out.
@@ -127,10 +123,11 @@ extension Configuration {
     guard let node = section.written("eab") else { return (nil, nil) }
     if case .scalar = node.content { return (nil, section.choice("eab")) }
     let eab = section.section("eab")
+    var account: ExternalAccount = eab.settings()
     let (kid, file) = (eab.text("kid", Word.line), eab.path("key_file"))
-    let algorithm: ExternalAccountBinding.Algorithm = eab.choice("algorithm") ?? .hs256
     guard let kid, let file else { return (nil, nil) }
-    return (ExternalAccount(keyIdentifier: kid, keyFile: file, algorithm: algorithm), nil)
+    (account.keyIdentifier, account.keyFile) = (kid, file)
+    return (account, nil)
   }
 
   /// The authority of an https URL, as a name.

@@ -23,12 +23,12 @@ extension Configuration {
         section.origin(of: key), "does not go with files", "remove it, or remove cert and key")
     }
     let (certificate, key) = (section.path("cert"), section.path("key"))
-    let password = section.path("password_file")
-    guard let certificate, key != nil || !section.has("key") else { return nil }
-    return CertificateFiles(
-      certificate: certificate, key: key ?? certificate, passwordFile: password,
-      fetchesIssuers: section.boolean("fetch_issuers"), name: section.text("name", Word.name),
-      origin: section.origin)
+    var files = CertificateFiles(
+      certificate: certificate ?? "", key: key ?? certificate ?? "", origin: section.origin)
+    section.fill(&files)
+    files.fetchesIssuers = section.boolean("fetch_issuers")
+    files.name = section.text("name", Word.name)
+    return certificate != nil && (key != nil || !section.has("key")) ? files : nil
   }
 
   private static func readManaged(_ section: Section, _ acme: ACMESettings) -> WantedCertificate? {
@@ -58,16 +58,12 @@ extension Configuration {
     }
     let given = section.text("name", Word.name)
     let keyTypes = section.has("key_type") ? section.keyTypes("key_type") : acme.keyTypes
-    let profile = section.text("profile", Word.name)
-    let hooks = section.texts("deploy_hooks", Word.line) ?? []
-    let deploys = readDeploys(section)
-    guard let first = names.first else { return nil }
-    return WantedCertificate(
-      name: given ?? WantedCertificate.storeName(of: first), names: names, issuer: issuer,
-      keyType: keyTypes.first ?? .ecP256, moreKeyTypes: Array(keyTypes.dropFirst()), profile: profile,
-      deployHooks: hooks.map(\.value),
-      deploys: deploys,
-      origin: section.origin)
+    var certificate = WantedCertificate(
+      name: given ?? names.first.map(WantedCertificate.storeName) ?? "", names: names, issuer: issuer,
+      keyType: keyTypes.first ?? .ecP256, moreKeyTypes: Array(keyTypes.dropFirst()), origin: section.origin)
+    section.fill(&certificate)
+    certificate.deploys = readDeploys(section)
+    return names.isEmpty ? nil : certificate
   }
 }
 

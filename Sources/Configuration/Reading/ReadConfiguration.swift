@@ -58,7 +58,7 @@ extension Configuration {
     var configuration = Configuration()
     configuration.file = top.report.file
     top.fill(&configuration)
-    configuration.log = readLog(top.section("log"))
+    configuration.log = top.section("log").settings()
     configuration.admin = readAdmin(top.section("admin"))
     configuration.acme = readACME(top.section("acme"))
     configuration.certificates = readCertificates(top, configuration.acme)
@@ -73,18 +73,5 @@ extension Configuration {
     configuration.services = readServices(top, configuration.limits)
     configuration.gcp = readGCP(top)
     return configuration
-  }
-
-  private static func readLog(_ section: Section) -> LogSettings {
-    var log: LogSettings = section.settings()
-    let access = section.text("access") { text throws(Invalid) -> LogSettings.Access in
-      switch try Word.line(text) {
-      case "off": .off
-      case "stdout": .standardOutput
-      default: .file(section.report.resolved(text))
-      }
-    }
-    if let access { log.access = access }
-    return log
   }
 }

@@ -1,7 +1,4 @@
 extension Configuration {
-  /// How long one may take unless told otherwise, in seconds.
-  private static let defaultTimeoutSeconds: Int64 = 120
-
   /// How DNS-01 is answered; nil when nothing is said, or nothing that could be meant.
   static func readDNS(_ acme: Section) -> DNSSettings? {
     guard acme.has("dns01") else { return nil }
@@ -15,8 +12,6 @@ extension Configuration {
   }
 
   private static func readProvider(_ section: Section) -> DNSSettings.Provider? {
-    let seconds =
-      section.has("timeout") ? section.duration("timeout").components.seconds : defaultTimeoutSeconds
     let kinds = ["exec", "rfc2136", "google_cloud_dns"].filter(section.has)
     guard kinds.count == 1 else {
       section.report.error(
@@ -31,7 +26,7 @@ extension Configuration {
     }
     switch kinds[0] {
     case "exec":
-      return section.path("exec").map { .hook(path: $0, timeoutSeconds: Int(seconds)) }
+      return section.path("exec").map { .hook(path: $0) }
     case "rfc2136": return .update(readUpdate(section.section("rfc2136")))
     default:
       let cloud = section.section("google_cloud_dns")

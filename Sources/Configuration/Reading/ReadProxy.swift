@@ -5,8 +5,7 @@ extension Configuration {
   static func readListeners(_ top: Section) -> [Listener] {
     guard top.has("listeners") else {
       return [
-        Listener(
-          address: ListenAddress(host: nil, port: 443), tls: .modern, redirectsToHTTPS: false, origin: .none),
+        Listener(address: ListenAddress(host: nil, port: 443), origin: .none),
         Listener(
           address: ListenAddress(host: nil, port: 80), tls: .off, redirectsToHTTPS: true, origin: .none),
       ]
@@ -17,14 +16,15 @@ extension Configuration {
       let redirect: RedirectTarget? = section.choice("redirect")
       let (tls, custom) = readTLS(section, redirects: redirect != nil)
       let clients = readClientCertificates(section, tls)
-      let earlyData = readEarlyData(section, tls, clients)
+      var listener = Listener(address: address ?? ListenAddress(host: nil, port: 0), origin: section.origin)
+      section.fill(&listener)
+      if listener.earlyData { checkEarlyData(section, tls, clients) }
       if redirect != nil, tls != .off {
         section.report.error(
           section.origin(of: "tls"), "a listener that redirects to HTTPS cannot speak TLS itself",
           "remove tls or redirect")
       }
-      let h2c = section.boolean("h2c")
-      if h2c, tls != .off {
+      if listener.h2c, tls != .off {
         section.report.error(
           section.origin(of: "h2c"), "a listener with TLS offers HTTP/2 by itself", "remove h2c")
       }
@@ -37,11 +37,12 @@ extension Configuration {
         section.report.error(
           section.origin(of: "address"), "\(address) is already taken by \(other.origin.path)")
       }
-      listeners.append(
-        Listener(
-          address: address, tls: tls, customTLS: custom, clientCertificates: clients, earlyData: earlyData,
-          redirectsToHTTPS: redirect != nil, h2c: h2c,
-          proxyProtocolFrom: trusted.map(\.value), origin: section.origin))
+      listener.tls = tls
+      listener.customTLS = custom
+      listener.clientCertificates = clients
+      listener.redirectsToHTTPS = redirect != nil
+      listener.proxyProtocolFrom = trusted.map(\.value)
+      listeners.append(listener)
     }
     return listeners
   }

@@ -20,7 +20,8 @@ extension Configuration {
   }
 
   private static func readService(_ name: String, _ section: Section, _ origin: Origin) -> Service {
-    let kind: ServiceKind = section.choice("kind") ?? .http
+    var service = Service(name: name, origin: origin)
+    section.fill(&service)
     let written: ServiceProtocol? = section.choice("protocol")
     let (backends, scheme) = readBackends(section, written)
     let spoken = written ?? scheme ?? .http1
@@ -41,15 +42,12 @@ extension Configuration {
         section.origin(of: "request_buffering"), "goes with HTTP/1.1 towards the backends",
         "remove it, or set protocol: http1 or https")
     }
-    var service = Service(name: name, origin: origin)
-    section.fill(&service)
-    service.kind = kind
     service.backends = backends
     service.protocol = spoken
     service.tls = tls.settings()
     service.tls.identity = readIdentity(tls)
-    service.health = readHealth(section.section("health"), kind, spoken)
-    service.rules = readRules(section, kind)
+    service.health = readHealth(section.section("health"), service.kind, spoken)
+    service.rules = readRules(section, service.kind)
     return service
   }
 
@@ -91,7 +89,7 @@ extension Configuration {
     let (certificate, key) = (section.path("cert"), section.path("key"))
     guard let certificate, let key else { return nil }
     return CertificateFiles(
-      certificate: certificate, key: key, fetchesIssuers: false, origin: section.origin(of: "cert"))
+      certificate: certificate, key: key, origin: section.origin(of: "cert"))
   }
 
   private static func readOutliers(_ section: Section) -> OutlierDetection {
@@ -121,13 +119,13 @@ extension Configuration {
     var backends: [Backend] = []
     var agreed = written
     for item in section.items("backends", nonEmpty: true) ?? [] {
-      var weight = 1
+      var backend = Backend(address: .unix(path: ""), origin: item.origin)
       let text: BackendText?
       if case .mapping = item.node.content {
         let own = Section(
           item.node, tablePath: "services.*.backends[]", path: item.origin.path, report: section.report)
         text = own.text("address", BackendText.parse)
-        weight = own.integer("weight") ?? 1
+        own.fill(&backend)
       } else {
         text = section.text(item.node, at: item.origin, BackendText.parse)
       }
@@ -145,7 +143,8 @@ extension Configuration {
       if backends.contains(where: { $0.address == text.address }) {
         section.report.error(item.origin, "\(text.address) stands twice", "use weight for a larger share")
       }
-      backends.append(Backend(address: text.address, weight: weight, origin: item.origin))
+      backend.address = text.address
+      backends.append(backend)
     }
     return (backends, agreed)
   }

@@ -26,7 +26,8 @@ extension KeyTable {
       "acme.issuers[].directory", .text(.url), .described("the preset's"),
       "URL of the ACME directory. Required unless `name` is a preset."),
     Key(
-      "acme.issuers[].roots", .list(of: .text(.path), maximumCount: 64), .described("none"),
+      \ACMEIssuerSettings.roots, "acme.issuers[].roots", .list(of: .text(.path), maximumCount: 64),
+      .described("none"),
       "PEM files with roots trusted for this directory, besides the system's."),
     Key(
       "acme.issuers[].eab", .choiceOrSection(ExternalAccountOrigin.allCases.map(\.rawValue)),
@@ -39,19 +40,19 @@ extension KeyTable {
       "acme.issuers[].eab.key_file", .text(.path), .required,
       "File with the MAC key in base64url. The key itself never stands in the configuration."),
     Key(
-      "acme.issuers[].eab.algorithm",
-      .choice(ExternalAccountBinding.Algorithm.allCases.map(\.rawValue), reserved: []),
-      .value("HS256"), "How the CA wants the binding signed."),
+      \ExternalAccount.algorithm, "acme.issuers[].eab.algorithm",
+      .choice(of: ExternalAccountBinding.Algorithm.self), "How the CA wants the binding signed."),
     Key(
-      "acme.issuers[].profile", .text(.name), .described("the CA's default"),
+      \ACMEIssuerSettings.profile, "acme.issuers[].profile", .text(.name), .described("the CA's default"),
       "Certificate profile to ask for."),
     Key(
-      "acme.issuers[].staging", .text(.url), .described("the preset's, if it has one"),
+      \ACMEIssuerSettings.staging, "acme.issuers[].staging", .text(.url),
+      .described("the preset's, if it has one"),
       "URL of the CA's staging directory. After a failed validation the next attempt is made there first, so that a "
         + "mistake costs nothing at the CA itself."),
     Key(
       "acme.challenges",
-      .list(of: .choice(ChallengeKind.allCases.map(\.rawValue), reserved: []), maximumCount: 3),
+      .list(of: .choice(of: ChallengeType.self), maximumCount: 3),
       .described("`[http-01, tls-alpn-01]`, and `dns-01` where `acme.dns01` is"),
       "How names are proven, the preferred way first. `http-01` needs port 80 (or a redirect to it), `tls-alpn-01` port "
         + "443, where the TLS listeners answer it beside their traffic, `dns-01` the section `dns01`. Wildcards are "
@@ -113,7 +114,7 @@ extension KeyTable {
       "certificates[].key", .text(.path), .described("the file of `cert`"),
       "File of the private key: PEM, DER or PKCS#12."),
     Key(
-      "certificates[].password_file", .text(.path), .described("none"),
+      \CertificateFiles.passwordFile, "certificates[].password_file", .text(.path), .described("none"),
       "File whose first line opens an encrypted key or a PKCS#12 file."),
     Key(
       "certificates[].fetch_issuers", .boolean, .described("`false`"),
@@ -131,9 +132,11 @@ extension KeyTable {
       "Name of its only issuer."),
     Key("certificates[].key_type", keyTypes, .described("`acme.key_type`"), "Its key."),
     Key(
-      "certificates[].profile", .text(.name), .described("the issuer's"), "Certificate profile to ask for."),
+      \WantedCertificate.profile, "certificates[].profile", .text(.name), .described("the issuer's"),
+      "Certificate profile to ask for."),
     Key(
-      "certificates[].deploy_hooks", .list(of: .text(.line), maximumCount: 32), .described("none"),
+      \WantedCertificate.deployHooks, "certificates[].deploy_hooks",
+      .list(of: .text(.line), maximumCount: 32), .described("none"),
       "Commands run after its renewal, besides `acme.deploy_hooks`."),
   ]
 }

@@ -10,7 +10,7 @@ extension KeyTable {
       "acme.dns01.exec", .text(.path), .described("none"),
       "A program, run as `PROGRAM present` and `PROGRAM cleanup` with one JSON document on standard input."),
     Key(
-      "acme.dns01.timeout", .duration(1000...3_600_000, off: false), .described("`2m`"),
+      \DNSSettings.timeout, "acme.dns01.timeout", .duration(1000...3_600_000, off: false),
       "The program is killed with its process group after this."),
     Key(
       "acme.dns01.rfc2136", .section, .described("none"),

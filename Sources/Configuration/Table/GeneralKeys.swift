@@ -23,7 +23,7 @@ extension KeyTable {
       \LogSettings.format, "log.format", .choice(of: LogSettings.Format.self),
       "The shape of a line; `auto` is text on a terminal and JSON otherwise."),
     Key(
-      "log.access", .text(.accessLog), .value("off"),
+      \LogSettings.access, "log.access", .text(.accessLog),
       "Where the access log goes: one JSON line a request, without its query. Files are reopened on SIGHUP."),
     Key(
       "admin", .section, .described(""),

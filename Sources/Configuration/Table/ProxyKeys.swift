@@ -15,7 +15,7 @@ extension KeyTable {
         "listeners[].redirect", .choice(["https"], reserved: []), .described("requests are routed"),
         "Answers every request with a redirect to HTTPS, after HTTP-01 challenges."),
       Key(
-        "listeners[].h2c", .boolean, .value("false"),
+        \Listener.h2c, "listeners[].h2c", .boolean,
         "Takes HTTP/2 without TLS too, from clients that know of it. With TLS it is offered always."),
       Key(
         "listeners[].proxy_protocol", .section, .described("no PROXY protocol"),

@@ -9,7 +9,7 @@ extension KeyTable {
       "services", .named(of: .section, maximumCount: 1000), .described("none"),
       "Groups of backends by name."),
     Key(
-      "services.*.kind", .choice(ServiceKind.allCases.map(\.rawValue), reserved: []), .value("http"),
+      \Service.kind, "services.*.kind", .choice(of: ServiceKind.self),
       "What the backends are; decides the health check (see the table of kinds)."),
     Key(
       "services.*.backends", .list(of: .textOrSection(.backend), maximumCount: 1024), .required,
@@ -20,10 +20,10 @@ extension KeyTable {
     ),
     Key("services.*.backends[].address", .text(.backend), .required, "Where the server is."),
     Key(
-      "services.*.backends[].weight", .integer(1...1000), .value("1"), "Its share of the requests."),
+      \Backend.weight, "services.*.backends[].weight", .integer(1...1000), "Its share of the requests."),
     Key(
       "services.*.protocol",
-      .choice(ServiceProtocol.allCases.map(\.rawValue), reserved: []),
+      .choice(of: ServiceProtocol.self),
       .described("`https` when backends are https URLs, else `http1`"),
       "What is spoken to the backends: HTTP/1.1 in the clear (`http1`) or over verified TLS (`https`), HTTP/2 in the "
         + "clear (`h2c`) or over verified TLS (`h2`), as gRPC servers do; or anything, passed on unread after the "

@@ -1,3 +1,4 @@
+public import CertStore
 public import ACME
 public import PKI
 
@@ -10,7 +11,7 @@ public struct ACMESettings: Sendable, Equatable {
   /// Who issues, first choice first; never empty.
   public var issuers: [IssuerSettings] = []
   /// How names are proven, the preferred way first; never empty.
-  public var challenges: [ChallengeKind] = []
+  public var challenges: [ChallengeType] = []
   /// How DNS-01 is answered; nil for not at all.
   public var dns01: DNSSettings?
   /// How TLS-ALPN-01 is answered.
@@ -30,7 +31,7 @@ public struct ACMESettings: Sendable, Equatable {
   /// Commands run once when all orders have ended.
   public var postHooks: [String] = []
   /// What else is done after each renewal.
-  public var deploys: [Deployment] = []
+  public var deploys: [DeployAction] = []
   /// How often one certificate may be issued in a day.
   public var issuancesPerDay = 24
   /// Lifetime of certificates from the built-in CA.
@@ -68,16 +69,6 @@ public struct HTTP01Settings: Sendable, Equatable {
   public var webroot: String?
 }
 
-/// Ways to prove a name.
-public enum ChallengeKind: String, Sendable, CaseIterable {
-  /// A file on port 80 (RFC 8555 §8.3).
-  case http01 = "http-01"
-  /// A TLS handshake on port 443 (RFC 8737).
-  case tlsALPN01 = "tls-alpn-01"
-  /// A TXT record (RFC 8555 §8.4).
-  case dns01 = "dns-01"
-}
-
 /// Who issues certificates.
 public struct IssuerSettings: Sendable, Equatable {
   /// Its name: a preset's, or one given in the file.
@@ -113,7 +104,7 @@ public struct ACMEIssuerSettings: Sendable, Equatable {
   /// URL of the directory.
   public var directory: String
   /// PEM files with roots that are trusted for the directory, besides the system's; absolute paths.
-  public var roots: [String]
+  public var roots: [String] = []
   /// Credentials that tie the account to one at the CA (RFC 8555 §7.3.4); nil for none.
   public var externalAccount: ExternalAccount?
   /// Who hands out such credentials by itself; nil for nobody.
@@ -132,7 +123,7 @@ public struct ExternalAccount: Sendable, Equatable {
   /// The file with the MAC key in base64url; absolute path.
   public var keyFile: String
   /// How the binding is signed (RFC 7518 §3.2).
-  public var algorithm: ExternalAccountBinding.Algorithm
+  public var algorithm = ExternalAccountBinding.Algorithm.hs256
 }
 
 /// Who hands out external accounts' keys when one is needed.

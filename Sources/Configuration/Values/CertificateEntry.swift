@@ -1,3 +1,4 @@
+public import CertStore
 public import PKI
 
 /// One entry of `certificates`.
@@ -17,7 +18,7 @@ public struct CertificateFiles: Sendable, Equatable {
   /// File whose first line opens what is encrypted; absolute path, nil for none.
   public var passwordFile: String?
   /// Whether issuers that the chain lacks are fetched from where its certificates say.
-  public var fetchesIssuers: Bool
+  public var fetchesIssuers = false
   /// The name that load balancers know it by; nil when none shall.
   public var name: String?
   /// Where the entry stands.
@@ -39,9 +40,9 @@ public struct WantedCertificate: Sendable, Equatable {
   /// Certificate profile to ask for; nil for the issuer's.
   public var profile: String?
   /// Commands run after each renewal, besides those of `acme.deploy_hooks`.
-  public var deployHooks: [String]
+  public var deployHooks: [String] = []
   /// What else is done after each renewal, besides what `acme.deploy` says.
-  public var deploys: [Deployment]
+  public var deploys: [DeployAction] = []
   /// Where it stands: its entry, or the host of a route.
   public var origin: Origin
 

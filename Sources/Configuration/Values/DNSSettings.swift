@@ -4,8 +4,8 @@ public import DNS
 public struct DNSSettings: Sendable, Equatable {
   /// Who changes the zones.
   public enum Provider: Sendable, Equatable {
-    /// A program, killed after so many seconds.
-    case hook(path: String, timeoutSeconds: Int)
+    /// A program.
+    case hook(path: String)
     /// Dynamic updates (RFC 2136).
     case update(DNSUpdateSettings)
     /// Google Cloud DNS: in a project, and in one managed zone where it is named.
@@ -14,6 +14,8 @@ public struct DNSSettings: Sendable, Equatable {
 
   /// Who changes the zones.
   public var provider = Provider.googleCloud(project: nil, zone: nil)
+  /// When a program is killed.
+  public var timeout = Duration.seconds(120)
   /// How long a record may be kept by others.
   public var ttl = Duration.seconds(60)
   /// Whether every server of the zone is asked before the CA is.

@@ -19,7 +19,7 @@ public struct Listener: Sendable, Equatable {
   /// The address.
   public var address: ListenAddress
   /// What TLS is spoken.
-  public var tls: TLSProfile
+  public var tls = TLSProfile.modern
   /// The algorithms of ``TLSProfile/custom``; nil for the others.
   public var customTLS: CustomTLS?
   /// What is asked of clients' certificates; nil for nothing.
@@ -27,7 +27,7 @@ public struct Listener: Sendable, Equatable {
   /// Whether safe requests are taken before the handshake is over.
   public var earlyData = false
   /// Whether requests are answered with a redirect to HTTPS (after HTTP-01 challenges).
-  public var redirectsToHTTPS: Bool
+  public var redirectsToHTTPS = false
   /// Whether HTTP/2 is taken without TLS too, from clients that begin with its preface.
   public var h2c = false
   /// Peers whose connections must begin with a PROXY header, which is believed; empty for none.

@@ -4,20 +4,10 @@ public import Telemetry
 public struct LogSettings: Sendable, Equatable {
   /// The shape of a line; `auto` is text on a terminal and JSON otherwise.
   public enum Format: String, Sendable, CaseIterable { case auto, text, json }
-  /// Where the access log goes.
-  public enum Access: Sendable, Equatable {
-    /// Nowhere.
-    case off
-    /// Standard output.
-    case standardOutput
-    /// Appended to a file, reopened on SIGHUP.
-    case file(String)
-  }
-
   /// The least important level that is written.
   public var level = Log.Level.info
   /// The shape of a line.
   public var format = Format.auto
-  /// Where the access log goes.
-  public var access = Access.off
+  /// Where the access log goes; nil for nowhere.
+  public var access: AccessLog.Destination?
 }

@@ -1,5 +1,6 @@
 internal import Proxy
 internal import PKI
+internal import ACME
 
 /// Which certificates certd has to obtain.
 extension Configuration {
@@ -20,7 +21,7 @@ extension Configuration {
         WantedCertificate(
           name: WantedCertificate.storeName(of: name), names: [name], issuer: nil,
           keyType: acme.keyTypes.first ?? .ecP256, moreKeyTypes: Array(acme.keyTypes.dropFirst()),
-          profile: nil, deployHooks: [], deploys: [], origin: host.origin))
+          origin: host.origin))
     }
     errors += namesakes(found)
     for certificate in found { errors += problems(of: certificate) }

@@ -21,7 +21,7 @@ public struct Route: Sendable, Equatable {
 /// Where requests for some models go.
 public struct ModelRule: Sendable, Equatable {
   /// Which models.
-  public var pattern: ModelPattern
+  public var pattern: Settings.ModelPattern
   /// Name of a service that exists.
   public var service: Located<String>
   /// What the backend is asked for in place of the client's name for it; nil for the same.

@@ -129,7 +129,7 @@ public struct Backend: Sendable, Equatable {
   /// Where it is.
   public var address: BackendAddress
   /// Its share, from 1 to 1000.
-  public var weight: Int
+  public var weight = 1
   /// Where it was written.
   public var origin: Origin
 }

@@ -2,6 +2,7 @@ import ArgumentParser
 import Configuration
 import OS
 import Proxy
+import Telemetry
 
 struct CheckCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
@@ -47,7 +48,7 @@ struct CheckCommand: AsyncParsableCommand {
       guard error.isPermission else { throw .configuration("store: \(error)") }
       Output.error("warning: store: \(error)")
     }
-    if case .file(let path) = configuration.log.access {
+    if case .file(let path)? = configuration.log.access {
       do throws(SystemError) { try FileSystem().checkAppendable(path) } catch {
         guard error.isPermission else { throw .configuration("log.access: \(error)") }
         Output.error("warning: log.access: \(error)")

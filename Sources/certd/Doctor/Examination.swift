@@ -5,6 +5,7 @@ import DNS
 import OS
 import PKI
 import Renewal
+import ACME
 
 /// Observes what the rules of `Renewal` judge: everything that has to do with getting a certificate for a name.
 struct Examination {

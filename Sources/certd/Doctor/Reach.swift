@@ -8,6 +8,7 @@ import OS
 import PKI
 import Renewal
 import TLS
+import ACME
 
 /// Asks the ports of a name's addresses as a CA does.
 struct Reach {

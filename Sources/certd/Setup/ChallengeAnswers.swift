@@ -7,19 +7,6 @@ import PKI
 import Proxy
 import TLS
 
-extension ACMESettings {
-  /// How names are proven, as the engine names it.
-  var challengeTypes: [ChallengeType] {
-    challenges.map { kind in
-      switch kind {
-      case .http01: .http01
-      case .tlsALPN01: .tlsALPN01
-      case .dns01: .dns01
-      }
-    }
-  }
-}
-
 extension CertStore {
   /// The challenges that this process answers, kept in memory.
   func challengeMemory() -> ChallengeMemory {
@@ -64,7 +51,7 @@ struct ChallengeAnswerer {
     self.warn = warn
     var refusals: [String] = []
     var held: String?
-    var kinds: [ChallengeKind] = []
+    var kinds: [ChallengeType] = []
     var listener: EdgeProxy?
     var isAnswered = false
     for kind in acme.challenges {
@@ -99,7 +86,7 @@ struct ChallengeAnswerer {
   }
 
   private static func listen(
-    _ address: SocketAddress, _ kind: ChallengeKind, _ store: CertStore
+    _ address: SocketAddress, _ kind: ChallengeType, _ store: CertStore
   ) throws(ProxyError) -> EdgeProxy {
     var settings = Proxy.Settings()
     settings.listeners = [.init(address: address, profile: kind == .http01 ? nil : .modern)]

@@ -5,6 +5,7 @@ import DNS
 import OS
 import PKI
 import Renewal
+import ACME
 
 /// Makes what answers DNS-01, as a configuration says.
 enum DNSChallenges {
@@ -54,9 +55,9 @@ enum DNSChallenges {
     cloud: () throws(SetupError) -> CloudEditor
   ) throws(SetupError) -> any ZoneEditor {
     switch settings.provider {
-    case .hook(let path, let seconds):
+    case .hook(let path):
       return HookEditor(
-        program: path, timeLimitSeconds: UInt32(clamping: seconds),
+        program: path, timeLimitSeconds: UInt32(clamping: settings.timeout.components.seconds),
         environment: Subprocess.inheritedEnvironment())
     case .update(let update):
       let port = settings.authoritativePort

@@ -106,7 +106,7 @@ struct IssuerFactory {
     var issuer = Renewal.ACMEIssuer.Configuration(
       directory: directory, options: options,
       responder: CombinedResponder(
-        acme.challengeTypes, store.challenges,
+        acme.challenges, store.challenges,
         dns: try DNSChallenges.responder(acme, configuration?.gcp, store, world, warn: warn),
         webroot: acme.http01.webroot.map { Webroot($0, record: "\(store.root)/webroot") },
         look: try look(acme)),

@@ -65,8 +65,8 @@ final class Lenience {
   }
 
   private static func isSame(_ a: ClientCertificates?, _ b: ClientCertificates?) -> Bool {
-    a?.mode == b?.mode && a?.authorities.map(\.value) == b?.authorities.map(\.value)
-      && a?.revocationLists.map(\.value) == b?.revocationLists.map(\.value)
+    a?.mode == b?.mode && a?.ca.map(\.value) == b?.ca.map(\.value)
+      && a?.crl.map(\.value) == b?.crl.map(\.value)
   }
 
   private func note(_ error: SetupError, _ consequence: String?) {

@@ -37,14 +37,14 @@ struct ListenerSecurity {
     do throws(ContextError) { _ = try verification.inspect() } catch {
       throw problem(clients.origin, "\(error)")
     }
-    return ClientCheck(verification: verification, forwardsNames: clients.forwardsNames)
+    return ClientCheck(verification: verification, forwardsNames: clients.names)
   }
 
   private func verification(_ clients: ClientCertificates) throws(SetupError) -> ClientVerification {
     var authorities: [[UInt8]] = []
-    for file in clients.authorities { authorities.append(try read(file)) }
+    for file in clients.ca { authorities.append(try read(file)) }
     var lists: [[UInt8]] = []
-    for file in clients.revocationLists { lists.append(try read(file)) }
+    for file in clients.crl { lists.append(try read(file)) }
     return ClientVerification(
       mode: clients.mode == .request ? .request : .require, authoritiesPEM: authorities,
       revocationLists: lists)
@@ -65,7 +65,7 @@ struct ListenerSecurity {
   func files() -> [String] {
     configuration.listeners.flatMap { listener -> [String] in
       let clients = listener.clientCertificates
-      return (clients?.authorities ?? []).map(\.value) + (clients?.revocationLists ?? []).map(\.value)
+      return (clients?.ca ?? []).map(\.value) + (clients?.crl ?? []).map(\.value)
     }
       + configuration.services.flatMap { service -> [String] in
         (service.tls.identity.map { [$0.certificate, $0.key] } ?? []) + service.tls.roots

@@ -92,8 +92,8 @@ final class LoadBalancerTranslation {
     checkKind(used)
     let place = balancer.region.map { "regions/\($0)" } ?? "global"
     var chain = ChainSettings(
-      name: balancer.name, kind: balancer.kind == .ssl ? .ssl : .https, address: balancer.address,
-      redirects: balancer.redirects,
+      name: balancer.name, kind: balancer.kind, address: balancer.address,
+      redirects: balancer.redirect,
       sslPolicy: balancer.sslPolicy.map { link("\(place)/sslPolicies/\($0)") }, certificates: [],
       routes: configuration.routes.map(route), services: used.map(service),
       drainSeconds: min(3600, seconds(configuration.limits.drainTimeout)), region: balancer.region,

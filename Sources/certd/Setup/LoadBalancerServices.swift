@@ -40,7 +40,7 @@ extension LoadBalancerTranslation {
   }
 
   private var affinity: String? {
-    switch balancer.affinity {
+    switch balancer.sessionAffinity {
     case nil: nil
     case .some(.none): "NONE"
     case .clientIP: "CLIENT_IP"
@@ -152,7 +152,7 @@ extension LoadBalancerTranslation {
   }
 
   private func made(_ made: MadeEndpointGroup, _ service: Service, _ origin: Origin) -> ChainEndpoints {
-    guard let zone = made.zone else { return internetGroup(service, made.kind, origin) }
+    guard let zone = made.zone else { return internetGroup(service, made.type, origin) }
     let kind = zonalKind(made, service, origin)
     var endpoints: [ChainEndpoints.Endpoint] = []
     for backend in service.backends {
@@ -191,7 +191,7 @@ extension LoadBalancerTranslation {
   private func zonalKind(
     _ made: MadeEndpointGroup, _ service: Service, _ origin: Origin
   ) -> ChainEndpoints.Kind {
-    switch made.kind {
+    switch made.type {
     case .vm?: return .vm
     case .some: return .privateAddress
     case nil where !made.instances.isEmpty: return .vm
@@ -207,7 +207,7 @@ extension LoadBalancerTranslation {
 
   /// A group of one public endpoint.
   private func internetGroup(
-    _ service: Service, _ wanted: MadeEndpointGroup.Kind?, _ origin: Origin
+    _ service: Service, _ wanted: ChainEndpoints.Kind?, _ origin: Origin
   ) -> ChainEndpoints {
     let nothing = ChainEndpoints(kind: .internetName, zone: nil, endpoints: [])
     guard service.backends.count == 1, let backend = service.backends.first else {

@@ -7,6 +7,7 @@ import Proxy
 import TLS
 import Telemetry
 import Upstream
+import ACME
 
 /// A configuration as the proxy is told it.
 struct ProxySettings {
@@ -19,12 +20,7 @@ struct ProxySettings {
     var settings = Proxy.Settings()
     settings.listeners = try listeners()
     settings.limits = limits()
-    settings.accessLog =
-      switch configuration.log.access {
-      case .off: nil
-      case .standardOutput: .descriptor(1)
-      case .file(let path): .file(path)
-      }
+    settings.accessLog = configuration.log.access
     settings.trustedProxies = configuration.trustedProxies
     settings.forwarding = configuration.forwarding
     await backends.prepare(configuration.services.flatMap(\.backends).map(\.address))
@@ -42,7 +38,7 @@ struct ProxySettings {
     made.rules = route.rules
     made.rules.headers = route.rules.headers.after(configuration.headers)
     made.models = route.models.compactMap { rule in
-      index(of: rule.service.value).map { Self.model(rule, $0) }
+      index(of: rule.service.value).map { .init(rule.pattern, service: $0, model: rule.model) }
     }
     guard let file = route.keyFile else { return made }
     do throws(SetupError) { made.keys = try KeyFile.read(file, configuration) } catch {
@@ -70,14 +66,6 @@ struct ProxySettings {
           return nil
         } catch { return "\(error); the route answers nobody until it can be" }
       }
-  }
-
-  private static func model(_ rule: ModelRule, _ service: Int) -> Proxy.Settings.ModelRule {
-    switch rule.pattern {
-    case .any: .init(text: "", isExact: false, service: service, model: rule.model)
-    case .exact(let name): .init(text: name, isExact: true, service: service, model: rule.model)
-    case .prefix(let start): .init(text: start, isExact: false, service: service, model: rule.model)
-    }
   }
 
   /// The limits of the file, cut to what this machine has.
