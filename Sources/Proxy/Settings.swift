@@ -1,7 +1,7 @@
 public import Exchange
 public import OS
-public import TLS
 public import Telemetry
+public import TLS
 
 /// Everything that the proxy is told, as plain values. A new one replaces the old one as a whole.
 public struct Settings: Sendable {

@@ -1,7 +1,7 @@
 import Exchange
+import PKI
 import Proxy
 import Testing
-import PKI
 
 @testable import Configuration
 

@@ -1,6 +1,6 @@
 import Configuration
-import Testing
 import Telemetry
+import Testing
 
 @Suite("Included files") struct IncludeTests {
   private static let main = """

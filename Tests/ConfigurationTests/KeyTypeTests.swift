@@ -1,5 +1,5 @@
-import Testing
 import PKI
+import Testing
 
 @testable import Configuration
 

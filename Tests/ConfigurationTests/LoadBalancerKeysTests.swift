@@ -1,5 +1,5 @@
-import Testing
 import GCP
+import Testing
 
 @testable import Configuration
 

@@ -1,5 +1,5 @@
-import Testing
 import Proxy
+import Testing
 
 @testable import Configuration
 

@@ -1,9 +1,9 @@
+import ACME
 import HTTP
 import Proxy
+import Telemetry
 import Testing
 import Upstream
-import ACME
-import Telemetry
 
 @testable import Configuration
 

@@ -1,6 +1,6 @@
-import Testing
 import HTTP
 import Proxy
+import Testing
 
 @testable import Configuration
 

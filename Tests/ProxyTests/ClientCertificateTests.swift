@@ -4,9 +4,9 @@ import HTTP2Client
 import OS
 import PKI
 import Proxy
-import TLS
-import TestSupport
 import Testing
+import TestSupport
+import TLS
 
 @Suite("Clients and backends that show certificates") struct ClientCertificateTests {
   /// A plain listener, and a TLS one that checks its clients.

@@ -1,9 +1,9 @@
 import OS
 import Proxy
-import TLS
 import Telemetry
-import TestSupport
 import Testing
+import TestSupport
+import TLS
 import Upstream
 
 @Suite("Requests in early data") struct EarlyDataTests {

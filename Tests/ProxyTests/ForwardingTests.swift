@@ -2,8 +2,8 @@ import Exchange
 import HTTP
 import OS
 import Proxy
-import TestSupport
 import Testing
+import TestSupport
 
 @Suite("Forwarded requests") struct ForwardingTests {
   /// Sends a request, answers it, and tells what reached the backend.

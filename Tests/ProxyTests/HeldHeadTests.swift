@@ -1,8 +1,8 @@
 import Exchange
 import HTTP2Client
 import Proxy
-import TestSupport
 import Testing
+import TestSupport
 import Upstream
 
 @Suite("Streams whose engine dies before their first content") struct HeldHeadTests {

@@ -1,8 +1,8 @@
 import OS
 import Proxy
-import TLS
-import TestSupport
 import Testing
+import TestSupport
+import TLS
 import Upstream
 
 @Suite("Drain and reload") struct LifecycleTests {

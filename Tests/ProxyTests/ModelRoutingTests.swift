@@ -1,8 +1,8 @@
 import Exchange
 import HTTP2Client
 import Proxy
-import TestSupport
 import Testing
+import TestSupport
 import Upstream
 
 /// Services by the model that content asks for.

@@ -1,8 +1,8 @@
 import HTTP
 import HTTP2Client
 import Proxy
-import TestSupport
 import Testing
+import TestSupport
 
 @Suite("Odd but harmless messages") struct OddMessageTests {
   struct Odd: Sendable, CustomTestStringConvertible {

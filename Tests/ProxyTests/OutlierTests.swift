@@ -1,7 +1,7 @@
 import HTTP
 import Proxy
-import TestSupport
 import Testing
+import TestSupport
 import Upstream
 
 @Suite("Passive health of backends") struct OutlierTests {

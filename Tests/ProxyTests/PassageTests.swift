@@ -1,9 +1,9 @@
 import OS
 import Proxy
-import TLS
 import Telemetry
-import TestSupport
 import Testing
+import TestSupport
+import TLS
 import Upstream
 
 @Suite("TLS-to-TCP") struct PassageTests {

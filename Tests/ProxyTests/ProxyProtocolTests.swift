@@ -2,8 +2,8 @@ import Exchange
 import OS
 import Proxy
 import Telemetry
-import TestSupport
 import Testing
+import TestSupport
 import Upstream
 
 @Suite("The PROXY protocol") struct ProxyProtocolTests {

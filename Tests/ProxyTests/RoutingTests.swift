@@ -2,8 +2,8 @@ import HTTP
 import OS
 import Proxy
 import Telemetry
-import TestSupport
 import Testing
+import TestSupport
 import Upstream
 
 @Suite("Routes and backends") struct RoutingTests {

@@ -1,7 +1,7 @@
 import OS
 import Proxy
-import TestSupport
 import Testing
+import TestSupport
 import Upstream
 
 @Suite("Time limits") struct TimeLimitTests {

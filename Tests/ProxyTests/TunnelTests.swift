@@ -1,7 +1,7 @@
 import Proxy
 import Telemetry
-import TestSupport
 import Testing
+import TestSupport
 import Upstream
 
 @Suite("Upgraded connections") struct TunnelTests {

@@ -1,9 +1,9 @@
-internal import CertStore
-internal import GCP
 internal import ACME
+internal import CertStore
 internal import DNS
-internal import PKI
 internal import Exchange
+internal import GCP
+internal import PKI
 internal import Proxy
 internal import Telemetry
 internal import Upstream

@@ -51,14 +51,5 @@ extension Section {
 
   func boolean(_ key: String) -> Bool { read(key) ?? false }
 
-  func integer(_ key: String) -> Int? { read(key) }
-
-  func duration(_ key: String) -> Duration { read(key) ?? .zero }
-
-  /// A duration, or nil for `off`.
-  func durationOrOff(_ key: String) -> Duration? { read(key, as: Duration?.self) ?? nil }
-
-  func size(_ key: String) -> Int { read(key) ?? 0 }
-
   func choice<T: WordValue>(_ key: String) -> T? { read(key) }
 }

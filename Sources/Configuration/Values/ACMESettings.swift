@@ -1,5 +1,5 @@
-public import CertStore
 public import ACME
+public import CertStore
 public import PKI
 
 /// How certificates are obtained and what is done with them.

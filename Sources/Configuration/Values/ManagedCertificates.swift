@@ -1,6 +1,6 @@
-internal import Proxy
-internal import PKI
 internal import ACME
+internal import PKI
+internal import Proxy
 
 /// Which certificates certd has to obtain.
 extension Configuration {

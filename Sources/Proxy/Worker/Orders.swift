@@ -1,11 +1,11 @@
 internal import Bytes
-internal import HTTP
 internal import EventLoop
 internal import Exchange
+internal import HTTP
 internal import OS
 internal import Synchronization
-internal import TLS
 internal import Telemetry
+internal import TLS
 
 /// What a worker is told from outside.
 enum Order: Sendable {

@@ -84,7 +84,6 @@ extension Worker {
     if wait == .nextRequest {
       return unsafe backend.pool?._withUnsafeGuaranteedRef { $0.keepAliveMilliseconds }
     }
-    let limits = snapshot.settings.limits
     guard
       let service = unsafe backend.exchange?.service ?? backend.mux?.firstStream?.backend?.exchange?.service
     else { return nil }
@@ -99,7 +98,7 @@ extension Worker {
     case .firstByte: return timeouts.firstByte.count
     case .tunnel:
       return unsafe service.pointee.isPassage
-        ? service.pointee.tunnelIdle.count : limits.upgradeIdleTimeout.count
+        ? service.pointee.tunnelIdle.count : snapshot.settings.limits.upgradeIdleTimeout.count
     case .none, .clientReads, .requestContent, .nextRequest, .requestHead, .handshake, .goodbye, .linger:
       return nil
     }

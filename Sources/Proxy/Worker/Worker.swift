@@ -5,8 +5,8 @@ internal import HTTP
 internal import HTTP2
 internal import OS
 internal import Synchronization
-internal import TLS
 internal import Telemetry
+internal import TLS
 
 /// One worker: a thread with its own epoll set, listening sockets, TLS contexts, upstream connections and buffers.
 /// Nothing here is touched by another thread; orders come by mailbox.

@@ -1,12 +1,12 @@
-import CertStore
 import Bytes
+import CertStore
 import Configuration
 import HTTP
 import OS
 import Proxy
 import Renewal
-import TLS
 import Telemetry
+import TLS
 
 /// Everything that follows from one reading of the configuration, made and checked before any of it is put to use.
 struct Blueprint: Sendable {

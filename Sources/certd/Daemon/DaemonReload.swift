@@ -4,8 +4,8 @@ import Configuration
 import OS
 import PKI
 import Proxy
-import TLS
 import Telemetry
+import TLS
 
 // Changes from outside: SIGHUP, replaced files, publications of other processes, names that move.
 extension Daemon {

@@ -3,8 +3,8 @@ import HTTP
 import HTTPClient
 import OS
 import Proxy
-import TLS
 import Telemetry
+import TLS
 import Upstream
 
 /// Active health checks: one task for each backend, which publishes to the workers by the backend's status.

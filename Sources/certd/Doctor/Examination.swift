@@ -1,3 +1,4 @@
+import ACME
 import Bytes
 import CertStore
 import Configuration
@@ -5,7 +6,6 @@ import DNS
 import OS
 import PKI
 import Renewal
-import ACME
 
 /// Observes what the rules of `Renewal` judge: everything that has to do with getting a certificate for a name.
 struct Examination {

@@ -1,9 +1,9 @@
+import ACME
 import Configuration
 import DNS
 import OS
 import PKI
 import Renewal
-import ACME
 
 /// What DNS tells of a name.
 struct NameRecords {

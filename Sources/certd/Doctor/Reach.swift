@@ -1,3 +1,4 @@
+import ACME
 import Bytes
 import CertStore
 import Configuration
@@ -8,7 +9,6 @@ import OS
 import PKI
 import Renewal
 import TLS
-import ACME
 
 /// Asks the ports of a name's addresses as a CA does.
 struct Reach {

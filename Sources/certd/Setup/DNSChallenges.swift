@@ -1,3 +1,4 @@
+import ACME
 import Bytes
 import CertStore
 import Configuration
@@ -5,7 +6,6 @@ import DNS
 import OS
 import PKI
 import Renewal
-import ACME
 
 /// Makes what answers DNS-01, as a configuration says.
 enum DNSChallenges {

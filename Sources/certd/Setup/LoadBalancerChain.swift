@@ -1,8 +1,8 @@
 import Configuration
 import GCP
+import HTTP
 import Proxy
 import Upstream
-import HTTP
 
 /// Says a configuration in Google's terms, and what of it Google cannot do.
 struct LoadBalancerChain {

@@ -1,13 +1,9 @@
-import Bytes
+import ACME
 import Configuration
-import Exchange
-import HTTP
 import OS
 import Proxy
 import TLS
-import Telemetry
 import Upstream
-import ACME
 
 /// A configuration as the proxy is told it.
 struct ProxySettings {

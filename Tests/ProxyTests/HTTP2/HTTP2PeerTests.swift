@@ -2,8 +2,8 @@ import HTTP2Client
 import OS
 import Proxy
 import Telemetry
-import TestSupport
 import Testing
+import TestSupport
 import Upstream
 
 /// What good clients do, and must not be punished for.
