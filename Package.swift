@@ -68,20 +68,22 @@ let package = Package(
     floor("ACME", "PKI", "HTTP", "JSON", "Bytes"),
     floor("CertStore", "OS", "PKI", "Bytes"),
     dataPlaneFloor("Upstream", "HTTP"),
-    dataPlaneFloor("Exchange", "HTTP", "JSON"),
+    dataPlaneFloor("Exchange", "HTTP", "JSON", "ModelAPI"),
     floor("DNS", "OS", "PKI", "Bytes"),
     floor("GCP", "HTTPClient", "PKI", "HTTP", "JSON", "Bytes"),
 
     // Floor 4
     floor("Renewal", "ACME", "CertStore", "DNS", "PKI", "Bytes", "HTTP", "OS"),
     dataPlaneFloor(
-      "Proxy", "CZlib", "TLS", "HTTP", "HTTP2", "JSON", "PKI", "EventLoop", "Upstream", "Exchange",
+      "Proxy", "CZlib", "TLS", "HTTP", "HTTP2", "JSON", "ModelAPI", "PKI", "EventLoop", "Upstream",
+      "Exchange",
       "Telemetry", "OS",
       "Bytes"),
 
     // Floor 5
     floor(
-      "Configuration", "JSON", "Bytes", "CYAML", "PKI", "Telemetry", "ACME", "CertStore", "DNS", "GCP",
+      "Configuration", "JSON", "Bytes", "CYAML", "ModelAPI", "PKI", "Telemetry", "ACME", "CertStore", "DNS",
+      "GCP",
       "HTTP",
       "Upstream", "Exchange", "Proxy"),
 

@@ -1,4 +1,5 @@
 public import HTTP
+public import ModelAPI
 
 /// What the proxy answers by itself when a request cannot be forwarded.
 public enum OwnAnswer: Equatable, Sendable, BitwiseCopyable {
@@ -34,13 +35,15 @@ public enum OwnAnswer: Equatable, Sendable, BitwiseCopyable {
   case modelUnknown
   /// The content names no model, and the route goes by it.
   case modelMissing
+  /// The content cannot be read, and the route goes by the model in it.
+  case modelUnread(RequestFault)
   /// The request's head is malformed.
   case refused(ParseError)
 
   /// The status code.
   public var status: Int {
     switch self {
-    case .badRequest, .pathNotNormal, .modelMissing: 400
+    case .badRequest, .pathNotNormal, .modelMissing, .modelUnread: 400
     case .headTooLarge: 431
     case .contentTooLarge: 413
     case .requestTimeout: 408
@@ -60,7 +63,7 @@ public enum OwnAnswer: Equatable, Sendable, BitwiseCopyable {
   public var type: String {
     switch self {
     case .badRequest, .headTooLarge, .contentTooLarge, .requestTimeout, .noRoute, .misdirected,
-      .pathNotNormal, .modelUnknown, .modelMissing, .refused:
+      .pathNotNormal, .modelUnknown, .modelMissing, .modelUnread, .refused:
       "invalid_request_error"
     case .certificateNeeded: "permission_error"
     case .keyNeeded: "authentication_error"
@@ -78,7 +81,7 @@ public enum OwnAnswer: Equatable, Sendable, BitwiseCopyable {
     case .requestTimeout: "request_timeout"
     case .noRoute: "no_route"
     case .modelUnknown: "model_not_found"
-    case .modelMissing: "model_required"
+    case .modelMissing, .modelUnread: "model_required"
     case .misdirected: "misdirected_request"
     case .certificateNeeded: "client_certificate_required"
     case .keyNeeded: "invalid_api_key"
@@ -105,7 +108,11 @@ public enum OwnAnswer: Equatable, Sendable, BitwiseCopyable {
     case .modelUnknown: return "the model does not exist here"
     case .modelMissing:
       return
-        "the content must be a JSON object of at most 64 levels with one member 'model', the name of a model"
+        "the content must be a JSON object with one member 'model', the name of a model, written just so"
+    case .modelUnread(let fault):
+      return
+        "the content cannot be read at byte \(fault.offset), where \(fault.reason.expected) was expected; which engine is "
+        + "meant goes by the member 'model' of a JSON object, sent without Content-Encoding"
     case .misdirected:
       return "this connection's handshake was not for this host, or did not ask for a client certificate"
     case .certificateNeeded: return "a client certificate is required"
@@ -124,7 +131,7 @@ public enum OwnAnswer: Equatable, Sendable, BitwiseCopyable {
   public var keepsConnection: Bool {
     switch self {
     case .noRoute, .noBackend, .badGateway, .backendTimeout, .noTunnel, .misdirected, .certificateNeeded,
-      .keyNeeded, .pathNotNormal, .modelUnknown, .modelMissing:
+      .keyNeeded, .pathNotNormal, .modelUnknown, .modelMissing, .modelUnread:
       true
     case .badRequest, .headTooLarge, .contentTooLarge, .requestTimeout, .refused, .overloaded: false
     }
@@ -133,7 +140,8 @@ public enum OwnAnswer: Equatable, Sendable, BitwiseCopyable {
   /// gRPC's status code for it.
   public var callStatus: UInt64 {
     switch self {
-    case .badRequest, .headTooLarge, .contentTooLarge, .pathNotNormal, .modelMissing, .refused: 13
+    case .badRequest, .headTooLarge, .contentTooLarge, .pathNotNormal, .modelMissing, .modelUnread, .refused:
+      13
     case .noRoute, .modelUnknown, .noTunnel, .misdirected: 12
     case .certificateNeeded, .keyNeeded: 16
     case .noBackend, .badGateway, .overloaded: 14

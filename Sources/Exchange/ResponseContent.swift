@@ -19,6 +19,9 @@ public struct ResponseContent: Sendable, BitwiseCopyable {
   private var left: UInt64 = 0
   private var chunks = ChunkedFraming(allowsSpace: true)
 
+  /// Whether something of ours may stand before what comes next: no chunk has been begun.
+  public var isBetweenChunks: Bool { framing != .chunked || chunks.isBetweenChunks }
+
   /// None.
   public init() {}
 

@@ -30,6 +30,8 @@ public enum Wait: UInt8, Sendable, BitwiseCopyable, CaseIterable {
   case goodbye
   /// What a client still sends that has had its answer comes to an end.
   case linger
+  /// The next event of a stream comes, or a comment of ours in its place.
+  case heartbeat
 }
 
 extension Machine {

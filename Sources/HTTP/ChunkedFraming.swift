@@ -35,6 +35,9 @@ public struct ChunkedFraming: BitwiseCopyable, Sendable {
   /// The beginning of some content.
   public init(allowsSpace: Bool = false) { self.allowsSpace = allowsSpace }
 
+  /// Whether what comes next is the size of a chunk, of which nothing has come.
+  public var isBetweenChunks: Bool { state == .size }
+
   /// Whether the last chunk and the trailers have been seen.
   public var isDone: Bool { state == .done }
 

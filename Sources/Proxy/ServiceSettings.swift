@@ -40,8 +40,15 @@ extension Settings {
     /// The most content of a request, in bytes, that is kept to tell an HTTP/1.1 backend its length where the client did
     /// not; nil passes it on in chunks as it comes.
     public var requestBuffering: Int?
+    /// After how much silence a client of an event stream is sent a comment; 0 for never.
+    public var heartbeat: Milliseconds = 0
+    /// How long a model engine may give nothing at all, beside what reading prompts takes, before requests that it has not
+    /// begun to answer go elsewhere; 0 for as long as its health is good.
+    public var progress: Milliseconds = 3000
     /// How long a connection that is passed on unread may carry nothing.
     public var tunnelIdle = Limits().upgradeIdleTimeout
+    /// What `heartbeat` is where backends are model servers.
+    public static let modelHeartbeat: Milliseconds = 15_000
     /// The defaults.
     public init() {}
   }

@@ -1,7 +1,7 @@
 public import Exchange
 public import OS
-public import Telemetry
 public import TLS
+public import Telemetry
 
 /// Everything that the proxy is told, as plain values. A new one replaces the old one as a whole.
 public struct Settings: Sendable {
@@ -78,9 +78,7 @@ public struct Settings: Sendable {
     }
   }
 
-  /// The longest name of a model that is looked for, in bytes.
-  public static let maximumModelBytes = 256
-  /// The most content that is kept of one request until its model is known, in bytes.
+  /// The most content that is kept of one request until its model and its prompt are known, in bytes.
   public static let maximumModelContent = 64 << 20
 
   /// Where requests for some models go.

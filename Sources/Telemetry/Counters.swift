@@ -9,6 +9,7 @@ public enum Counter: Int, CaseIterable, Sendable {
   case responses1xx, responses2xx, responses3xx, responses4xx, responses5xx
   case bytesReceived, bytesSent
   case upstreamConnectionsOpened, upstreamConnectionsReused, upstreamConnectionsFailed
+  case upstreamStandstills, streamHeartbeats, streamsBrokenOff
   case upstreamRetries, upstreamTimeouts, backendEjections, upgrades, accessLinesDropped, validations
   case http2Connections, http2Requests, http2ConnectionErrors
   case h2RapidResets, h2MadeResets, h2ContinuationFloods, h2SettingsFloods, h2PingFloods, h2EmptyFrameFloods,
@@ -38,6 +39,9 @@ public enum Counter: Int, CaseIterable, Sendable {
       "certd_upstream_connections_total"
     case .upstreamRetries: "certd_upstream_retries_total"
     case .upstreamTimeouts: "certd_upstream_timeouts_total"
+    case .upstreamStandstills: "certd_upstream_standstills_total"
+    case .streamHeartbeats: "certd_stream_heartbeats_total"
+    case .streamsBrokenOff: "certd_streams_broken_off_total"
     case .backendEjections: "certd_backend_ejections_total"
     case .validations: "certd_tls_alpn_validations_total"
     case .upgrades: "certd_upgrades_total"
@@ -105,6 +109,9 @@ public enum Counter: Int, CaseIterable, Sendable {
       "Connections to backends by how they came about."
     case .upstreamRetries: "Requests tried again on another backend."
     case .upstreamTimeouts: "Backends that did not answer in time."
+    case .upstreamStandstills: "Requests taken from engines that gave nothing although their health was good."
+    case .streamHeartbeats: "Comments sent to clients of event streams in which nothing came."
+    case .streamsBrokenOff: "Event streams that ended with an error event of ours."
     case .backendEjections: "Backends spared for a while because answers failed in a row."
     case .validations: "Validations of CAs answered by TLS-ALPN-01."
     case .upgrades: "Connections switched to another protocol."

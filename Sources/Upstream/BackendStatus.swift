@@ -16,6 +16,8 @@ public final class BackendStatus: Sendable {
 
   /// The service and the address, for messages.
   public let name: String
+  /// What is known of it as a model engine.
+  public let engine = EngineState()
   private let healthValue = Atomic<Health>(.unknown)
   private let inFlightValue = Atomic<Int>(0)
   private let connectionsValue = Atomic<Int>(0)

@@ -8,6 +8,45 @@ public protocol Candidates {
   func load(_ index: Int) -> Int
   /// Its share; what lies outside `Balancer.weights` is taken for the nearest.
   func weight(_ index: Int) -> Int
+  /// How long the request would wait there for its first token, in microseconds.
+  func wait(_ index: Int) -> UInt64
+  /// How much of what is remembered of its cache is in use, in parts of `PrefixIndex.wholeFill`.
+  func fill(_ index: Int) -> Int
+  /// The place of the request there among others: the same on every machine.
+  func rank(_ index: Int) -> UInt64
+  /// Whether there is a prompt that engines may know.
+  var hasPrompt: Bool { get }
+}
+
+extension Candidates {
+  /// Where nothing is known of prompts, each request weighs the same.
+  public func wait(_ index: Int) -> UInt64 { UInt64(clamping: load(index)) }
+  /// Nothing is remembered.
+  public func fill(_ index: Int) -> Int { 0 }
+  /// None before another.
+  public func rank(_ index: Int) -> UInt64 { 0 }
+  /// There is none.
+  public var hasPrompt: Bool { false }
+}
+
+/// Where keys fall among candidates: each goes to the one with the highest rank, and stays there while others come and go
+/// (rendezvous hashing).
+public enum Rendezvous {
+  /// The rank of a key at a candidate of that name's hash.
+  @inline(__always)
+  public static func rank(_ key: UInt64, _ candidate: UInt64) -> UInt64 { mix(key ^ mix(candidate)) }
+
+  /// A hash of a name, the same on every machine.
+  public static func hash(_ name: some Sequence<UInt8>) -> UInt64 {
+    mix(name.reduce(0xCBF2_9CE4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 })
+  }
+
+  @inline(__always)
+  private static func mix(_ value: UInt64) -> UInt64 {
+    var value = (value ^ value >> 30) &* 0xBF58_476D_1CE4_E5B9
+    value = (value ^ value >> 27) &* 0x94D0_49BB_1331_11EB
+    return value ^ value >> 31
+  }
 }
 
 /// The candidates that a request may go to, looked at once.

@@ -90,7 +90,7 @@ struct ServiceErrorsTests {
     ),
     (
       "services: {a: {backends: [h:1], policy: random}}",
-      [#"1:41: services.a.policy: "random" is not known; write round-robin or least-request"#]
+      [#"1:41: services.a.policy: "random" is not known; write round-robin, least-request or model-aware"#]
     ),
     (
       "services: {a: {backends: [h:1], health: {interval: 5}}}",

@@ -1,8 +1,8 @@
 import HTTP2Client
 import Proxy
 import Telemetry
-import Testing
 import TestSupport
+import Testing
 
 @Suite("When buffers are out") struct BufferLimitTests {
   /// Half a request: its buffer stays out until the rest has come.

@@ -4,9 +4,9 @@ import HTTP2Client
 import OS
 import PKI
 import Proxy
-import Testing
-import TestSupport
 import TLS
+import TestSupport
+import Testing
 
 @Suite("Clients and backends that show certificates") struct ClientCertificateTests {
   /// A plain listener, and a TLS one that checks its clients.

@@ -1,7 +1,7 @@
 import Proxy
 import Telemetry
-import Testing
 import TestSupport
+import Testing
 
 @Suite("Response compression") struct CompressionTests {
   static let text = String(repeating: "{\"token\": \"the same again\"},\n", count: 400)

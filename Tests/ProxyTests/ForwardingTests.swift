@@ -2,8 +2,8 @@ import Exchange
 import HTTP
 import OS
 import Proxy
-import Testing
 import TestSupport
+import Testing
 
 @Suite("Forwarded requests") struct ForwardingTests {
   /// Sends a request, answers it, and tells what reached the backend.

@@ -1,8 +1,8 @@
 import Exchange
 import HTTP2Client
 import Proxy
-import Testing
 import TestSupport
+import Testing
 import Upstream
 
 @Suite("Streams whose engine dies before their first content") struct HeldHeadTests {

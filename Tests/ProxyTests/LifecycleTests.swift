@@ -1,8 +1,8 @@
 import OS
 import Proxy
-import Testing
-import TestSupport
 import TLS
+import TestSupport
+import Testing
 import Upstream
 
 @Suite("Drain and reload") struct LifecycleTests {

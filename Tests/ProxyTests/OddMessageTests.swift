@@ -1,8 +1,8 @@
 import HTTP
 import HTTP2Client
 import Proxy
-import Testing
 import TestSupport
+import Testing
 
 @Suite("Odd but harmless messages") struct OddMessageTests {
   struct Odd: Sendable, CustomTestStringConvertible {

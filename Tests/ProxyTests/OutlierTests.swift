@@ -1,7 +1,7 @@
 import HTTP
 import Proxy
-import Testing
 import TestSupport
+import Testing
 import Upstream
 
 @Suite("Passive health of backends") struct OutlierTests {

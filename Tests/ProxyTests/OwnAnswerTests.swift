@@ -1,10 +1,10 @@
 import HTTP2Client
 import OS
 import Proxy
-import Telemetry
-import Testing
-import TestSupport
 import TLS
+import Telemetry
+import TestSupport
+import Testing
 import Upstream
 
 /// Faults by which one client could get another's answer, or none: each was met once.

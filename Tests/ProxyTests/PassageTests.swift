@@ -1,9 +1,9 @@
 import OS
 import Proxy
-import Telemetry
-import Testing
-import TestSupport
 import TLS
+import Telemetry
+import TestSupport
+import Testing
 import Upstream
 
 @Suite("TLS-to-TCP") struct PassageTests {

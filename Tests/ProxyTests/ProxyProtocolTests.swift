@@ -2,8 +2,8 @@ import Exchange
 import OS
 import Proxy
 import Telemetry
-import Testing
 import TestSupport
+import Testing
 import Upstream
 
 @Suite("The PROXY protocol") struct ProxyProtocolTests {

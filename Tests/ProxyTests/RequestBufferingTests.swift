@@ -1,8 +1,8 @@
 import Exchange
 import HTTP2Client
 import Proxy
-import Testing
 import TestSupport
+import Testing
 import Upstream
 
 /// Content whose length the client does not tell, for backends that need one.

@@ -1,8 +1,8 @@
 import Exchange
 import Proxy
 import Telemetry
-import Testing
 import TestSupport
+import Testing
 import Upstream
 
 @Suite("Requests that are tried again") struct RetryTests {

@@ -2,8 +2,8 @@ import HTTP
 import OS
 import Proxy
 import Telemetry
-import Testing
 import TestSupport
+import Testing
 import Upstream
 
 @Suite("Routes and backends") struct RoutingTests {

@@ -1,7 +1,7 @@
 import OS
 import Proxy
-import Testing
 import TestSupport
+import Testing
 import Upstream
 
 @Suite("Time limits") struct TimeLimitTests {

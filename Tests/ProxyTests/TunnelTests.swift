@@ -1,7 +1,7 @@
 import Proxy
 import Telemetry
-import Testing
 import TestSupport
+import Testing
 import Upstream
 
 @Suite("Upgraded connections") struct TunnelTests {

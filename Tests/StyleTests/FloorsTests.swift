@@ -29,7 +29,7 @@ struct FloorsTests {
     "ACME": Place(floor: 3, imports: ["PKI", "HTTP", "JSON", "Bytes"]),
     "CertStore": Place(floor: 3, imports: ["OS", "PKI", "Bytes"]),
     "Upstream": Place(floor: 3, imports: ["HTTP"]),
-    "Exchange": Place(floor: 3, imports: ["HTTP", "JSON"]),
+    "Exchange": Place(floor: 3, imports: ["HTTP", "JSON", "ModelAPI"]),
     "DNS": Place(floor: 3, imports: ["PKI", "OS", "Bytes"]),
     "GCP": Place(floor: 3, imports: ["PKI", "HTTPClient", "HTTP", "JSON", "Bytes"]),
 
@@ -37,7 +37,8 @@ struct FloorsTests {
     "Proxy": Place(
       floor: 4,
       imports: [
-        "CZlib", "TLS", "HTTP", "HTTP2", "JSON", "PKI", "EventLoop", "Upstream", "Exchange", "Telemetry",
+        "CZlib", "TLS", "HTTP", "HTTP2", "JSON", "ModelAPI", "PKI", "EventLoop", "Upstream", "Exchange",
+        "Telemetry",
         "OS",
         "Bytes",
       ]),
@@ -45,7 +46,8 @@ struct FloorsTests {
     "Configuration": Place(
       floor: 5,
       imports: [
-        "JSON", "Bytes", "CYAML", "PKI", "Telemetry", "ACME", "CertStore", "DNS", "GCP", "HTTP", "Upstream",
+        "JSON", "Bytes", "CYAML", "ModelAPI", "PKI", "Telemetry", "ACME", "CertStore", "DNS", "GCP", "HTTP",
+        "Upstream",
         "Exchange", "Proxy",
       ]),
 

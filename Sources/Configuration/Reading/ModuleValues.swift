@@ -81,7 +81,13 @@ extension Balancer.Policy: WordValue {
     switch self {
     case .roundRobin: "round-robin"
     case .leastRequest: "least-request"
+    case .modelAware: "model-aware"
     }
+  }
+
+  /// What holds for a kind where the file says nothing.
+  static func standard(for kind: ServiceKind) -> Balancer.Policy {
+    kind.isModelServer ? .modelAware : Settings.ServiceRules().policy
   }
 }
 

@@ -53,6 +53,8 @@ extension Configuration {
 
   private static func readRules(_ section: Section, _ kind: ServiceKind) -> Settings.ServiceRules {
     var rules: Settings.ServiceRules = section.settings()
+    if !section.has("policy") { rules.policy = .standard(for: kind) }
+    if kind.isModelServer { rules.heartbeat = Settings.ServiceRules.modelHeartbeat }
     rules.timeouts = section.section("timeouts").settings()
     rules.retries = readRetries(section.section("retries"), kind)
     rules.outlierDetection = readOutliers(section)

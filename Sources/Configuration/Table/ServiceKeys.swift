@@ -41,9 +41,12 @@ extension KeyTable {
     ),
     Key(
       \Settings.ServiceRules.policy, "services.*.policy", .choice(of: Balancer.Policy.self),
-      "How a backend is chosen. Generations differ in length by orders of magnitude, which "
-        + "`least-request` evens "
-        + "out and `round-robin` does not."),
+      .described("`model-aware` for kinds that are model servers, else `least-request`"),
+      "How a backend is chosen. `model-aware`: the one that is expected to give the first token soonest, by what its "
+        + "prefix cache is likely to hold of the prompt, what it has still to read, and how fast it reads; the content "
+        + "of requests with a prompt is waited for, at most 64 MiB. `least-request`: the fewest requests under way for "
+        + "the weight. `round-robin`: in turn; generations differ in length by orders of magnitude, which it does not "
+        + "even out."),
     Key(
       "services.*.tls", .section, .described(""),
       "How backends' certificates are verified, and who we are to them."),

@@ -92,6 +92,7 @@ extension Worker {
         return endMux(mux)
       }
       guard let exchange = backend.exchange else { return closeBackend(backend) }
+      if looked(exchange, backend) { return }
       if exchange.machine.attempt.isHeld { return releaseHeld(exchange, backend) }
       guard exchange.machine.phase != .tunnel else {
         drive(exchange, .tunnelIdle)

@@ -33,6 +33,8 @@ internal import Upstream
   var isOneOfSeveral: Bool
   /// The Host of requests to it; empty for the client's.
   var host: [UInt8]
+  /// A hash of its name, the same on every machine.
+  let nameHash: UInt64
 
   /// Idle connections kept for one backend by one worker.
   static let maximumIdle = 1024
@@ -46,6 +48,7 @@ internal import Upstream
     weight = backend.weight
     isOneOfSeveral = backend.isOneOfSeveral
     host = backend.host.map { Array($0.utf8) } ?? []
+    nameHash = Rendezvous.hash(backend.key.utf8)
     self.clientContext = clientContext
   }
 

@@ -159,6 +159,7 @@ extension Worker {
     let canGo = unsafe hasAnother(exchange, service)
     guard exchange.machine.holdsHead(canGoElsewhere: canGo) else { return false }
     backend.endsByClosing = desk.response.framing == .untilClose
+    exchange.prompt.heldMilliseconds = nowMilliseconds
     time(exchange)
     return true
   }

@@ -12,7 +12,9 @@ extension Worker {
     if exchange.machine.attempts == 0 {
       unsafe service.pointee.budget.recordRequest(nowMilliseconds: nowMilliseconds)
     }
-    guard let chosen = unsafe pickBackend(service, tried: exchange.tried) else { return .nobody }
+    guard let chosen = unsafe pickBackend(service, tried: exchange.tried, prompt(of: exchange)) else {
+      return .nobody
+    }
     exchange.tried.insert(chosen)
     return unsafe openAttempt(exchange, service, service.pointee.pools[chosen], mayReuse: true)
   }
@@ -79,10 +81,12 @@ extension Worker {
   }
 
   private func count(_ exchange: Ref<Exchange>, on pool: Unmanaged<BackendPool>) {
+    giveBack(exchange)
     unsafe exchange.counted?._withUnsafeGuaranteedRef { $0.end() }
     let status = unsafe pool._withUnsafeGuaranteedRef { unsafe $0.status }
     unsafe status._withUnsafeGuaranteedRef { $0.begin() }
     unsafe exchange.counted = unsafe status
+    if exchange.prompt.isRead { unsafe charge(exchange, status) }
   }
 
   /// The one way in which a request begins on a connection, be it new, kept or a stream: what the buffer holds goes

@@ -2,6 +2,7 @@ internal import EventLoop
 internal import Exchange
 internal import HTTP
 internal import HTTP2
+internal import ModelAPI
 internal import OS
 
 // Content that is kept until it is whole: nobody told its length, and the backends need one, or the model in it says whose it
@@ -10,23 +11,25 @@ extension Worker {
   /// The least room for content in the buffer beside a request's head, in bytes: what is longer is answered 431.
   static let minimumCollectingRoom = 4096
   /// Room for the field that tells the length and for the end of the head, in bytes.
-  private static let lengthRoom = 40
+  static let lengthRoom = 40
 
   /// Whether all of a request's content is waited for.
-  func collects(_ exchange: Ref<Exchange>, _ route: UnsafeMutablePointer<CompiledRoute>) -> Bool {
+  func collects(
+    _ exchange: Ref<Exchange>, _ route: UnsafeMutablePointer<CompiledRoute>, _ base: UnsafePointer<UInt8>
+  ) -> Bool {
     let service = unsafe route.pointee.service
     let wantsLength =
       unsafe service.pointee.requestBuffer > 0 && desk.request.framing == .chunked && !desk.request.upgrade
-    guard unsafe wantsLength || (route.pointee.models != nil && desk.request.framing != .none) else {
-      return false
-    }
-    return unsafe !service.pointee.isHTTP2 && !exchange.isExtendedConnect
+    guard unsafe !service.pointee.isHTTP2, !exchange.isExtendedConnect else { return false }
+    exchange.isRead =
+      unsafe (route.pointee.models != nil && desk.request.framing != .none)
+      || service.pointee.readsPrompts && mayReadPrompt(base)
+    return exchange.isRead || wantsLength
   }
 
   /// The most content of a request that is kept, in bytes.
   private func mostCollected(_ exchange: Ref<Exchange>) -> Int {
-    if unsafe exchange.route?.pointee.models != nil { return Settings.maximumModelContent }
-    return unsafe exchange.service?.pointee.requestBuffer ?? 0
+    unsafe exchange.isRead ? Settings.maximumModelContent : exchange.service?.pointee.requestBuffer ?? 0
   }
 
   /// The head is in its place. A client that asks whether it may go on is told so by us: no backend is there to ask.
@@ -71,11 +74,7 @@ extension Worker {
       client.requestEnd = from
     }
     guard exchange.machine.requestComplete else { return nil }
-    if let models = unsafe exchange.route?.pointee.models,
-      let refusal = unsafe chooseByModel(exchange, models)
-    {
-      return .refused(refusal)
-    }
+    if exchange.isRead, let refusal = readContent(exchange) { return .refused(refusal) }
     unsafe tellLength(client, exchange, buffer)
     unsafe followReload(exchange, exchange.service ?? service)
     return .admitted
@@ -115,18 +114,30 @@ extension Worker {
     unsafe exchange.service = unsafe now
   }
 
+  /// Reads what has been kept: the model, and the prompt.
+  private func readContent(_ exchange: Ref<Exchange>) -> OwnAnswer? {
+    let scan = scan(exchange, from: Self.lengthRoom)
+    if let models = unsafe exchange.route?.pointee.models,
+      let refusal = unsafe chooseByModel(exchange, models, scan)
+    {
+      return refusal
+    }
+    notePrompt(exchange, scan, contentBytes: exchange.collected.count - Self.lengthRoom)
+    return nil
+  }
+
   /// Gives the request to the service that is for its model, whose name for it is written into the content.
   private func chooseByModel(
-    _ exchange: Ref<Exchange>, _ models: UnsafeMutablePointer<CompiledModels>
+    _ exchange: Ref<Exchange>, _ models: UnsafeMutablePointer<CompiledModels>, _ scan: RequestScan
   ) -> OwnAnswer? {
-    let kept = unsafe UnsafeRawBufferPointer(exchange.collected.bytes)
-    let content = unsafe UnsafeRawBufferPointer(rebasing: kept[Self.lengthRoom...])
-    let found = unsafe RequestedModel.find(
-      content, into: desk.scratch, capacity: min(desk.scratchSize, Settings.maximumModelBytes))
-    guard case .named(let length, let place) = found else {
-      return found == .tooLong ? .modelUnknown : .modelMissing
+    if let fault = scan.fault { return .modelUnread(fault) }
+    guard let place = scan.modelPlace else { return scan.model == .tooLong ? .modelUnknown : .modelMissing }
+    let found = unsafe scan.withModelName { name in
+      unsafe name.baseAddress.flatMap {
+        unsafe models.pointee.find($0.assumingMemoryBound(to: UInt8.self), name.count)
+      }
     }
-    guard let rule = unsafe models.pointee.find(desk.scratch, length) else { return .modelUnknown }
+    guard let rule = unsafe found else { return .modelUnknown }
     let service = unsafe rule.pointee.service
     unsafe exchange.service = unsafe service
     unsafe exchange.machine.changesService(maximumAttempts: service.pointee.attempts)

@@ -66,6 +66,7 @@ extension Worker {
     counters.add(.bytesReceived, exchange.bytesIn)
     counters.add(.bytesSent, exchange.bytesOut)
     stages.end(self, exchange)
+    giveBack(exchange)
     unsafe exchange.counted?._withUnsafeGuaranteedRef { $0.end() }
     exchange.client?.exchange = nil
     exchange.requestTrailers.free()

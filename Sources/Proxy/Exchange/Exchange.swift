@@ -40,6 +40,8 @@ internal import Upstream
 
   /// All of the request's content is waited for before a backend is chosen.
   var collects = false
+  /// It is read then: for its model, or its prompt.
+  var isRead = false
   /// What has come of it.
   var collected = ParkedOutput()
   /// Bytes of it that the attempt's backend has.
@@ -49,7 +51,12 @@ internal import Upstream
   /// What `service` belongs to.
   var ofService: Unmanaged<Snapshot>? { unsafe laterSnapshot ?? snapshot }
 
+  /// What is known of the prompt in it.
+  var prompt = Prompt()
+
   var responseContent = ResponseContent()
+  /// What passes as events.
+  var events = EventStream()
   /// The backend's HTTP/2 head was its last word.
   var endsWithHead = false
   /// Field lines behind the response's content.

@@ -99,7 +99,11 @@ extension Worker {
       return .event(.clientLeft)
     }
     if ended { return .event(.ended(isClean: content.surplus == 0)) }
-    if !content.isEmpty { exchange.machine.contentCame() }
+    if !content.isEmpty {
+      exchange.machine.contentCame()
+      if exchange.prompt.isRead { answerGoesOn(exchange) }
+      if exchange.events.isOpen { unsafe noteEvents(exchange, buffer, content) }
+    }
     timeResponse(exchange, backend)
     // The buffer is empty again; the next reader may have it.
     if client.wire.output.isEmpty, !backend.wire.readable { dropBuffer(backend) }

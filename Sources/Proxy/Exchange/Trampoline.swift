@@ -111,8 +111,10 @@ extension Worker {
       return endAnswer(client, keeps: false)
     default:
       // The response cannot be completed: the client must not take what it has for the whole.
+      let version = exchange.version
+      let isTold = tellBreak(exchange, client)
       endExchange(exchange, keepsBackend: false)
-      return reset(client)
+      if isTold { breakBehind(version, client) } else { reset(client) }
     }
   }
 

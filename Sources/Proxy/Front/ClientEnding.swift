@@ -120,8 +120,11 @@ extension Worker {
       unsafe refuse(client, OwnAnswer.requestTimeout, closing: true)
     case .reading: beginClose(client)
     case .exchange:
-      // The client does not send the rest of its request.
-      if let exchange = client.exchange, !exchange.machine.requestComplete {
+      guard let exchange = client.exchange else { return }
+      if exchange.events.everyMilliseconds > 0, exchange.machine.requestComplete {
+        if sendHeartbeat(exchange, client) { timeClient(client, again: true) } else { leave(client) }
+      } else if !exchange.machine.requestComplete {
+        // The client does not send the rest of its request.
         drive(exchange, .refused(.requestTimeout))
       }
     // The time that nothing passes at all is what counts.

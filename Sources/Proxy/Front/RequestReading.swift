@@ -171,7 +171,7 @@ extension Worker {
     exchange.wantsUpgrade = unsafe desk.request.upgrade && !offersH2C(base)
     let isHTTP2 = unsafe service.pointee.isHTTP2
     describe(exchange, of: client, takesTrailers: isHTTP2)
-    exchange.collects = unsafe collects(exchange, route)
+    exchange.collects = unsafe collects(exchange, route, base)
     // What is chosen by content is a request like any other: an Upgrade may be ignored (RFC 9110 §7.8).
     if exchange.collects { exchange.wantsUpgrade = false }
     exchange.requestContent = RequestContent(

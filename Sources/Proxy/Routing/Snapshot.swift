@@ -55,6 +55,7 @@ internal import Upstream
           timeouts: rules.timeouts, attempts: rules.retries.attempts + 1,
           maximumConnections: rules.maxConnections ?? 0,
           requestBuffer: rules.requestBuffering ?? 0, isPassage: service.isPassage,
+          heartbeatMilliseconds: rules.heartbeat.count, progressMilliseconds: rules.progress.count,
           tunnelIdle: rules.tunnelIdle,
           compression: rules.compression.map { unsafe arena.value(CompiledCompression($0, arena)) },
           outliers: rules.outlierDetection, retryRule: rules.retries.rule,
@@ -105,6 +106,14 @@ internal import Upstream
   let requestBuffer: Int
   /// Connections are passed on in TCP.
   let isPassage: Bool
+  /// After how much silence an event stream has a comment; 0 for never.
+  let heartbeatMilliseconds: UInt64
+  /// How long an engine may give nothing at all; 0 for no limit.
+  let progressMilliseconds: UInt64
+  /// The backends are model servers: requests to them change nothing.
+  var isModelServer: Bool { retryRule.repeatsAll }
+  /// The choice of a backend depends on the prompt.
+  var readsPrompts: Bool { policy == .modelAware && count > 1 && !isHTTP2 && !isPassage }
   let tunnelIdle: Milliseconds
   let compression: UnsafeMutablePointer<CompiledCompression>?
   let outliers: OutlierDetection

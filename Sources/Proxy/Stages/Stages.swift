@@ -16,6 +16,7 @@ var stages: some Stage {
   WebSocket()
   Calls()
   Compression()
+  Events()
   Outliers()
   AccessLogging()
 }

@@ -4,8 +4,8 @@ internal import Exchange
 internal import HTTP
 internal import OS
 internal import Synchronization
-internal import Telemetry
 internal import TLS
+internal import Telemetry
 
 /// What a worker is told from outside.
 enum Order: Sendable {

@@ -39,7 +39,8 @@ extension Worker {
     case .reading: return client.headTimed ? .requestHead : .nextRequest
     case .exchange, .tunnel:
       guard let exchange = client.exchange else { return .none }
-      return exchange.machine.clientWait(hasParked: false, isHeldUp: exchange.backend?.isHeldUp == true)
+      let wait = exchange.machine.clientWait(hasParked: false, isHeldUp: exchange.backend?.isHeldUp == true)
+      return wait == .none && exchange.events.everyMilliseconds > 0 ? .heartbeat : wait
     case .multiplexed:
       guard let mux = client.mux else { return .none }
       if client.headTimed { return .requestHead }
@@ -55,7 +56,7 @@ extension Worker {
   func setWait(ofClient client: Ref<ClientConnection>, _ wait: Wait, again: Bool = false) {
     guard again || client.wait != wait else { return }
     client.wait = wait
-    guard let limit = limit(wait) else { return unsafe wheel.disarm(timer(client)) }
+    guard let limit = limit(wait, client) else { return unsafe wheel.disarm(timer(client)) }
     unsafe wheel.set(timer(client), deadline: nowMilliseconds &+ limit)
   }
 
@@ -66,7 +67,7 @@ extension Worker {
     unsafe wheel.set(timer(backend), deadline: nowMilliseconds &+ limit)
   }
 
-  private func limit(_ wait: Wait) -> UInt64? {
+  private func limit(_ wait: Wait, _ client: Ref<ClientConnection>) -> UInt64? {
     let limits = snapshot.settings.limits
     switch wait {
     case .clientReads: return limits.sendTimeout.count
@@ -76,6 +77,7 @@ extension Worker {
     case .handshake: return limits.handshakeTimeout.count
     case .goodbye: return min(Mux.goodbyeMilliseconds, limits.keepaliveTimeout.count)
     case .linger: return limits.lingerTimeout.count
+    case .heartbeat: return client.exchange?.events.everyMilliseconds
     case .none, .connect, .upload, .responseHead, .held, .firstByte, .nextByte, .tunnel: return nil
     }
   }
@@ -93,13 +95,14 @@ extension Worker {
     switch wait {
     case .connect: return timeouts.connect.count
     case .upload, .nextByte: return timeouts.idle.count
-    case .responseHead: return timeouts.responseHead.count
-    case .held: return min(Self.holdMilliseconds, timeouts.firstByte.count)
+    case .responseHead: return untilLook(backend, timeouts.responseHead.count)
+    case .held: return untilLook(backend, min(Self.holdMilliseconds, timeouts.firstByte.count))
     case .firstByte: return timeouts.firstByte.count
     case .tunnel:
       return unsafe service.pointee.isPassage
         ? service.pointee.tunnelIdle.count : snapshot.settings.limits.upgradeIdleTimeout.count
-    case .none, .clientReads, .requestContent, .nextRequest, .requestHead, .handshake, .goodbye, .linger:
+    case .none, .clientReads, .requestContent, .nextRequest, .requestHead, .handshake, .goodbye, .linger,
+      .heartbeat:
       return nil
     }
   }

@@ -5,8 +5,8 @@ internal import HTTP
 internal import HTTP2
 internal import OS
 internal import Synchronization
-internal import Telemetry
 internal import TLS
+internal import Telemetry
 
 /// One worker: a thread with its own epoll set, listening sockets, TLS contexts, upstream connections and buffers.
 /// Nothing here is touched by another thread; orders come by mailbox.
@@ -56,6 +56,8 @@ internal import TLS
   var handshakeAt: UInt64 = 0
   /// Whether this turn served anything but listeners and handshakes.
   var turnHadTraffic = false
+  /// The blocks of the prompt that was read last.
+  var prompts = PromptBlocks()
   /// Content that is kept of all requests, in bytes.
   var collectedBytes = 0
   /// Connections that had their share of a turn and have more to do.

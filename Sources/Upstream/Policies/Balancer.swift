@@ -7,6 +7,8 @@ public enum Balancer {
     case roundRobin
     /// The one with the fewest exchanges under way for its weight, in turn among equals.
     case leastRequest
+    /// The one that is expected to give the first token soonest.
+    case modelAware
   }
 
   /// The most backends of one service; a configuration with more is refused.
@@ -26,6 +28,7 @@ public enum Balancer {
       switch policy {
       case .roundRobin: turn
       case .leastRequest: LeastRequest.pick(choice, from: turn)
+      case .modelAware: ModelAware.pick(choice, from: turn)
       }
     cursor = RoundRobin.next(choice, cursor, after: best)
     return best

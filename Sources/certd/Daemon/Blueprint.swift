@@ -5,8 +5,8 @@ import HTTP
 import OS
 import Proxy
 import Renewal
-import Telemetry
 import TLS
+import Telemetry
 
 /// Everything that follows from one reading of the configuration, made and checked before any of it is put to use.
 struct Blueprint: Sendable {

@@ -7,8 +7,8 @@ import PKI
 import Proxy
 import Renewal
 import Synchronization
-import Telemetry
 import TLS
+import Telemetry
 import Upstream
 
 /// `certd run`: the proxy, the renewal and the health checks in one process, driven by one queue of events.

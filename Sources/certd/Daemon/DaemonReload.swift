@@ -4,8 +4,8 @@ import Configuration
 import OS
 import PKI
 import Proxy
-import Telemetry
 import TLS
+import Telemetry
 
 // Changes from outside: SIGHUP, replaced files, publications of other processes, names that move.
 extension Daemon {

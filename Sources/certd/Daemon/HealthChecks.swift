@@ -1,10 +1,11 @@
 import Configuration
 import HTTP
 import HTTPClient
+import JSON
 import OS
 import Proxy
-import Telemetry
 import TLS
+import Telemetry
 import Upstream
 
 /// Active health checks: one task for each backend, which publishes to the workers by the backend's status.
@@ -94,6 +95,10 @@ struct HealthChecks {
           }
         }
       }
+      if failure == nil, service.rules.policy == .modelAware {
+        if known.status.engine.isSuspended { await wake(service, known, context, world) }
+        await askEngine(service, known, context, world)
+      }
       // Spread out, so that many backends are not asked in step.
       var pause = Double(check.interval.wholeMilliseconds) / 1000 * (0.9 + 0.2 * World.random())
       while pause > 0 {
@@ -101,6 +106,7 @@ struct HealthChecks {
         pause -= impatienceSeconds
         // One that requests could not reach is looked at sooner: it may have come back.
         if known.status.awaitsCheck(nowMilliseconds: monotonicMilliseconds()) { break }
+        if known.status.engine.isSuspended { break }
       }
     }
   }
@@ -113,6 +119,73 @@ struct HealthChecks {
   /// The largest health answer that is read, in bytes.
   private static let maximumBodyBytes = 256 << 10
 
+  /// The largest answer of an engine about itself that is read, in bytes.
+  private static let maximumMetricsBytes = 4 << 20
+  /// How long an engine may take to tell of itself, in milliseconds.
+  private static let metricsMilliseconds: UInt64 = 2000
+
+  /// How long an engine that stood still may take for one token before it is asked again, in milliseconds.
+  private static let oneTokenMilliseconds: UInt64 = 10_000
+
+  /// Asks an engine that stood still for one token: whatever it answers, it answers.
+  private static func wake(
+    _ service: Service, _ known: BackendRegistry.Known, _ context: ClientContext?, _ world: World
+  ) async {
+    guard let target = known.address, let list = url("/v1/models", service, known, port: target.port),
+      let completions = url("/v1/completions", service, known, port: target.port)
+    else { return }
+    let options = options(
+      service, target, context, milliseconds: oneTokenMilliseconds, maximumBytes: maximumMetricsBytes)
+    let agent = Fields.Field("User-Agent", "certd-health/\(Version.text)")
+    guard let models = try? await world.client.send(Request("GET", list, fields: [agent]), options) else {
+      return
+    }
+    let model = EngineModels(models.body).names.first ?? ""
+    let body = #"{"model":\#(JSONString.quoted(model)),"prompt":"a","max_tokens":1}"#
+    let request = Request(
+      "POST", completions, fields: [agent, .init("Content-Type", "application/json")], body: Array(body.utf8))
+    guard let answer = try? await world.client.send(request, options), answer.status < 500 else { return }
+    known.status.engine.isSuspended = false
+  }
+
+  /// Takes in what the engine tells of itself, if it does.
+  private static func askEngine(
+    _ service: Service, _ known: BackendRegistry.Known, _ context: ClientContext?, _ world: World
+  ) async {
+    guard let target = known.address, let url = url("/metrics", service, known, port: target.port) else {
+      return
+    }
+    let options = options(
+      service, target, context, milliseconds: metricsMilliseconds, maximumBytes: maximumMetricsBytes)
+    let before = known.status.inFlight
+    guard
+      let response = try? await world.client.send(
+        Request("GET", url, fields: [.init("User-Agent", "certd-health/\(Version.text)")]), options),
+      response.status == 200
+    else { return }
+    EngineMetrics(response.body).tell(known.status.engine, own: max(before, known.status.inFlight))
+  }
+
+  private static func url(
+    _ path: String, _ service: Service, _ known: BackendRegistry.Known, port: UInt16
+  ) -> URL? {
+    let host = known.host.contains(":") ? "[\(known.host)]" : known.host
+    return URL(
+      "\(service.protocol.isSecure ? "https" : "http")://\(host)\(port == 0 ? "" : ":\(port)")\(path)")
+  }
+
+  private static func options(
+    _ service: Service, _ target: SocketAddress, _ context: ClientContext?, milliseconds: UInt64,
+    maximumBytes: Int
+  ) -> HTTPClient.Options {
+    var options = HTTPClient.Options(
+      context: context, address: target, deadlineMilliseconds: milliseconds, maximumBodyBytes: maximumBytes,
+      keepsAlive: false)
+    options.http2 = service.protocol.isHTTP2
+    options.preamble = service.sendProxy.map(ProxyProtocol.ownHeader) ?? []
+    return options
+  }
+
   /// Nil when the backend is ready, else why it is not.
   private static func probe(
     _ service: Service, _ check: HealthCheck, _ known: BackendRegistry.Known,
@@ -121,15 +194,9 @@ struct HealthChecks {
     guard var target = known.address else { return "its name does not resolve" }
     if let port = check.port { target.port = port }
     let timeout = UInt64(clamping: check.timeout.wholeMilliseconds)
-    let scheme = service.protocol.isSecure ? "https" : "http"
-    let host = known.host.contains(":") ? "[\(known.host)]" : known.host
-    let port = target.port == 0 ? "" : ":\(target.port)"
-    func url(_ path: String) -> URL? { URL("\(scheme)://\(host)\(port)\(path)") }
-    var options = HTTPClient.Options(
-      context: context, address: target, deadlineMilliseconds: timeout, maximumBodyBytes: maximumBodyBytes,
-      keepsAlive: false)
-    options.http2 = service.protocol.isHTTP2
-    options.preamble = service.sendProxy.map(ProxyProtocol.ownHeader) ?? []
+    let options = options(
+      service, target, context, milliseconds: timeout, maximumBytes: maximumBodyBytes)
+    func url(_ path: String) -> URL? { Self.url(path, service, known, port: target.port) }
     do throws(HTTPClientError) {
       switch check.probe {
       case .connect:

@@ -31,7 +31,8 @@ extension LoadBalancerTranslation {
     default: error(service.origin, "an https load balancer sends no PROXY header", "remove send_proxy")
     }
     let isHTTP = !service.protocol.isPassage
-    let policy = service.rules.policy == .leastRequest ? "LEAST_REQUEST" : "ROUND_ROBIN"
+    // Google reads no prompts: what comes nearest.
+    let policy = service.rules.policy == .roundRobin ? "ROUND_ROBIN" : "LEAST_REQUEST"
     return ChainService(
       name: service.name, wire: wire(service), timeoutSeconds: timeout(service),
       localityPolicy: isHTTP && !isInternet ? policy : nil, groups: groups,

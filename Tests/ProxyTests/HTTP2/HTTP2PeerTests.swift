@@ -2,8 +2,8 @@ import HTTP2Client
 import OS
 import Proxy
 import Telemetry
-import Testing
 import TestSupport
+import Testing
 import Upstream
 
 /// What good clients do, and must not be punished for.

@@ -1,8 +1,8 @@
 import HTTP2Client
 import OS
 import Proxy
-import Testing
 import TestSupport
+import Testing
 import Upstream
 
 /// Peers of HTTP/2 that are slow, and those that have fallen silent.

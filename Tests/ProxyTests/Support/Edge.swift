@@ -2,8 +2,8 @@ import Exchange
 import OS
 import Proxy
 import Synchronization
-import TestSupport
 import TLS
+import TestSupport
 import Upstream
 
 /// A proxy under test, with its listeners on free ports of the loopback addresses: plain HTTP first, then TLS.

@@ -25,8 +25,11 @@ struct Outliers: Stage {
 }
 
 extension Worker {
-  /// The backend for the next attempt: ejected ones only when there is no other.
-  func pickBackend(_ service: UnsafeMutablePointer<ServiceEntry>, tried: BackendSet) -> Int? {
+  /// The backend for the next attempt: ejected ones only when there is no other. `prompt` is what is known of the
+  /// request's.
+  func pickBackend(
+    _ service: UnsafeMutablePointer<ServiceEntry>, tried: BackendSet, _ prompt: Prompt = Prompt()
+  ) -> Int? {
     if unsafe service.pointee.count == 1 {
       // There is nothing to choose.
       let isUsable = unsafe service.pointee.pools[0]._withUnsafeGuaranteedRef { pool in
@@ -34,21 +37,22 @@ extension Worker {
       }
       return isUsable && !tried.contains(0) ? 0 : nil
     }
-    if unsafe service.pointee.outliers.consecutiveFailures > 0,
-      let chosen = unsafe pick(service, tried: tried, sparing: nowMilliseconds)
+    if unsafe service.pointee.outliers.consecutiveFailures > 0 || service.pointee.readsPrompts,
+      let chosen = unsafe pick(service, tried: tried, prompt, sparing: nowMilliseconds)
     {
       return chosen
     }
-    return unsafe pick(service, tried: tried, sparing: .max)
+    return unsafe pick(service, tried: tried, prompt, sparing: .max)
   }
 
   /// A backend that was not ejected at a time.
   private func pick(
-    _ service: UnsafeMutablePointer<ServiceEntry>, tried: BackendSet, sparing time: UInt64
+    _ service: UnsafeMutablePointer<ServiceEntry>, tried: BackendSet, _ prompt: Prompt, sparing time: UInt64
   ) -> Int? {
     let candidates = unsafe Pools(
       pools: service.pointee.pools, count: service.pointee.count,
-      maximumConnections: service.pointee.maximumConnections, now: nowMilliseconds, sparing: time)
+      maximumConnections: service.pointee.maximumConnections, now: nowMilliseconds, sparing: time,
+      prompt: prompt, blocks: prompts.blocks(of: prompt))
     return unsafe Balancer.pick(
       service.pointee.policy, candidates, cursor: &service.pointee.cursor, tried: tried)
   }
@@ -139,12 +143,16 @@ extension Worker {
   let maximumConnections: Int
   let now: UInt64
   let sparing: UInt64
+  let prompt: Prompt
+  let blocks: UnsafeBufferPointer<UInt64>
 
   @inline(__always)
   func isUsable(_ index: Int) -> Bool {
     unsafe pools[index]._withUnsafeGuaranteedRef { pool in
       unsafe pool.isUsable(maximumConnections)
-        && !pool.status._withUnsafeGuaranteedRef { $0.isEjected(nowMilliseconds: sparing) }
+        && !pool.status._withUnsafeGuaranteedRef {
+          $0.isEjected(nowMilliseconds: sparing) || sparing != .max && $0.engine.isSuspended
+        }
     }
   }
 
@@ -157,4 +165,28 @@ extension Worker {
 
   @inline(__always)
   func weight(_ index: Int) -> Int { unsafe pools[index]._withUnsafeGuaranteedRef { $0.weight } }
+
+  func wait(_ index: Int) -> UInt64 {
+    unsafe pools[index]._withUnsafeGuaranteedRef { pool in
+      unsafe pool.status._withUnsafeGuaranteedRef { status in
+        let known = unsafe status.engine.index.match(Span(_unsafeElements: blocks))
+        return status.engine.wait(
+          uncached: prompt.tokens - known * PrefixIndex.tokensOfBlock,
+          requests: status.load(nowMilliseconds: now))
+      }
+    }
+  }
+
+  func fill(_ index: Int) -> Int {
+    unsafe pools[index]._withUnsafeGuaranteedRef {
+      unsafe $0.status._withUnsafeGuaranteedRef { $0.engine.index.fill }
+    }
+  }
+
+  func rank(_ index: Int) -> UInt64 {
+    guard let first = unsafe blocks.first else { return 0 }
+    return unsafe Rendezvous.rank(first, pools[index]._withUnsafeGuaranteedRef { $0.nameHash })
+  }
+
+  var hasPrompt: Bool { unsafe !blocks.isEmpty }
 }
