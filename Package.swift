@@ -72,7 +72,6 @@ let package = Package(
     floor("CertStore", "OS", "PKI", "Bytes"),
     dataPlaneFloor("Upstream", "HTTP"),
     dataPlaneFloor("Exchange", "HTTP", "JSON", "ModelAPI"),
-    floor("Configuration", "JSON", "Bytes", "CYAML"),
     floor("DNS", "OS", "PKI", "Bytes"),
     floor("GCP", "HTTPClient", "PKI", "HTTP", "JSON", "Bytes"),
 
@@ -85,6 +84,13 @@ let package = Package(
       "Bytes"),
 
     // Floor 5
+    floor(
+      "Configuration", "JSON", "Bytes", "CYAML", "ModelAPI", "PKI", "Telemetry", "ACME", "CertStore", "DNS",
+      "GCP",
+      "HTTP",
+      "Upstream", "Exchange", "Proxy"),
+
+    // Floor 6
     .executableTarget(
       name: "certd",
       dependencies: [
@@ -153,7 +159,10 @@ let package = Package(
     tests("DNS", "DNS", "OS", "Bytes", "PKI", "EndToEnd"),
     tests("Upstream", "Upstream", "HTTP", "TestSupport"),
     tests("Exchange", "Exchange", "HTTP", "TestSupport"),
-    tests("Configuration", "Configuration", "Bytes"),
+    tests(
+      "Configuration", "Configuration", "Bytes", "PKI", "Telemetry", "ACME", "CertStore", "DNS", "GCP",
+      "HTTP",
+      "Upstream", "Exchange", "Proxy"),
     tests(
       "Renewal", "Renewal", "ACME", "CertStore", "DNS", "OS", "PKI", "HTTP", "Bytes", "Scratch",
       "StoreFixtures",

@@ -5,10 +5,10 @@ public import PKI
 public enum ChallengeType: String, Sendable, CaseIterable {
   /// A file under `/.well-known/acme-challenge/` on port 80 (RFC 8555 §8.3). Not for wildcards.
   case http01 = "http-01"
-  /// A TXT record at `_acme-challenge.` (RFC 8555 §8.4).
-  case dns01 = "dns-01"
   /// A self-signed certificate with ALPN `acme-tls/1` on port 443 (RFC 8737).
   case tlsALPN01 = "tls-alpn-01"
+  /// A TXT record at `_acme-challenge.` (RFC 8555 §8.4).
+  case dns01 = "dns-01"
 }
 
 /// What has to be visible to the CA while it validates one identifier.

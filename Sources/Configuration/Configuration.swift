@@ -1,44 +1,49 @@
 // Configuration: certd.yaml as typed values.
 //
-// It does not read files, resolve names, load keys, look at the clock or know the modules that it configures:
-// bytes come in, values or errors go out, and the same bytes always give the same answer.
+// Each plain key is read straight into the field of the module that obeys it, whose initial value is its default. It does
+// not read files, resolve names, load keys or look at the clock: bytes come in, values or errors go out, and the same bytes always give the same answer.
 // It promises that any bytes are survived; that an unknown, misplaced, doubled or malformed key is an error
 // with its line and column; that every error of a file is told at once; that the parser, the reference in
 // docs/configuration.md and the JSON Schema come from one table and cannot disagree.
+
+public import Exchange
+public import Proxy
 
 /// Everything that an operator can decide, checked and complete: each key that was not written has its
 /// default.
 public struct Configuration: Sendable, Equatable {
   /// The name of the file that this was read from, for later errors; `command line` without a file.
-  public var file: String
+  public var file = ""
   /// Directory of the certificate store; nil when the command line or the installation decides.
   public var store: String?
   /// Worker threads; nil for one per processor that the process may use.
   public var workers: Int?
   /// What is logged, and where.
-  public var log: LogSettings
+  public var log = LogSettings()
   /// Where certd shows what it does.
   public var admin: AdminSettings = .standard
   /// How certificates are obtained.
-  public var acme: ACMESettings
+  public var acme = ACMESettings()
   /// Certificates that are named one by one: files, and managed ones that differ from the rule.
-  public var certificates: [CertificateEntry]
+  public var certificates: [CertificateEntry] = []
   /// Listening addresses.
-  public var listeners: [Listener]
+  public var listeners: [Listener] = []
   /// Nobody has asked for the listener without TLS: where its port is not to be had, the others are served without it.
   public var hasDefaultPlainListener = false
   /// Peers whose `X-Forwarded-*` and `Forwarded` fields are believed.
-  public var trustedProxies: [AddressRange]
+  public var trustedProxies: [AddressRange] = []
   /// Which forwarding fields are sent to backends.
-  public var forwarding: Forwarding
+  public var forwarding = ForwardedFields()
   /// Field changes for every route; a route's own come after them.
-  public var headers: HeaderEdits
+  public var headers = Settings.FieldEdits()
   /// Which requests go where.
-  public var routes: [Route]
+  public var routes: [Route] = []
   /// Groups of backends, in the order of the file.
-  public var services: [Service]
+  public var services: [Service] = []
   /// Sizes, counts and times that protect the process.
-  public var limits: Limits
+  public var limits = Limits()
+  /// Whether somebody has said how many connections there may be: a default is simply cut to what there are descriptors for.
+  public var areConnectionsChosen = false
   /// Google Cloud's load balancers; nil for none.
   public var gcp: GCPSettings?
 

@@ -10,4 +10,12 @@ public enum KeyType: String, Sendable, CaseIterable {
   case rsa3072 = "rsa-3072"
   /// RSA with a modulus of 4096 bits.
   case rsa4096 = "rsa-4096"
+
+  /// Whether it is RSA; the others are ECDSA.
+  public var isRSA: Bool {
+    switch self {
+    case .ecP256, .ecP384: false
+    case .rsa2048, .rsa3072, .rsa4096: true
+    }
+  }
 }

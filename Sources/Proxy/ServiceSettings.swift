@@ -10,49 +10,59 @@ extension Settings {
     public var name: String
     /// The backends, at most `Balancer.maximumBackends`.
     public var backends: [Backend]
-    /// How to choose one.
-    public var policy: Balancer.Policy
-    /// Time limits towards the backends.
-    public var timeouts: Timeouts
-    /// Backends tried for one request, connects that fail included.
-    public var attempts: Int
-    /// After what a request is sent once more.
-    public var retryRule = RetryRule()
-    /// Requests sent once more to another backend, in percent of all. A connect that fails costs nothing of it:
-    /// no backend has had any work.
-    public var retryBudgetPercent: Int
-    /// Connections with work to one backend, of all workers together; 0 for no limit.
-    public var maximumConnections: Int
-    /// The most content of a request, in bytes, that is kept to tell an HTTP/1.1 backend its length where the client did
-    /// not; 0 passes it on in chunks as it comes.
-    public var requestBufferBytes = 0
+    /// How they are used.
+    public var rules: ServiceRules
     /// No HTTP: connections whose server name leads here are passed on in TCP, unread, after the TLS handshake.
     public var isPassage = false
-    /// How responses are compressed for clients that ask for it; nil when they pass as they are.
-    public var compression: Compression?
-    /// When answers to real requests take a backend out for a while.
-    public var outliers = OutlierDetection(consecutiveFailures: 5)
-    /// After how much silence a client of an event stream is sent a comment, in milliseconds; 0 for never.
-    public var heartbeatMilliseconds: UInt64 = 0
-    /// How long a model engine may give nothing at all, beside what reading prompts takes, before requests that it has not
-    /// begun to answer go elsewhere, in milliseconds; 0 for as long as its health is good.
-    public var progressMilliseconds: UInt64 = 3000
-    /// How long such a connection may carry nothing, in milliseconds.
-    public var tunnelIdleMilliseconds: UInt64 = 3_600_000
     /// A service.
-    public init(
-      name: String, backends: [Backend], policy: Balancer.Policy = .leastRequest,
-      timeouts: Timeouts = Timeouts(), attempts: Int = 3,
-      retryBudgetPercent: Int = RetryBudget.defaultPercent, maximumConnections: Int = 0
-    ) {
+    public init(name: String, backends: [Backend], rules: ServiceRules = ServiceRules()) {
       self.name = name
       self.backends = backends
-      self.policy = policy
-      self.timeouts = timeouts
-      self.attempts = attempts
-      self.retryBudgetPercent = retryBudgetPercent
-      self.maximumConnections = maximumConnections
+      self.rules = rules
     }
+  }
+
+  /// How a service's backends are used. Fields have the names of the keys under `services.*` that they are read from,
+  /// and their initial values are what holds where the file says nothing.
+  public struct ServiceRules: Sendable, Equatable {
+    /// How to choose a backend.
+    public var policy = Balancer.Policy.leastRequest
+    /// Time limits towards the backends.
+    public var timeouts = Timeouts()
+    /// When a request is sent once more.
+    public var retries = Retries()
+    /// When answers to real requests take a backend out for a while.
+    public var outlierDetection = OutlierDetection()
+    /// How responses are compressed for clients that ask for it; nil when they pass as they are.
+    public var compression: Compression?
+    /// Connections with work to one backend, of all workers together; nil for no limit.
+    public var maxConnections: Int?
+    /// The most content of a request, in bytes, that is kept to tell an HTTP/1.1 backend its length where the client did
+    /// not; nil passes it on in chunks as it comes.
+    public var requestBuffering: Int?
+    /// After how much silence a client of an event stream is sent a comment.
+    public var heartbeat = Milliseconds.never
+    /// How long a model engine may give nothing at all, beside what reading prompts takes, before requests that it has not
+    /// begun to answer go elsewhere.
+    public var progressTimeout: Milliseconds = 3000
+    /// How long a connection that is passed on unread may carry nothing.
+    public var tunnelIdle = Limits().upgradeIdleTimeout
+    /// What `heartbeat` is where backends are model servers.
+    public static let modelHeartbeat: Milliseconds = 15_000
+    /// The defaults.
+    public init() {}
+  }
+
+  /// When a request is sent once more, to another backend.
+  public struct Retries: Sendable, Equatable {
+    /// Further attempts after the first, connects that fail included.
+    public var attempts = 2
+    /// Requests sent once more, in percent of all. A connect that fails costs nothing of it: no backend has had any work.
+    public var budgetPercent = RetryBudget.defaultPercent
+    /// After what.
+    public var rule = RetryRule()
+    /// The defaults.
+    public init() {}
   }
 
   /// One server of a service.
@@ -101,65 +111,73 @@ extension Settings {
     }
   }
 
-  /// Four separate time limits, in milliseconds; there is no total limit (DESIGN: a GPU may think for long).
+  /// Four separate time limits; there is no total limit (DESIGN: a GPU may think for long).
   public struct Timeouts: Sendable, Equatable, BitwiseCopyable {
     /// For a TCP connection and TLS handshake.
-    public var connectMilliseconds: UInt64 = 5_000
+    public var connect: Milliseconds = 5_000
     /// From the request's end to the response's head.
-    public var responseHeadMilliseconds: UInt64 = 600_000
+    public var responseHead: Milliseconds = 600_000
     /// From the head to the first byte of content.
-    public var firstByteMilliseconds: UInt64 = 600_000
+    public var firstByte: Milliseconds = 600_000
     /// Between bytes of content.
-    public var idleMilliseconds: UInt64 = 300_000
+    public var idle: Milliseconds = 300_000
     /// How long an unused connection is kept for the next request.
-    public var keepAliveMilliseconds: UInt64 = 4_000
+    public var keepalive: Milliseconds = 4_000
     /// The defaults.
     public init() {}
   }
 }
 
-/// Sizes, counts and times of the client side. `docs/configuration.md` lists them.
+/// Sizes, counts and times of the client side. A field that a key of `limits` is read into has the key's name, and its
+/// initial value is what holds where the file says nothing.
 public struct Limits: Sendable, Equatable, BitwiseCopyable {
-  /// The largest request or response head, in bytes; at most `maximumHeadBytes`.
-  public var headBytes = 64 * 1024 - 1
+  /// The largest request or response head, in bytes; more than `maximumHeadBytes` is taken for that.
+  public var requestHead = 64 * 1024
   /// The most field lines of a head.
-  public var headFields = 128
-  /// The longest request target, in bytes.
-  public var targetBytes = 16 * 1024
+  public var requestHeadFields = 128
   /// The most client connections of all workers together.
   public var connections = 65_536
-  /// The most memory of all workers' buffers together, in bytes.
-  public var bufferBytes = Int.max
-  /// For a TLS handshake, from accept.
-  public var handshakeMilliseconds: UInt64 = 10_000
+  /// The most memory of all workers' buffers together, in bytes; nil for no limit.
+  public var bufferMemory: Int?
   /// For a request head, from its first byte.
-  public var headMilliseconds: UInt64 = 10_000
+  public var headerTimeout: Milliseconds = 10_000
   /// For an idle connection between requests.
-  public var keepAliveMilliseconds: UInt64 = 300_000
+  public var keepaliveTimeout: Milliseconds = 300_000
+  /// For a TLS handshake, from accept.
+  public var handshakeTimeout: Milliseconds = 10_000
   /// Between bytes of a request's content.
-  public var bodyIdleMilliseconds: UInt64 = 60_000
+  public var requestBodyIdleTimeout: Milliseconds = 60_000
   /// For a client that does not read, between bytes that it takes.
-  public var sendStallMilliseconds: UInt64 = 60_000
+  public var sendTimeout: Milliseconds = 60_000
   /// For an upgraded connection that carries nothing.
-  public var tunnelIdleMilliseconds: UInt64 = 3_600_000
+  public var upgradeIdleTimeout: Milliseconds = 3_600_000
+  /// How long exchanges may go on once the proxy is told to drain.
+  public var drainTimeout: Milliseconds = 30_000
+  /// The longest request target, in bytes.
+  public var targetBytes = 16 * 1024
   /// For the last bytes of a client that we have answered and closed.
-  public var lingerMilliseconds: UInt64 = 2_000
-  /// The least number of buffers of one worker, whatever `bufferBytes` says.
+  public var lingerTimeout: Milliseconds = 2_000
+  /// The least number of buffers of one worker, whatever `bufferMemory` says.
   public static let minimumBuffers = 8
 
-  /// The most content that one worker keeps of all its requests together, in bytes, whatever `bufferBytes` says.
+  /// The most content that one worker keeps of all its requests together, in bytes, whatever `bufferMemory` says.
   public static let maximumKeptBytes = 256 << 20
 
   /// How much content one worker may keep for services that buffer requests, in bytes: half of what its buffers may be,
   /// beside them.
-  func keptBytes(workers: Int) -> Int { min(Self.maximumKeptBytes, bufferBytes / max(1, workers) / 2) }
+  func keptBytes(workers: Int) -> Int {
+    min(Self.maximumKeptBytes, (bufferMemory ?? .max) / max(1, workers) / 2)
+  }
 
   /// How many buffers one worker may have out.
   func buffers(workers: Int) -> Int {
-    max(Self.minimumBuffers, bufferBytes / max(1, workers) / Layout.size)
+    max(Self.minimumBuffers, (bufferMemory ?? .max) / max(1, workers) / Layout.size)
   }
 
-  /// What `headBytes` can be at most.
+  /// `requestHead`, as far as a buffer holds it.
+  var headBytes: Int { min(requestHead, Self.maximumHeadBytes) }
+
+  /// The largest head that there can be, in bytes.
   public static let maximumHeadBytes = 64 * 1024 - 1
   /// The defaults.
   public init() {}

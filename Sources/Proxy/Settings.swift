@@ -1,5 +1,4 @@
 public import Exchange
-public import HTTP
 public import OS
 public import TLS
 public import Telemetry
@@ -65,32 +64,17 @@ public struct Settings: Sendable {
     public var paths: [PathMatch]
     /// Index into `services`.
     public var service: Int
-    /// Changes to fields on the way in and out.
-    public var edits: FieldEdits
-    /// Only clients that have proven who they are by a certificate are answered.
-    public var needsIdentity = false
+    /// What is done with its requests.
+    public var rules = RouteRules()
     /// Only requests with one of these keys are answered; nil to ask for none.
     public var keys: [[UInt8]]?
-    /// What is taken off the path before the backend gets it; empty for nothing.
-    public var stripPrefix = ""
-    /// What is put before the path then; empty for nothing.
-    public var addPrefix = ""
-    /// Paths that could be said more plainly are refused (RFC 3986 §6.2.2).
-    public var rejectsOddPaths = false
-    /// What pages of other origins may do; nil to leave that to the backends.
-    public var cors: CrossOrigin?
     /// Services by the model that content asks for; empty not to look. All of them, and the route's own, speak HTTP/1.1.
     public var models: [ModelRule] = []
     /// A route.
-    public init(
-      hosts: [String], paths: [PathMatch], service: Int, edits: FieldEdits = FieldEdits(),
-      needsIdentity: Bool = false
-    ) {
-      self.needsIdentity = needsIdentity
+    public init(hosts: [String], paths: [PathMatch], service: Int) {
       self.hosts = hosts
       self.paths = paths
       self.service = service
-      self.edits = edits
     }
   }
 
@@ -99,43 +83,36 @@ public struct Settings: Sendable {
 
   /// Where requests for some models go.
   public struct ModelRule: Sendable, Equatable {
-    /// The name, or what names begin with.
-    public var text: String
-    /// Whether it is the whole name.
-    public var isExact: Bool
+    /// Which models.
+    public var pattern: ModelPattern
     /// Index into `services`.
     public var service: Int
     /// The name that the backend gets in place of the client's; nil for the same.
     public var model: String?
     /// A rule.
-    public init(text: String, isExact: Bool, service: Int, model: String? = nil) {
-      self.text = text
-      self.isExact = isExact
+    public init(_ pattern: ModelPattern, service: Int, model: String? = nil) {
+      self.pattern = pattern
       self.service = service
       self.model = model
     }
   }
 
-  /// How a path is compared, its query left out.
-  public enum PathMatch: Sendable, Equatable {
-    /// The whole path.
+  /// Which models of requests a rule is for.
+  public enum ModelPattern: Sendable, Hashable, CustomStringConvertible {
+    /// Every one.
+    case any
+    /// One, by its whole name.
     case exact(String)
-    /// Everything that begins so: `/v1/*` is the prefix `/v1/`.
+    /// Those whose names begin so: `llama-*`.
     case prefix(String)
-  }
 
-  /// Fields to set and to remove. Content-Length and Transfer-Encoding say where content ends: what is asked for
-  /// them here is not done.
-  public struct FieldEdits: Sendable, Equatable {
-    /// Set on requests, replacing what came.
-    public var setRequest: [Fields.Field] = []
-    /// Removed from requests.
-    public var removeRequest: [String] = []
-    /// Set on responses, replacing what came.
-    public var setResponse: [Fields.Field] = []
-    /// Removed from responses.
-    public var removeResponse: [String] = []
-    /// No changes.
-    public init() {}
+    /// As it is written.
+    public var description: String {
+      switch self {
+      case .any: "*"
+      case .exact(let name): name
+      case .prefix(let start): "\(start)*"
+      }
+    }
   }
 }

@@ -1,29 +1,31 @@
 import TestRun
+import Proxy
 import Testing
 
 @testable import Configuration
 
 @Suite("Compression's keys", .ownThread)
 struct CompressionKeysTests {
-  private func read(_ compression: String) throws -> Compression? {
+  private func read(_ compression: String) throws -> Settings.Compression? {
     let text = """
       acme: {issuers: [local]}
       routes: [{service: a}]
       services: {a: {backends: [h:1]\(compression)}}
       """
-    return try configuration(text).services[0].compression
+    return try configuration(text).services[0].rules.compression
   }
 
   @Test("it is off, on with defaults, or a section")
   func reading() throws {
-    let usual = Compression(types: Compression.defaultTypes, minimumBytes: 1024, level: 1)
+    let usual = Settings.Compression()
     #expect(try read("") == nil)
     #expect(try read(", compression: false") == nil)
     #expect(try read(", compression: true") == usual)
     #expect(try read(", compression: {}") == usual)
-    #expect(
-      try read(", compression: {types: [Text/*, application/x+json], minimum_size: 4KiB, level: 9}")
-        == Compression(types: ["text/*", "application/x+json"], minimumBytes: 4096, level: 9))
+    let written = try read(
+      ", compression: {types: [Text/*, application/x+json], minimum_size: 4KiB, level: 9}")
+    #expect(written?.types == ["text/*", "application/x+json"])
+    #expect(written?.minimumSize == 4096 && written?.level == 9)
   }
 
   static let table: [(file: String, error: String)] = [

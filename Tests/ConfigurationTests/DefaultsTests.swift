@@ -1,4 +1,7 @@
 import TestRun
+import Exchange
+import PKI
+import Proxy
 import Testing
 
 @testable import Configuration
@@ -9,34 +12,26 @@ struct DefaultsTests {
   func empty(text: String) throws {
     let c = try configuration(text)
     #expect(c.store == nil && c.workers == nil)
-    #expect(c.log == LogSettings(level: .info, format: .auto, access: .off))
+    #expect(c.log == LogSettings())
     #expect(c.listeners.map(\.address.description) == [":443", ":80"])
     #expect(c.listeners.map(\.redirectsToHTTPS) == [false, true])
     #expect(c.acme.issuers.map(\.name) == ["letsencrypt"])
-    #expect(!c.acme.agreesToTerms)
-    #expect(c.acme.http01Address == ListenAddress(host: nil, port: 80))
+    #expect(!c.acme.agreeTOS)
+    #expect(c.acme.http01.address == ListenAddress(host: nil, port: 80))
     #expect(c.acme.keyTypes == [.ecP256])
-    #expect(c.forwarding == Forwarding(xForwarded: true, forwarded: false, via: true))
-    #expect(c.routes.isEmpty && c.services.isEmpty && c.certificates.isEmpty && c.headers == .none)
-    #expect(c.limits.requestHeadBytes == 65_536 && c.limits.requestHeadFields == 128)
-    #expect(c.limits.connections == 65_536)
-    #expect(c.limits.headerTimeout == .seconds(10) && c.limits.keepaliveTimeout == .seconds(300))
-    #expect(c.limits.upgradeIdleTimeout == .seconds(3600) && c.limits.drainTimeout == .seconds(30))
+    #expect(c.forwarding == ForwardedFields())
+    #expect(
+      c.routes.isEmpty && c.services.isEmpty && c.certificates.isEmpty && c.headers == Settings.FieldEdits())
+    #expect(c.limits == Limits() && !c.areConnectionsChosen)
   }
 
   @Test("a service has the waits that model servers need")
   func service() throws {
     let c = try configuration("services: {a: {backends: [10.0.0.1:8000]}}")
     let service = try #require(c.service(named: "a"))
-    #expect(service.kind == .http && service.protocol == .http1 && service.policy == .leastRequest)
+    #expect(service.kind == .http && service.protocol == .http1 && service.rules == Settings.ServiceRules())
     #expect(service.backends.map(\.weight) == [1])
-    #expect(
-      service.timeouts
-        == ServiceTimeouts(
-          connect: .seconds(5), responseHead: .seconds(600), firstByte: .seconds(600), idle: .seconds(300),
-          keepalive: .seconds(4)))
-    #expect(service.retries == Retries(attempts: 2, budgetPercent: 20))
-    #expect(service.maxConnections == nil && service.tls.verifies)
+    #expect(service.tls.verify)
     let health = try #require(service.health)
     #expect(health.probe == .connect && health.interval == .seconds(5) && health.timeout == .seconds(2))
     #expect(health.unhealthyThreshold == 3 && health.healthyThreshold == 1)

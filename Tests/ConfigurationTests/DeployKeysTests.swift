@@ -1,4 +1,5 @@
 import TestRun
+import CertStore
 import Testing
 
 @testable import Configuration
@@ -29,15 +30,16 @@ import Testing
             - { reload: nginx.service }
             - { served_at: "[::1]:8443" }
         """))
-    var targets = CopyTargets()
+    var targets = FileCopies()
     targets.key = "/k.pem"
     targets.fullchain = "/f.pem"
     targets.owner = "haproxy"
     targets.mode = 0o440
     #expect(
       read.acme.deploys == [
-        .command("reload-it", timeoutSeconds: 30), .copy(targets), .reload(unit: "nginx.service"),
-        .servedAt(host: "::1", port: 8443),
+        .command(text: "reload-it", timeoutSeconds: 30), .copy(files: targets),
+        .reload(unit: "nginx.service"),
+        .proof(host: "::1", port: 8443),
       ])
   }
 

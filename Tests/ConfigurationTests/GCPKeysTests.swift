@@ -1,4 +1,5 @@
 import TestRun
+import GCP
 import Testing
 
 @testable import Configuration
@@ -43,7 +44,7 @@ struct GCPKeysTests {
   func defaults() throws {
     let settings = try #require(try configuration(Self.start + "gcp: {project: p}").gcp)
     #expect(settings.namePrefix == "certd" && settings.targets.isEmpty && settings.credentials == nil)
-    #expect(settings.endpoints == GCPEndpoints())
+    #expect(settings.endpoints == Endpoints())
     #expect(try configuration(Self.start).gcp == nil)
   }
 

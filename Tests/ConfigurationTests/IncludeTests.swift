@@ -1,5 +1,6 @@
 import Configuration
 import TestRun
+import Telemetry
 import Testing
 
 @Suite("Included files", .ownThread) struct IncludeTests {

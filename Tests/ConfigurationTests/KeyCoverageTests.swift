@@ -25,7 +25,7 @@ struct KeyCoverageTests {
     return (text, shown)
   }
 
-  @Test("every key of the table is read", arguments: KeyTable.all.map(\.path))
+  @Test("every key of the table is read", arguments: KeyTable.certd.all.map(\.path))
   func isRead(path: String) {
     let (text, shown) = file(wrongAt: path)
     #expect(
@@ -37,7 +37,7 @@ struct KeyCoverageTests {
   func defaults() throws {
     let services = "services: {a: {backends: [{address: h:1}]}}\n"
     #expect(errors(services) == [])
-    for key in KeyTable.all {
+    for key in KeyTable.certd.all {
       guard case .value(let value) = key.fallback else { continue }
       let (text, _) = file(wrongAt: key.path)
       let isBoolean = value == "true" || value == "false"

@@ -1,4 +1,5 @@
 import TestRun
+import PKI
 import Testing
 
 @testable import Configuration

@@ -50,9 +50,9 @@ struct ListenerTLSTests {
       try listener("client_certificates: {ca: [ca.pem, /a/b.pem], crl: [crl.der], names: true}")
         .clientCertificates)
     #expect(clients.mode == .require)
-    #expect(clients.authorities.map(\.value) == ["/etc/certd/ca.pem", "/a/b.pem"])
-    #expect(clients.revocationLists.map(\.value) == ["/etc/certd/crl.der"])
-    #expect(clients.forwardsNames)
+    #expect(clients.ca.map(\.value) == ["/etc/certd/ca.pem", "/a/b.pem"])
+    #expect(clients.crl.map(\.value) == ["/etc/certd/crl.der"])
+    #expect(clients.names)
     #expect(
       try listener("client_certificates: {mode: request, ca: [ca.pem]}").clientCertificates?.mode == .request)
     #expect(try listener("early_data: true").earlyData)

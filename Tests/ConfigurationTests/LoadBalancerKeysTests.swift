@@ -1,4 +1,5 @@
 import TestRun
+import GCP
 import Testing
 
 @testable import Configuration
@@ -77,7 +78,7 @@ struct LoadBalancerKeysTests {
       """)
     let read = try Configuration.read(Array(text.utf8), file: "f", baseDirectory: "/")
     let balancer = try #require(read.configuration.gcp?.loadBalancer)
-    #expect(balancer.address == "ip" && balancer.sslPolicy == "pol" && balancer.redirects)
+    #expect(balancer.address == "ip" && balancer.sslPolicy == "pol" && balancer.redirect)
     #expect(balancer.timeout == .seconds(3600) && balancer.certificates?.map(\.value) == ["c"])
     let groups = try #require(balancer.services.first).groups
     #expect(groups[0].maxUtilization == 0.5 && groups[0].namedPort == "web" && groups[1].maxRate == 7)
@@ -87,7 +88,7 @@ struct LoadBalancerKeysTests {
       return
     }
     #expect(
-      made.kind == .vm && made.zone == "z" && made.network == "net" && made.instances == ["10.0.0.1": "vm-1"])
+      made.type == .vm && made.zone == "z" && made.network == "net" && made.instances == ["10.0.0.1": "vm-1"])
   }
 
   @Test("without its own name an address is called after the load balancer")

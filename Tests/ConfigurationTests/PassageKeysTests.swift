@@ -1,5 +1,7 @@
 import TestRun
+import Proxy
 import Testing
+import Upstream
 
 @testable import Configuration
 
@@ -17,7 +19,7 @@ struct PassageKeysTests {
           mq: {protocol: tls, backends: [h:1], tls: {verify: false}, timeouts: {idle: 10m}}
         """)
     #expect(made.services.map(\.protocol) == [.tcp, .tls])
-    #expect(made.services.map(\.timeouts.writesIdle) == [false, true])
+    #expect(made.services.map(\.rules.tunnelIdle) == [made.limits.upgradeIdleTimeout, 600_000])
     #expect(made.services.map { $0.health?.probe } == [.connect, .connect])
   }
 

@@ -1,4 +1,5 @@
 import TestRun
+import Proxy
 import Testing
 
 @testable import Configuration
@@ -19,8 +20,8 @@ struct ProxyProtocolKeysTests {
       acme: {agree_tos: true}
       """)
     #expect(
-      made.listeners.map { $0.proxyProtocolFrom.map(\.description) } == [
-        ["10.0.0.0/8", "2001:db8::1/128"], [],
+      made.listeners.map { $0.proxyProtocolFrom.map(\.prefixLength) } == [
+        [8, 128], [],
       ])
     #expect(made.services.map(\.sendProxy) == [.v2, nil])
   }

@@ -1,5 +1,10 @@
 import TestRun
+import ACME
+import HTTP
+import Proxy
+import Telemetry
 import Testing
+import Upstream
 
 @testable import Configuration
 
@@ -20,31 +25,33 @@ struct ReadingTests {
     #expect(own.roots == ["/etc/certd/roots.pem"] && own.profile == "short")
     #expect(c.acme.localLifetime == .seconds(86_400) && c.acme.preferredChain == "ISRG Root X1")
     #expect(c.listeners.map(\.tls) == [.modern, .compatible, .off])
-    #expect(c.trustedProxies.map(\.description) == ["10.0.0.0/8", "2001:db8::/32"])
-    #expect(c.headers.response.settings.map(\.name) == ["Strict-Transport-Security"])
-    #expect(c.headers.response.removals == ["Server"])
+    #expect(c.trustedProxies.map(\.prefixLength) == [8, 32])
+    #expect(c.headers.response.set.map(\.name) == ["Strict-Transport-Security"])
+    #expect(c.headers.response.remove == ["Server"])
     #expect(c.routes[0].hosts.map(\.value.description) == ["llm.example.com", "*.models.example.com"])
     #expect(c.routes[0].paths.map(\.value) == [.prefix("/v1/"), .exact("/health")])
     #expect(c.routes[1].hosts.map(\.value) == [.any] && c.routes[1].paths.map(\.value) == [.prefix("/")])
-    #expect(c.limits.requestHeadBytes == 32_768 && c.limits.upgradeIdleTimeout == nil)
-    #expect(c.limits.drainTimeout == .seconds(300))
+    #expect(c.limits.requestHead == 32_768 && c.limits.upgradeIdleTimeout == .never)
+    #expect(c.limits.drainTimeout == 300_000)
   }
 
   @Test("a full service gives every value that it names")
   func fullService() throws {
     let service = try #require(try configuration(fullExample).service(named: "chat"))
-    #expect(service.protocol == .https && service.policy == .roundRobin && service.maxConnections == 100)
+    #expect(
+      service.protocol == .https && service.rules.policy == .roundRobin && service.rules.maxConnections == 100
+    )
     #expect(service.backends.map(\.address.description) == ["10.0.0.11:8000", "10.0.0.12:8000"])
     #expect(service.backends.map(\.weight) == [1, 3])
     #expect(
       service.tls
-        == BackendTLS(roots: ["/etc/certd/backend.pem"], serverName: "vllm.internal", verifies: true))
+        == BackendTLS(roots: ["/etc/certd/backend.pem"], serverName: "vllm.internal", verify: true))
     #expect(
       service.health
         == HealthCheck(
           probe: .get(path: "/health", expect: StatusRange(200...204), body: .any), port: 9000,
           interval: .seconds(10), timeout: .seconds(3), unhealthyThreshold: 2, healthyThreshold: 4))
-    #expect(service.timeouts.responseHead == nil && service.timeouts.firstByte == .seconds(1200))
+    #expect(service.rules.timeouts.responseHead == .never && service.rules.timeouts.firstByte == 1_200_000)
   }
 
   @Test("the design's example is a configuration")
@@ -98,7 +105,7 @@ struct ReadingTests {
   @Test("values of field settings never show in a description")
   func secrets() throws {
     let c = try configuration("headers: {request: {set: {Authorization: Bearer s3cret}}}")
-    #expect(c.headers.request.settings.first?.value == "Bearer s3cret")
+    #expect(c.headers.request.set.first?.value == "Bearer s3cret")
     #expect(!String(describing: c).contains("s3cret") && !String(reflecting: c).contains("s3cret"))
   }
 }

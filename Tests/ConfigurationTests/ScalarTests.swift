@@ -1,4 +1,5 @@
 import TestRun
+import Proxy
 import Testing
 
 @testable import Configuration

@@ -1,4 +1,6 @@
 import TestRun
+import HTTP
+import Proxy
 import Testing
 
 @testable import Configuration
@@ -20,7 +22,7 @@ import Testing
   }
 
   private func header(_ value: String) throws -> String? {
-    try read("headers:\n  request:\n    set:\n      X-Key: \(value)").headers.request.settings.first?.value
+    try read("headers:\n  request:\n    set:\n      X-Key: \(value)").headers.request.set.first?.value
   }
 
   @Test(

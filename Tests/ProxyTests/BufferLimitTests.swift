@@ -19,7 +19,7 @@ import Testing
   /// As few buffers as there may be.
   private func settings(_ backend: Backend) -> Settings {
     .bare(backend.target) { settings in
-      settings.limits.bufferBytes = 1
+      settings.limits.bufferMemory = 1
       settings.listeners[0].h2c = true
     }
   }
@@ -66,7 +66,7 @@ import Testing
     let stream = try LifecycleTests.streaming([next], pieces: 2)
     let backend = try Backend(Self.echo)
     let settings = Settings.bare(stream.target) { settings in
-      settings.limits.bufferBytes = 1
+      settings.limits.bufferMemory = 1
       settings.services.append(.init(name: "echo", backends: [backend.target]))
       settings.routes.insert(.init(hosts: ["h"], paths: [], service: 1), at: 0)
     }

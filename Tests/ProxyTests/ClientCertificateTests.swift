@@ -123,8 +123,8 @@ import Testing
     let backend = try Backend { answerProbe($0) }
     try await serve(
       settings(backend, .require, clients, names: true) {
-        $0.routes[0].edits.removeRequest = ["Client-Cert"]
-        $0.routes[0].edits.setRequest = [.init("X-Client-Cert-Subject", "fixed")]
+        $0.routes[0].rules.headers.request.remove = ["Client-Cert"]
+        $0.routes[0].rules.headers.request.set = [.init("X-Client-Cert-Subject", "fixed")]
       }
     ) { edge in
       let client = try connect(edge, as: alice)
@@ -228,7 +228,7 @@ import Testing
     let backend = try Backend { answerProbe($0) }
     let settings = settings(backend, .request, clients) { settings in
       settings.listeners[0].h2c = true
-      settings.routes[0].needsIdentity = true
+      settings.routes[0].rules.clientCertificate = .required
     }
     try await serve(settings) { edge in
       let stranger = try edge.connect()

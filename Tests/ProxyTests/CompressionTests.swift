@@ -11,8 +11,11 @@ import Testing
 
   static func settings(_ backend: Settings.Backend, minimum: Int = 100) -> Settings {
     .bare(backend, secure: true) { settings in
-      settings.services[0].compression = .init(
-        types: ["application/json", "text/*"], minimumBytes: minimum, level: 6)
+      var compression = Settings.Compression()
+      compression.types = ["application/json", "text/*"]
+      compression.minimumSize = minimum
+      compression.level = 6
+      settings.services[0].rules.compression = compression
     }
   }
 

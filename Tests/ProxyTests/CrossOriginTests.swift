@@ -2,14 +2,21 @@ import Exchange
 import TestPeers
 import TestRun
 import Testing
+import Upstream
 
 @testable import Proxy
 
 @Suite("What pages of other origins may do, and which paths a route takes", .ownThread)
 struct CrossOriginTests {
-  private static let rules = Settings.CrossOrigin(
-    origins: ["https://chat.example.com", "http://localhost:3000"], methods: ["GET", "POST"],
-    exposed: ["X-Request-Id"], allowsCredentials: true, maximumAgeSeconds: 60)
+  private static var rules: Settings.CrossOrigin {
+    var rules = Settings.CrossOrigin()
+    rules.origins = ["https://chat.example.com", "http://localhost:3000"]
+    rules.methods = ["GET", "POST"]
+    rules.expose = ["X-Request-Id"]
+    rules.credentials = true
+    rules.maxAge = 60_000
+    return rules
+  }
 
   private func answer(
     _ head: String, _ rules: Settings.CrossOrigin = rules, keys: [[UInt8]]? = nil
@@ -21,7 +28,7 @@ struct CrossOriginTests {
       _ = wire.readHead()
     }
     var settings = Settings.bare(backend.target)
-    settings.routes[0].cors = rules
+    settings.routes[0].rules.cors = rules
     settings.routes[0].keys = keys
     var found: Answer?
     try await Edge.serve(settings) { edge in
@@ -83,7 +90,8 @@ struct CrossOriginTests {
 
   @Test("where every origin is allowed the answer is the same for all")
   func everybody() async throws {
-    let rules = Settings.CrossOrigin(origins: ["*"], methods: ["GET"])
+    var rules = Settings.CrossOrigin()
+    rules.origins = ["*"]
     let (answer, _) = try await answer("GET / HTTP/1.1\r\nHost: h\r\nOrigin: https://a.example\r\n", rules)
     #expect(answer.field("Access-Control-Allow-Origin") == "*")
     #expect(!answer.head.contains("Vary: Origin"))
@@ -100,7 +108,7 @@ struct CrossOriginTests {
   func plainPaths(_ path: String, _ status: Int) async throws {
     let backend = try Backend { answerProbe($0) }
     var settings = Settings.bare(backend.target)
-    settings.routes[0].rejectsOddPaths = true
+    settings.routes[0].rules.normalize = .reject
     try await Edge.serve(settings) { edge in
       let client = try edge.connect()
       client.write("GET \(path) HTTP/1.1\r\nHost: h\r\n\r\n")

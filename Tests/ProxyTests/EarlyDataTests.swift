@@ -6,6 +6,7 @@ import TestSupport
 import TestPeers
 import TestRun
 import Testing
+import Upstream
 
 @Suite("Requests in early data", .ownThread) struct EarlyDataTests {
   /// A proxy whose TLS listener takes early data, or not.
@@ -192,7 +193,7 @@ import Testing
     let backend = try backend()
     let settings = Settings.bare(backend.target, secure: true) {
       $0.listeners[1].acceptsEarlyData = true
-      $0.limits.handshakeMilliseconds = 200
+      $0.limits.handshakeTimeout = 200
     }
     try await Edge.serve(settings, credentials: [try Certificates.localhost.get()]) { edge in
       let ticket = try ticket(edge)

@@ -20,8 +20,8 @@ import Upstream
 
   private func settings(_ backend: Backend, heartbeat: UInt64 = 0) -> Settings {
     .bare(backend.target) { settings in
-      settings.services[0].retryRule.repeatsAll = true
-      settings.services[0].heartbeatMilliseconds = heartbeat
+      settings.services[0].rules.retries.rule.repeatsAll = true
+      settings.services[0].rules.heartbeat = Milliseconds(heartbeat)
     }
   }
 
@@ -139,10 +139,10 @@ import Upstream
       }
     }
     let settings = Settings.bare([hung.target, good.target]) { settings in
-      settings.services[0].policy = .modelAware
-      settings.services[0].retryRule.repeatsAll = true
-      settings.services[0].retryRule.onResponseTimeout = true
-      settings.services[0].progressMilliseconds = 50
+      settings.services[0].rules.policy = .modelAware
+      settings.services[0].rules.retries.rule.repeatsAll = true
+      settings.services[0].rules.retries.rule.onResponseTimeout = true
+      settings.services[0].rules.progressTimeout = 50
     }
     let status = settings.services[0].backends[0].status
     try await Edge.serve(settings) { edge in

@@ -126,11 +126,11 @@ import Testing
     try await Edge.serve(
       .bare([backend.target]) { settings in
         var edits = Settings.FieldEdits()
-        edits.setRequest = [Fields.Field("Host", "inner"), Fields.Field("X-In", "new")]
-        edits.removeRequest = ["authorization", "Content-Length"]
-        edits.setResponse = [Fields.Field("X-Out", "new")]
-        edits.removeResponse = ["SERVER", "content-length"]
-        settings.routes[0].edits = edits
+        edits.request.set = [Fields.Field("Host", "inner"), Fields.Field("X-In", "new")]
+        edits.request.remove = ["authorization", "Content-Length"]
+        edits.response.set = [Fields.Field("X-Out", "new")]
+        edits.response.remove = ["SERVER", "content-length"]
+        settings.routes[0].rules.headers = edits
       }
     ) { edge in
       let client = try edge.connect()
@@ -154,7 +154,7 @@ import Testing
       wire.write("HTTP/1.1 204 No Content\r\n\r\n")
     }
     try await Edge.serve(
-      .bare([backend.target]) { $0.routes[0].edits.setRequest = [Fields.Field("X", value)] }
+      .bare([backend.target]) { $0.routes[0].rules.headers.request.set = [Fields.Field("X", value)] }
     ) { edge in
       let client = try edge.connect()
       client.write("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 30000\r\n\r\n\(content)")

@@ -58,12 +58,12 @@ import Testing
   @Test("Limits of the settings count")
   func ownLimits() async throws {
     let request = "GET /1234 HTTP/1.1\r\nHost: h\r\nA: b\r\n\r\n"
-    try await FramingCase.refused(request, with: 431).play { $0.limits.headBytes = 30 }
-    try await FramingCase.refused(request, with: 431).play { $0.limits.headFields = 1 }
+    try await FramingCase.refused(request, with: 431).play { $0.limits.requestHead = 30 }
+    try await FramingCase.refused(request, with: 431).play { $0.limits.requestHeadFields = 1 }
     try await FramingCase.refused(request, with: 414).play { $0.limits.targetBytes = 4 }
     try await FramingCase.passes(request).play {
-      $0.limits.headBytes = request.utf8.count
-      $0.limits.headFields = 2
+      $0.limits.requestHead = request.utf8.count
+      $0.limits.requestHeadFields = 2
       $0.limits.targetBytes = 6
     }
   }

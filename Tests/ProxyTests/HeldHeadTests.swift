@@ -31,8 +31,8 @@ import Upstream
 
   private func settings(_ backends: [Settings.Backend], isModelServer: Bool = true) -> Settings {
     .bare(backends) { settings in
-      settings.services[0].retryRule.repeatsAll = isModelServer
-      settings.services[0].retryBudgetPercent = 100
+      settings.services[0].rules.retries.rule.repeatsAll = isModelServer
+      settings.services[0].rules.retries.budgetPercent = 100
     }
   }
 

@@ -5,6 +5,7 @@ import TestSupport
 import TestPeers
 import TestRun
 import Testing
+import Upstream
 
 @Suite("Drain and reload", .ownThread) struct LifecycleTests {
   /// A backend that streams a piece for each signal of a connection's own event, and ends after a last one.
@@ -38,7 +39,7 @@ import Testing
       wire.write("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
     }
     let settings = Settings.bare(stream.target) { settings in
-      settings.limits.headMilliseconds = 60_000
+      settings.limits.headerTimeout = 60_000
       settings.services.append(.init(name: "slow", backends: [slow.target]))
       settings.routes.insert(.init(hosts: [], paths: [.prefix("/slow")], service: 1), at: 0)
     }

@@ -24,10 +24,10 @@ import Upstream
 
   private func settings(_ backends: [Backend], _ edit: (inout Settings) -> Void = { _ in }) -> Settings {
     .bare(backends.map(\.target)) { settings in
-      settings.services[0].policy = .modelAware
-      settings.services[0].attempts = 3
-      settings.services[0].retryRule.repeatsAll = true
-      settings.services[0].retryRule.insert(status: 503)
+      settings.services[0].rules.policy = .modelAware
+      settings.services[0].rules.retries.attempts = 2
+      settings.services[0].rules.retries.rule.repeatsAll = true
+      settings.services[0].rules.retries.rule.insert(status: 503)
       edit(&settings)
     }
   }

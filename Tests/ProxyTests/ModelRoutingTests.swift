@@ -39,11 +39,11 @@ import Upstream
       }
       for (index, name) in ["rest", "chat", "qwen"].enumerated() { settings.services[index].name = name }
       settings.routes[0].models = [
-        .init(text: "", isExact: false, service: 0),
-        .init(text: "llama-70b", isExact: true, service: 1),
-        .init(text: "qwen", isExact: false, service: 2), .init(text: "qwen3-", isExact: false, service: 1),
-        .init(text: "gpt-4o", isExact: true, service: 1, model: "llama-3.3-70b-instruct"),
-        .init(text: "l", isExact: true, service: 2, model: "\"x"),
+        .init(.any, service: 0),
+        .init(.exact("llama-70b"), service: 1),
+        .init(.prefix("qwen"), service: 2), .init(.prefix("qwen3-"), service: 1),
+        .init(.exact("gpt-4o"), service: 1, model: "llama-3.3-70b-instruct"),
+        .init(.exact("l"), service: 2, model: "\"x"),
       ]
       return settings
     }
@@ -190,12 +190,12 @@ import Upstream
     }
     let engines = Engines()
     var settings = try engines.settings()
-    settings.services[0].attempts = 1
+    settings.services[0].rules.retries.attempts = 0
     settings.services[2].backends.insert(contentsOf: Settings.bare(broken.target).services[0].backends, at: 0)
-    settings.services[2].attempts = 2
-    settings.services[2].policy = .roundRobin
-    settings.services[2].retryRule.repeatsAll = true
-    settings.services[2].retryRule.insert(status: 503)
+    settings.services[2].rules.retries.attempts = 1
+    settings.services[2].rules.policy = .roundRobin
+    settings.services[2].rules.retries.rule.repeatsAll = true
+    settings.services[2].rules.retries.rule.insert(status: 503)
     try await Edge.serve(settings) { edge in
       for _ in 0..<2 {
         let client = try edge.connect()

@@ -107,7 +107,7 @@ import Testing
   func ownAnswers() async throws {
     let settings = Settings.bare([]) { settings in
       settings.services[0].backends = []
-      settings.routes[0].edits.setResponse = [
+      settings.routes[0].rules.headers.response.set = [
         .init("Access-Control-Allow-Origin", "*"), .init("Content-Type", "text/x"),
       ]
     }

@@ -20,9 +20,10 @@ import Upstream
   /// What a client gets that asks so often, one after the other.
   private static func bodies(_ backends: [Backend], failures: Int, requests: Int) async throws -> [String] {
     let settings = Settings.bare([]) { settings in
-      var service = Settings.Service(
-        name: "s", backends: backends.map(\.target), policy: .roundRobin, attempts: 1)
-      service.outliers = OutlierDetection(consecutiveFailures: failures)
+      var service = Settings.Service(name: "s", backends: backends.map(\.target))
+      service.rules.policy = .roundRobin
+      service.rules.retries.attempts = 0
+      service.rules.outlierDetection = OutlierDetection(consecutiveFailures: failures)
       settings.services = [service]
       settings.routes = [.init(hosts: [], paths: [], service: 0)]
     }

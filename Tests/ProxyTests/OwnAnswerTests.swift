@@ -215,7 +215,7 @@ import Upstream
     var target = try Settings.Backend.secure(backend.address, host: "localhost")
     target.http2 = true
     try await HTTP2Edge.serve(
-      HTTP2Edge.settings(target) { $0.services[0].timeouts.keepAliveMilliseconds = 1 }
+      HTTP2Edge.settings(target) { $0.services[0].rules.timeouts.keepalive = 1 }
     ) { edge in
       let client = try edge.connect()
       client.write(FramingCase.probe)

@@ -6,6 +6,7 @@ import TestSupport
 import TestPeers
 import TestRun
 import Testing
+import Upstream
 
 @Suite("TLS-to-TCP", .ownThread) struct PassageTests {
   /// `localhost` leads to TCP, `*.local.test` to HTTP.
@@ -245,7 +246,7 @@ import Testing
   @Test("A connection that carries nothing is closed; one that does is not")
   func idle() async throws {
     let backend = try Backend { wire in wire.write("here\n") }
-    let settings = Self.settings([backend.target]) { $0.services[0].tunnelIdleMilliseconds = 100 }
+    let settings = Self.settings([backend.target]) { $0.services[0].rules.tunnelIdle = 100 }
     try await Self.serve(settings) { edge in
       let client = try edge.connectSecurely()
       #expect(client.read(through: "\n") == "here\n")

@@ -6,6 +6,7 @@ import TestSupport
 import TestPeers
 import TestRun
 import Testing
+import Upstream
 
 @Suite("The PROXY protocol", .ownThread) struct ProxyProtocolTests {
   static let v1 = latin1("PROXY TCP4 192.0.2.7 198.51.100.1 56324 443\r\n")
@@ -123,7 +124,7 @@ import Testing
   func silent() async throws {
     let backend = try Backend { answerProbe($0) }
     var settings = Self.settings(backend.target)
-    settings.limits.handshakeMilliseconds = 50
+    settings.limits.handshakeTimeout = 50
     try await Edge.serve(settings, credentials: [try Certificates.localhost.get()]) { edge in
       for listener in 0..<2 {
         let client = try edge.connect(listener)

@@ -27,7 +27,7 @@ import Upstream
   }
 
   private static func settings(_ backend: Backend, bytes: Int) -> Settings {
-    .bare(backend.target) { $0.services[0].requestBufferBytes = bytes }
+    .bare(backend.target) { $0.services[0].rules.requestBuffering = bytes }
   }
 
   /// Some bytes in chunks of so many.
@@ -116,8 +116,8 @@ import Upstream
   func stalled() async throws {
     let backend = try Self.echoing()
     let settings = Settings.bare(backend.target) { settings in
-      settings.services[0].requestBufferBytes = 1000
-      settings.limits.bodyIdleMilliseconds = 200
+      settings.services[0].rules.requestBuffering = 1000
+      settings.limits.requestBodyIdleTimeout = 200
     }
     try await Edge.serve(settings) { edge in
       let client = try edge.connect()
@@ -136,10 +136,10 @@ import Upstream
     }
     let second = try Self.echoing()
     let settings = Settings.bare(first.target, second.target) { settings in
-      settings.services[0].requestBufferBytes = 4000
-      settings.services[0].policy = .roundRobin
-      settings.services[0].retryRule.repeatsAll = true
-      settings.services[0].retryRule.insert(status: 503)
+      settings.services[0].rules.requestBuffering = 4000
+      settings.services[0].rules.policy = .roundRobin
+      settings.services[0].rules.retries.rule.repeatsAll = true
+      settings.services[0].rules.retries.rule.insert(status: 503)
     }
     let body = [UInt8](repeating: 7, count: 3000)
     try await Edge.serve(settings) { edge in
@@ -158,8 +158,8 @@ import Upstream
   func longHeads() async throws {
     let backend = try Self.echoing()
     let settings = Settings.bare(backend.target) { settings in
-      settings.services[0].requestBufferBytes = 1 << 20
-      settings.limits.headBytes = 65_536
+      settings.services[0].rules.requestBuffering = 1 << 20
+      settings.limits.requestHead = 65_536
     }
     let body = [UInt8](repeating: 7, count: 300_000)
     try await Edge.serve(settings) { edge in
@@ -203,8 +203,8 @@ import Upstream
       wire.write("ok")
     }
     let settings = Settings.bare(backend.target) { settings in
-      settings.services[0].requestBufferBytes = 1 << 20
-      settings.limits.bufferBytes = 1_200_000
+      settings.services[0].rules.requestBuffering = 1 << 20
+      settings.limits.bufferMemory = 1_200_000
     }
     let body = [UInt8](repeating: 7, count: 500_000)
     try await Edge.serve(settings) { edge in
@@ -230,7 +230,7 @@ import Upstream
   func reloaded() async throws {
     let backend = try Self.echoing()
     let own = Settings.bare(backend.target) { settings in
-      settings.services[0].requestBufferBytes = 1000
+      settings.services[0].rules.requestBuffering = 1000
       settings.services[0].backends[0].host = "backend.example"
     }
     var clients = own
@@ -266,7 +266,7 @@ import Upstream
   func http2(count: Int) async throws {
     let backend = try Self.echoing()
     let body = (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 31) }
-    let settings = HTTP2Edge.settings(backend.target) { $0.services[0].requestBufferBytes = 1 << 20 }
+    let settings = HTTP2Edge.settings(backend.target) { $0.services[0].rules.requestBuffering = 1 << 20 }
     try await HTTP2Edge.serve(settings) { edge in
       let client = try edge.http2()
       #expect(client.start())

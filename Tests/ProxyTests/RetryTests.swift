@@ -36,13 +36,15 @@ import Upstream
     _ backends: [Backend], isModelServer: Bool = true, _ edit: (inout Settings.Service) -> Void = { _ in }
   ) -> Settings {
     .bare(backends.map(\.target)) { settings in
-      settings.services[0].policy = .leastRequest
-      settings.services[0].retryRule.repeatsAll = isModelServer
+      settings.services[0].rules.policy = .leastRequest
+      settings.services[0].rules.retries.rule.repeatsAll = isModelServer
       if isModelServer {
-        for status in [429, 500, 502, 503, 504] { settings.services[0].retryRule.insert(status: status) }
+        for status in [429, 500, 502, 503, 504] {
+          settings.services[0].rules.retries.rule.insert(status: status)
+        }
       }
-      settings.services[0].outliers = OutlierDetection(
-        consecutiveFailures: 5, countsServerErrors: isModelServer)
+      settings.services[0].rules.outlierDetection = OutlierDetection()
+      settings.services[0].rules.outlierDetection.countsServerErrors = isModelServer
       edit(&settings.services[0])
     }
   }
@@ -71,7 +73,7 @@ import Upstream
   func responseTimeout() async throws {
     let silent = try Backend { wire in _ = wire.readToEnd() }
     let good = try Backend(Self.good)
-    let settings = settings([silent, good]) { $0.timeouts.responseHeadMilliseconds = 100 }
+    let settings = settings([silent, good]) { $0.rules.timeouts.responseHead = 100 }
     try await Edge.serve(settings) { edge in
       for _ in 0..<3 {
         let client = try edge.connect()

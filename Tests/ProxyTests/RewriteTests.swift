@@ -23,8 +23,8 @@ import Upstream
   func path(_ target: String, _ strip: String, _ add: String, _ expected: String) async throws {
     let backend = try Backend { answerProbe($0) }
     var settings = Settings.bare(backend.target)
-    settings.routes[0].stripPrefix = strip
-    settings.routes[0].addPrefix = add
+    settings.routes[0].rules.stripPrefix = strip
+    settings.routes[0].rules.addPrefix = add
     try await Edge.serve(settings) { edge in
       let client = try edge.connect()
       client.write("GET \(target) HTTP/1.1\r\nHost: h\r\n\r\n")
@@ -44,8 +44,8 @@ import Upstream
     )
     var settings = Settings.bare([bad.target, good.target])
     settings.forwarding.xForwarded = true
-    settings.services[0].policy = .roundRobin
-    settings.services[0].attempts = 2
+    settings.services[0].rules.policy = .roundRobin
+    settings.services[0].rules.retries.attempts = 1
     settings.services[0].backends[0].host = names[first]
     settings.services[0].backends[1].host = names[1 - first]
     try await Edge.serve(settings) { edge in
@@ -64,7 +64,7 @@ import Upstream
     let backend = try Backend { answerProbe($0) }
     var settings = Settings.bare(backend.target)
     settings.services[0].backends[0].host = "of-the-service"
-    settings.routes[0].edits.setRequest = [.init("Host", "of-the-route")]
+    settings.routes[0].rules.headers.request.set = [.init("Host", "of-the-route")]
     try await Edge.serve(settings) { edge in
       let client = try edge.connect()
       client.write("GET /a HTTP/1.1\r\nHost: client.example\r\n\r\n")

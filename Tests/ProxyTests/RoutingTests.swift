@@ -129,7 +129,7 @@ import Upstream
   func attempts() async throws {
     let good = try Backend { answerProbe($0) }
     let dead = try Settings.Backend.refusing()
-    try await Edge.serve(.bare([dead, good.target]) { $0.services[0].attempts = 1 }) { edge in
+    try await Edge.serve(.bare([dead, good.target]) { $0.services[0].rules.retries.attempts = 0 }) { edge in
       let client = try edge.connect()
       client.write(FramingCase.probe)
       #expect(client.readAnswer().status == 503)
@@ -165,7 +165,8 @@ import Upstream
       wire.write("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nbusy")
     }
     let free = try Backend { answerProbe($0) }
-    try await Edge.serve(.bare(busy.target, free.target) { $0.services[0].policy = .leastRequest }) { edge in
+    try await Edge.serve(.bare(busy.target, free.target) { $0.services[0].rules.policy = .leastRequest }) {
+      edge in
       let waiting = try edge.connect()
       waiting.write(FramingCase.probe)
       #expect(arrived.wait())
@@ -190,7 +191,7 @@ import Upstream
     let good = try Backend { answerProbe($0) }
     for (method, status, budget) in [("GET", 200, 20), ("POST", 502, 20)] {
       try await Edge.serve(
-        .bare(dropping.target, good.target) { $0.services[0].retryBudgetPercent = budget }
+        .bare(dropping.target, good.target) { $0.services[0].rules.retries.budgetPercent = budget }
       ) { edge in
         let client = try edge.connect()
         client.write("\(method) / HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n")
@@ -212,7 +213,9 @@ import Upstream
       _ = wire.readHead()
       wire.reset()
     }
-    try await Edge.serve(.bare(dropping.target, more.target) { $0.services[0].retryBudgetPercent = 0 }) {
+    try await Edge.serve(
+      .bare(dropping.target, more.target) { $0.services[0].rules.retries.budgetPercent = 0 }
+    ) {
       edge in
       let client = try edge.connect()
       let before = Clock.monotonicNanoseconds()
@@ -240,7 +243,7 @@ import Upstream
         wire.write("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok")
       }
     }
-    let settings = Settings.bare(backend.target) { $0.services[0].maximumConnections = 2 }
+    let settings = Settings.bare(backend.target) { $0.services[0].rules.maxConnections = 2 }
     try await Edge.serve(settings, workers: workers) { edge in
       let held = try (0..<2).map { _ in try edge.connect() }
       for client in held {
@@ -262,7 +265,7 @@ import Upstream
   @Test("Connections that other workers keep keep nobody out")
   func idleElsewhere() async throws {
     let backend = try Backend { answerProbe($0) }
-    let settings = Settings.bare(backend.target) { $0.services[0].maximumConnections = 2 }
+    let settings = Settings.bare(backend.target) { $0.services[0].rules.maxConnections = 2 }
     try await Edge.serve(settings, workers: 4) { edge in
       for _ in 0..<60 {
         let client = try edge.connect()

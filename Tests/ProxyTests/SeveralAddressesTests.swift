@@ -18,8 +18,8 @@ import Testing
     for index in settings.services[0].backends.indices {
       settings.services[0].backends[index].isOneOfSeveral = true
     }
-    settings.services[0].attempts = 1
-    settings.services[0].retryRule.onConnectFailure = false
+    settings.services[0].rules.retries.attempts = 0
+    settings.services[0].rules.retries.rule.onConnectFailure = false
     try await Edge.serve(settings) { edge in
       for _ in 0..<8 {
         let client = try edge.connect()

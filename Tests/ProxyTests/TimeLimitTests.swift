@@ -4,14 +4,15 @@ import TestSupport
 import TestPeers
 import TestRun
 import Testing
+import Upstream
 
 @Suite("Time limits", .ownThread) struct TimeLimitTests {
-  static let short: UInt64 = 150
+  static let short: Milliseconds = 150
 
   @Test("A TLS handshake that does not go on is cut off")
   func handshake() async throws {
     try await Edge.serve(
-      .bare([], secure: true) { $0.limits.handshakeMilliseconds = Self.short },
+      .bare([], secure: true) { $0.limits.handshakeTimeout = Self.short },
       credentials: [try Certificates.localhost.get()]
     ) { edge in
       let client = try edge.connect(1)
@@ -25,7 +26,7 @@ import Testing
     "A head that does not arrive in time is 408, however it trickles in",
     arguments: ["G", "GET / HTTP/1.1\r\n", "GET / HTTP/1.1\r\nHost: h\r\nA"])
   func head(_ beginning: String) async throws {
-    try await Edge.serve(.bare([]) { $0.limits.headMilliseconds = Self.short }) { edge in
+    try await Edge.serve(.bare([]) { $0.limits.headerTimeout = Self.short }) { edge in
       let client = try edge.connect()
       client.write(beginning)
       // More bytes buy no more time.
@@ -43,7 +44,7 @@ import Testing
   @Test("An idle connection is closed without a word")
   func keepAlive() async throws {
     let backend = try Backend { answerProbe($0) }
-    try await Edge.serve(.bare(backend.target) { $0.limits.keepAliveMilliseconds = Self.short }) { edge in
+    try await Edge.serve(.bare(backend.target) { $0.limits.keepaliveTimeout = Self.short }) { edge in
       let client = try edge.connect()
       client.write(FramingCase.probe)
       #expect(client.readAnswer().status == 200)
@@ -55,7 +56,7 @@ import Testing
   @Test("Content that stops coming is 408, and the backend's connection ends")
   func content() async throws {
     let backend = try Backend { _ = $0.readToEnd() }
-    try await Edge.serve(.bare(backend.target) { $0.limits.bodyIdleMilliseconds = Self.short }) { edge in
+    try await Edge.serve(.bare(backend.target) { $0.limits.requestBodyIdleTimeout = Self.short }) { edge in
       let client = try edge.connect()
       client.write("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\nhello")
       #expect(client.readAnswer().status == 408)
@@ -70,7 +71,7 @@ import Testing
     let good = try Backend { answerProbe($0) }
     let silent = try Settings.Backend.secure(mute.address, host: "localhost")
     try await Edge.serve(
-      .bare(silent, good.target) { $0.services[0].timeouts.connectMilliseconds = Self.short }
+      .bare(silent, good.target) { $0.services[0].rules.timeouts.connect = Self.short }
     ) { edge in
       let client = try edge.connect()
       client.write(FramingCase.probe)
@@ -84,7 +85,7 @@ import Testing
   func responseHead() async throws {
     let backend = try Backend({ _ = $0.readToEnd() }, { answerProbe($0) })
     try await Edge.serve(
-      .bare(backend.target) { $0.services[0].timeouts.responseHeadMilliseconds = Self.short }
+      .bare(backend.target) { $0.services[0].rules.timeouts.responseHead = Self.short }
     ) {
       edge in
       let client = try edge.connect()
@@ -105,7 +106,7 @@ import Testing
       wire.write("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
     }
     try await Edge.serve(
-      .bare(backend.target) { $0.services[0].timeouts.responseHeadMilliseconds = Self.short }
+      .bare(backend.target) { $0.services[0].rules.timeouts.responseHead = Self.short }
     ) {
       edge in
       let client = try edge.connect()
@@ -127,8 +128,8 @@ import Testing
     }
     try await Edge.serve(
       .bare(backend.target) {
-        $0.services[0].timeouts.firstByteMilliseconds = content.isEmpty ? Self.short : 60_000
-        $0.services[0].timeouts.idleMilliseconds = content.isEmpty ? 60_000 : Self.short
+        $0.services[0].rules.timeouts.firstByte = content.isEmpty ? Self.short : 60_000
+        $0.services[0].rules.timeouts.idle = content.isEmpty ? 60_000 : Self.short
       }
     ) { edge in
       let client = try edge.connect()
@@ -150,7 +151,7 @@ import Testing
       for _ in 0..<1000 { wire.write(block) }
       ended.signal()
     }
-    try await Edge.serve(.bare(backend.target) { $0.limits.sendStallMilliseconds = Self.short }) { edge in
+    try await Edge.serve(.bare(backend.target) { $0.limits.sendTimeout = Self.short }) { edge in
       let client = try edge.connect(receiveBuffer: 4096)
       client.write(String(repeating: FramingCase.probe, count: requests))
       #expect(ended.wait())
@@ -167,7 +168,7 @@ import Testing
       wire.write(TunnelTests.switching)
       _ = wire.readToEnd()
     }
-    try await Edge.serve(.bare(backend.target) { $0.limits.tunnelIdleMilliseconds = Self.short }) { edge in
+    try await Edge.serve(.bare(backend.target) { $0.limits.upgradeIdleTimeout = Self.short }) { edge in
       let client = try edge.connect()
       client.write(TunnelTests.request)
       #expect(client.readHead() == TunnelTests.switching)

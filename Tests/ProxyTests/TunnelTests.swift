@@ -4,6 +4,7 @@ import TestSupport
 import TestPeers
 import TestRun
 import Testing
+import Upstream
 
 @Suite("Upgraded connections", .ownThread) struct TunnelTests {
   static let request =
@@ -96,7 +97,7 @@ import Testing
       _ = wire.readHead()
       wire.write(Self.switching)
     }
-    try await Edge.serve(.bare(backend.target) { $0.limits.tunnelIdleMilliseconds = 100 }) { edge in
+    try await Edge.serve(.bare(backend.target) { $0.limits.upgradeIdleTimeout = 100 }) { edge in
       let client = try edge.connect()
       client.write(Self.request)
       #expect(client.readHead() == Self.switching)

@@ -31,7 +31,6 @@ private struct Place {
     "CertStore": Place(floor: 3, imports: ["OS", "PKI", "Bytes"]),
     "Upstream": Place(floor: 3, imports: ["HTTP"]),
     "Exchange": Place(floor: 3, imports: ["HTTP", "JSON", "ModelAPI"]),
-    "Configuration": Place(floor: 3, imports: ["JSON", "Bytes", "CYAML"]),
     "DNS": Place(floor: 3, imports: ["PKI", "OS", "Bytes"]),
     "GCP": Place(floor: 3, imports: ["PKI", "HTTPClient", "HTTP", "JSON", "Bytes"]),
 
@@ -45,8 +44,16 @@ private struct Place {
         "Bytes",
       ]),
 
-    "certd": Place(
+    "Configuration": Place(
       floor: 5,
+      imports: [
+        "JSON", "Bytes", "CYAML", "ModelAPI", "PKI", "Telemetry", "ACME", "CertStore", "DNS", "GCP", "HTTP",
+        "Upstream",
+        "Exchange", "Proxy",
+      ]),
+
+    "certd": Place(
+      floor: 6,
       imports: [
         "Bytes", "OS", "JSON", "HTTP", "HTTP2", "PKI", "TLS", "EventLoop", "Telemetry", "HTTPClient", "ACME",
         "CertStore",

@@ -30,8 +30,9 @@ import Upstream
 
   @Test("a backend is ejected by failures in a row, within the share that may be", arguments: rows)
   func ejection(_ row: Row) {
-    let rule = OutlierDetection(
-      consecutiveFailures: row.threshold, ejectionMilliseconds: 10_000, maximumEjectionPercent: row.percent)
+    var rule = OutlierDetection(consecutiveFailures: row.threshold)
+    rule.ejectionTime = 10_000
+    rule.maxEjectionPercent = row.percent
     #expect(
       rule.ejection(failures: row.failures, before: row.before, ejected: row.ejected, count: row.count)
         == row.expected)
@@ -40,7 +41,8 @@ import Upstream
   @Test("one success ends the row, and an ejection ends by itself")
   func rowAndEnd() {
     let status = BackendStatus(name: "b")
-    let rule = OutlierDetection(consecutiveFailures: 2, ejectionMilliseconds: 10_000)
+    var rule = OutlierDetection(consecutiveFailures: 2)
+    rule.ejectionTime = 10_000
     func fail(_ now: UInt64) -> UInt64? {
       status.failed(nowMilliseconds: now, rule: rule, ejected: 0, count: 2)
     }

@@ -3,15 +3,21 @@ public enum ConfigurationReference {
   /// The text of docs/configuration.md, ending in a line feed.
   public static func text() -> String {
     var out = introduction
-    out += heading("The top of the file", table(of: ""))
-    for key in KeyTable.all {
-      let path = childPath(of: key)
-      guard let path, !KeyTable.children(of: path).isEmpty else { continue }
-      out += heading("`\(path.replacing("*", with: "NAME"))`", "\(key.summary)\n\n" + table(of: path))
-    }
+    out += sections(.certd)
     out += heading("Kinds of services", kinds)
     out += heading("Issuers known by name", presets)
     out += heading("Algorithms of TLS", algorithms)
+    return out
+  }
+
+  /// A heading and a table for each section.
+  static func sections(_ keys: KeyTable) -> String {
+    var out = heading("The top of the file", table(of: "", keys))
+    for key in keys.all {
+      let path = childPath(of: key)
+      guard let path, !keys.children(of: path).isEmpty else { continue }
+      out += heading("`\(path.replacing("*", with: "NAME"))`", "\(key.summary)\n\n" + table(of: path, keys))
+    }
     return out
   }
 
@@ -63,8 +69,8 @@ public enum ConfigurationReference {
     }
   }
 
-  private static func table(of path: String) -> String {
-    let rows = KeyTable.children(of: path).map { key in
+  private static func table(of path: String, _ keys: KeyTable) -> String {
+    let rows = keys.children(of: path).map { key in
       "| `\(key.name)` | \(shape(key.type)) | \(fallback(key)) | \(key.summary) |"
     }
     return (["| Key | Value | Default | What it does |", "|---|---|---|---|"] + rows)

@@ -1,22 +1,26 @@
 internal import JSON
 
 /// The JSON Schema of the file (draft 7, which editors know best), made from the table of keys.
-public enum ConfigurationSchema {
+public struct ConfigurationSchema {
   /// The schema's text, ending in a line feed.
-  public static func text() -> String {
+  public static func text() -> String { text(of: .certd) }
+
+  static func text(of keys: KeyTable) -> String {
     JSONWriter.text(.indented) {
       $0.object {
         $0.member("$schema", "http://json-schema.org/draft-07/schema#")
         $0.member("title", "certd.yaml")
-        section("", &$0)
+        ConfigurationSchema(keys: keys).section("", &$0)
       }
     } + "\n"
   }
 
+  private let keys: KeyTable
+
   // What follows writes members into the object that its caller has begun.
 
-  private static func section(_ path: String, _ out: inout JSONWriter) {
-    let keys = KeyTable.children(of: path)
+  private func section(_ path: String, _ out: inout JSONWriter) {
+    let keys = keys.children(of: path)
     out.member("type", "object")
     out.member("additionalProperties", false)
     let required = keys.filter { $0.fallback == .required }
@@ -26,7 +30,7 @@ public enum ConfigurationSchema {
     }
   }
 
-  private static func schema(of key: Key, _ out: inout JSONWriter) {
+  private func schema(of key: Key, _ out: inout JSONWriter) {
     out.member("description", key.summary.replacing("`", with: ""))
     if case .value(let text) = key.fallback {
       out.name("default")
@@ -35,7 +39,7 @@ public enum ConfigurationSchema {
     shape(of: key.type, at: key.path, &out)
   }
 
-  private static func literal(_ text: String, _ type: Key.ValueType, _ out: inout JSONWriter) {
+  private func literal(_ text: String, _ type: Key.ValueType, _ out: inout JSONWriter) {
     switch type {
     case .boolean, .booleanOrSection: out.boolean(text == "true")
     case .integer, .integerOr: if let number = decimal(text) { out.integer(number) } else { out.string(text) }
@@ -43,7 +47,7 @@ public enum ConfigurationSchema {
     }
   }
 
-  private static func shape(of type: Key.ValueType, at path: String, _ out: inout JSONWriter) {
+  private func shape(of type: Key.ValueType, at path: String, _ out: inout JSONWriter) {
     switch type {
     case .text(let kind): shape(of: kind, &out)
     case .boolean: out.member("type", "boolean")
@@ -80,7 +84,7 @@ public enum ConfigurationSchema {
     }
   }
 
-  private static func shape(of kind: Key.TextKind, _ out: inout JSONWriter) {
+  private func shape(of kind: Key.TextKind, _ out: inout JSONWriter) {
     switch kind {
     case .statusRange, .retryCondition: out.member("type", ["string", "integer"])
     case .line, .name, .fieldValue: out.member("type", ["string", "number", "boolean"])
@@ -95,18 +99,18 @@ public enum ConfigurationSchema {
     }
   }
 
-  private static func range(_ range: ClosedRange<Int>, _ out: inout JSONWriter) {
+  private func range(_ range: ClosedRange<Int>, _ out: inout JSONWriter) {
     out.member("type", "integer")
     out.member("minimum", range.lowerBound)
     out.member("maximum", range.upperBound)
   }
 
-  private static func matching(_ pattern: String, _ out: inout JSONWriter) {
+  private func matching(_ pattern: String, _ out: inout JSONWriter) {
     out.member("type", "string")
     out.member("pattern", pattern)
   }
 
-  private static func either(
+  private func either(
     _ out: inout JSONWriter, _ one: (inout JSONWriter) -> Void, _ other: (inout JSONWriter) -> Void
   ) {
     out.array("oneOf") {

@@ -1,3 +1,6 @@
+internal import Proxy
+internal import Telemetry
+
 /// Checks of values against each other, once each is right by itself.
 extension Configuration {
   func crossCheck(_ report: Report, _ top: Section) {
@@ -9,7 +12,7 @@ extension Configuration {
     checkLoadBalancer(report)
     checkCertificates(report)
     checkExternalAccounts(report)
-    if case .file(let path) = log.access, path.hasSuffix("/") {
+    if case .file(let path)? = log.access, path.hasSuffix("/") {
       report.error(top.section("log").origin(of: "access"), "is a directory", "name a file")
     }
   }
@@ -76,13 +79,13 @@ extension Configuration {
     if let path = route.paths.first(where: { $0.value != .prefix("/") }) {
       report.error(path.origin, "a route to a service that speaks \(name) has no paths", "remove paths")
     }
-    if route.headers != .none {
+    if route.rules.headers != Settings.FieldEdits() {
       report.error(route.origin, "a route to a service that speaks \(name) has no headers", "remove headers")
     }
     if let file = route.keyFile {
       report.error(file.origin, "a route to a service that speaks \(name) sees no keys", "remove auth")
     }
-    if !route.stripPrefix.isEmpty || !route.addPrefix.isEmpty {
+    if !route.rules.stripPrefix.isEmpty || !route.rules.addPrefix.isEmpty {
       report.error(
         route.origin, "a route to a service that speaks \(name) has no path to edit",
         "remove strip_prefix and add_prefix")
@@ -139,7 +142,7 @@ extension Configuration {
   private func checkClientCertificates(_ report: Report) {
     let asking = listeners.filter { $0.clientCertificates != nil }
     guard let strict = listeners.first(where: { $0.clientCertificates?.mode == .require }) else {
-      if asking.isEmpty, let route = routes.first(where: \.needsClientCertificate) {
+      if asking.isEmpty, let route = routes.first(where: { $0.rules.clientCertificate == .required }) {
         report.error(
           route.origin, "it needs a client certificate, and no listener asks for one",
           "add client_certificates to a listener")
@@ -149,7 +152,7 @@ extension Configuration {
     guard let open = listeners.first(where: { $0.clientCertificates == nil && !$0.redirectsToHTTPS }) else {
       return
     }
-    for route in routes where !route.needsClientCertificate {
+    for route in routes where route.rules.clientCertificate == nil {
       report.warning(
         route.origin,
         "it is served on \(open.address) without the client certificate that \(strict.address) requires; "
@@ -159,7 +162,7 @@ extension Configuration {
 
   private func checkCertificates(_ report: Report) {
     // The issuer that stands in when none is written counts only once a certificate needs it.
-    if !acme.agreesToTerms, let issuer = acme.issuers.first(where: { $0.isPublic }),
+    if !acme.agreeTOS, let issuer = acme.issuers.first(where: { $0.isPublic }),
       !issuer.origin.path.isEmpty
     {
       report.add([agreementError(issuer)])

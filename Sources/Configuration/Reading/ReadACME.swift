@@ -1,35 +1,25 @@
+internal import ACME
+
 extension Configuration {
   static func readACME(_ section: Section) -> ACMESettings {
-    let issuers = readIssuers(section)
-    let dns01 = readDNS(section)
-    return ACMESettings(
-      email: section.text("email", Word.email),
-      agreesToTerms: section.boolean("agree_tos"),
-      issuers: issuers,
-      challenges: readChallenges(section),
-      dns01: dns01,
-      tlsALPN01Address: section.section("tls_alpn01").text("address", ListenAddress.parse)
-        ?? ListenAddress(host: nil, port: 443),
-      http01Address: section.section("http01").text("address", ListenAddress.parse)
-        ?? ListenAddress(host: nil, port: 80),
-      webroot: section.section("http01").path("webroot"),
-      preferredChain: section.text("preferred_chain", Word.line),
-      notAfter: section.durationOrOff("not_after"),
-      keyTypes: section.keyTypes("key_type"),
-      deployHooks: (section.texts("deploy_hooks", Word.line) ?? []).map(\.value),
-      preHooks: (section.texts("pre_hooks", Word.line) ?? []).map(\.value),
-      postHooks: (section.texts("post_hooks", Word.line) ?? []).map(\.value),
-      deploys: readDeploys(section),
-      issuancesPerDay: section.integer("issuances_per_day") ?? 1,
-      localLifetime: section.duration("local_lifetime"),
-      origin: section.has("agree_tos") ? section.origin(of: "agree_tos") : section.origin)
+    var acme = ACMESettings()
+    section.fill(&acme)
+    acme.tlsALPN01 = section.section("tls_alpn01").settings()
+    acme.http01 = section.section("http01").settings()
+    acme.issuers = readIssuers(section)
+    acme.dns01 = readDNS(section)
+    acme.challenges = readChallenges(section)
+    acme.keyTypes = section.keyTypes("key_type")
+    acme.deploys = readDeploys(section)
+    acme.origin = section.has("agree_tos") ? section.origin(of: "agree_tos") : section.origin
+    return acme
   }
 
-  private static func readChallenges(_ section: Section) -> [ChallengeKind] {
-    let known = ChallengeKind.allCases.map(\.rawValue)
-    var found: [ChallengeKind] = []
-    let given = section.texts("challenges", nonEmpty: true) { text throws(Invalid) -> ChallengeKind in
-      guard let kind = ChallengeKind(rawValue: text) else {
+  private static func readChallenges(_ section: Section) -> [ChallengeType] {
+    let known = ChallengeType.allCases.map(\.rawValue)
+    var found: [ChallengeType] = []
+    let given = section.texts("challenges", nonEmpty: true) { text throws(Invalid) -> ChallengeType in
+      guard let kind = ChallengeType(rawValue: text) else {
         throw Invalid(
           "\(quoted(text)) is no challenge that certd answers",
           Nearest.hint(for: text, among: known) ?? "known: \(alternatives(known))")
@@ -50,11 +40,11 @@ extension Configuration {
     return [.http01, .tlsALPN01] + (section.has("dns01") ? [.dns01] : [])
   }
 
-  private static func readIssuers(_ section: Section) -> [Issuer] {
+  private static func readIssuers(_ section: Section) -> [IssuerSettings] {
     guard section.has("issuers") else { return [preset("letsencrypt", .none)].compactMap { $0 } }
-    var issuers: [Issuer] = []
+    var issuers: [IssuerSettings] = []
     for item in section.items("issuers", nonEmpty: true) ?? [] {
-      let issuer: Issuer?
+      let issuer: IssuerSettings?
       if case .mapping = item.node.content {
         issuer = readIssuer(
           Section(
@@ -73,16 +63,16 @@ extension Configuration {
     return issuers
   }
 
-  private static func preset(_ name: String, _ origin: Origin) -> Issuer? {
-    if name == IssuerPreset.localName { return Issuer(name: name, kind: .local, origin: origin) }
+  private static func preset(_ name: String, _ origin: Origin) -> IssuerSettings? {
+    if name == IssuerPreset.localName { return IssuerSettings(name: name, kind: .local, origin: origin) }
     guard let preset = IssuerPreset.all.first(where: { $0.name == name }) else { return nil }
-    let acme = ACMEIssuer(
-      directory: preset.directory, roots: [], externalAccount: nil,
-      externalAccountOrigin: preset.externalAccountOrigin, profile: nil, staging: preset.staging)
-    return Issuer(name: name, kind: .acme(acme), origin: origin)
+    let acme = ACMEIssuerSettings(
+      directory: preset.directory, externalAccountOrigin: preset.externalAccountOrigin,
+      staging: preset.staging)
+    return IssuerSettings(name: name, kind: .acme(acme), origin: origin)
   }
 
-  private static func namedIssuer(_ name: String, _ origin: Origin) throws(Invalid) -> Issuer {
+  private static func namedIssuer(_ name: String, _ origin: Origin) throws(Invalid) -> IssuerSettings {
     guard let issuer = preset(name, origin) else {
       let names = IssuerPreset.all.map(\.name) + [IssuerPreset.localName]
       let hint =
@@ -94,13 +84,12 @@ extension Configuration {
     return issuer
   }
 
-  private static func readIssuer(_ section: Section) -> Issuer? {
+  private static func readIssuer(_ section: Section) -> IssuerSettings? {
     let name = section.text("name", Word.name)
     let known = name.flatMap { preset($0, section.origin) }
     let directory = section.text("directory", Word.directory)
-    let roots = section.paths("roots")
-    let profile = section.text("profile", Word.name)
-    let staging = section.text("staging", Word.directory)
+    var settings = ACMEIssuerSettings(directory: directory ?? "")
+    section.fill(&settings)
     let (account, origin) = readExternalAccount(section)
     if let known, section.has("directory") {
       section.report.error(
@@ -120,14 +109,11 @@ extension Configuration {
       }
       return nil
     }
-    return Issuer(
-      name: name ?? host(of: directory),
-      kind: .acme(
-        ACMEIssuer(
-          directory: directory, roots: roots, externalAccount: account,
-          externalAccountOrigin: section.has("eab") ? origin : known?.externalAccountOrigin,
-          profile: profile, staging: staging ?? known?.stagingURL)),
-      origin: section.origin)
+    settings.directory = directory
+    settings.externalAccount = account
+    settings.externalAccountOrigin = section.has("eab") ? origin : known?.externalAccountOrigin
+    settings.staging = settings.staging ?? known?.stagingURL
+    return IssuerSettings(name: name ?? host(of: directory), kind: .acme(settings), origin: section.origin)
   }
 
   /// Credentials of one's own, or who hands them out.
@@ -137,10 +123,11 @@ extension Configuration {
     guard let node = section.written("eab") else { return (nil, nil) }
     if case .scalar = node.content { return (nil, section.choice("eab")) }
     let eab = section.section("eab")
+    var account: ExternalAccount = eab.settings()
     let (kid, file) = (eab.text("kid", Word.line), eab.path("key_file"))
-    let algorithm: MACAlgorithm = eab.choice("algorithm") ?? .hs256
     guard let kid, let file else { return (nil, nil) }
-    return (ExternalAccount(keyIdentifier: kid, keyFile: file, algorithm: algorithm), nil)
+    (account.keyIdentifier, account.keyFile) = (kid, file)
+    return (account, nil)
   }
 
   /// The authority of an https URL, as a name.
@@ -149,7 +136,7 @@ extension Configuration {
   }
 }
 
-extension Issuer {
+extension IssuerSettings {
   fileprivate var directoryURL: String? {
     guard case .acme(let acme) = kind else { return nil }
     return acme.directory

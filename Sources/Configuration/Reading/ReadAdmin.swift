@@ -1,3 +1,5 @@
+internal import Proxy
+
 extension Configuration {
   static func readAdmin(_ section: Section) -> AdminSettings {
     var admin = AdminSettings.standard

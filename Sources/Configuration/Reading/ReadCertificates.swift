@@ -1,3 +1,5 @@
+internal import PKI
+
 extension Configuration {
   static func readCertificates(_ top: Section, _ acme: ACMESettings) -> [CertificateEntry] {
     (top.sections("certificates") ?? []).compactMap { section in
@@ -21,15 +23,15 @@ extension Configuration {
         section.origin(of: key), "does not go with files", "remove it, or remove cert and key")
     }
     let (certificate, key) = (section.path("cert"), section.path("key"))
-    let password = section.path("password_file")
-    guard let certificate, key != nil || !section.has("key") else { return nil }
-    return CertificateFiles(
-      certificate: certificate, key: key ?? certificate, passwordFile: password,
-      fetchesIssuers: section.boolean("fetch_issuers"), name: section.text("name", Word.name),
-      origin: section.origin)
+    var files = CertificateFiles(
+      certificate: certificate ?? "", key: key ?? certificate ?? "", origin: section.origin)
+    section.fill(&files)
+    files.fetchesIssuers = section.boolean("fetch_issuers")
+    files.name = section.text("name", Word.name)
+    return certificate != nil && (key != nil || !section.has("key")) ? files : nil
   }
 
-  private static func readManaged(_ section: Section, _ acme: ACMESettings) -> ManagedCertificate? {
+  private static func readManaged(_ section: Section, _ acme: ACMESettings) -> WantedCertificate? {
     let patterns = section.texts("names", nonEmpty: true, HostPattern.parse)
     var names: [String] = []
     for pattern in patterns ?? [] {
@@ -56,26 +58,22 @@ extension Configuration {
     }
     let given = section.text("name", Word.name)
     let keyTypes = section.has("key_type") ? section.keyTypes("key_type") : acme.keyTypes
-    let profile = section.text("profile", Word.name)
-    let hooks = section.texts("deploy_hooks", Word.line) ?? []
-    let deploys = readDeploys(section)
-    guard let first = names.first else { return nil }
-    return ManagedCertificate(
-      name: given ?? ManagedCertificate.storeName(of: first), names: names, issuer: issuer,
-      keyType: keyTypes.first ?? .ecP256, moreKeyTypes: Array(keyTypes.dropFirst()), profile: profile,
-      deployHooks: hooks.map(\.value),
-      deploys: deploys,
-      origin: section.origin)
+    var certificate = WantedCertificate(
+      name: given ?? names.first.map(WantedCertificate.storeName) ?? "", names: names, issuer: issuer,
+      keyType: keyTypes.first ?? .ecP256, moreKeyTypes: Array(keyTypes.dropFirst()), origin: section.origin)
+    section.fill(&certificate)
+    certificate.deploys = readDeploys(section)
+    return names.isEmpty ? nil : certificate
   }
 }
 
 extension Section {
   /// One type of key, or one of ECDSA and one of RSA.
-  func keyTypes(_ key: String) -> [KeyAlgorithm] {
+  func keyTypes(_ key: String) -> [KeyType] {
     guard let node = written(key), case .sequence = node.content else { return [choice(key) ?? .ecP256] }
-    let words = KeyAlgorithm.allCases.map(\.rawValue)
-    let types = texts(key, nonEmpty: true) { text throws(Invalid) -> KeyAlgorithm in
-      guard let type = KeyAlgorithm(rawValue: text) else {
+    let words = KeyType.allCases.map(\.rawValue)
+    let types = texts(key, nonEmpty: true) { text throws(Invalid) -> KeyType in
+      guard let type = KeyType(rawValue: text) else {
         throw Invalid(
           "\(quoted(text)) is not known",
           Nearest.hint(for: text, among: words) ?? "write \(alternatives(words))")

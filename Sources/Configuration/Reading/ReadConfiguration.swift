@@ -55,56 +55,23 @@ extension Configuration {
   }
 
   private static func make(_ top: Section) -> Configuration {
-    let acme = readACME(top.section("acme"))
-    let forwarded = top.section("forwarded")
-    var configuration = Configuration(
-      file: top.report.file,
-      store: top.path("store"),
-      workers: top.integer("workers"),
-      log: readLog(top.section("log")),
-      admin: readAdmin(top.section("admin")),
-      acme: acme,
-      certificates: readCertificates(top, acme),
-      listeners: readListeners(top),
-      trustedProxies: (top.texts("trusted_proxies", AddressRange.parse) ?? []).map(\.value),
-      forwarding: Forwarding(
-        xForwarded: forwarded.boolean("x_forwarded"), forwarded: forwarded.boolean("forwarded"),
-        via: forwarded.boolean("via")),
-      headers: readHeaders(top.section("headers")),
-      routes: readRoutes(top),
-      services: readServices(top),
-      limits: readLimits(top.section("limits")),
-      gcp: readGCP(top))
+    var configuration = Configuration()
+    configuration.file = top.report.file
+    top.fill(&configuration)
+    configuration.log = top.section("log").settings()
+    configuration.admin = readAdmin(top.section("admin"))
+    configuration.acme = readACME(top.section("acme"))
+    configuration.certificates = readCertificates(top, configuration.acme)
+    configuration.listeners = readListeners(top)
     configuration.hasDefaultPlainListener = !top.has("listeners")
+    configuration.forwarding = top.section("forwarded").settings()
+    configuration.headers = readHeaders(top.section("headers"))
+    configuration.routes = readRoutes(top)
+    let limits = top.section("limits")
+    configuration.limits = limits.settings()
+    configuration.areConnectionsChosen = limits.has("connections")
+    configuration.services = readServices(top, configuration.limits)
+    configuration.gcp = readGCP(top)
     return configuration
-  }
-
-  private static func readLog(_ section: Section) -> LogSettings {
-    let access = section.text("access") { text throws(Invalid) -> LogSettings.Access in
-      switch try Word.line(text) {
-      case "off": .off
-      case "stdout": .standardOutput
-      default: .file(section.report.resolved(text))
-      }
-    }
-    return LogSettings(
-      level: section.choice("level") ?? .info, format: section.choice("format") ?? .auto,
-      access: access ?? .off)
-  }
-
-  private static func readLimits(_ section: Section) -> Limits {
-    Limits(
-      requestHeadBytes: section.size("request_head"),
-      requestHeadFields: section.integer("request_head_fields") ?? 0,
-      connections: section.integer("connections") ?? 0,
-      areConnectionsChosen: section.has("connections"),
-      bufferMemory: section.has("buffer_memory") ? section.size("buffer_memory") : nil,
-      headerTimeout: section.duration("header_timeout"),
-      keepaliveTimeout: section.duration("keepalive_timeout"),
-      handshakeTimeout: section.duration("handshake_timeout"),
-      requestBodyIdleTimeout: section.duration("request_body_idle_timeout"),
-      sendTimeout: section.duration("send_timeout"),
-      upgradeIdleTimeout: section.durationOrOff("upgrade_idle_timeout"),
-      drainTimeout: section.duration("drain_timeout"))
   }
 }

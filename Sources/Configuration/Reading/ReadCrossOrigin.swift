@@ -1,35 +1,32 @@
+internal import HTTP
+internal import Proxy
+
 extension Configuration {
   /// What pages of other origins may do with a route; nil where nothing is said or something is wrong.
-  static func readCrossOrigin(_ route: Section, _ headers: HeaderEdits) -> CrossOriginRules? {
+  static func readCrossOrigin(_ route: Section, _ headers: Settings.FieldEdits) -> Settings.CrossOrigin? {
     guard route.has("cors") else { return nil }
     let section = route.section("cors")
     let origins = section.texts("origins", nonEmpty: true, webOrigin) ?? []
-    let credentials = section.boolean("credentials")
+    var rules: Settings.CrossOrigin = section.settings()
     let isForAll = origins.contains { $0.value == "*" }
     if isForAll, origins.count > 1 {
       section.report.error(
         section.origin(of: "origins"), "\"*\" is every origin already", "remove the others, or \"*\"")
     }
-    if isForAll, credentials {
+    if isForAll, rules.credentials {
       section.report.error(
         section.origin(of: "credentials"), "browsers send no credentials where \"*\" is allowed",
         "name the origins")
     }
-    if let double = headers.response.settings.first(where: {
+    if let double = headers.response.set.first(where: {
       $0.name.lowercased().hasPrefix("access-control-")
     }) {
       section.report.error(
         route.origin(of: "headers"), "\(double.name) is set here and by cors", "remove one of them")
     }
-    let methods = section.texts("methods", nonEmpty: true, FieldText.name)?.map(\.value)
-    let fields = section.texts("headers", FieldText.name)?.map(\.value)
-    let exposed = (section.texts("expose", FieldText.name) ?? []).map(\.value)
-    let maximumAge = section.duration("max_age")
-    guard !origins.isEmpty else { return nil }
-    return CrossOriginRules(
-      origins: origins.map(\.value),
-      methods: methods ?? ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"], fields: fields, exposed: exposed,
-      allowsCredentials: credentials, maximumAge: maximumAge)
+    if rules.methods.isEmpty { section.report.error(section.origin(of: "methods"), "the list is empty") }
+    rules.origins = origins.map(\.value)
+    return rules.origins.isEmpty ? nil : rules
   }
 
   /// An origin as browsers send it (RFC 6454 section 6.2): scheme, host, and a port that is not the scheme's own.

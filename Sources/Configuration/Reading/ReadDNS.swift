@@ -1,26 +1,17 @@
 extension Configuration {
-  /// How long one may take unless told otherwise, in seconds.
-  private static let defaultTimeoutSeconds: Int64 = 120
-
   /// How DNS-01 is answered; nil when nothing is said, or nothing that could be meant.
   static func readDNS(_ acme: Section) -> DNSSettings? {
     guard acme.has("dns01") else { return nil }
     let section = acme.section("dns01")
     // A nonsense beside it is told also where the provider is not known.
     let provider = readProvider(section)
-    let settings = DNSSettings(
-      provider: provider ?? .googleCloud(project: nil, zone: nil), ttl: section.duration("ttl"),
-      checksPropagation: section.boolean("propagation_check"),
-      propagationTimeout: section.duration("propagation_timeout"),
-      resolvers: (section.texts("resolvers", BackendText.nameServer) ?? []).map(\.value),
-      authoritativePort: UInt16(clamping: section.integer("authoritative_port") ?? 53),
-      origin: section.origin)
+    var settings: DNSSettings = section.settings()
+    settings.origin = section.origin
+    if let provider { settings.provider = provider }
     return provider == nil ? nil : settings
   }
 
   private static func readProvider(_ section: Section) -> DNSSettings.Provider? {
-    let seconds =
-      section.has("timeout") ? section.duration("timeout").components.seconds : defaultTimeoutSeconds
     let kinds = ["exec", "rfc2136", "google_cloud_dns"].filter(section.has)
     guard kinds.count == 1 else {
       section.report.error(
@@ -35,7 +26,7 @@ extension Configuration {
     }
     switch kinds[0] {
     case "exec":
-      return section.path("exec").map { .hook(path: $0, timeoutSeconds: Int(seconds)) }
+      return section.path("exec").map { .hook(path: $0) }
     case "rfc2136": return .update(readUpdate(section.section("rfc2136")))
     default:
       let cloud = section.section("google_cloud_dns")
@@ -45,9 +36,7 @@ extension Configuration {
   }
 
   private static func readUpdate(_ section: Section) -> DNSUpdateSettings {
-    let settings = DNSUpdateSettings(
-      server: section.text("server", BackendText.nameServer), keyName: section.text("key_name", Word.line),
-      keyFile: section.path("key_file"), algorithm: section.choice("algorithm"))
+    let settings: DNSUpdateSettings = section.settings()
     if settings.keyFile == nil {
       for key in ["key_name", "algorithm"] where section.has(key) {
         section.report.error(section.origin(of: key), "goes with key_file", "add key_file, or remove it")
@@ -57,10 +46,10 @@ extension Configuration {
   }
 }
 
-extension BackendText {
+extension ServerAddress: ParsedText {
   /// A name server: port 53 where none is given.
-  static func nameServer(_ text: String) throws(Invalid) -> ServerAddress {
-    guard case .tcp(let host, let port) = try tcp(text, defaultPort: 53) else {
+  static func parse(_ text: String) throws(Invalid) -> ServerAddress {
+    guard case .tcp(let host, let port) = try BackendText.tcp(text, defaultPort: 53) else {
       throw Invalid("\(quoted(text)) is no server")
     }
     return ServerAddress(host: host, port: port)

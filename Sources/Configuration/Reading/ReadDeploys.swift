@@ -1,18 +1,16 @@
+internal import CertStore
+
 extension Configuration {
-  static func readDeploys(_ section: Section) -> [Deployment] {
+  static func readDeploys(_ section: Section) -> [DeployAction] {
     (section.sections("deploy") ?? []).compactMap(readDeploy)
   }
 
-  /// How long a command may take unless told otherwise, in seconds.
-  private static let defaultTimeoutSeconds: Int64 = 300
-
-  private static func readDeploy(_ section: Section) -> Deployment? {
+  private static func readDeploy(_ section: Section) -> DeployAction? {
     let command = section.text("command", Word.line)
     let unit = section.text("reload", Word.unit)
     let copy = section.has("copy") ? readCopy(section.section("copy")) : nil
     let served = section.text("served_at", BackendText.server)
-    let seconds =
-      section.has("timeout") ? section.duration("timeout").components.seconds : defaultTimeoutSeconds
+    let timeout: Duration? = section.read("timeout")
     let kinds = ["command", "copy", "reload", "served_at"].filter(section.has)
     guard kinds.count == 1 else {
       section.report.error(
@@ -24,24 +22,17 @@ extension Configuration {
     if section.has("timeout"), kinds != ["command"] {
       section.report.error(section.origin(of: "timeout"), "goes with a command only", "remove it")
     }
-    if case .tcp(let host, let port)? = served { return .servedAt(host: host, port: port) }
-    return command.map { .command($0, timeoutSeconds: Int(seconds)) } ?? unit.map { .reload(unit: $0) }
-      ?? copy.map(Deployment.copy)
+    if case .tcp(let host, let port)? = served { return .proof(host: host, port: port) }
+    let seconds =
+      timeout.map { UInt32(clamping: $0.components.seconds) } ?? DeployAction.defaultTimeoutSeconds
+    return command.map { .command(text: $0, timeoutSeconds: seconds) } ?? unit.map { .reload(unit: $0) }
+      ?? copy.map { .copy(files: $0) }
   }
 
-  private static func readCopy(_ section: Section) -> CopyTargets? {
-    var targets = CopyTargets()
-    targets.cert = section.path("cert")
-    targets.chain = section.path("chain")
-    targets.fullchain = section.path("fullchain")
-    targets.key = section.path("key")
-    targets.combined = section.path("combined")
-    targets.owner = section.text("owner", Word.name)
-    targets.group = section.text("group", Word.name)
-    targets.mode = section.text("mode", Word.mode)
-    let paths = [targets.cert, targets.chain, targets.fullchain, targets.key, targets.combined].compactMap {
-      $0
-    }
+  private static func readCopy(_ section: Section) -> FileCopies? {
+    var files: FileCopies = section.settings()
+    files.mode = section.text("mode", Word.mode)
+    let paths = files.destinations
     guard !paths.isEmpty else {
       section.report.error(section.origin, "names no file", "write cert, chain, fullchain, key or combined")
       return nil
@@ -50,7 +41,7 @@ extension Configuration {
       section.report.error(section.origin, "copies two things to one file", "name a file for each")
       return nil
     }
-    return targets
+    return files
   }
 }
 

@@ -1,32 +1,28 @@
+internal import GCP
+
 extension Configuration {
   /// Google Cloud's section; nil when it is not written.
   static func readGCP(_ top: Section) -> GCPSettings? {
     guard top.has("gcp") else { return nil }
     let section = top.section("gcp")
-    let endpoints = section.section("endpoints")
-    let route: GCPTarget.Route = section.choice("target") ?? .classic
-    return GCPSettings(
-      project: section.text("project", projectIdentifier) ?? "",
-      credentials: section.path("credentials"),
-      namePrefix: section.text("name_prefix", namePrefix) ?? "",
-      endpoints: GCPEndpoints(
-        compute: endpoints.text("compute", endpoint),
-        certificateManager: endpoints.text("certificate_manager", endpoint),
-        publicCA: endpoints.text("public_ca", endpoint),
-        dns: endpoints.text("dns", endpoint), token: endpoints.text("token", endpoint),
-        exchange: endpoints.text("sts", endpoint)),
-      caFile: section.path("ca_file"), targets: readTargets(section, route),
-      loadBalancer: readLoadBalancer(section, route), origin: section.origin)
+    var settings: GCPSettings = section.settings()
+    settings.origin = section.origin
+    if let project = section.text("project", projectIdentifier) { settings.project = project }
+    if let prefix = section.text("name_prefix", namePrefix) { settings.namePrefix = prefix }
+    settings.endpoints = section.section("endpoints").settings()
+    settings.targets = readTargets(section, settings.target)
+    settings.loadBalancer = readLoadBalancer(section, settings.target)
+    return settings
   }
 
-  private static func readTargets(_ section: Section, _ route: GCPTarget.Route) -> [GCPTarget] {
+  private static func readTargets(_ section: Section, _ route: Target.Route) -> [GCPTarget] {
     var targets: [GCPTarget] = []
     for one in section.sections("targets") ?? [] {
-      let kind: GCPTarget.Kind? = one.choice("kind")
+      let kind: Target.Kind? = one.choice("kind")
       let name = one.text("name", resourceName)
       let region = one.text("region", resourceName)
       let certificates = one.texts("certificates", nonEmpty: true, Word.name)
-      let ownRoute: GCPTarget.Route? = one.choice("target")
+      let ownRoute: Target.Route? = one.choice("target")
       let address = one.text("address", Word.line)
       for (index, certificate) in (certificates ?? []).enumerated()
       where certificates?.prefix(index).contains(certificate) ?? false {
@@ -79,8 +75,14 @@ extension Configuration {
     return try resourceName(text)
   }
 
+  private static func isLowerOrDigit(_ c: UInt8) -> Bool {
+    (0x61...0x7A).contains(c) || (0x30...0x39).contains(c)
+  }
+}
+
+extension Word {
   /// An address of an API. Plain HTTP goes no further than this machine: tokens and keys are sent.
-  private static func endpoint(_ text: String) throws(Invalid) -> String {
+  static func endpoint(_ text: String) throws(Invalid) -> String {
     let lowered = text.lowercased()
     if lowered.hasPrefix("http://") {
       let authority = String(lowered.dropFirst(7).prefix { $0 != "/" })
@@ -95,10 +97,6 @@ extension Configuration {
       }
       return text
     }
-    return try Word.directory(text)
-  }
-
-  private static func isLowerOrDigit(_ c: UInt8) -> Bool {
-    (0x61...0x7A).contains(c) || (0x30...0x39).contains(c)
+    return try directory(text)
   }
 }

@@ -17,7 +17,7 @@ extension Configuration {
     return (profile, readCustom(section))
   }
 
-  private enum Version: String, CaseIterable {
+  private enum Version: String, WordValue {
     case tls12 = "TLSv1.2"
     case tls13 = "TLSv1.3"
   }
@@ -59,11 +59,9 @@ extension Configuration {
   ) -> ClientCertificates? {
     guard listener.has("client_certificates") else { return nil }
     let section = listener.section("client_certificates")
-    let mode: ClientCertificates.Mode = section.choice("mode") ?? .require
-    let read = ClientCertificates(
-      mode: mode, authorities: section.locatedPaths("ca"), revocationLists: section.locatedPaths("crl"),
-      forwardsNames: section.boolean("names"), origin: section.origin)
-    guard mode != .off else { return nil }
+    var read: ClientCertificates = section.settings()
+    read.origin = section.origin
+    guard read.mode != .off else { return nil }
     if tls == .off {
       section.report.error(
         section.origin, "clients show certificates over TLS only", "remove it, or give the listener tls")
@@ -71,17 +69,16 @@ extension Configuration {
     if !section.has("ca") {
       section.report.error(
         section.origin, "the key \"ca\" is missing", "name the authorities whose clients are let in")
-    } else if read.authorities.isEmpty, !section.report.hasErrors {
+    } else if read.ca.isEmpty, !section.report.hasErrors {
       section.report.error(section.origin(of: "ca"), "the list is empty")
     }
     return read
   }
 
-  /// Whether requests in early data are taken.
-  static func readEarlyData(
+  /// Requests in early data are taken with TLS only, and prove nobody's identity.
+  static func checkEarlyData(
     _ listener: Section, _ tls: Listener.TLSProfile, _ clients: ClientCertificates?
-  ) -> Bool {
-    guard listener.boolean("early_data") else { return false }
+  ) {
     if tls == .off {
       listener.report.error(
         listener.origin(of: "early_data"), "there is early data with TLS only", "remove it")
@@ -90,7 +87,6 @@ extension Configuration {
         listener.origin(of: "early_data"), "does not go with client_certificates",
         "what comes before the handshake's end may be a copy: it proves nobody's identity")
     }
-    return true
   }
 }
 
@@ -99,10 +95,5 @@ extension Section {
   func holdsSection(_ key: String) -> Bool {
     guard let node = written(key), case .mapping = node.content else { return false }
     return true
-  }
-
-  /// Absolute paths of a list with their places.
-  func locatedPaths(_ key: String) -> [Located<String>] {
-    (texts(key, Word.line) ?? []).map { Located(report.resolved($0.value), origin: $0.origin) }
   }
 }

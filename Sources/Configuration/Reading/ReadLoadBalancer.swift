@@ -1,20 +1,18 @@
+internal import GCP
+
 extension Configuration {
   static func readLoadBalancer(
-    _ gcp: Section, _ usual: GCPTarget.Route
+    _ gcp: Section, _ usual: Target.Route
   ) -> LoadBalancerSettings? {
     guard gcp.has("load_balancer") else { return nil }
     let section = gcp.section("load_balancer")
-    let name = section.text("name", CloudText.name)
-    let kind: LoadBalancerSettings.Kind? = section.choice("kind")
-    let region = section.text("region", CloudText.name)
-    let network = section.text("network", CloudText.name)
-    let ipv6 = section.text("ipv6_address", CloudText.name)
-    let address = section.text("address", CloudText.name)
+    var balancer: LoadBalancerSettings = section.settings()
+    let (kind, region) = (balancer.kind, balancer.region)
     if kind == .ssl, region != nil {
       section.report.error(
         section.origin(of: "region"), "target SSL proxies are global", "remove it, or use kind: https")
     }
-    if region != nil, ipv6 != nil {
+    if region != nil, balancer.ipv6Address != nil {
       section.report.error(
         section.origin(of: "ipv6_address"), "regional load balancers have IPv4 addresses alone",
         "remove it, or region")
@@ -25,8 +23,7 @@ extension Configuration {
     }
     let certificates =
       section.has("certificates") ? section.texts("certificates", nonEmpty: true, Word.name) : nil
-    let route: GCPTarget.Route? = section.choice("target")
-    let affinity: LoadBalancerSettings.Affinity? = section.choice("session_affinity")
+    let route: Target.Route? = section.choice("target")
     if (route ?? usual) == .classic, (certificates?.count ?? 0) > 15 {
       section.report.error(
         section.origin(of: "certificates"), "a proxy takes at most 15 classic certificates",
@@ -34,18 +31,18 @@ extension Configuration {
     }
     let services =
       section.has("groups") ? section.members("groups").compactMap { readGroups($0, section) } : []
-    let redirects = section.boolean("redirect")
-    if kind == .ssl, redirects {
+    if kind == .ssl, balancer.redirect {
       section.report.error(
         section.origin(of: "redirect"), "an ssl load balancer does not speak HTTP", "remove it")
     }
-    return LoadBalancerSettings(
-      name: name ?? "", kind: kind ?? .https, region: region, network: network ?? "default",
-      address: address ?? "\(name ?? "")-ip", ipv6Address: ipv6,
-      route: route ?? usual, affinity: affinity,
-      names: readNames(section), redirects: redirects,
-      sslPolicy: section.text("ssl_policy", CloudText.name), certificates: certificates,
-      timeout: section.durationOrOff("timeout"), services: services, origin: section.origin)
+    if let name = section.text("name", CloudText.name) { balancer.name = name }
+    balancer.address = section.text("address", CloudText.name) ?? "\(balancer.name)-ip"
+    balancer.route = route ?? usual
+    balancer.names = readNames(section)
+    balancer.certificates = certificates
+    balancer.services = services
+    balancer.origin = section.origin
+    return balancer
   }
 
   private static let collections = [
@@ -113,18 +110,17 @@ extension Configuration {
     for key in ["max_utilization", "named_port"] where section.has(key) && instances == nil {
       section.report.error(section.origin(of: key), "belongs to instance groups", "remove it")
     }
-    let group = LoadBalancerGroup(
-      place: places.first ?? .endpointGroup(""),
-      maxUtilization: section.text("max_utilization", CloudText.share),
-      maxRate: section.integer("max_rate"), maxConnections: section.integer("max_connections"),
-      namedPort: section.text("named_port", CloudText.name), origin: section.origin)
+    var group: LoadBalancerGroup = section.settings()
+    if let place = places.first { group.place = place }
+    group.maxUtilization = section.text("max_utilization", CloudText.share)
+    group.origin = section.origin
     return places.isEmpty ? nil : group
   }
 
   private static func readMade(_ section: Section) -> MadeEndpointGroup {
-    let kind: MadeEndpointGroup.Kind? = section.choice("type")
-    let zone = section.text("zone", CloudText.name)
-    let isInternet = kind == .internetAddress || kind == .internetName
+    var made: MadeEndpointGroup = section.settings()
+    let (kind, zone) = (made.type, made.zone)
+    let isInternet = kind?.isInternet == true
     if isInternet, zone != nil {
       section.report.error(
         section.origin(of: "zone"), "endpoints on the internet have no zone", "remove it or the type")
@@ -132,18 +128,16 @@ extension Configuration {
     if let kind, !isInternet, zone == nil {
       section.report.error(section.origin, "endpoints of type \(kind.rawValue) have a zone", "add zone")
     }
-    var instances: [String: String] = [:]
     for member in section.has("instances") ? section.members("instances") : [] {
       let origin = Origin(
         position: member.position, path: Section.join(section.origin(of: "instances").path, member.key))
-      instances[member.key] = section.text(member.value, at: origin, CloudText.name)
+      made.instances[member.key] = section.text(member.value, at: origin, CloudText.name)
     }
-    return MadeEndpointGroup(
-      kind: kind, zone: zone, network: section.text("network", CloudText.name) ?? "default",
-      subnetwork: section.text("subnetwork") { text throws(Invalid) in
-        try CloudText.path(
-          text, of: ["subnetworks"], example: "regions/us-central1/subnetworks/models")
-      }, instances: instances)
+    made.subnetwork = section.text("subnetwork") { text throws(Invalid) in
+      try CloudText.path(
+        text, of: ["subnetworks"], example: "regions/us-central1/subnetworks/models")
+    }
+    return made
   }
 
   /// Names of the section that must be those of services.

@@ -1,3 +1,5 @@
+internal import Proxy
+
 extension Configuration {
   /// Which service gets which model: a service's name, or a section.
   static func readModels(_ route: Section) -> [ModelRule] {
@@ -5,8 +7,8 @@ extension Configuration {
     return route.members("models").compactMap { member in
       let path = Section.join(Section.join(route.origin.path, "models"), member.key)
       let origin = Origin(position: member.position, path: path)
-      var pattern: ModelPattern?
-      do throws(Invalid) { pattern = try ModelPattern.parse(member.key) } catch {
+      var pattern: Settings.ModelPattern?
+      do throws(Invalid) { pattern = try Settings.ModelPattern.parse(member.key) } catch {
         route.report.error(origin, error)
       }
       let service: String?
@@ -16,7 +18,7 @@ extension Configuration {
           member.value, tablePath: "routes[].models.*", path: path, report: route.report)
         service = section.text("service", Word.name)
         model = section.text("model") { text throws(Invalid) -> String in
-          guard case .exact(let name) = try ModelPattern.parse(text) else {
+          guard case .exact(let name) = try Settings.ModelPattern.parse(text) else {
             throw Invalid("\(quoted(text)) is not one model", "write its whole name")
           }
           return name

@@ -1,9 +1,11 @@
+internal import HTTP
+internal import Proxy
+
 extension Configuration {
   static func readListeners(_ top: Section) -> [Listener] {
     guard top.has("listeners") else {
       return [
-        Listener(
-          address: ListenAddress(host: nil, port: 443), tls: .modern, redirectsToHTTPS: false, origin: .none),
+        Listener(address: ListenAddress(host: nil, port: 443), origin: .none),
         Listener(
           address: ListenAddress(host: nil, port: 80), tls: .off, redirectsToHTTPS: true, origin: .none),
       ]
@@ -14,14 +16,15 @@ extension Configuration {
       let redirect: RedirectTarget? = section.choice("redirect")
       let (tls, custom) = readTLS(section, redirects: redirect != nil)
       let clients = readClientCertificates(section, tls)
-      let earlyData = readEarlyData(section, tls, clients)
+      var listener = Listener(address: address ?? ListenAddress(host: nil, port: 0), origin: section.origin)
+      section.fill(&listener)
+      if listener.earlyData { checkEarlyData(section, tls, clients) }
       if redirect != nil, tls != .off {
         section.report.error(
           section.origin(of: "tls"), "a listener that redirects to HTTPS cannot speak TLS itself",
           "remove tls or redirect")
       }
-      let h2c = section.boolean("h2c")
-      if h2c, tls != .off {
+      if listener.h2c, tls != .off {
         section.report.error(
           section.origin(of: "h2c"), "a listener with TLS offers HTTP/2 by itself", "remove h2c")
       }
@@ -34,26 +37,27 @@ extension Configuration {
         section.report.error(
           section.origin(of: "address"), "\(address) is already taken by \(other.origin.path)")
       }
-      listeners.append(
-        Listener(
-          address: address, tls: tls, customTLS: custom, clientCertificates: clients, earlyData: earlyData,
-          redirectsToHTTPS: redirect != nil, h2c: h2c,
-          proxyProtocolFrom: trusted.map(\.value), origin: section.origin))
+      listener.tls = tls
+      listener.customTLS = custom
+      listener.clientCertificates = clients
+      listener.redirectsToHTTPS = redirect != nil
+      listener.proxyProtocolFrom = trusted.map(\.value)
+      listeners.append(listener)
     }
     return listeners
   }
 
-  private enum ClientCertificateRule: String, CaseIterable { case required }
-  private enum PathRule: String, CaseIterable { case reject }
-  private enum RedirectTarget: String, CaseIterable { case https }
+  private enum RedirectTarget: String, WordValue { case https }
 
-  static func readHeaders(_ section: Section) -> HeaderEdits {
-    HeaderEdits(
-      request: readFields(section.section("request")), response: readFields(section.section("response")))
+  static func readHeaders(_ section: Section) -> Settings.FieldEdits {
+    var edits = Settings.FieldEdits()
+    edits.request = readFields(section.section("request"))
+    edits.response = readFields(section.section("response"))
+    return edits
   }
 
-  private static func readFields(_ section: Section) -> FieldEdits {
-    var lines: [FieldLine] = []
+  private static func readFields(_ section: Section) -> Settings.MessageEdits {
+    var edits: Settings.MessageEdits = section.settings()
     for member in section.members("set") {
       let origin = Origin(
         position: member.position, path: Section.join(section.origin(of: "set").path, member.key))
@@ -62,15 +66,14 @@ extension Configuration {
         section.report.error(origin, error)
         continue
       }
-      if lines.contains(where: { $0.name.lowercased() == name.lowercased() }) {
+      if edits.set.contains(where: { $0.name.lowercased() == name.lowercased() }) {
         section.report.error(origin, "the field stands twice", "names differ in more than their case")
       }
       if let value = section.text(member.value, at: origin, FieldText.value) {
-        lines.append(FieldLine(name: name, value: value))
+        edits.set.append(Fields.Field(name, value))
       }
     }
-    let removed = section.texts("remove", FieldText.name) ?? []
-    return FieldEdits(settings: lines, removals: removed.map(\.value))
+    return edits
   }
 
   static func readRoutes(_ top: Section) -> [Route] {
@@ -81,36 +84,29 @@ extension Configuration {
         : [Located(HostPattern.any, origin: section.origin)]
       let paths =
         section.has("paths")
-        ? section.texts("paths", nonEmpty: true, PathPattern.parse)
-        : [Located(PathPattern.prefix("/"), origin: section.origin)]
+        ? section.texts("paths", nonEmpty: true, Settings.PathMatch.parse)
+        : [Located(Settings.PathMatch.prefix("/"), origin: section.origin)]
       let service = section.text("service", Word.name)
-      let headers = readHeaders(section.section("headers"))
-      let certificate: ClientCertificateRule? = section.choice("client_certificate")
       let auth = section.section("auth")
       let keyFile = auth.path("api_keys").map { Located($0, origin: auth.origin(of: "api_keys")) }
       if section.has("auth"), !auth.has("api_keys") {
         section.report.error(auth.origin, "asks for nothing", "name a file by api_keys, or remove it")
       }
-      let (strip, add) = readPrefixes(section, paths ?? [])
-      let normalize: PathRule? = section.choice("normalize")
-      let cors = readCrossOrigin(section, headers)
+      var rules: Settings.RouteRules = section.settings()
+      rules.headers = readHeaders(section.section("headers"))
+      rules.cors = readCrossOrigin(section, rules.headers)
+      checkPrefix(rules.stripPrefix, section, paths ?? [])
       let models = readModels(section)
       guard let hosts, let paths, let service else { return nil }
       return Route(
-        hosts: hosts, paths: paths,
-        service: Located(service, origin: section.origin(of: "service")), headers: headers,
-        needsClientCertificate: certificate == .required, keyFile: keyFile, stripPrefix: strip,
-        addPrefix: add, rejectsOddPaths: normalize == .reject, cors: cors,
-        models: models, origin: section.origin)
+        hosts: hosts, paths: paths, service: Located(service, origin: section.origin(of: "service")),
+        rules: rules, keyFile: keyFile, models: models, origin: section.origin)
     }
   }
 
-  /// What is taken off paths and put before them. A path that has nothing to take off is a mistake.
-  private static func readPrefixes(
-    _ section: Section, _ paths: [Located<PathPattern>]
-  ) -> (strip: String, add: String) {
-    let strip = section.text("strip_prefix", PathPattern.parsePrefix) ?? ""
-    let add = section.text("add_prefix", PathPattern.parsePrefix) ?? ""
+  /// A path that has nothing to take off is a mistake.
+  private static func checkPrefix(_ strip: String, _ section: Section, _ paths: [Located<Settings.PathMatch>])
+  {
     for path in paths where section.has("paths") && !strip.isEmpty {
       let text =
         switch path.value {
@@ -122,6 +118,5 @@ extension Configuration {
           "give it a route of its own")
       }
     }
-    return (strip, add)
   }
 }

@@ -1,5 +1,9 @@
+internal import Exchange
+internal import Proxy
+internal import Upstream
+
 extension Configuration {
-  static func readServices(_ top: Section) -> [Service] {
+  static func readServices(_ top: Section, _ limits: Limits) -> [Service] {
     guard top.has("services") else { return [] }
     return top.members("services").compactMap { member in
       let path = Section.join("services", member.key)
@@ -7,13 +11,17 @@ extension Configuration {
         top.report.error(Origin(position: member.position, path: path), error)
       }
       let section = Section(member.value, tablePath: "services.*", path: path, report: top.report)
-      return readService(
-        member.key, section, Origin(position: member.position, path: path))
+      var service = readService(member.key, section, Origin(position: member.position, path: path))
+      let timeouts = section.section("timeouts")
+      service.rules.tunnelIdle =
+        timeouts.has("idle") ? service.rules.timeouts.idle : limits.upgradeIdleTimeout
+      return service
     }
   }
 
-  private static func readService(_ name: String, _ section: Section, _ origin: Origin) -> Service? {
-    let kind: ServiceKind = section.choice("kind") ?? .http
+  private static func readService(_ name: String, _ section: Section, _ origin: Origin) -> Service {
+    var service = Service(name: name, origin: origin)
+    section.fill(&service)
     let written: ServiceProtocol? = section.choice("protocol")
     let (backends, scheme) = readBackends(section, written)
     let spoken = written ?? scheme ?? .http1
@@ -34,31 +42,47 @@ extension Configuration {
         section.origin(of: "request_buffering"), "goes with HTTP/1.1 towards the backends",
         "remove it, or set protocol: http1 or https")
     }
-    let policy: BalancingPolicy? = section.choice("policy")
-    let timeouts = section.section("timeouts")
-    let retries = section.section("retries")
-    return Service(
-      name: name, kind: kind, backends: backends, protocol: spoken,
-      sendProxy: section.choice("send_proxy"), host: section.text("host", BackendHost.parse),
-      policy: policy ?? .standard(of: kind),
-      tls: BackendTLS(
-        roots: tls.paths("roots"), serverName: tls.text("server_name", HostName.parse),
-        verifies: tls.boolean("verify"), identity: readIdentity(tls)),
-      health: readHealth(section.section("health"), kind, spoken),
-      timeouts: ServiceTimeouts(
-        connect: timeouts.duration("connect"), responseHead: timeouts.durationOrOff("response_head"),
-        firstByte: timeouts.durationOrOff("first_byte"), idle: timeouts.durationOrOff("idle"),
+    service.backends = backends
+    service.protocol = spoken
+    service.tls = tls.settings()
+    service.tls.identity = readIdentity(tls)
+    service.health = readHealth(section.section("health"), service.kind, spoken)
+    service.rules = readRules(section, service.kind)
+    return service
+  }
 
-        keepalive: timeouts.duration("keepalive"), writesIdle: timeouts.has("idle")),
-      retries: Retries(
-        attempts: retries.integer("attempts") ?? 0,
-        budgetPercent: retries.integer("budget_percent") ?? 0,
-        conditions: retries.has("on") ? retries.texts("on", RetryCondition.parse)?.map(\.value) : nil),
-      outliers: readOutliers(section),
-      compression: section.sectionOrSwitch("compression").map(readCompression),
-      maxConnections: section.integer("max_connections"),
-      requestBuffering: section.has("request_buffering") ? section.size("request_buffering") : nil,
-      origin: origin)
+  private static func readRules(_ section: Section, _ kind: ServiceKind) -> Settings.ServiceRules {
+    var rules: Settings.ServiceRules = section.settings()
+    if !section.has("policy") { rules.policy = .standard(for: kind) }
+    if kind.isModelServer, !section.has("heartbeat") {
+      rules.heartbeat = Settings.ServiceRules.modelHeartbeat
+    }
+    rules.timeouts = section.section("timeouts").settings()
+    rules.retries = readRetries(section.section("retries"), kind)
+    rules.outlierDetection = readOutliers(section)
+    rules.outlierDetection.countsServerErrors = kind.isModelServer
+    if let compression = section.sectionOrSwitch("compression") {
+      let compressed: Settings.Compression = compression.settings()
+      if compressed.types.isEmpty {
+        section.report.error(compression.origin(of: "types"), "the list is empty")
+      }
+      rules.compression = compressed
+    }
+    return rules
+  }
+
+  private static func readRetries(_ section: Section, _ kind: ServiceKind) -> Settings.Retries {
+    var retries: Settings.Retries = section.settings()
+    let written: [RetryCondition]? = section.read("on")
+    let conditions = written ?? RetryCondition.usual(for: kind)
+    retries.rule.repeatsAll = kind.isModelServer
+    retries.rule.onConnectFailure = conditions.contains(.connectFailure)
+    retries.rule.onReset = conditions.contains(.reset)
+    retries.rule.onResponseTimeout = conditions.contains(.responseTimeout)
+    for case .status(let code) in conditions { retries.rule.insert(status: code) }
+    // gRPC's word for 503.
+    retries.rule.onUnavailable = written == nil || retries.rule.covers(503)
+    return retries
   }
 
   /// The certificate that backends are shown.
@@ -69,24 +93,13 @@ extension Configuration {
     let (certificate, key) = (section.path("cert"), section.path("key"))
     guard let certificate, let key else { return nil }
     return CertificateFiles(
-      certificate: certificate, key: key, fetchesIssuers: false, origin: section.origin(of: "cert"))
+      certificate: certificate, key: key, origin: section.origin(of: "cert"))
   }
 
-  private static func readOutliers(_ section: Section) -> OutlierRule? {
+  private static func readOutliers(_ section: Section) -> OutlierDetection {
     let given = section.sectionOrSwitch("outlier_detection")
-    if given == nil, section.has("outlier_detection") { return nil }
-    let rule = given ?? section.section("outlier_detection")
-    return OutlierRule(
-      consecutiveFailures: rule.integer("consecutive_failures") ?? 0,
-      ejectionTime: rule.duration("ejection_time"),
-      maximumEjectionPercent: rule.integer("max_ejection_percent") ?? 0)
-  }
-
-  private static func readCompression(_ section: Section) -> Compression {
-    let types = section.texts("types", nonEmpty: true, MediaType.parse)?.map(\.value)
-    return Compression(
-      types: types ?? Compression.defaultTypes, minimumBytes: section.size("minimum_size"),
-      level: section.integer("level") ?? 1)
+    if given == nil, section.has("outlier_detection") { return .off }
+    return (given ?? section.section("outlier_detection")).settings()
   }
 
   /// Connections that nobody reads have no requests: keys that speak of them would not do what they say.
@@ -110,13 +123,13 @@ extension Configuration {
     var backends: [Backend] = []
     var agreed = written
     for item in section.items("backends", nonEmpty: true) ?? [] {
-      var weight = 1
+      var backend = Backend(address: .unix(path: ""), origin: item.origin)
       let text: BackendText?
       if case .mapping = item.node.content {
         let own = Section(
           item.node, tablePath: "services.*.backends[]", path: item.origin.path, report: section.report)
         text = own.text("address", BackendText.parse)
-        weight = own.integer("weight") ?? 1
+        own.fill(&backend)
       } else {
         text = section.text(item.node, at: item.origin, BackendText.parse)
       }
@@ -134,7 +147,8 @@ extension Configuration {
       if backends.contains(where: { $0.address == text.address }) {
         section.report.error(item.origin, "\(text.address) stands twice", "use weight for a larger share")
       }
-      backends.append(Backend(address: text.address, weight: weight, origin: item.origin))
+      backend.address = text.address
+      backends.append(backend)
     }
     return (backends, agreed)
   }
@@ -144,7 +158,7 @@ extension Configuration {
   ) -> HealthCheck? {
     let defaults = HealthDefaults.of(kind)
     let path = section.text("path") { text throws(Invalid) in
-      guard case .exact(let path) = try PathPattern.parse(text) else {
+      guard case .exact(let path) = try Settings.PathMatch.parse(text) else {
         throw Invalid("\(quoted(text)) is a pattern", "a health check asks for one path")
       }
       return path
@@ -177,13 +191,11 @@ extension Configuration {
       section.report.error(
         section.origin(of: "grpc_service"), "names a service for gRPC's health protocol", "add grpc: true")
     }
-    let check = HealthCheck(
-      probe: probe, port: section.integer("port").flatMap(UInt16.init(exactly:)),
-      interval: section.duration("interval"), timeout: section.duration("timeout"),
-      unhealthyThreshold: section.integer("unhealthy_threshold") ?? 1,
-      healthyThreshold: section.integer("healthy_threshold") ?? 1)
-    if section.has("interval") || section.has("timeout"), check.timeout > check.interval,
-      check.interval > .zero
+    var check = HealthCheck()
+    let wrong = section.fill(&check)
+    check.probe = probe
+    if section.has("interval") || section.has("timeout"), wrong.isDisjoint(with: ["interval", "timeout"]),
+      check.timeout > check.interval
     {
       let key = section.has("timeout") ? "timeout" : "interval"
       section.report.error(section.origin(of: key), "the timeout is longer than the interval")

@@ -3,10 +3,13 @@ final class Report {
   let file: String
   /// Directory that relative paths of the file start from.
   let baseDirectory: String
+  /// The keys that a file may have.
+  let keys: KeyTable
   private var errors: Set<ConfigurationError> = []
   private var warnings: Set<ConfigurationError> = []
 
-  init(file: String, baseDirectory: String) {
+  init(file: String, baseDirectory: String, keys: KeyTable = .certd) {
+    self.keys = keys
     self.file = file
     self.baseDirectory = baseDirectory
   }

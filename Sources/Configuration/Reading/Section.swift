@@ -5,26 +5,27 @@ struct Section {
   let tablePath: String
   let origin: Origin
   private let values: [String: YAMLNode.Entry]
-  private let known: [Key]
+  /// The keys that the table has for it.
+  let known: [Key]
 
   init(_ node: YAMLNode, tablePath: String, path: String, report: Report) {
     self.report = report
     self.tablePath = tablePath
     origin = Origin(position: node.position, path: path)
-    known = KeyTable.children(of: tablePath)
+    known = report.keys.children(of: tablePath)
     guard case .mapping(let entries) = node.content else {
       values = [:]
       let hint = node.isNull ? "give it keys or remove it" : nil
       report.error(origin, "expected a section with keys, found \(node.kind)", hint)
       return
     }
+    values = Dictionary(entries.map { ($0.key, $0) }, uniquingKeysWith: { first, _ in first })
     for entry in entries where !known.contains(where: { $0.name == entry.key }) {
       let place = Origin(position: entry.position, path: Self.join(path, entry.key))
       report.error(
         place, "unknown key",
-        Nearest.hint(for: entry.key, among: known.map(\.name)) ?? Self.otherPlace(of: entry.key))
+        Nearest.hint(for: entry.key, among: known.map(\.name)) ?? otherPlace(of: entry.key))
     }
-    values = Dictionary(entries.map { ($0.key, $0) }, uniquingKeysWith: { first, _ in first })
   }
 
   /// A section that was not written.
@@ -32,12 +33,12 @@ struct Section {
     self.report = report
     self.tablePath = tablePath
     self.origin = origin
-    known = KeyTable.children(of: tablePath)
+    known = report.keys.children(of: tablePath)
     values = [:]
   }
 
-  private static func otherPlace(of key: String) -> String? {
-    guard let found = KeyTable.all.first(where: { $0.name == key }) else { return nil }
+  private func otherPlace(of key: String) -> String? {
+    guard let found = report.keys.all.first(where: { $0.name == key }) else { return nil }
     return found.parent.isEmpty
       ? "it belongs at the top of the file"
       : "it belongs in \"\(found.parent.replacing("*", with: "NAME"))\""
@@ -122,27 +123,33 @@ struct Section {
   /// The items of a list with their places.
   func items(_ key: String, nonEmpty: Bool = false) -> [(node: YAMLNode, origin: Origin)]? {
     guard let node = value(key) else { return nil }
+    return items(of: node, at: origin(of: key), as: entry(key)?.type, nonEmpty: nonEmpty)
+  }
+
+  /// The items of a list that was written at a place.
+  func items(
+    of node: YAMLNode, at origin: Origin, as type: Key.ValueType?, nonEmpty: Bool = false
+  ) -> [(node: YAMLNode, origin: Origin)]? {
     guard case .sequence(let items) = node.content else {
       let hint: String? = if case .scalar = node.content { "write it in brackets: [value]" } else { nil }
-      report.error(origin(of: key), "expected a list, found \(node.kind)", hint)
+      report.error(origin, "expected a list, found \(node.kind)", hint)
       return nil
     }
     if nonEmpty, items.isEmpty {
-      report.error(origin(of: key), "the list is empty")
+      report.error(origin, "the list is empty")
       return nil
     }
     let most: Int? =
-      switch entry(key)?.type {
+      switch type {
       case .list(_, let maximum), .choiceOrList(_, let maximum): maximum
       default: nil
       }
     if let maximum = most, items.count > maximum {
-      report.error(origin(of: key), "holds \(items.count) values, more than \(maximum)")
+      report.error(origin, "holds \(items.count) values, more than \(maximum)")
       return nil
     }
-    let path = Self.join(origin.path, key)
     return items.enumerated().map { index, item in
-      (item, Origin(position: item.position, path: "\(path)[\(index)]"))
+      (item, Origin(position: item.position, path: "\(origin.path)[\(index)]"))
     }
   }
 

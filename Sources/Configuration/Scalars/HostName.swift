@@ -1,3 +1,5 @@
+internal import Proxy
+
 /// Host names and addresses as certificates and routes have them.
 enum HostName {
   /// RFC 1035 §2.3.4: octets of a name, and of one label.
@@ -72,17 +74,11 @@ public enum HostPattern: Sendable, Hashable, CustomStringConvertible {
   }
 }
 
-/// Which paths a route is for.
-public enum PathPattern: Sendable, Hashable, CustomStringConvertible {
-  /// Exactly this path, query aside.
-  case exact(String)
-  /// Every path that starts so; ends in `/`. `/v1/*` is the prefix `/v1/` and does not cover `/v1`.
-  case prefix(String)
-
+extension Settings.PathMatch: ParsedText {
   /// The longest accepted path, in bytes.
   static let maximumLengthInBytes = 1024
 
-  static func parse(_ text: String) throws(Invalid) -> PathPattern {
+  static func parse(_ text: String) throws(Invalid) -> Settings.PathMatch {
     guard text.hasPrefix("/") else {
       throw Invalid("\(quoted(text)) does not start with /", "write /v1/* for all below /v1/")
     }
@@ -108,13 +104,5 @@ public enum PathPattern: Sendable, Hashable, CustomStringConvertible {
       throw Invalid("\(quoted(text)) is no path in front of others", "write /v1, without / or * at its end")
     }
     return text
-  }
-
-  /// As it is written: `/health`, `/v1/*`.
-  public var description: String {
-    switch self {
-    case .exact(let path): path
-    case .prefix(let path): "\(path)*"
-    }
   }
 }

@@ -1,3 +1,5 @@
+internal import Proxy
+
 /// An IPv4 or IPv6 address, read strictly: no leading zeros, no zone, no shortened IPv4.
 public struct IPAddress: Sendable, Hashable, CustomStringConvertible {
   /// Four or sixteen bytes, in network order.
@@ -87,49 +89,20 @@ public struct IPAddress: Sendable, Hashable, CustomStringConvertible {
   }
 }
 
-/// A range of addresses in CIDR form.
-public struct AddressRange: Sendable, Hashable, CustomStringConvertible {
-  /// The first address of the range.
-  public let address: IPAddress
-  /// How many leading bits an address must share.
-  public let prefixLength: Int
-
+extension AddressRange: ParsedText {
   static func parse(_ text: String) throws(Invalid) -> AddressRange {
     let parts = text.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
     guard let address = IPAddress(parts[0]) else {
       throw Invalid("\(quoted(text)) is no address range", "write 10.0.0.0/8, 2001:db8::/32 or one address")
     }
     let width = address.bytes.count * 8
-    guard parts.count == 2 else { return AddressRange(address: address, prefixLength: width) }
-    guard let length = decimal(parts[1], maximum: width) else {
+    let length = parts.count == 2 ? decimal(parts[1], maximum: width) : width
+    guard let length, let range = AddressRange(address: address.bytes, prefixLength: length) else {
       throw Invalid("\(quoted(text)) has no prefix length from 0 to \(width)")
     }
-    let range = AddressRange(address: address, prefixLength: length)
     guard !range.hasHostBits else {
       throw Invalid("\(quoted(text)) has bits set after its first \(length)")
     }
     return range
   }
-
-  private var hasHostBits: Bool {
-    address.bytes.indices.contains { address.bytes[$0] & ~mask(ofByte: $0) != 0 }
-  }
-
-  private func mask(ofByte index: Int) -> UInt8 {
-    let bits = min(8, max(0, prefixLength - index * 8))
-    return UInt8(truncatingIfNeeded: 0xFF00 >> bits)
-  }
-
-  /// Whether an address, as four or sixteen bytes in network order, lies in the range. An IPv4 range also
-  /// covers the same addresses mapped into IPv6 (`::ffff:0:0/96`), as dual-stack sockets show them.
-  public func contains(_ candidate: [UInt8]) -> Bool {
-    let mapped: [UInt8] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF]
-    let isMapped = candidate.count == 16 && address.bytes.count == 4 && candidate.starts(with: mapped)
-    let bytes = isMapped ? Array(candidate.suffix(4)) : candidate
-    guard bytes.count == address.bytes.count else { return false }
-    return bytes.indices.allSatisfy { (bytes[$0] ^ address.bytes[$0]) & mask(ofByte: $0) == 0 }
-  }
-
-  /// `10.0.0.0/8`
-  public var description: String { "\(address)/\(prefixLength)" }
 }

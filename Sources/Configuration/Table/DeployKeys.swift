@@ -1,3 +1,5 @@
+internal import CertStore
+
 extension KeyTable {
   static let deploys: [Key] =
     deploy(
@@ -11,8 +13,10 @@ extension KeyTable {
     func key(_ name: String, _ type: Key.ValueType, _ fallback: Key.Fallback, _ summary: String) -> Key {
       Key("\(path)[].\(name)", type, fallback, summary)
     }
-    func copy(_ name: String, _ summary: String) -> Key {
-      key("copy.\(name)", .text(.path), .described("not copied"), summary)
+    func copy(
+      _ file: any WritableKeyPath<FileCopies, String?> & Sendable, _ name: String, _ summary: String
+    ) -> Key {
+      Key(file, "\(path)[].copy.\(name)", .text(.path), .described("not copied"), summary)
     }
     return [
       Key(path, .list(of: .section, maximumCount: 32), .described("nothing"), summary),
@@ -22,7 +26,8 @@ extension KeyTable {
           + "`CERTD_LINEAGE`, `CERTD_DOMAINS`, `CERTD_GENERATION`, `CERTD_NOT_AFTER` and `CERTD_FINGERPRINT`."
       ),
       key(
-        "timeout", .duration(1000...3_600_000, off: false), .described("`5m`"),
+        "timeout", .duration(1000...3_600_000, off: false),
+        .described("`\(DurationText.text(.seconds(DeployAction.defaultTimeoutSeconds)))`"),
         "The command is killed with its process group after this."),
       key(
         "reload", .text(.line), .described("none"),
@@ -32,12 +37,16 @@ extension KeyTable {
         "Host and port of a server that must present the certificate by now, to be proven by a TLS handshake; for "
           + "instance `10.0.0.5:443`, after the entry that reloads it."),
       key("copy", .section, .described("none"), "Copies of the files, each replaced in one step."),
-      copy("cert", "The leaf."), copy("chain", "The intermediates."),
-      copy("fullchain", "Leaf and intermediates."),
-      copy("key", "The private key."),
-      copy("combined", "Leaf, intermediates and private key in one file (HAProxy's form)."),
-      key("copy.owner", .text(.name), .described("certd's user"), "The copies' owner."),
-      key("copy.group", .text(.name), .described("certd's group"), "The copies' group."),
+      copy(\.cert, "cert", "The leaf."), copy(\.chain, "chain", "The intermediates."),
+      copy(\.fullchain, "fullchain", "Leaf and intermediates."),
+      copy(\.key, "key", "The private key."),
+      copy(\.combined, "combined", "Leaf, intermediates and private key in one file (HAProxy's form)."),
+      Key(
+        \FileCopies.owner, "\(path)[].copy.owner", .text(.name), .described("certd's user"),
+        "The copies' owner."),
+      Key(
+        \FileCopies.group, "\(path)[].copy.group", .text(.name), .described("certd's group"),
+        "The copies' group."),
       key(
         "copy.mode", .text(.line),
         .described("`\"0600\"` with a key (`\"0640\"` with `group`), else `\"0644\"`"),

@@ -1,10 +1,14 @@
+internal import Proxy
+internal import Telemetry
+
 extension KeyTable {
   static let general: [Key] = [
     Key(
-      "store", .text(.path), .described("`certs` in development, `/var/lib/certd` when installed"),
+      \Configuration.store, "store", .text(.path),
+      .described("`certs` in development, `/var/lib/certd` when installed"),
       "Directory of the certificate store. The flag `--store` wins."),
     Key(
-      "workers", .integerOr("auto", 1...1024), .value("auto"),
+      \Configuration.workers, "workers", .integerOr("auto", 1...1024),
       "Worker threads; `auto` is one for each processor that the process may use."),
     Key(
       "include", .list(of: .text(.line), maximumCount: 64), .described("none"),
@@ -13,13 +17,13 @@ extension KeyTable {
         + "stands in two files is an error. Paths in them start from this file's directory."),
     Key("log", .section, .described(""), "What is logged."),
     Key(
-      "log.level", .choice(LogSettings.Level.allCases.map(\.rawValue), reserved: []), .value("info"),
+      \LogSettings.level, "log.level", .choice(of: Log.Level.self),
       "The least important level that is written."),
     Key(
-      "log.format", .choice(LogSettings.Format.allCases.map(\.rawValue), reserved: []), .value("auto"),
+      \LogSettings.format, "log.format", .choice(of: LogSettings.Format.self),
       "The shape of a line; `auto` is text on a terminal and JSON otherwise."),
     Key(
-      "log.access", .text(.accessLog), .value("off"),
+      \LogSettings.access, "log.access", .text(.accessLog),
       "Where the access log goes: one JSON line a request, without its query. Files are reopened on SIGHUP."),
     Key(
       "admin", .section, .described(""),
@@ -39,40 +43,41 @@ extension KeyTable {
   static let limits: [Key] = [
     Key("limits", .section, .described(""), "Sizes, counts and times that protect the process."),
     Key(
-      "limits.request_head", .size(1024...65_536), .value("64KiB"),
+      \Limits.requestHead, "limits.request_head", .size(1024...65_536),
       "Largest request line and field section together; 431 beyond it."),
     Key(
-      "limits.request_head_fields", .integer(8...1024), .value("128"),
+      \Limits.requestHeadFields, "limits.request_head_fields", .integer(8...1024),
       "Most field lines in a request; 431 beyond it."),
     Key(
-      "limits.connections", .integer(1...4_194_304), .value("65536"),
+      \Limits.connections, "limits.connections", .integer(1...4_194_304),
       "Most client connections at once, over all workers."),
     Key(
-      "limits.buffer_memory", .size(4 << 20...1 << 42),
+      \Limits.bufferMemory, "limits.buffer_memory", .size(4 << 20...1 << 42),
       .described("half of the memory that the process may use"),
       "Most memory of buffers for requests and responses under way. Half of it is for new requests, which get 503 "
         + "beyond it; the rest lets those go on that have begun."),
     Key(
-      "limits.header_timeout", .duration(100...3_600_000, off: false), .value("10s"),
+      \Limits.headerTimeout, "limits.header_timeout", .duration(100...3_600_000, off: false),
       "From the first byte of a request to the end of its head; 408 beyond it."),
     Key(
-      "limits.keepalive_timeout", .duration(0...86_400_000, off: false), .value("300s"),
+      \Limits.keepaliveTimeout, "limits.keepalive_timeout", .duration(0...86_400_000, off: false),
       "How long a client connection without a request is kept. Long, because clients of model servers keep "
         + "pools and a handshake costs more than an idle connection."),
     Key(
-      "limits.handshake_timeout", .duration(100...600_000, off: false), .value("10s"),
+      \Limits.handshakeTimeout, "limits.handshake_timeout", .duration(100...600_000, off: false),
       "From the connection to the end of the TLS handshake."),
     Key(
-      "limits.request_body_idle_timeout", .duration(100...86_400_000, off: false), .value("60s"),
+      \Limits.requestBodyIdleTimeout, "limits.request_body_idle_timeout",
+      .duration(100...86_400_000, off: false),
       "Between two pieces of a request's body; 408 beyond it."),
     Key(
-      "limits.send_timeout", .duration(100...86_400_000, off: false), .value("60s"),
+      \Limits.sendTimeout, "limits.send_timeout", .duration(100...86_400_000, off: false),
       "How long a client may take no byte of a response that waits for it."),
     Key(
-      "limits.upgrade_idle_timeout", .duration(100...604_800_000, off: true), .value("1h"),
+      \Limits.upgradeIdleTimeout, "limits.upgrade_idle_timeout", .duration(100...604_800_000, off: true),
       "How long a WebSocket or other upgraded connection may carry nothing."),
     Key(
-      "limits.drain_timeout", .duration(0...86_400_000, off: false), .value("30s"),
+      \Limits.drainTimeout, "limits.drain_timeout", .duration(0...86_400_000, off: false),
       "How long exchanges may go on after SIGTERM."),
   ]
 }

@@ -88,27 +88,45 @@ public struct Key: Sendable {
   public let name: String
   /// The path of the section that it stands in.
   public let parent: String
+  /// The field that it is read into; nil for a key that has a reader of its own.
+  let binding: (any AnyBinding)?
 
+  /// A key that has a reader of its own.
   init(_ path: String, _ type: ValueType, _ fallback: Fallback, _ summary: String, since: String = "0.1") {
+    self.init(path, type, fallback, summary, since: since, binding: nil)
+  }
+
+  init(
+    _ path: String, _ type: ValueType, _ fallback: Fallback, _ summary: String, since: String,
+    binding: (any AnyBinding)?
+  ) {
     self.path = path
     self.type = type
     self.fallback = fallback
     self.summary = summary
     self.since = since
+    self.binding = binding
     name = String(path.split(separator: ".").last ?? "")
     parent = path.lastIndex(of: ".").map { String(path[..<$0]) } ?? ""
   }
 }
 
-/// Every key of the file.
-public enum KeyTable {
+/// The keys of a file.
+public struct KeyTable: Sendable {
   /// In the order of the reference.
-  public static let all: [Key] =
-    general + acme + dns01 + certificates + deploys + proxy + listenerTLS + services + limits + gcp
-    + loadBalancer
+  public let all: [Key]
+  private let byParent: [String: [Key]]
+
+  init(_ keys: [Key]) {
+    all = keys
+    byParent = Dictionary(grouping: keys) { $0.parent }
+  }
 
   /// The keys of the section at a path of the table, in order; the root is the empty path.
-  static func children(of path: String) -> [Key] { byParent[path] ?? [] }
+  func children(of path: String) -> [Key] { byParent[path] ?? [] }
 
-  private static let byParent = Dictionary(grouping: all) { $0.parent }
+  /// Every key of certd.yaml.
+  public static let certd = KeyTable(
+    general + acme + dns01 + certificates + deploys + proxy + listenerTLS + services + limits + gcp
+      + loadBalancer)
 }

@@ -30,25 +30,26 @@ extension KeyTable {
       "Clients prove who they are by certificates (mutual TLS). Backends are told by `Client-Cert` (RFC 9440), "
         + "the access log by `identity`."),
     Key(
-      "listeners[].client_certificates.mode",
-      .choice(ClientCertificates.Mode.allCases.map(\.rawValue), reserved: []), .value("require"),
+      \ClientCertificates.mode, "listeners[].client_certificates.mode",
+      .choice(of: ClientCertificates.Mode.self),
       "`require` lets nobody in without a certificate that verifies; `request` lets clients in that show none, "
         + "without an identity; `off` asks for none."),
     Key(
-      "listeners[].client_certificates.ca", .list(of: .text(.path), maximumCount: 64),
+      \ClientCertificates.ca, "listeners[].client_certificates.ca", .list(of: .text(.path), maximumCount: 64),
       .described("required unless `mode` is `off`"),
       "PEM files of the authorities that clients' certificates must lead to; each certificate in them is trusted."
     ),
     Key(
-      "listeners[].client_certificates.crl", .list(of: .text(.path), maximumCount: 64),
+      \ClientCertificates.crl, "listeners[].client_certificates.crl",
+      .list(of: .text(.path), maximumCount: 64),
       .described("revocation is not looked at"),
       "Files of revocation lists, PEM or DER. With any of them, the issuer of every client's certificate must "
         + "have a list here that has not expired, else its clients are refused."),
     Key(
-      "listeners[].client_certificates.names", .boolean, .value("false"),
+      \ClientCertificates.names, "listeners[].client_certificates.names", .boolean,
       "Also send backends `X-Client-Cert-Subject` and `X-Client-Cert-SAN`."),
     Key(
-      "listeners[].early_data", .boolean, .value("false"),
+      \Listener.earlyData, "listeners[].early_data", .boolean,
       "Takes GET, HEAD and OPTIONS requests that returning clients send before the handshake is over (TLS 1.3 "
         + "0-RTT), and marks them with `Early-Data: 1` (RFC 8470). Others wait for the handshake."),
   ]

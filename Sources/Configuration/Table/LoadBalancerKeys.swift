@@ -1,3 +1,5 @@
+internal import GCP
+
 extension KeyTable {
   static let loadBalancer: [Key] = [
     Key(
@@ -8,26 +10,28 @@ extension KeyTable {
       "gcp.load_balancer.name", .text(.cloudName), .required,
       "What the names of its resources begin with: `edge` gives `edge-map`, `edge-proxy` and so on."),
     Key(
-      "gcp.load_balancer.kind", .choice(LoadBalancerSettings.Kind.allCases.map(\.rawValue), reserved: []),
-      .value("https"),
+      \LoadBalancerSettings.kind, "gcp.load_balancer.kind", .choice(of: ChainSettings.Kind.self),
       "`https` is a target HTTPS proxy with a URL map; `ssl` a target SSL proxy in front of one service that speaks "
         + "`tcp` or `tls`."),
     Key(
-      "gcp.load_balancer.region", .text(.cloudName), .described("a global load balancer"),
+      \LoadBalancerSettings.region, "gcp.load_balancer.region", .text(.cloudName),
+      .described("a global load balancer"),
       "Region of a regional external Application Load Balancer: its backend services, URL map, proxies, rules, address "
         + "and certificates are made there. The network needs a proxy-only subnet in that region."),
     Key(
-      "gcp.load_balancer.network", .text(.cloudName), .described("`default`"),
+      \LoadBalancerSettings.network, "gcp.load_balancer.network", .text(.cloudName),
+      .described("`\(LoadBalancerSettings().network)`"),
       "With `region`: name of the network that Google's proxies reach the backends from."),
     Key(
-      "gcp.load_balancer.ipv6_address", .text(.cloudName), .described("IPv4 only"),
+      \LoadBalancerSettings.ipv6Address, "gcp.load_balancer.ipv6_address", .text(.cloudName),
+      .described("IPv4 only"),
       "Name of a global IPv6 address beside the other one, with rules of its own; made when it is not there, and never "
         + "removed."),
     Key(
       "gcp.load_balancer.address", .text(.cloudName), .described("the name with `-ip`"),
       "Name of the address (global, or in `region`); made when it is not there, and never removed."),
     Key(
-      "gcp.load_balancer.redirect", .boolean, .value("false"),
+      \LoadBalancerSettings.redirect, "gcp.load_balancer.redirect", .boolean,
       "Redirects port 80 to HTTPS with status 308."),
     Key(
       "gcp.load_balancer.names", .named(of: .text(.cloudName), maximumCount: 1000),
@@ -35,16 +39,17 @@ extension KeyTable {
       "What some of its resources are called in place of their usual names, by kind and usual name: `urlMaps/edge-map: "
         + "web-map`. For resources that were there before, as `certd gcp import` writes it."),
     Key(
-      "gcp.load_balancer.ssl_policy", .text(.cloudName), .described("Google's default"),
+      \LoadBalancerSettings.sslPolicy, "gcp.load_balancer.ssl_policy", .text(.cloudName),
+      .described("Google's default"),
       "Name of an existing SSL policy."),
     Key(
-      "gcp.load_balancer.target", .choice(GCPTarget.Route.allCases.map(\.rawValue), reserved: []),
+      "gcp.load_balancer.target", .choice(of: Target.Route.self),
       .described("`gcp.target`"),
       "By which way certificates reach its proxy: `classic` (at most 15), or `certificate-manager` (at most 100), which "
         + "gives a global proxy a certificate map and a regional one the certificates themselves."),
     Key(
-      "gcp.load_balancer.session_affinity",
-      .choice(LoadBalancerSettings.Affinity.allCases.map(\.rawValue), reserved: []),
+      \LoadBalancerSettings.sessionAffinity, "gcp.load_balancer.session_affinity",
+      .choice(of: LoadBalancerSettings.Affinity.self),
       .described("left as it is: neither policy keeps a client at one backend"),
       "What keeps a client at one backend."),
     Key(
@@ -52,7 +57,7 @@ extension KeyTable {
       .described("those of the routes' hosts"),
       "Names of certificates, the first for clients that send no server name."),
     Key(
-      "gcp.load_balancer.timeout", .duration(1000...86_400_000, off: false),
+      \LoadBalancerSettings.timeout, "gcp.load_balancer.timeout", .duration(1000...86_400_000, off: false),
       .described(
         "`response_head` and `first_byte` of the service together, a day where one is `off`; of `tcp` and "
           + "`tls`: `idle`, or an hour"),
@@ -72,17 +77,18 @@ extension KeyTable {
       "gcp.load_balancer.groups.*[].make_neg", .section, .described("none"),
       "A network endpoint group that certd makes of the service's own backends."),
     Key(
-      "gcp.load_balancer.groups.*[].make_neg.type",
-      .choice(MadeEndpointGroup.Kind.allCases.map(\.rawValue), reserved: []),
+      \MadeEndpointGroup.type, "gcp.load_balancer.groups.*[].make_neg.type",
+      .choice(of: ChainEndpoints.Kind.self),
       .described(
         "`GCE_VM_IP_PORT` with `instances`; `NON_GCP_PRIVATE_IP_PORT`, with a warning, with a zone alone; else by the backend "
           + "`INTERNET_IP_PORT` or `INTERNET_FQDN_PORT`"),
       "What its endpoints are."),
     Key(
-      "gcp.load_balancer.groups.*[].make_neg.zone", .text(.cloudName), .described("none: on the internet"),
+      \MadeEndpointGroup.zone, "gcp.load_balancer.groups.*[].make_neg.zone", .text(.cloudName),
+      .described("none: on the internet"),
       "Its zone, for instance `us-central1-a`."),
     Key(
-      "gcp.load_balancer.groups.*[].make_neg.network", .text(.cloudName), .value("default"),
+      \MadeEndpointGroup.network, "gcp.load_balancer.groups.*[].make_neg.network", .text(.cloudName),
       "Network that the addresses are in."),
     Key(
       "gcp.load_balancer.groups.*[].make_neg.subnetwork", .text(.cloudPath), .described("Google's choice"),
@@ -96,15 +102,17 @@ extension KeyTable {
       .described("`0.8` for instance groups"),
       "Share of CPU from which on an instance group is full."),
     Key(
-      "gcp.load_balancer.groups.*[].max_rate", .integer(1...1_000_000),
+      \LoadBalancerGroup.maxRate, "gcp.load_balancer.groups.*[].max_rate", .integer(1...1_000_000),
       .described("1000 for network endpoint groups behind HTTP"),
       "Requests a second of each instance or endpoint from which on it is full."),
     Key(
-      "gcp.load_balancer.groups.*[].max_connections", .integer(1...10_000_000),
+      \LoadBalancerGroup.maxConnections, "gcp.load_balancer.groups.*[].max_connections",
+      .integer(1...10_000_000),
       .described("10000 for network endpoint groups behind `tcp` and `tls`"),
       "Connections of each instance or endpoint from which on it is full."),
     Key(
-      "gcp.load_balancer.groups.*[].named_port", .text(.cloudName), .described("`http`"),
+      \LoadBalancerGroup.namedPort, "gcp.load_balancer.groups.*[].named_port", .text(.cloudName),
+      .described("`http`"),
       "The instance group's named port that the backends listen on."),
   ]
 }

@@ -1,3 +1,6 @@
+internal import Exchange
+internal import Proxy
+
 extension KeyTable {
   static let proxy: [Key] =
     [
@@ -12,7 +15,7 @@ extension KeyTable {
         "listeners[].redirect", .choice(["https"], reserved: []), .described("requests are routed"),
         "Answers every request with a redirect to HTTPS, after HTTP-01 challenges."),
       Key(
-        "listeners[].h2c", .boolean, .value("false"),
+        \Listener.h2c, "listeners[].h2c", .boolean,
         "Takes HTTP/2 without TLS too, from clients that know of it. With TLS it is offered always."),
       Key(
         "listeners[].proxy_protocol", .section, .described("no PROXY protocol"),
@@ -23,14 +26,17 @@ extension KeyTable {
           + "address in fields, log and `trusted_proxies`. Connections from other addresses are ordinary: a "
           + "header in them is an error, never an address."),
       Key(
-        "trusted_proxies", .list(of: .text(.addressRange), maximumCount: 1024), .described("none"),
+        \Configuration.trustedProxies, "trusted_proxies",
+        .list(of: .text(.addressRange), maximumCount: 1024),
         "Peers whose `X-Forwarded-*` and `Forwarded` fields are believed; from others they are dropped."),
       Key("forwarded", .section, .described(""), "Which forwarding fields backends are sent."),
       Key(
-        "forwarded.x_forwarded", .boolean, .value("true"),
+        \ForwardedFields.xForwarded, "forwarded.x_forwarded", .boolean,
         "`X-Forwarded-For`, `X-Forwarded-Proto`, `X-Forwarded-Host` and `X-Forwarded-Port`."),
-      Key("forwarded.forwarded", .boolean, .value("false"), "`Forwarded` (RFC 7239)."),
-      Key("forwarded.via", .boolean, .value("true"), "`Via` (RFC 9110 §7.6.3)."),
+      Key(
+        \ForwardedFields.forwarded, "forwarded.forwarded", .boolean, "`Forwarded` (RFC 7239)."),
+      Key(
+        \ForwardedFields.via, "forwarded.via", .boolean, "`Via` (RFC 9110 §7.6.3)."),
     ] + headers(at: "headers", "Field changes for every route.") + [
       Key(
         "routes", .list(of: .section, maximumCount: 10_000), .described("none"),
@@ -67,14 +73,15 @@ extension KeyTable {
           + "`Authorization: Bearer` or `x-api-key`, and others are answered with 401, but for preflights of browsers. Backends do not get them. A changed "
           + "file counts within seconds."),
       Key(
-        "routes[].strip_prefix", .text(.pathPrefix), .described("nothing"),
+        \Settings.RouteRules.stripPrefix, "routes[].strip_prefix", .text(.pathPrefix), .described("nothing"),
         "Taken off the path before the backend gets it: with `/vllm`, `/vllm/v1/models?x` becomes `/v1/models?x`."
       ),
       Key(
-        "routes[].add_prefix", .text(.pathPrefix), .described("nothing"),
+        \Settings.RouteRules.addPrefix, "routes[].add_prefix", .text(.pathPrefix), .described("nothing"),
         "Put before the path that the backend gets, after `strip_prefix`."),
       Key(
-        "routes[].normalize", .choice(["reject"], reserved: []), .described("they go on as they came"),
+        \Settings.RouteRules.normalize, "routes[].normalize", .choice(of: Settings.Normalization.self),
+        .described("they go on as they came"),
         "What is done with paths that have dot segments, doubled slashes or needless percent-encoding: `reject` answers "
           + "400, for backends that might take such a path for another one."),
       Key(
@@ -85,23 +92,28 @@ extension KeyTable {
         "Origins such as `https://chat.example.com`, or `\"*\"` alone for all. Preflights are answered by certd, before any "
           + "key is asked for, and what backends send of such fields is dropped."),
       Key(
-        "routes[].cors.methods", .list(of: .text(.fieldName), maximumCount: 32),
-        .described("`[GET, HEAD, POST, PUT, PATCH, DELETE]`"), "Methods that pages may use."),
+        \Settings.CrossOrigin.methods, "routes[].cors.methods",
+        .list(of: .text(.fieldName), maximumCount: 32),
+        .described("`[\(Settings.CrossOrigin().methods.joined(separator: ", "))]`"),
+        "Methods that pages may use."),
       Key(
-        "routes[].cors.headers", .list(of: .text(.fieldName), maximumCount: 64),
+        \Settings.CrossOrigin.headers, "routes[].cors.headers",
+        .list(of: .text(.fieldName), maximumCount: 64),
         .described("those that are asked for"),
         "Request fields that pages may send."),
       Key(
-        "routes[].cors.expose", .list(of: .text(.fieldName), maximumCount: 64), .described("none"),
+        \Settings.CrossOrigin.expose, "routes[].cors.expose",
+        .list(of: .text(.fieldName), maximumCount: 64),
         "Response fields that pages may read besides the usual ones."),
       Key(
-        "routes[].cors.credentials", .boolean, .value("false"),
+        \Settings.CrossOrigin.credentials, "routes[].cors.credentials", .boolean,
         "Whether browsers send cookies and other credentials; not with `\"*\"`."),
       Key(
-        "routes[].cors.max_age", .duration(0...86_400_000, off: false), .value("10m"),
+        \Settings.CrossOrigin.maxAge, "routes[].cors.max_age", .duration(0...86_400_000, off: false),
         "How long browsers may keep the answer to a preflight."),
       Key(
-        "routes[].client_certificate", .choice(["required"], reserved: []), .described("none is needed"),
+        \Settings.RouteRules.clientCertificate, "routes[].client_certificate",
+        .choice(of: Settings.ClientCertificate.self), .described("none is needed"),
         "`required` answers only clients that have proven who they are by a certificate (see "
           + "`listeners[].client_certificates`): every route is served on every listener, and on one that does not "
           + "ask this one is answered with 421."),
@@ -117,7 +129,7 @@ extension KeyTable {
           "\(path).\(side).set", .named(of: .text(.fieldValue), maximumCount: 64), .described("none"),
           "Fields that replace all of their name."),
         Key(
-          "\(path).\(side).remove", .list(of: name, maximumCount: 64), .described("none"),
+          \Settings.MessageEdits.remove, "\(path).\(side).remove", .list(of: name, maximumCount: 64),
           "Names of fields that are dropped, before any is set."),
       ]
     }

@@ -1,3 +1,6 @@
+internal import Proxy
+internal import Upstream
+
 extension KeyTable {
   static let services: [Key] = basics + health + compression + tuning
 
@@ -6,7 +9,7 @@ extension KeyTable {
       "services", .named(of: .section, maximumCount: 1000), .described("none"),
       "Groups of backends by name."),
     Key(
-      "services.*.kind", .choice(ServiceKind.allCases.map(\.rawValue), reserved: []), .value("http"),
+      \Service.kind, "services.*.kind", .choice(of: ServiceKind.self),
       "What the backends are; decides the health check (see the table of kinds)."),
     Key(
       "services.*.backends", .list(of: .textOrSection(.backend), maximumCount: 1024), .required,
@@ -17,27 +20,27 @@ extension KeyTable {
     ),
     Key("services.*.backends[].address", .text(.backend), .required, "Where the server is."),
     Key(
-      "services.*.backends[].weight", .integer(1...1000), .value("1"), "Its share of the requests."),
+      \Backend.weight, "services.*.backends[].weight", .integer(1...1000), "Its share of the requests."),
     Key(
       "services.*.protocol",
-      .choice(ServiceProtocol.allCases.map(\.rawValue), reserved: []),
+      .choice(of: ServiceProtocol.self),
       .described("`https` when backends are https URLs, else `http1`"),
       "What is spoken to the backends: HTTP/1.1 in the clear (`http1`) or over verified TLS (`https`), HTTP/2 in the "
         + "clear (`h2c`) or over verified TLS (`h2`), as gRPC servers do; or anything, passed on unread after the "
         + "client's TLS handshake, in TCP (`tcp`) or over verified TLS (`tls`)."),
     Key(
-      "services.*.send_proxy", .choice(ProxyProtocolVersion.allCases.map(\.rawValue), reserved: []),
+      \Service.sendProxy, "services.*.send_proxy", .choice(of: ProxyProtocol.Version.self),
       .described("no PROXY header"),
       "Begins each connection to a backend with a PROXY protocol header that names the client. Connections are "
         + "then never shared or kept: each request has its own."),
     Key(
-      "services.*.host", .text(.backendHost),
+      \Service.host, "services.*.host", .text(.backendHost),
       .described("`client`; `backend` for `kind: ollama` on loopback and for TLS to a backend given by name"),
       "The Host of requests to the backends: the client's (`client`), the backend's as it is written (`backend`), or a "
         + "name. Ollama on loopback answers 403 to every name that is not local. `X-Forwarded-Host` has the client's."
     ),
     Key(
-      "services.*.policy", .choice(BalancingPolicy.allCases.map(\.rawValue), reserved: []),
+      \Settings.ServiceRules.policy, "services.*.policy", .choice(of: Balancer.Policy.self),
       .described("`model-aware` for kinds that are model servers, else `least-request`"),
       "How a backend is chosen. `model-aware`: the one that is expected to give the first token soonest, by what its "
         + "prefix cache is likely to hold of the prompt, what it has still to read, and how fast it reads; the content "
@@ -48,13 +51,14 @@ extension KeyTable {
       "services.*.tls", .section, .described(""),
       "How backends' certificates are verified, and who we are to them."),
     Key(
-      "services.*.tls.roots", .list(of: .text(.path), maximumCount: 64), .described("the system's"),
+      \BackendTLS.roots, "services.*.tls.roots", .list(of: .text(.path), maximumCount: 64),
+      .described("the system's"),
       "PEM files of trusted roots, in place of the system's."),
     Key(
-      "services.*.tls.server_name", .text(.host), .described("the backend's host"),
+      \BackendTLS.serverName, "services.*.tls.server_name", .text(.host), .described("the backend's host"),
       "Name sent as SNI and looked for in the certificate."),
     Key(
-      "services.*.tls.verify", .boolean, .value("true"),
+      \BackendTLS.verify, "services.*.tls.verify", .boolean,
       "`false` accepts any certificate: only for a network that you trust."),
     Key(
       "services.*.tls.cert", .text(.path), .described("none is shown"),
@@ -77,22 +81,22 @@ extension KeyTable {
       "The service that gRPC's health protocol is asked about, for instance `inference.GRPCInferenceService`."
     ),
     Key(
-      "services.*.health.port", .integer(1...65_535), .described("the backend's"),
+      \HealthCheck.port, "services.*.health.port", .integer(1...65_535), .described("the backend's"),
       "Another port for the check."),
     Key(
       "services.*.health.expect", .text(.statusRange), .described("the kind's"),
       "Status codes that count as ready, `200` or `200-299`. Needs a path."),
     Key(
-      "services.*.health.interval", .duration(100...3_600_000, off: false), .value("5s"),
+      \HealthCheck.interval, "services.*.health.interval", .duration(100...3_600_000, off: false),
       "From one check to the next, with some jitter."),
     Key(
-      "services.*.health.timeout", .duration(10...600_000, off: false), .value("2s"),
+      \HealthCheck.timeout, "services.*.health.timeout", .duration(10...600_000, off: false),
       "How long an answer is waited for; at most `interval`."),
     Key(
-      "services.*.health.unhealthy_threshold", .integer(1...100), .value("3"),
+      \HealthCheck.unhealthyThreshold, "services.*.health.unhealthy_threshold", .integer(1...100),
       "Failures in a row after which a backend gets no requests."),
     Key(
-      "services.*.health.healthy_threshold", .integer(1...100), .value("1"),
+      \HealthCheck.healthyThreshold, "services.*.health.healthy_threshold", .integer(1...100),
       "Successes in a row after which it gets requests again."),
   ]
 
@@ -102,43 +106,45 @@ extension KeyTable {
       "Compresses responses with gzip for clients that accept it. Streams of messages (server-sent events, gRPC, "
         + "NDJSON), ranges and what is coded already always pass as they are."),
     Key(
-      "services.*.compression.types", .list(of: .text(.mediaType), maximumCount: 64),
-      .described(Compression.defaultTypes.map { "`\($0)`" }.joined(separator: ", ")),
+      \Settings.Compression.types, "services.*.compression.types",
+      .list(of: .text(.mediaType), maximumCount: 64),
+      .described(Settings.Compression().types.map { "`\($0)`" }.joined(separator: ", ")),
       "Media types that are compressed, `text/*` for all of a kind."),
     Key(
-      "services.*.compression.minimum_size", .size(0...16_777_216), .value("1KiB"),
+      \Settings.Compression.minimumSize, "services.*.compression.minimum_size", .size(0...16_777_216),
       "Responses that say to be shorter pass as they are."),
     Key(
-      "services.*.compression.level", .integer(1...9), .value("1"),
+      \Settings.Compression.level, "services.*.compression.level", .integer(1...9),
       "From 1, quick, to 9, small."),
   ]
 
   private static let tuning: [Key] = [
     Key("services.*.timeouts", .section, .described(""), "How long backends are waited for."),
     Key(
-      "services.*.timeouts.connect", .duration(10...600_000, off: false), .value("5s"),
+      \Settings.Timeouts.connect, "services.*.timeouts.connect", .duration(10...600_000, off: false),
       "Until the connection, and its TLS handshake, stands; then the next backend is tried."),
     Key(
-      "services.*.timeouts.response_head", .duration(100...86_400_000, off: true), .value("600s"),
+      \Settings.Timeouts.responseHead, "services.*.timeouts.response_head",
+      .duration(100...86_400_000, off: true),
       "From the end of the request to the response's head; 504 beyond it. Long, because a model "
         + "server may queue "
         + "and think for minutes, and answers without streaming only when done."),
     Key(
-      "services.*.timeouts.first_byte", .duration(100...86_400_000, off: true), .value("600s"),
+      \Settings.Timeouts.firstByte, "services.*.timeouts.first_byte", .duration(100...86_400_000, off: true),
       "From the response's head to the first byte of its body. Servers that stream send the head at once and "
         + "the first token when the prompt is read."),
     Key(
-      "services.*.timeouts.idle", .duration(100...86_400_000, off: true), .value("300s"),
+      \Settings.Timeouts.idle, "services.*.timeouts.idle", .duration(100...86_400_000, off: true),
       "Between two bytes of the body. With protocol `tcp` or `tls`: how long a connection may carry nothing, by "
         + "default `limits.upgrade_idle_timeout`."),
     Key(
-      "services.*.timeouts.keepalive", .duration(0...86_400_000, off: false), .value("4s"),
+      \Settings.Timeouts.keepalive, "services.*.timeouts.keepalive", .duration(0...86_400_000, off: false),
       "How long an unused connection to a backend is kept. Under the 5 s after which uvicorn and "
         + "Node.js close "
         + "theirs, so that a request does not meet a closing connection."),
     Key("services.*.retries", .section, .described(""), "When a request is tried again on another backend."),
     Key(
-      "services.*.retries.attempts", .integer(0...10), .value("2"),
+      \Settings.Retries.attempts, "services.*.retries.attempts", .integer(0...10),
       "Further attempts after the first. Only before any byte of an answer, and while the body can "
         + "be repeated."
     ),
@@ -151,7 +157,7 @@ extension KeyTable {
         + "in time, or a status before any content. To model servers POST is repeated like GET, since it changes nothing "
         + "there; elsewhere only what may be repeated, or what the backend cannot have seen."),
     Key(
-      "services.*.retries.budget_percent", .integer(0...100), .value("20"),
+      \Settings.Retries.budgetPercent, "services.*.retries.budget_percent", .integer(0...100),
       "Retries may be at most this percentage of a service's requests, so that they cannot "
         + "multiply an overload."
     ),
@@ -161,20 +167,35 @@ extension KeyTable {
         + "no connection, no response or a broken one, 502, 503, 504, gRPC's UNAVAILABLE, and of model servers 500. It ends "
         + "at once when the backend's health check passes again."),
     Key(
-      "services.*.outlier_detection.consecutive_failures", .integer(1...1000), .value("5"),
+      \OutlierDetection.consecutiveFailures, "services.*.outlier_detection.consecutive_failures",
+      .integer(1...1000),
       "Failures in a row that eject a backend."),
     Key(
-      "services.*.outlier_detection.ejection_time", .duration(1000...3_600_000, off: false),
-      .value("30s"),
+      \OutlierDetection.ejectionTime, "services.*.outlier_detection.ejection_time",
+      .duration(1000...3_600_000, off: false),
       "How long the first ejection lasts; each further one lasts as much longer, up to five minutes."),
     Key(
-      "services.*.outlier_detection.max_ejection_percent", .integer(0...100), .value("50"),
+      \OutlierDetection.maxEjectionPercent, "services.*.outlier_detection.max_ejection_percent",
+      .integer(0...100),
       "At most this share of the backends is ejected at a time; the only backend never is."),
     Key(
-      "services.*.max_connections", .integer(1...1_000_000), .described("no limit"),
+      \Settings.ServiceRules.heartbeat, "services.*.heartbeat", .duration(100...3_600_000, off: true),
+      .described("`15s` for kinds that are model servers, else `off`"),
+      "After how much silence a client of an event stream is sent a comment (`: ping`), so that nothing between takes the "
+        + "connection for dead. Of requests to interfaces of model servers only."),
+    Key(
+      \Settings.ServiceRules.progressTimeout, "services.*.progress_timeout",
+      .duration(100...3_600_000, off: true),
+      "How long a model engine whose health is good may give nothing to anybody, beside three times what reading the prompts "
+        + "in flight takes, before what it has not begun to answer goes to another one. It returns when it has answered a "
+        + "request for one token. With `policy: model-aware` and several backends."),
+    Key(
+      \Settings.ServiceRules.maxConnections, "services.*.max_connections", .integer(1...1_000_000),
+      .described("no limit"),
       "Most connections with work to one backend, over all workers; kept ones close when they are more."),
     Key(
-      "services.*.request_buffering", .size(1...67_108_864), .described("content passes as it comes"),
+      \Settings.ServiceRules.requestBuffering, "services.*.request_buffering", .size(1...67_108_864),
+      .described("content passes as it comes"),
       "For backends that need a `Content-Length`: content whose length the client does not tell (chunked, or HTTP/2 without a "
         + "length) is kept until it is whole, and more than this is answered 413. Each such request holds so much memory at "
         + "most, all of them together half of `limits.buffer_memory` beside it (503 beyond), and its head leaves 4 KiB of "

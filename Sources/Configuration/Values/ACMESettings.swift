@@ -1,51 +1,53 @@
+public import ACME
+public import CertStore
+public import PKI
+
 /// How certificates are obtained and what is done with them.
 public struct ACMESettings: Sendable, Equatable {
   /// Contact for the CA (RFC 8555 §7.3); nil for none.
   public var email: String?
   /// Whether the operator agreed to the CA's terms of service.
-  public var agreesToTerms: Bool
+  public var agreeTOS = false
   /// Who issues, first choice first; never empty.
-  public var issuers: [Issuer]
+  public var issuers: [IssuerSettings] = []
   /// How names are proven, the preferred way first; never empty.
-  public var challenges: [ChallengeKind]
+  public var challenges: [ChallengeType] = []
   /// How DNS-01 is answered; nil for not at all.
   public var dns01: DNSSettings?
-  /// Where TLS-ALPN-01 is answered by commands, while no daemon has the port.
-  public var tlsALPN01Address: ListenAddress
-  /// Where HTTP-01 challenges are answered when no listener of ours holds that port.
-  public var http01Address: ListenAddress
-  /// The folder of another web server's files, in which answers to HTTP-01 are put; absolute. Nil for none.
-  public var webroot: String?
+  /// How TLS-ALPN-01 is answered.
+  public var tlsALPN01 = TLSALPN01Settings()
+  /// How HTTP-01 is answered.
+  public var http01 = HTTP01Settings()
   /// Common name of the root that the served chain should lead to (RFC 8555 §7.4.2); nil for the CA's choice.
   public var preferredChain: String?
   /// How long after the order certificates shall end; nil for the CA's choice.
   public var notAfter: Duration?
   /// The keys of a certificate that does not say otherwise, one certificate for each; never empty.
-  public var keyTypes: [KeyAlgorithm]
+  public var keyTypes: [KeyType] = []
   /// Commands run after each renewal.
-  public var deployHooks: [String]
+  public var deployHooks: [String] = []
   /// Commands run once before anything is ordered.
-  public var preHooks: [String]
+  public var preHooks: [String] = []
   /// Commands run once when all orders have ended.
-  public var postHooks: [String]
+  public var postHooks: [String] = []
   /// What else is done after each renewal.
-  public var deploys: [Deployment]
+  public var deploys: [DeployAction] = []
   /// How often one certificate may be issued in a day.
-  public var issuancesPerDay: Int
+  public var issuancesPerDay = 24
   /// Lifetime of certificates from the built-in CA.
-  public var localLifetime: Duration
+  public var localLifetime = Duration.seconds(7 * 86_400)
   /// Where the section stands.
-  public var origin: Origin
+  public var origin = Origin.none
 
   /// The issuer of that name, or the first one when none is given; nil for an unknown name.
-  public func issuer(named name: String?) -> Issuer? {
+  public func issuer(named name: String?) -> IssuerSettings? {
     guard let name else { return issuers.first }
     return issuers.first { $0.name == name }
   }
 
   /// Who may issue a certificate, first choice first: the issuer of that name alone, or, when none is given, all of
   /// them. The built-in CA and staging environments never stand in for another CA: nobody trusts what they issue.
-  public func choices(named name: String?) -> [Issuer] {
+  public func choices(named name: String?) -> [IssuerSettings] {
     guard name == nil, let first = issuers.first, !first.isUntrusted else {
       return issuer(named: name).map { [$0] } ?? []
     }
@@ -53,40 +55,22 @@ public struct ACMESettings: Sendable, Equatable {
   }
 }
 
-/// Ways to prove a name.
-public enum ChallengeKind: String, Sendable, CaseIterable {
-  /// A file on port 80 (RFC 8555 §8.3).
-  case http01 = "http-01"
-  /// A TLS handshake on port 443 (RFC 8737).
-  case tlsALPN01 = "tls-alpn-01"
-  /// A TXT record (RFC 8555 §8.4).
-  case dns01 = "dns-01"
+/// How TLS-ALPN-01 challenges are answered.
+public struct TLSALPN01Settings: Sendable, Equatable {
+  /// Where commands answer, while no daemon has the port.
+  public var address = ListenAddress(host: nil, port: 443)
 }
 
-/// Kinds of certificate keys.
-public enum KeyAlgorithm: String, Sendable, CaseIterable {
-  /// ECDSA on P-256.
-  case ecP256 = "ec-p256"
-  /// ECDSA on P-384.
-  case ecP384 = "ec-p384"
-  /// RSA of 2048 bits.
-  case rsa2048 = "rsa-2048"
-  /// RSA of 3072 bits.
-  case rsa3072 = "rsa-3072"
-  /// RSA of 4096 bits.
-  case rsa4096 = "rsa-4096"
-
-  /// Whether it is RSA; the others are ECDSA.
-  public var isRSA: Bool {
-    switch self {
-    case .ecP256, .ecP384: false
-    case .rsa2048, .rsa3072, .rsa4096: true
-    }
-  }
+/// How HTTP-01 challenges are answered.
+public struct HTTP01Settings: Sendable, Equatable {
+  /// Where they are answered when no listener of ours holds that port.
+  public var address = ListenAddress(host: nil, port: 80)
+  /// The folder of another web server's files, in which answers are put; absolute. Nil for none.
+  public var webroot: String?
 }
 
 /// Who issues certificates.
-public struct Issuer: Sendable, Equatable {
+public struct IssuerSettings: Sendable, Equatable {
   /// Its name: a preset's, or one given in the file.
   public var name: String
   /// What it is.
@@ -99,7 +83,7 @@ public struct Issuer: Sendable, Equatable {
     /// The CA built into certd; its root lies in the store.
     case local
     /// A CA that speaks ACME.
-    case acme(ACMEIssuer)
+    case acme(ACMEIssuerSettings)
   }
 
   /// Whether its certificates are trusted by nobody who was not told to.
@@ -116,11 +100,11 @@ public struct Issuer: Sendable, Equatable {
 }
 
 /// A CA that speaks ACME (RFC 8555).
-public struct ACMEIssuer: Sendable, Equatable {
+public struct ACMEIssuerSettings: Sendable, Equatable {
   /// URL of the directory.
   public var directory: String
   /// PEM files with roots that are trusted for the directory, besides the system's; absolute paths.
-  public var roots: [String]
+  public var roots: [String] = []
   /// Credentials that tie the account to one at the CA (RFC 8555 §7.3.4); nil for none.
   public var externalAccount: ExternalAccount?
   /// Who hands out such credentials by itself; nil for nobody.
@@ -139,7 +123,7 @@ public struct ExternalAccount: Sendable, Equatable {
   /// The file with the MAC key in base64url; absolute path.
   public var keyFile: String
   /// How the binding is signed (RFC 7518 §3.2).
-  public var algorithm: MACAlgorithm
+  public var algorithm = ExternalAccountBinding.Algorithm.hs256
 }
 
 /// Who hands out external accounts' keys when one is needed.
@@ -148,16 +132,6 @@ public enum ExternalAccountOrigin: String, Sendable, CaseIterable {
   case google
   /// ZeroSSL, for the mail address of the contact.
   case zerossl
-}
-
-/// MAC algorithms of external account bindings.
-public enum MACAlgorithm: String, Sendable, CaseIterable {
-  /// HMAC with SHA-256.
-  case hs256 = "HS256"
-  /// HMAC with SHA-384.
-  case hs384 = "HS384"
-  /// HMAC with SHA-512.
-  case hs512 = "HS512"
 }
 
 /// A CA known by a short name.

@@ -1,9 +1,12 @@
+public import CertStore
+public import PKI
+
 /// One entry of `certificates`.
 public enum CertificateEntry: Sendable, Equatable {
   /// Served from files that somebody else keeps up to date.
   case files(CertificateFiles)
   /// Obtained and renewed by certd.
-  case managed(ManagedCertificate)
+  case managed(WantedCertificate)
 }
 
 /// A certificate served from files, watched for changes.
@@ -15,7 +18,7 @@ public struct CertificateFiles: Sendable, Equatable {
   /// File whose first line opens what is encrypted; absolute path, nil for none.
   public var passwordFile: String?
   /// Whether issuers that the chain lacks are fetched from where its certificates say.
-  public var fetchesIssuers: Bool
+  public var fetchesIssuers = false
   /// The name that load balancers know it by; nil when none shall.
   public var name: String?
   /// Where the entry stands.
@@ -23,7 +26,7 @@ public struct CertificateFiles: Sendable, Equatable {
 }
 
 /// A certificate that certd obtains and renews.
-public struct ManagedCertificate: Sendable, Equatable {
+public struct WantedCertificate: Sendable, Equatable {
   /// Its name in the store: given, or the first of its names.
   public var name: String
   /// Host names and addresses in it, lower-cased; never empty.
@@ -31,20 +34,20 @@ public struct ManagedCertificate: Sendable, Equatable {
   /// Name of its issuer; nil for the first one.
   public var issuer: String?
   /// Its key.
-  public var keyType: KeyAlgorithm
+  public var keyType: KeyType
   /// Further keys: for each one there is a certificate beside this one.
-  public var moreKeyTypes: [KeyAlgorithm] = []
+  public var moreKeyTypes: [KeyType] = []
   /// Certificate profile to ask for; nil for the issuer's.
   public var profile: String?
   /// Commands run after each renewal, besides those of `acme.deploy_hooks`.
-  public var deployHooks: [String]
+  public var deployHooks: [String] = []
   /// What else is done after each renewal, besides what `acme.deploy` says.
-  public var deploys: [Deployment]
+  public var deploys: [DeployAction] = []
   /// Where it stands: its entry, or the host of a route.
   public var origin: Origin
 
   /// The certificates for its further keys.
-  var siblings: [ManagedCertificate] {
+  var siblings: [WantedCertificate] {
     moreKeyTypes.map { type in
       var sibling = self
       sibling.name = "\(name).\(type.rawValue)"

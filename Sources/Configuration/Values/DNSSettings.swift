@@ -1,9 +1,11 @@
+public import DNS
+
 /// How DNS-01 is answered (RFC 8555 §8.4).
 public struct DNSSettings: Sendable, Equatable {
   /// Who changes the zones.
   public enum Provider: Sendable, Equatable {
-    /// A program, killed after so many seconds.
-    case hook(path: String, timeoutSeconds: Int)
+    /// A program.
+    case hook(path: String)
     /// Dynamic updates (RFC 2136).
     case update(DNSUpdateSettings)
     /// Google Cloud DNS: in a project, and in one managed zone where it is named.
@@ -11,19 +13,21 @@ public struct DNSSettings: Sendable, Equatable {
   }
 
   /// Who changes the zones.
-  public var provider: Provider
+  public var provider = Provider.googleCloud(project: nil, zone: nil)
+  /// When a program is killed.
+  public var timeout = Duration.seconds(120)
   /// How long a record may be kept by others.
-  public var ttl: Duration
+  public var ttl = Duration.seconds(60)
   /// Whether every server of the zone is asked before the CA is.
-  public var checksPropagation: Bool
+  public var propagationCheck = true
   /// How long to wait for that.
-  public var propagationTimeout: Duration
+  public var propagationTimeout = Duration.seconds(120)
   /// Recursive servers; empty for the system's.
-  public var resolvers: [ServerAddress]
+  public var resolvers: [ServerAddress] = []
   /// Where the zones' own servers listen.
-  public var authoritativePort: UInt16
+  public var authoritativePort: UInt16 = 53
   /// Where the section stands.
-  public var origin: Origin
+  public var origin = Origin.none
 }
 
 /// How zones are changed by dynamic update.
@@ -35,17 +39,7 @@ public struct DNSUpdateSettings: Sendable, Equatable {
   /// The file with the key, as an absolute path; nil for unsigned updates.
   public var keyFile: String?
   /// How messages are signed; nil for what the file says, or HMAC with SHA-256.
-  public var algorithm: TSIGAlgorithm?
-}
-
-/// How updates are signed (RFC 8945 §6).
-public enum TSIGAlgorithm: String, Sendable, CaseIterable {
-  /// HMAC with SHA-256.
-  case hmacSHA256 = "hmac-sha256"
-  /// HMAC with SHA-384.
-  case hmacSHA384 = "hmac-sha384"
-  /// HMAC with SHA-512.
-  case hmacSHA512 = "hmac-sha512"
+  public var algorithm: TransactionKey.Algorithm?
 }
 
 /// A server by name or address.

@@ -1,67 +1,39 @@
+public import GCP
+
 /// Google Cloud's load balancers, and how they are reached.
 public struct GCPSettings: Sendable, Equatable {
   /// Identifier of the project.
-  public var project: String
+  public var project = ""
   /// File with credentials, absolute; nil for Google's own order of places.
   public var credentials: String?
   /// What the names of our resources begin with.
-  public var namePrefix: String
-  /// Where Google's APIs are asked; nil for Google's own addresses.
-  public var endpoints: GCPEndpoints
+  public var namePrefix = "certd"
+  /// By which way certificates reach a target that does not say otherwise.
+  public var target = Target.Route.classic
+  /// Where Google's APIs are asked.
+  public var endpoints = Endpoints()
   /// File with roots to trust besides the system's, absolute.
   public var caFile: String?
   /// Target proxies that shall present our certificates.
-  public var targets: [GCPTarget]
+  public var targets: [GCPTarget] = []
   /// A load balancer in front of the services; nil for none.
   public var loadBalancer: LoadBalancerSettings?
   /// Where the section stands.
-  public var origin: Origin
+  public var origin = Origin.none
 }
 
 extension GCPSettings {
   /// A project with all defaults, for what needs no more of it.
   public init(project: String, origin: Origin) {
-    self.init(
-      project: project, credentials: nil, namePrefix: "certd", endpoints: GCPEndpoints(), caFile: nil,
-      targets: [],
-      loadBalancer: nil, origin: origin)
+    self.init()
+    (self.project, self.origin) = (project, origin)
   }
-}
-
-/// Addresses in place of Google's own.
-public struct GCPEndpoints: Sendable, Equatable {
-  /// Compute Engine.
-  public var compute: String?
-  /// Certificate Manager.
-  public var certificateManager: String?
-  /// Public Certificate Authority.
-  public var publicCA: String?
-  /// Cloud DNS.
-  public var dns: String?
-  /// The token service's whole address.
-  public var token: String?
-  /// The whole address of the Security Token Service, where other issuers' tokens are exchanged.
-  public var exchange: String?
 }
 
 /// A target proxy.
 public struct GCPTarget: Sendable, Equatable {
-  /// What kinds of proxy there are.
-  public enum Kind: String, Sendable, CaseIterable {
-    case httpsProxy = "target-https-proxy"
-    case sslProxy = "target-ssl-proxy"
-  }
-
-  /// By which way certificates reach a proxy.
-  public enum Route: String, Sendable, CaseIterable {
-    /// SslCertificate resources.
-    case classic
-    /// Certificate Manager.
-    case certificateManager = "certificate-manager"
-  }
-
   /// What kind it is.
-  public var kind: Kind
+  public var kind: Target.Kind
   /// Its name.
   public var name: String
   /// Its region; nil for a global one.
@@ -69,7 +41,7 @@ public struct GCPTarget: Sendable, Equatable {
   /// Names of certificates, the primary one first.
   public var certificates: [Located<String>]
   /// By which way certificates reach it.
-  public var route: Route
+  public var route: Target.Route
   /// Where the load balancer answers; nil when nobody is to look.
   public var address: String?
   /// Where it was written.

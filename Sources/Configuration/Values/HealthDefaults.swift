@@ -1,17 +1,17 @@
 /// How a backend's health is watched.
 public struct HealthCheck: Sendable, Equatable {
   /// What is done to see whether it is ready.
-  public var probe: HealthProbe
+  public var probe = HealthProbe.connect
   /// Another port for the probe; nil for the backend's own.
   public var port: UInt16?
   /// From one probe to the next.
-  public var interval: Duration
+  public var interval = Duration.seconds(5)
   /// How long an answer is waited for.
-  public var timeout: Duration
+  public var timeout = Duration.seconds(2)
   /// Failures in a row after which it gets no requests.
-  public var unhealthyThreshold: Int
+  public var unhealthyThreshold = 3
   /// Successes in a row after which it gets requests again.
-  public var healthyThreshold: Int
+  public var healthyThreshold = 1
 }
 
 /// What is done to see whether a backend is ready.

@@ -1,3 +1,5 @@
+public import Proxy
+
 /// An address that clients connect to.
 public struct Listener: Sendable, Equatable {
   /// What TLS is spoken.
@@ -17,7 +19,7 @@ public struct Listener: Sendable, Equatable {
   /// The address.
   public var address: ListenAddress
   /// What TLS is spoken.
-  public var tls: TLSProfile
+  public var tls = TLSProfile.modern
   /// The algorithms of ``TLSProfile/custom``; nil for the others.
   public var customTLS: CustomTLS?
   /// What is asked of clients' certificates; nil for nothing.
@@ -25,7 +27,7 @@ public struct Listener: Sendable, Equatable {
   /// Whether safe requests are taken before the handshake is over.
   public var earlyData = false
   /// Whether requests are answered with a redirect to HTTPS (after HTTP-01 challenges).
-  public var redirectsToHTTPS: Bool
+  public var redirectsToHTTPS = false
   /// Whether HTTP/2 is taken without TLS too, from clients that begin with its preface.
   public var h2c = false
   /// Peers whose connections must begin with a PROXY header, which is believed; empty for none.
@@ -35,14 +37,4 @@ public struct Listener: Sendable, Equatable {
 
   /// How many listeners one configuration may have.
   public static let maximumCount = 64
-}
-
-/// Which forwarding fields are sent to backends.
-public struct Forwarding: Sendable, Equatable {
-  /// `X-Forwarded-For`, `-Proto`, `-Host` and `-Port`.
-  public var xForwarded: Bool
-  /// `Forwarded` (RFC 7239).
-  public var forwarded: Bool
-  /// `Via` (RFC 9110 §7.6.3).
-  public var via: Bool
 }

@@ -25,15 +25,15 @@ public struct ClientCertificates: Sendable, Equatable {
   }
 
   /// Whether a client needs one.
-  public var mode: Mode
+  public var mode = Mode.require
   /// PEM files of the authorities; absolute paths, never empty.
-  public var authorities: [Located<String>]
+  public var ca: [Located<String>] = []
   /// Files of revocation lists; absolute paths.
-  public var revocationLists: [Located<String>]
+  public var crl: [Located<String>] = []
   /// Whether backends are told subject and alternative names beside the certificate.
-  public var forwardsNames: Bool
+  public var names = false
   /// Where it was written.
-  public var origin: Origin
+  public var origin = Origin.none
 }
 
 /// Algorithms of TLS as they are called in the file, each with OpenSSL's name.

@@ -1,13 +1,7 @@
+public import GCP
+
 /// One chain of Google's load balancer in front of the services: `certd gcp plan` and `certd gcp apply`.
 public struct LoadBalancerSettings: Sendable, Equatable {
-  /// Which proxy ends clients' TLS.
-  public enum Kind: String, Sendable, CaseIterable {
-    /// A target HTTPS proxy with a URL map made from the routes.
-    case https
-    /// A target SSL proxy in front of one service that speaks `tcp` or `tls`.
-    case ssl
-  }
-
   /// What keeps a client at one backend.
   public enum Affinity: String, Sendable, CaseIterable {
     /// Nothing.
@@ -19,25 +13,25 @@ public struct LoadBalancerSettings: Sendable, Equatable {
   }
 
   /// What the resources' names begin with.
-  public var name: String
+  public var name = ""
   /// Which proxy ends clients' TLS.
-  public var kind: Kind
+  public var kind = ChainSettings.Kind.https
   /// Region of a regional load balancer; nil for a global one.
   public var region: String?
   /// Name of the network that a regional one's proxies are in.
-  public var network: String
+  public var network = "default"
   /// Name of the address.
-  public var address: String
+  public var address = ""
   /// Name of a global IPv6 address beside; nil for none.
   public var ipv6Address: String?
   /// By which way certificates reach its proxy.
-  public var route: GCPTarget.Route
+  public var route = Target.Route.classic
   /// What keeps a client at one backend; nil leaves it as it is.
-  public var affinity: Affinity?
+  public var sessionAffinity: Affinity?
   /// Names of its resources that are called otherwise, by `urlMaps/edge-map`.
-  public var names: [String: String]
+  public var names: [String: String] = [:]
   /// Whether port 80 redirects to HTTPS.
-  public var redirects: Bool
+  public var redirect = false
   /// Name of an existing SSL policy; nil for Google's default.
   public var sslPolicy: String?
   /// Names of certificates; nil for those of the routes' hosts.
@@ -45,9 +39,9 @@ public struct LoadBalancerSettings: Sendable, Equatable {
   /// The longest response as a whole; nil for what the services' own timeouts add up to.
   public var timeout: Duration?
   /// Where the load balancer reaches the services' backends.
-  public var services: [LoadBalancerService]
+  public var services: [LoadBalancerService] = []
   /// Where it was written.
-  public var origin: Origin
+  public var origin = Origin.none
 }
 
 /// Where the load balancer reaches one service's backends.
@@ -73,7 +67,7 @@ public struct LoadBalancerGroup: Sendable, Equatable {
   }
 
   /// What holds them.
-  public var place: Place
+  public var place = Place.endpointGroup("")
   /// Share of CPU from which on it is full; nil when something else counts.
   public var maxUtilization: Double?
   /// Requests a second of each instance or endpoint from which on it is full; nil when something else counts.
@@ -83,33 +77,21 @@ public struct LoadBalancerGroup: Sendable, Equatable {
   /// The named port of an instance group.
   public var namedPort: String?
   /// Where it was written.
-  public var origin: Origin
+  public var origin = Origin.none
 }
 
 /// A network endpoint group to be made.
 public struct MadeEndpointGroup: Sendable, Equatable {
-  /// What its endpoints are.
-  public enum Kind: String, Sendable, CaseIterable {
-    /// Addresses of instances.
-    case vm = "GCE_VM_IP_PORT"
-    /// Addresses outside Google that a VPN or interconnect leads to.
-    case privateAddress = "NON_GCP_PRIVATE_IP_PORT"
-    /// A public address.
-    case internetAddress = "INTERNET_IP_PORT"
-    /// A public name.
-    case internetName = "INTERNET_FQDN_PORT"
-  }
-
   /// What its endpoints are; nil for what the backends look like.
-  public var kind: Kind?
+  public var type: ChainEndpoints.Kind?
   /// Its zone; nil for endpoints on the internet.
   public var zone: String?
   /// Name of the network.
-  public var network: String
+  public var network = "default"
   /// Name of the part of the network, `regions/R/subnetworks/N`; nil for Google's choice.
   public var subnetwork: String?
   /// Names of instances by backends' addresses.
-  public var instances: [String: String]
+  public var instances: [String: String] = [:]
 }
 
 extension BackendAddress {

@@ -1,23 +1,13 @@
+public import Telemetry
+
 /// What is logged, and where.
 public struct LogSettings: Sendable, Equatable {
-  /// How much is told.
-  public enum Level: String, Sendable, CaseIterable { case debug, info, warn, error }
   /// The shape of a line; `auto` is text on a terminal and JSON otherwise.
   public enum Format: String, Sendable, CaseIterable { case auto, text, json }
-  /// Where the access log goes.
-  public enum Access: Sendable, Equatable {
-    /// Nowhere.
-    case off
-    /// Standard output.
-    case standardOutput
-    /// Appended to a file, reopened on SIGHUP.
-    case file(String)
-  }
-
   /// The least important level that is written.
-  public var level: Level
+  public var level = Log.Level.info
   /// The shape of a line.
-  public var format: Format
-  /// Where the access log goes.
-  public var access: Access
+  public var format = Format.auto
+  /// Where the access log goes; nil for nowhere.
+  public var access: AccessLog.Destination?
 }

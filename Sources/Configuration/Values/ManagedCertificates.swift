@@ -1,3 +1,7 @@
+internal import ACME
+internal import PKI
+internal import Proxy
+
 /// Which certificates certd has to obtain.
 extension Configuration {
   /// The managed certificates: the entries of `certificates`, and one for each host of a route that neither
@@ -5,8 +9,8 @@ extension Configuration {
   /// hosts for which no certificate can be had, as errors at their places.
   public func managedCertificates(
     covered: (String) -> Bool
-  ) -> (certificates: [ManagedCertificate], errors: [ConfigurationError]) {
-    var found: [ManagedCertificate] = []
+  ) -> (certificates: [WantedCertificate], errors: [ConfigurationError]) {
+    var found: [WantedCertificate] = []
     var errors: [ConfigurationError] = []
     for case .managed(let certificate) in certificates { found.append(certificate) }
     let hosts = listeners.contains { $0.tls != .off } ? routes.flatMap(\.hosts) : []
@@ -14,17 +18,17 @@ extension Configuration {
       let name = host.value.description
       guard !covered(name), !found.contains(where: { $0.covers(name) }) else { continue }
       found.append(
-        ManagedCertificate(
-          name: ManagedCertificate.storeName(of: name), names: [name], issuer: nil,
+        WantedCertificate(
+          name: WantedCertificate.storeName(of: name), names: [name], issuer: nil,
           keyType: acme.keyTypes.first ?? .ecP256, moreKeyTypes: Array(acme.keyTypes.dropFirst()),
-          profile: nil, deployHooks: [], deploys: [], origin: host.origin))
+          origin: host.origin))
     }
     errors += namesakes(found)
     for certificate in found { errors += problems(of: certificate) }
     let needy = found.lazy.compactMap { one in acme.issuer(named: one.issuer).map { (one, $0) } }.first {
       $1.isPublic
     }
-    if !acme.agreesToTerms, let (certificate, issuer) = needy {
+    if !acme.agreeTOS, let (certificate, issuer) = needy {
       let isAsked = certificates.contains { if case .managed(certificate) = $0 { true } else { false } }
       let hasFiles = certificates.contains { if case .files = $0 { true } else { false } }
       errors.append(
@@ -35,7 +39,7 @@ extension Configuration {
   }
 
   /// Two certificates of one name.
-  private func namesakes(_ found: [ManagedCertificate]) -> [ConfigurationError] {
+  private func namesakes(_ found: [WantedCertificate]) -> [ConfigurationError] {
     var owners: [String: Origin] = [:]
     var errors: [ConfigurationError] = []
     for certificate in found {
@@ -53,7 +57,8 @@ extension Configuration {
   }
 
   /// The error for a host that needs a certificate which nobody has asked for in so many words.
-  private func coverageError(_ certificate: ManagedCertificate, _ issuer: Issuer) -> ConfigurationError {
+  private func coverageError(_ certificate: WantedCertificate, _ issuer: IssuerSettings) -> ConfigurationError
+  {
     error(
       at: certificate.origin,
       "no certificate of a file covers \(certificate.names.first ?? certificate.name), and \(issuer.name) issues one "
@@ -62,7 +67,7 @@ extension Configuration {
   }
 
   /// The error for an issuer whose terms have not been agreed to.
-  func agreementError(_ issuer: Issuer, for wanted: ManagedCertificate? = nil) -> ConfigurationError {
+  func agreementError(_ issuer: IssuerSettings, for wanted: WantedCertificate? = nil) -> ConfigurationError {
     let reason = wanted.map { ", and \($0.names.first ?? $0.name) needs a certificate" } ?? ""
     let origin = Origin(position: acme.origin.position, path: "acme.agree_tos")
     return error(
@@ -70,7 +75,7 @@ extension Configuration {
       hint: "read them and set agree_tos: true")
   }
 
-  private func problems(of certificate: ManagedCertificate) -> [ConfigurationError] {
+  private func problems(of certificate: WantedCertificate) -> [ConfigurationError] {
     guard let issuer = acme.issuer(named: certificate.issuer), issuer.kind != .local else { return [] }
     return certificate.names.compactMap { name in
       if name.hasPrefix("*."), !acme.challenges.contains(.dns01) {
@@ -101,7 +106,7 @@ extension Configuration {
   ].compactMap { try? AddressRange.parse($0) }
 }
 
-extension ManagedCertificate {
+extension WantedCertificate {
   /// Whether a host of a route is in it, by name or by wildcard (RFC 6125 §6.4.3).
   func covers(_ host: String) -> Bool {
     if names.contains(host) { return true }

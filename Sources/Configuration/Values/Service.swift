@@ -1,35 +1,25 @@
+public import Proxy
+
 /// A group of backends that answer the same requests.
 public struct Service: Sendable, Equatable {
   /// Its name.
   public var name: String
   /// What its backends are; decides what ready means.
-  public var kind: ServiceKind
+  public var kind = ServiceKind.http
   /// The backends; never empty.
-  public var backends: [Backend]
+  public var backends: [Backend] = []
   /// What is spoken to them.
-  public var `protocol`: ServiceProtocol
+  public var `protocol` = ServiceProtocol.http1
   /// The PROXY header that begins each connection to a backend; nil for none.
-  public var sendProxy: ProxyProtocolVersion?
+  public var sendProxy: ProxyProtocol.Version?
   /// The Host of requests to its backends; nil for what its kind and protocol say.
   public var host: BackendHost?
-  /// How a backend is chosen.
-  public var policy: BalancingPolicy
   /// How their certificates are verified; only used where ``ServiceProtocol/isSecure``.
-  public var tls: BackendTLS
+  public var tls = BackendTLS()
   /// How their health is watched; nil when it is not.
   public var health: HealthCheck?
-  /// How long they are waited for.
-  public var timeouts: ServiceTimeouts
-  /// When a request is tried again elsewhere.
-  public var retries: Retries
-  /// When failing answers take a backend out for a while; nil for never.
-  public var outliers: OutlierRule?
-  /// How responses are compressed for clients that ask for it; nil when they pass as they are.
-  public var compression: Compression?
-  /// Most connections to one backend, over all workers; nil for no limit.
-  public var maxConnections: Int?
-  /// Most content of a request that is kept to tell a backend its length, in bytes; nil passes it on as it comes.
-  public var requestBuffering: Int?
+  /// How the proxy uses them.
+  public var rules = Settings.ServiceRules()
   /// Where it was written.
   public var origin: Origin
 }
@@ -88,14 +78,6 @@ public enum ServiceProtocol: String, Sendable, CaseIterable {
   }
 }
 
-/// Versions of the PROXY protocol.
-public enum ProxyProtocolVersion: String, Sendable, CaseIterable {
-  /// A line of text.
-  case v1
-  /// Binary.
-  case v2
-}
-
 /// The Host that backends are sent.
 public enum BackendHost: Sendable, Equatable {
   /// The client's own.
@@ -142,54 +124,12 @@ extension Service {
   }
 }
 
-/// When failing answers to real requests take a backend out for a while.
-public struct OutlierRule: Sendable, Equatable {
-  /// Failures in a row.
-  public var consecutiveFailures: Int
-  /// How long the first ejection lasts.
-  public var ejectionTime: Duration
-  /// The most backends out at a time, in percent of all.
-  public var maximumEjectionPercent: Int
-}
-
-/// How responses are compressed.
-public struct Compression: Sendable, Equatable {
-  /// Media types, lower-case: whole ones, or `text/*`.
-  public var types: [String]
-  /// Content that is known to be shorter passes as it is, in bytes.
-  public var minimumBytes: Int
-  /// From 1 (quick) to 9 (small).
-  public var level: Int
-
-  /// What is compressed when the file names no types.
-  public static let defaultTypes = [
-    "text/*", "application/json", "application/problem+json", "application/ld+json", "application/javascript",
-    "application/manifest+json", "application/xml", "application/xhtml+xml", "application/wasm",
-    "image/svg+xml",
-  ]
-}
-
-/// How a backend is chosen among the healthy ones.
-public enum BalancingPolicy: String, Sendable, CaseIterable {
-  /// In turn, by weight.
-  case roundRobin = "round-robin"
-  /// The one with fewest requests under way for its weight.
-  case leastRequest = "least-request"
-  /// The one that is expected to give the first token soonest.
-  case modelAware = "model-aware"
-
-  /// What holds for a kind where the file says nothing.
-  public static func standard(of kind: ServiceKind) -> BalancingPolicy {
-    kind.isModelServer ? .modelAware : .leastRequest
-  }
-}
-
 /// One server of a service.
 public struct Backend: Sendable, Equatable {
   /// Where it is.
   public var address: BackendAddress
   /// Its share, from 1 to 1000.
-  public var weight: Int
+  public var weight = 1
   /// Where it was written.
   public var origin: Origin
 }
@@ -197,49 +137,17 @@ public struct Backend: Sendable, Equatable {
 /// How backends' certificates are verified.
 public struct BackendTLS: Sendable, Equatable {
   /// PEM files of trusted roots in place of the system's; absolute paths.
-  public var roots: [String]
+  public var roots: [String] = []
   /// Name sent as SNI and looked for in the certificate; nil for the backend's own host.
   public var serverName: String?
   /// Whether certificates are verified at all.
-  public var verifies: Bool
+  public var verify = true
   /// The certificate that is shown to backends that ask for one; nil for none.
   public var identity: CertificateFiles?
 }
 
-/// How long a backend is waited for; nil means for ever.
-public struct ServiceTimeouts: Sendable, Equatable {
-  /// Until the connection (and its TLS handshake) stands.
-  public var connect: Duration
-  /// From the end of the request to the end of the response's head.
-  public var responseHead: Duration?
-  /// From the response's head to the first byte of its body.
-  public var firstByte: Duration?
-  /// Between two bytes of the body.
-  public var idle: Duration?
-  /// How long an unused connection is kept for the next request.
-  public var keepalive: Duration
-  /// Whether `idle` was written: otherwise connections that are passed on have the limit of upgraded ones.
-  public var writesIdle = false
-}
-
-/// When a request is tried again on another backend.
-public struct Retries: Sendable, Equatable {
-  /// Further attempts after the first.
-  public var attempts: Int
-  /// Retries may be at most this percentage of the service's requests.
-  public var budgetPercent: Int
-  /// After what; nil for what the kind of server says.
-  public var conditions: [RetryCondition]?
-
-  /// What holds for a kind where the file says nothing.
-  public static func conditions(of kind: ServiceKind) -> [RetryCondition] {
-    [.connectFailure, .reset, .responseTimeout]
-      + (kind.isModelServer ? [429, 500, 502, 503, 504].map { .status($0) } : [])
-  }
-}
-
 /// Something after which a request is tried again.
-public enum RetryCondition: Sendable, Hashable, CustomStringConvertible {
+enum RetryCondition: ParsedText, Hashable {
   /// No connection came about.
   case connectFailure
   /// The connection ended before the answer.
@@ -267,13 +175,9 @@ public enum RetryCondition: Sendable, Hashable, CustomStringConvertible {
     }
   }
 
-  /// As it is written.
-  public var description: String {
-    switch self {
-    case .connectFailure: "connect-failure"
-    case .reset: "reset"
-    case .responseTimeout: "response-timeout"
-    case .status(let code): "\(code)"
-    }
+  /// What holds for a kind where the file says nothing.
+  static func usual(for kind: ServiceKind) -> [RetryCondition] {
+    [.connectFailure, .reset, .responseTimeout]
+      + (kind.isModelServer ? [429, 500, 502, 503, 504].map { .status($0) } : [])
   }
 }

@@ -38,7 +38,7 @@ public struct Endpoints: Sendable, Equatable {
   /// Overrides where a service account's or user's token is asked for; nil for what the credentials say.
   public var token: String?
   /// Overrides where a token of another issuer is exchanged (Security Token Service); nil for what the credentials say.
-  public var exchange: String?
+  public var sts: String?
 
   /// Google's own addresses.
   public init() {}

@@ -18,7 +18,9 @@ internal import JSON
 
   init(_ all: [Settings.ModelRule], _ services: UnsafeMutablePointer<ServiceEntry>, _ arena: Arena) {
     let sorted = all.sorted { a, b in
-      a.isExact == b.isExact ? a.text.utf8.count > b.text.utf8.count : a.isExact
+      let (first, second) = (a.pattern.parts, b.pattern.parts)
+      return first.isExact == second.isExact
+        ? first.text.utf8.count > second.text.utf8.count : first.isExact
     }
     unsafe rules = unsafe arena.array(of: Rule.self, count: sorted.count)
     count = sorted.count
@@ -27,9 +29,10 @@ internal import JSON
       let service = unsafe services + rule.service
       longest = unsafe max(longest, service.pointee.longestHost)
       let inside = rule.model.map { Array(JSONString.quoted($0).utf8.dropFirst().dropLast()) } ?? []
+      let (text, isExact) = rule.pattern.parts
       unsafe (rules + place).initialize(
         to: Rule(
-          text: arena.bytes(Array(rule.text.utf8)), isExact: rule.isExact, service: service,
+          text: arena.bytes(Array(text.utf8)), isExact: isExact, service: service,
           model: arena.bytes(inside)))
     }
     longestHost = longest
@@ -49,5 +52,16 @@ internal import JSON
       if isSame { return unsafe rule }
     }
     return nil
+  }
+}
+
+extension Settings.ModelPattern {
+  /// What a name is, or begins with, and which of both.
+  fileprivate var parts: (text: String, isExact: Bool) {
+    switch self {
+    case .any: ("", false)
+    case .exact(let name): (name, true)
+    case .prefix(let start): (start, false)
+    }
   }
 }

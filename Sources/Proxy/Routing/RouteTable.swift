@@ -166,6 +166,8 @@ extension Snapshot {
 extension Settings.Route {
   /// The same whatever the path: a server name has none.
   var forEveryPath: Settings.Route {
-    .init(hosts: hosts, paths: [], service: service, needsIdentity: needsIdentity)
+    var route = Settings.Route(hosts: hosts, paths: [], service: service)
+    route.rules.clientCertificate = rules.clientCertificate
+    return route
   }
 }

@@ -25,6 +25,7 @@ internal import Upstream
     var pools: [String: BackendPool] = [:]
     let services = unsafe arena.array(of: ServiceEntry.self, count: settings.services.count)
     for (index, service) in settings.services.enumerated() {
+      let rules = service.rules
       let members = unsafe arena.array(of: Unmanaged<BackendPool>.self, count: service.backends.count)
       for (position, backend) in service.backends.enumerated() {
         let key = "\(service.name) \(backend.key)"
@@ -33,33 +34,32 @@ internal import Upstream
           pool = kept
         } else if let old = previous?.pools[key], old.isSame(as: backend) {
           pool = old
-          pool.keepAliveMilliseconds = service.timeouts.keepAliveMilliseconds
+          pool.keepAliveMilliseconds = rules.timeouts.keepalive.count
           pool.weight = backend.weight
           pool.isOneOfSeveral = backend.isOneOfSeveral
           pool.host = backend.host.map { Array($0.utf8) } ?? []
         } else {
           pool = BackendPool(
-            backend, keepAliveMilliseconds: service.timeouts.keepAliveMilliseconds,
+            backend, keepAliveMilliseconds: rules.timeouts.keepalive.count,
             BackendTLS(backend).flatMap { plan.clientContexts[$0] })
         }
-        pool.maximumConnections = max(0, service.maximumConnections)
+        pool.maximumConnections = rules.maxConnections ?? 0
         pools[key] = pool
         unsafe (members + position).initialize(to: Unmanaged.passUnretained(pool))
       }
       unsafe (services + index).initialize(
         to: ServiceEntry(
           index: index, pools: members, count: min(service.backends.count, Balancer.maximumBackends),
-          policy: service.policy, isHTTP2: service.backends.first?.http2 ?? false,
+          policy: rules.policy, isHTTP2: service.backends.first?.http2 ?? false,
           longestHost: service.backends.compactMap { $0.host?.utf8.count }.max() ?? 0,
-          timeouts: service.timeouts, attempts: max(1, service.attempts),
-          maximumConnections: max(0, service.maximumConnections),
-          requestBuffer: max(0, service.requestBufferBytes), isPassage: service.isPassage,
-          heartbeatMilliseconds: service.heartbeatMilliseconds,
-          progressMilliseconds: service.progressMilliseconds,
-          tunnelIdleMilliseconds: service.tunnelIdleMilliseconds,
-          compression: service.compression.map { unsafe arena.value(CompiledCompression($0, arena)) },
-          outliers: service.outliers, retryRule: service.retryRule,
-          budget: RetryBudget(percent: service.retryBudgetPercent)))
+          timeouts: rules.timeouts, attempts: rules.retries.attempts + 1,
+          maximumConnections: rules.maxConnections ?? 0,
+          requestBuffer: rules.requestBuffering ?? 0, isPassage: service.isPassage,
+          heartbeatMilliseconds: rules.heartbeat.count, progressMilliseconds: rules.progressTimeout.count,
+          tunnelIdle: rules.tunnelIdle,
+          compression: rules.compression.map { unsafe arena.value(CompiledCompression($0, arena)) },
+          outliers: rules.outlierDetection, retryRule: rules.retries.rule,
+          budget: RetryBudget(percent: rules.retries.budgetPercent)))
     }
     let compiled = unsafe arena.array(of: CompiledRoute.self, count: settings.routes.count)
     for (index, route) in settings.routes.enumerated() {
@@ -68,7 +68,7 @@ internal import Upstream
       if !route.models.isEmpty {
         unsafe compiled[index].models = unsafe arena.value(CompiledModels(route.models, services, arena))
       }
-      guard let rules = route.cors else { continue }
+      guard let rules = route.rules.cors else { continue }
       let forms = unsafe arena.array(of: CompiledRoute.self, count: rules.origins.count)
       for (place, origin) in rules.origins.enumerated() {
         unsafe (forms + place).initialize(
@@ -106,15 +106,15 @@ internal import Upstream
   let requestBuffer: Int
   /// Connections are passed on in TCP.
   let isPassage: Bool
-  /// After how much silence an event stream has a comment; 0 for never.
+  /// After how much silence an event stream has a comment.
   let heartbeatMilliseconds: UInt64
-  /// How long an engine may give nothing at all; 0 for no limit.
+  /// How long an engine may give nothing at all.
   let progressMilliseconds: UInt64
   /// The backends are model servers: requests to them change nothing.
   var isModelServer: Bool { retryRule.repeatsAll }
   /// The choice of a backend depends on the prompt.
   var readsPrompts: Bool { policy == .modelAware && count > 1 && !isHTTP2 && !isPassage }
-  let tunnelIdleMilliseconds: UInt64
+  let tunnelIdle: Milliseconds
   let compression: UnsafeMutablePointer<CompiledCompression>?
   let outliers: OutlierDetection
   let retryRule: RetryRule
@@ -146,25 +146,26 @@ internal import Upstream
     index: Int, service: UnsafeMutablePointer<ServiceEntry>, _ route: Settings.Route, origin: String? = nil,
     _ arena: Arena
   ) {
-    let crossing = route.cors.map { CompiledCrossOrigin.added($0, origin) } ?? []
-    let dropped = route.cors == nil ? [] : CompiledCrossOrigin.ownFields
-    rejectsOddPaths = route.rejectsOddPaths
+    let rules = route.rules
+    let crossing = rules.cors.map { CompiledCrossOrigin.added($0, origin) } ?? []
+    let dropped = rules.cors == nil ? [] : CompiledCrossOrigin.ownFields
+    rejectsOddPaths = rules.normalize == .reject
     unsafe crossOrigin = nil
     unsafe models = nil
-    let edits = route.edits
+    let edits = rules.headers
     self.index = index
     unsafe self.service = unsafe service
-    needsIdentity = route.needsIdentity
+    needsIdentity = rules.clientCertificate == .required
     keys = KeySet(route.keys, arena)
-    path = PathEdit(strip: route.stripPrefix, add: route.addPrefix, arena)
-    setsHost = (edits.setRequest.map(\.name) + edits.removeRequest).contains { $0.lowercased() == "host" }
+    path = PathEdit(strip: rules.stripPrefix, add: rules.addPrefix, arena)
+    setsHost = (edits.request.set.map(\.name) + edits.request.remove).contains { $0.lowercased() == "host" }
     request = HeadEdits(
-      set: Self.pairs(edits.setRequest),
-      remove: edits.removeRequest + (route.keys == nil ? [] : Self.keyFields), arena)
+      set: Self.pairs(edits.request.set),
+      remove: edits.request.remove + (route.keys == nil ? [] : Self.keyFields), arena)
     response = HeadEdits(
-      set: Self.pairs(edits.setResponse), remove: edits.removeResponse + dropped, add: crossing, arena)
+      set: Self.pairs(edits.response.set), remove: edits.response.remove + dropped, add: crossing, arena)
     setOwn = HeadEdits.lines(
-      Self.pairs(edits.setResponse).filter {
+      Self.pairs(edits.response.set).filter {
         !HeadEdits.framesContent($0.name) && $0.name.lowercased() != "content-type"
       } + crossing, arena)
   }

@@ -1,7 +1,7 @@
 internal import Bytes
-internal import HTTP
 internal import EventLoop
 internal import Exchange
+internal import HTTP
 internal import OS
 internal import Synchronization
 internal import TLS
@@ -85,8 +85,8 @@ extension Worker {
       }
     }
     for (key, pool) in snapshot.pools where next.pools[key] !== pool { closeIdle(of: pool) }
-    if next.settings.limits.headFields != snapshot.settings.limits.headFields {
-      desk.limit(requestFields: next.settings.limits.headFields)
+    if next.settings.limits.requestHeadFields != snapshot.settings.limits.requestHeadFields {
+      desk.limit(requestFields: next.settings.limits.requestHeadFields)
     }
     buffers.maximum = next.settings.limits.buffers(workers: shared.workers)
     snapshot = next

@@ -1,5 +1,6 @@
 internal import EventLoop
 internal import Exchange
+internal import Upstream
 
 // Every time limit of the proxy begins here: what each side is waited for follows from what goes on, and how long from
 // that alone.
@@ -70,13 +71,13 @@ extension Worker {
   private func limit(_ wait: Wait, _ client: Ref<ClientConnection>) -> UInt64? {
     let limits = snapshot.settings.limits
     switch wait {
-    case .clientReads: return limits.sendStallMilliseconds
-    case .requestContent: return limits.bodyIdleMilliseconds
-    case .nextRequest: return limits.keepAliveMilliseconds
-    case .requestHead: return limits.headMilliseconds
-    case .handshake: return limits.handshakeMilliseconds
-    case .goodbye: return min(Mux.goodbyeMilliseconds, limits.keepAliveMilliseconds)
-    case .linger: return limits.lingerMilliseconds
+    case .clientReads: return limits.sendTimeout.count
+    case .requestContent: return limits.requestBodyIdleTimeout.count
+    case .nextRequest: return limits.keepaliveTimeout.count
+    case .requestHead: return limits.headerTimeout.count
+    case .handshake: return limits.handshakeTimeout.count
+    case .goodbye: return min(Mux.goodbyeMilliseconds, limits.keepaliveTimeout.count)
+    case .linger: return limits.lingerTimeout.count
     case .heartbeat: return client.exchange?.model?.everyMilliseconds
     case .none, .connect, .upload, .responseHead, .held, .firstByte, .nextByte, .tunnel: return nil
     }
@@ -91,16 +92,16 @@ extension Worker {
     else { return nil }
     let timeouts = unsafe service.pointee.timeouts
     // An HTTP/2 backend whose SETTINGS are waited for is not yet one that takes requests.
-    if wait == .upload, waitsForSettings(backend) { return timeouts.connectMilliseconds }
+    if wait == .upload, waitsForSettings(backend) { return timeouts.connect.count }
     switch wait {
-    case .connect: return timeouts.connectMilliseconds
-    case .upload, .nextByte: return timeouts.idleMilliseconds
-    case .responseHead: return untilLook(backend, timeouts.responseHeadMilliseconds)
-    case .held: return untilLook(backend, min(Self.holdMilliseconds, timeouts.firstByteMilliseconds))
-    case .firstByte: return timeouts.firstByteMilliseconds
+    case .connect: return timeouts.connect.count
+    case .upload, .nextByte: return timeouts.idle.count
+    case .responseHead: return untilLook(backend, timeouts.responseHead.count)
+    case .held: return untilLook(backend, min(Self.holdMilliseconds, timeouts.firstByte.count))
+    case .firstByte: return timeouts.firstByte.count
     case .tunnel:
       return unsafe service.pointee.isPassage
-        ? service.pointee.tunnelIdleMilliseconds : snapshot.settings.limits.tunnelIdleMilliseconds
+        ? service.pointee.tunnelIdle.count : snapshot.settings.limits.upgradeIdleTimeout.count
     case .none, .clientReads, .requestContent, .nextRequest, .requestHead, .handshake, .goodbye, .linger,
       .heartbeat:
       return nil

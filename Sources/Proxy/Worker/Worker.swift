@@ -90,7 +90,7 @@ internal import Telemetry
     nowNanoseconds = Clock.monotonicNanoseconds()
     nowMilliseconds = nowNanoseconds / 1_000_000
     wheel = TimerWheel(nowMilliseconds: nowMilliseconds)
-    desk = Desk(requestFields: snapshot.settings.limits.headFields, scratchSize: Layout.size + 8192)
+    desk = Desk(requestFields: snapshot.settings.limits.requestHeadFields, scratchSize: Layout.size + 8192)
     _ = poller.addLevel(mailbox.descriptor, Token(kind: Kind.mailbox, index: 0, generation: 0))
   }
 

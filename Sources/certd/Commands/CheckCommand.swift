@@ -1,6 +1,8 @@
 import ArgumentParser
 import Configuration
 import OS
+import Proxy
+import Telemetry
 
 struct CheckCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
@@ -46,14 +48,14 @@ struct CheckCommand: AsyncParsableCommand {
       guard error.isPermission else { throw .configuration("store: \(error)") }
       Output.error("warning: store: \(error)")
     }
-    if case .file(let path) = configuration.log.access {
+    if case .file(let path)? = configuration.log.access {
       do throws(SystemError) { try FileSystem().checkAppendable(path) } catch {
         guard error.isPermission else { throw .configuration("log.access: \(error)") }
         Output.error("warning: log.access: \(error)")
       }
     }
     let clients = DescriptorBudget.clients
-    if configuration.limits.areConnectionsChosen, configuration.limits.connections > clients {
+    if configuration.areConnectionsChosen, configuration.limits.connections > clients {
       Output.error(
         "warning: limits.connections is \(configuration.limits.connections), and the descriptors that this user may have "
           + "are enough for \(clients) clients; raise the hard limit (LimitNOFILE=, ulimit -Hn), or lower it")

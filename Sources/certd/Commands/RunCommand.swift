@@ -50,7 +50,7 @@ enum Logging {
   /// To standard error, by a queue: a reader that stands still stops nobody.
   static func make(_ settings: LogSettings) throws(SetupError) -> Log {
     do throws(SystemError) {
-      return try Log.queued(descriptor: 2, format: format(settings), level: settings.level.telemetry)
+      return try Log.queued(descriptor: 2, format: format(settings), level: settings.level)
     } catch { throw .other("the log could not be started: \(error)") }
   }
 

@@ -1,5 +1,5 @@
-import CertStore
 import Bytes
+import CertStore
 import Configuration
 import HTTP
 import OS
@@ -21,7 +21,7 @@ struct Blueprint: Sendable {
   /// How the files were before they were read: what changes while they are is seen afterwards.
   private let filesBefore: FileWatch
   private let trustBefore: FileWatch
-  let files: [ConfiguredFiles]
+  let files: [CertificateFiles]
   var fileCredentials: [Credential]
   let managed: [Renewal.ManagedCertificate]
   let executor: Executor

@@ -9,6 +9,7 @@ import Renewal
 import Synchronization
 import TLS
 import Telemetry
+import Upstream
 
 /// `certd run`: the proxy, the renewal and the health checks in one process, driven by one queue of events.
 actor Daemon {
@@ -297,8 +298,8 @@ actor Daemon {
   private func drain(_ number: Int32) async {
     let limit = plan.configuration.limits.drainTimeout
     log.info(
-      "stopping", ["signal": .number(number), "deadline_milliseconds": .number(limit.wholeMilliseconds)])
-    await proxy.drain(milliseconds: UInt64(clamping: limit.wholeMilliseconds))
+      "stopping", ["signal": .number(number), "deadline_milliseconds": .number(Int64(clamping: limit.count))])
+    await proxy.drain(milliseconds: limit.count)
     log.info("stopped")
   }
 

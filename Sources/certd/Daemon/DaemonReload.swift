@@ -42,7 +42,7 @@ extension Daemon {
     }
     plan = next
     await backends.keep(next.configuration.services.flatMap(\.backends).map(\.address))
-    log.level = next.configuration.log.level.telemetry
+    log.level = next.configuration.log.level
     log.format = Logging.format(next.configuration.log)
     (files, refusedFiles) = next.watch
     openAdmin()
@@ -173,18 +173,6 @@ extension Log {
       error(
         "certificate file cannot be used; what was good before goes on",
         ["file": .text(one.file), "reason": .text(one.reason)])
-    }
-  }
-}
-
-extension LogSettings.Level {
-  /// The log's own level.
-  var telemetry: Log.Level {
-    switch self {
-    case .debug: .debug
-    case .info: .info
-    case .warn: .warn
-    case .error: .error
     }
   }
 }

@@ -57,7 +57,7 @@ struct HealthChecks {
   }
 
   private static func watch(
-    _ service: ConfiguredService, _ check: HealthCheck, _ address: BackendAddress, _ host: String?,
+    _ service: Service, _ check: HealthCheck, _ address: BackendAddress, _ host: String?,
     _ known: BackendRegistry.Known, _ security: Proxy.Settings.Backend?, _ backends: BackendRegistry,
     _ world: World, _ log: Log
   ) async {
@@ -95,7 +95,7 @@ struct HealthChecks {
           }
         }
       }
-      if failure == nil, service.policy == .modelAware {
+      if failure == nil, service.rules.policy == .modelAware {
         if known.status.engine.isSuspended { await wake(service, known, context, world) }
         await askEngine(service, known, context, world)
       }
@@ -129,7 +129,7 @@ struct HealthChecks {
 
   /// Asks an engine that stood still for one token: whatever it answers, it answers.
   private static func wake(
-    _ service: ConfiguredService, _ known: BackendRegistry.Known, _ context: ClientContext?, _ world: World
+    _ service: Service, _ known: BackendRegistry.Known, _ context: ClientContext?, _ world: World
   ) async {
     guard let target = known.address, let list = url("/v1/models", service, known, port: target.port),
       let completions = url("/v1/completions", service, known, port: target.port)
@@ -150,7 +150,7 @@ struct HealthChecks {
 
   /// Takes in what the engine tells of itself, if it does.
   private static func askEngine(
-    _ service: ConfiguredService, _ known: BackendRegistry.Known, _ context: ClientContext?, _ world: World
+    _ service: Service, _ known: BackendRegistry.Known, _ context: ClientContext?, _ world: World
   ) async {
     guard let target = known.address, let url = url("/metrics", service, known, port: target.port) else {
       return
@@ -167,7 +167,7 @@ struct HealthChecks {
   }
 
   private static func url(
-    _ path: String, _ service: ConfiguredService, _ known: BackendRegistry.Known, port: UInt16
+    _ path: String, _ service: Service, _ known: BackendRegistry.Known, port: UInt16
   ) -> URL? {
     let host = known.host.contains(":") ? "[\(known.host)]" : known.host
     return URL(
@@ -175,20 +175,20 @@ struct HealthChecks {
   }
 
   private static func options(
-    _ service: ConfiguredService, _ target: SocketAddress, _ context: ClientContext?, milliseconds: UInt64,
+    _ service: Service, _ target: SocketAddress, _ context: ClientContext?, milliseconds: UInt64,
     maximumBytes: Int
   ) -> HTTPClient.Options {
     var options = HTTPClient.Options(
       context: context, address: target, deadlineMilliseconds: milliseconds, maximumBodyBytes: maximumBytes,
       keepsAlive: false)
     options.http2 = service.protocol.isHTTP2
-    options.preamble = service.proxyVersion.map(ProxyProtocol.ownHeader) ?? []
+    options.preamble = service.sendProxy.map(ProxyProtocol.ownHeader) ?? []
     return options
   }
 
   /// Nil when the backend is ready, else why it is not.
   private static func probe(
-    _ service: ConfiguredService, _ check: HealthCheck, _ known: BackendRegistry.Known,
+    _ service: Service, _ check: HealthCheck, _ known: BackendRegistry.Known,
     _ context: ClientContext?, _ world: World
   ) async -> String? {
     guard var target = known.address else { return "its name does not resolve" }

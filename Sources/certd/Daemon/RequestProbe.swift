@@ -10,11 +10,11 @@ import TLS
 struct RequestProbe {
   private let path: String
   private let host: String?
-  private let service: ConfiguredService
+  private let service: Service
   private let milliseconds: UInt64
 
   /// `host` is what requests come with; nil when anything may.
-  init(_ service: ConfiguredService, _ check: HealthCheck, _ host: String?) {
+  init(_ service: Service, _ check: HealthCheck, _ host: String?) {
     self.service = service
     self.host = host
     milliseconds = UInt64(clamping: check.timeout.wholeMilliseconds)
@@ -40,7 +40,7 @@ struct RequestProbe {
       context: context, address: target, deadlineMilliseconds: milliseconds, maximumBodyBytes: 1 << 20,
       keepsAlive: false)
     options.http2 = service.protocol.isHTTP2
-    options.preamble = service.proxyVersion.map(ProxyProtocol.ownHeader) ?? []
+    options.preamble = service.sendProxy.map(ProxyProtocol.ownHeader) ?? []
     let request = Request("GET", url, fields: [.init("User-Agent", "certd-health/\(Version.text)")])
     guard let response = try? await world.client.send(request, options) else { return nil }
     let what = "GET \(path) for \(name) is answered with \(response.status)"
@@ -57,7 +57,7 @@ struct RequestProbe {
 
 extension Configuration {
   /// A name under which a service is asked for; nil when any will do.
-  func firstHost(of service: ConfiguredService) -> String? {
+  func firstHost(of service: Service) -> String? {
     let hosts = routes.filter { $0.service.value == service.name }.flatMap(\.hosts).map(\.value)
     return hosts.lazy.filter { $0 != .any }.map(\.description).first { !$0.hasPrefix("*") }
   }

@@ -19,7 +19,7 @@ struct Authority {
   private(set) var failure: Finding?
 
   /// Asks for the directory; nil for an issuer that is no such CA.
-  init?(_ issuer: ConfiguredIssuer, _ store: CertStore, _ world: World) async {
+  init?(_ issuer: IssuerSettings, _ store: CertStore, _ world: World) async {
     guard case .acme(let settings) = issuer.kind, let url = URL(settings.directory) else { return nil }
     name = issuer.name
     let account = try? store.account(

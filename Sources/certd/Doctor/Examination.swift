@@ -1,3 +1,4 @@
+import ACME
 import Bytes
 import CertStore
 import Configuration
@@ -27,7 +28,7 @@ struct Examination {
     /// All names of the certificate: limits count by them.
     let nameSet: [Identifier]
     let configuration: Configuration
-    let issuers: [ConfiguredIssuer]
+    let issuers: [IssuerSettings]
     let stored: StoredCertificate?
   }
 

@@ -1,3 +1,4 @@
+import ACME
 import Configuration
 import DNS
 import OS
@@ -92,7 +93,7 @@ struct NameRecords {
     }
     let editor: String
     switch settings.provider {
-    case .hook(let path, _):
+    case .hook(let path):
       let status = try? FileSystem().status(path, followingLinks: true)
       guard let status, status.kind == .file, status.mode & 0o111 != 0 else {
         return [

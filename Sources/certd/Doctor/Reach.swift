@@ -1,3 +1,4 @@
+import ACME
 import Bytes
 import CertStore
 import Configuration

@@ -7,19 +7,6 @@ import PKI
 import Proxy
 import TLS
 
-extension ACMESettings {
-  /// How names are proven, as the engine names it.
-  var challengeTypes: [ChallengeType] {
-    challenges.map { kind in
-      switch kind {
-      case .http01: .http01
-      case .tlsALPN01: .tlsALPN01
-      case .dns01: .dns01
-      }
-    }
-  }
-}
-
 extension CertStore {
   /// The challenges that this process answers, kept in memory.
   func challengeMemory() -> ChallengeMemory {
@@ -64,17 +51,17 @@ struct ChallengeAnswerer {
     self.warn = warn
     var refusals: [String] = []
     var held: String?
-    var kinds: [ChallengeKind] = []
+    var kinds: [ChallengeType] = []
     var listener: EdgeProxy?
     var isAnswered = false
     for kind in acme.challenges {
-      let isByOthers = kind == .dns01 || kind == .http01 && acme.webroot != nil
+      let isByOthers = kind == .dns01 || kind == .http01 && acme.http01.webroot != nil
       guard !isByOthers, !isAnswered else {
         kinds.append(kind)
         isAnswered = isAnswered || kind != .dns01
         continue
       }
-      let wanted = kind == .http01 ? acme.http01Address : acme.tlsALPN01Address
+      let wanted = kind == .http01 ? acme.http01.address : acme.tlsALPN01.address
       let address = try ProxySettings.address(wanted)
       do throws(ProxyError) {
         listener = try Self.listen(address, kind, store)
@@ -99,7 +86,7 @@ struct ChallengeAnswerer {
   }
 
   private static func listen(
-    _ address: SocketAddress, _ kind: ChallengeKind, _ store: CertStore
+    _ address: SocketAddress, _ kind: ChallengeType, _ store: CertStore
   ) throws(ProxyError) -> EdgeProxy {
     var settings = Proxy.Settings()
     settings.listeners = [.init(address: address, profile: kind == .http01 ? nil : .modern)]

@@ -29,7 +29,7 @@ struct ChallengeLook: Sendable {
 
   init(_ configuration: Configuration, _ acme: ACMESettings, _ world: World) throws(SetupError) {
     var places: [ChallengeType: [Place]] = [:]
-    if acme.webroot == nil {
+    if acme.http01.webroot == nil {
       for listener in configuration.listeners {
         let address = try ProxySettings.address(listener.address)
         // One that wants a PROXY header of us is not asked: nothing is known of it.
@@ -38,11 +38,13 @@ struct ChallengeLook: Sendable {
         places[type, default: []].append(contentsOf: isOpen ? Self.places(address) : [.unknown])
       }
     }
-    for (type, address) in [(ChallengeType.http01, acme.http01Address), (.tlsALPN01, acme.tlsALPN01Address)] {
+    for (type, address) in [
+      (ChallengeType.http01, acme.http01.address), (.tlsALPN01, acme.tlsALPN01.address),
+    ] {
       places[type, default: []] += Self.places(try ProxySettings.address(address))
     }
     self.places = places
-    isServedByOthers = acme.webroot != nil
+    isServedByOthers = acme.http01.webroot != nil
     self.world = world
   }
 

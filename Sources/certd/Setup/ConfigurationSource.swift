@@ -114,3 +114,12 @@ func apart<R: Sendable>(
   } catch { throw .other("\(error)") }
   return try result.get()
 }
+
+extension Configuration.Reading {
+  /// The same with another store.
+  func with(store: String) -> Configuration.Reading {
+    var changed = configuration
+    changed.store = store
+    return Configuration.Reading(configuration: changed, warnings: warnings)
+  }
+}

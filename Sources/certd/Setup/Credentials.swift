@@ -37,7 +37,7 @@ enum Credentials {
     func cover(_ host: String, besides store: CertStore?) -> Bool {
       if Credentials.cover(credentials, host) { return true }
       guard hasUnknown else { return false }
-      let lineage = LineageName(ConfiguredCertificate.storeName(of: host))
+      let lineage = LineageName(WantedCertificate.storeName(of: host))
       return lineage.flatMap { store?.currentGeneration(of: $0) } == nil
     }
 
@@ -85,7 +85,7 @@ enum Credentials {
     return remarks
   }
 
-  private static func told(_ finding: CertificateFinding, _ files: ConfiguredFiles) -> String {
+  private static func told(_ finding: CertificateFinding, _ files: CertificateFiles) -> String {
     guard case .missingIntermediate = finding else { return finding.description }
     return finding.description
       + (files.fetchesIssuers
@@ -113,7 +113,7 @@ enum Credentials {
 
   /// One certificate with its key, checked in the same way.
   static func load(
-    _ files: ConfiguredFiles, _ configuration: Configuration
+    _ files: CertificateFiles, _ configuration: Configuration
   ) throws(SetupError) -> Credential {
     do throws(FileProblem) {
       return try credential(files.certificate, found(files, configuration))
@@ -124,7 +124,7 @@ enum Credentials {
 
   /// A pair of files as they are, without the issuers that were fetched for it.
   static func plainPair(
-    _ files: ConfiguredFiles, _ configuration: Configuration
+    _ files: CertificateFiles, _ configuration: Configuration
   ) throws(SetupError) -> CertificatePair {
     do throws(FileProblem) { return try pair(files) } catch {
       throw .configuration(configuration.error(at: files.origin, error.description).description)
@@ -133,7 +133,7 @@ enum Credentials {
 
   /// A pair of files with its chain in order and its key.
   static func pair(
-    _ files: ConfiguredFiles, _ configuration: Configuration
+    _ files: CertificateFiles, _ configuration: Configuration
   ) throws(SetupError) -> CertificatePair {
     do throws(FileProblem) { return try found(files, configuration) } catch {
       throw .configuration(configuration.error(at: files.origin, error.description).description)
@@ -144,7 +144,7 @@ enum Credentials {
 
   /// A pair of files, with the issuers that were fetched for it.
   private static func found(
-    _ files: ConfiguredFiles, _ configuration: Configuration
+    _ files: CertificateFiles, _ configuration: Configuration
   ) throws(FileProblem) -> CertificatePair {
     let plain = try pair(files)
     guard files.fetchesIssuers else { return plain }
@@ -152,7 +152,7 @@ enum Credentials {
     return plain.followed(by: known.issuers(after: plain.chain.last, now: World.now()))
   }
 
-  private static func pair(_ files: ConfiguredFiles) throws(FileProblem) -> CertificatePair {
+  private static func pair(_ files: CertificateFiles) throws(FileProblem) -> CertificatePair {
     let password = try files.passwordFile.map(password)
     func file(_ path: String) throws(FileProblem) -> CertificateFile {
       let bytes = try read(path, maximumFileBytes)

@@ -1,3 +1,4 @@
+import ACME
 import Bytes
 import CertStore
 import Configuration
@@ -22,7 +23,7 @@ enum DNSChallenges {
     var configuration = DNSResponder.Configuration()
     configuration.ttl = UInt32(clamping: settings.ttl.components.seconds)
     configuration.propagationSeconds =
-      settings.checksPropagation ? Double(settings.propagationTimeout.components.seconds) : nil
+      settings.propagationCheck ? Double(settings.propagationTimeout.components.seconds) : nil
     configuration.authoritativePort = settings.authoritativePort
     return DNSResponder(
       try editor(settings, resolver, environment) { () throws(SetupError) in
@@ -54,9 +55,9 @@ enum DNSChallenges {
     cloud: () throws(SetupError) -> CloudEditor
   ) throws(SetupError) -> any ZoneEditor {
     switch settings.provider {
-    case .hook(let path, let seconds):
+    case .hook(let path):
       return HookEditor(
-        program: path, timeLimitSeconds: UInt32(clamping: seconds),
+        program: path, timeLimitSeconds: UInt32(clamping: settings.timeout.components.seconds),
         environment: Subprocess.inheritedEnvironment())
     case .update(let update):
       let port = settings.authoritativePort
@@ -93,7 +94,7 @@ enum DNSChallenges {
         throw .configuration("acme.dns01.rfc2136.key_name: \(given) is no name of a key")
       }
     }
-    let algorithm = update.algorithm?.dns
+    let algorithm = update.algorithm
     guard let key = TransactionKey(file: text, name: name, algorithm: algorithm) else {
       throw .configuration(
         "\(file): not what tsig-keygen writes, nor a secret in base64 with key_name beside it, or of another name or "

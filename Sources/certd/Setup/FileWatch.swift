@@ -6,7 +6,7 @@ struct FileWatch: Equatable, Sendable {
   private var states: [String: FileStatus] = [:]
 
   /// The present state of some files.
-  init(_ files: [ConfiguredFiles]) {
+  init(_ files: [CertificateFiles]) {
     self.init(paths: files.flatMap { [$0.certificate, $0.key, $0.passwordFile].compactMap(\.self) })
   }
 

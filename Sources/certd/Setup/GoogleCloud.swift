@@ -60,7 +60,7 @@ struct GoogleCloud: Sendable {
     }
     let finder = GCP.Credentials(
       file: settings.credentials, variables: variables, tokenEndpoint: endpoints.token,
-      exchangeEndpoint: endpoints.exchange,
+      exchangeEndpoint: endpoints.sts,
       read: { try? FileSystem().read($0, limitInBytes: maximumFileBytes, followingLinks: true) },
       transport: transport, environment: environment)
     let source: any TokenSource
@@ -86,36 +86,34 @@ struct GoogleCloud: Sendable {
       let certificates = try? LoadBalancerChain.certificates(configuration, balancer)
     else { return nil }
     return ChainSettings.pushTarget(
-      balancer.name, balancer.kind == .ssl ? .ssl : .https,
+      balancer.name, balancer.kind,
       balancer.region.map { .region($0) } ?? .global, names: balancer.names,
-      route: balancer.route == .classic ? .classic : .certificateManager, certificates: certificates)
+      route: balancer.route, certificates: certificates)
   }
 
   private static func targets(_ settings: GCPSettings) -> [GCP.Target] {
     settings.targets.map { target in
       GCP.Target(
-        kind: target.kind == .httpsProxy ? .httpsProxy : .sslProxy, name: target.name,
+        kind: target.kind, name: target.name,
         scope: target.region.map { .region($0) } ?? .global,
-        route: target.route == .classic ? .classic : .certificateManager,
+        route: target.route,
         certificates: target.certificates.map(\.value), address: target.address)
     }
   }
 
   /// The environment goes before the file, as with Google's own tools.
   static func endpoints(_ settings: GCPSettings, _ variables: [String: String]) -> Endpoints {
-    func chosen(_ name: String, _ configured: String?) -> String? {
-      let variable = variables["CERTD_GCP_\(name)_ENDPOINT"] ?? ""
-      return variable.isEmpty ? configured : variable
+    func variable(_ name: String) -> String? {
+      let text = variables["CERTD_GCP_\(name)_ENDPOINT"] ?? ""
+      return text.isEmpty ? nil : text
     }
-    var endpoints = Endpoints()
-    if let text = chosen("COMPUTE", settings.endpoints.compute) { endpoints.compute = text }
-    if let text = chosen("CERTIFICATEMANAGER", settings.endpoints.certificateManager) {
-      endpoints.certificateManager = text
-    }
-    if let text = chosen("PUBLICCA", settings.endpoints.publicCA) { endpoints.publicCA = text }
-    if let text = chosen("DNS", settings.endpoints.dns) { endpoints.dns = text }
-    endpoints.token = chosen("TOKEN", settings.endpoints.token)
-    endpoints.exchange = chosen("STS", settings.endpoints.exchange)
+    var endpoints = settings.endpoints
+    if let text = variable("COMPUTE") { endpoints.compute = text }
+    if let text = variable("CERTIFICATEMANAGER") { endpoints.certificateManager = text }
+    if let text = variable("PUBLICCA") { endpoints.publicCA = text }
+    if let text = variable("DNS") { endpoints.dns = text }
+    if let text = variable("TOKEN") { endpoints.token = text }
+    if let text = variable("STS") { endpoints.sts = text }
     return endpoints
   }
 

@@ -30,7 +30,7 @@ struct IssuerFetch: Sendable {
   }
 
   /// The files that may lack something.
-  var files: [ConfiguredFiles] {
+  var files: [CertificateFiles] {
     configuration.certificates.compactMap {
       if case .files(let files) = $0, files.fetchesIssuers { files } else { nil }
     }
@@ -51,7 +51,7 @@ struct IssuerFetch: Sendable {
   private var known: FetchedIssuers { FetchedIssuers(root: StoreLocation.path(configuration.store)) }
 
   /// Follows the chain of one file to where it should end. Tells whether something else is known by now, and what failed.
-  private func complete(_ file: ConfiguredFiles) async -> (hasMore: Bool, failure: String?) {
+  private func complete(_ file: CertificateFiles) async -> (hasMore: Bool, failure: String?) {
     var (hasMore, mayFail) = (false, false)
     do throws(SetupError) {
       guard let wanted = try await lacking(file) else { return (false, nil) }
@@ -78,7 +78,7 @@ struct IssuerFetch: Sendable {
 
   /// The pair, where it lacks something that is not proven to be known already, and whether nothing at all is known.
   private func lacking(
-    _ file: ConfiguredFiles
+    _ file: CertificateFiles
   ) async throws(SetupError) -> (pair: CertificatePair, isUrgent: Bool)? {
     let (configuration, known) = (configuration, known)
     return try await apart { () throws(SetupError) -> (CertificatePair, Bool)? in

@@ -41,7 +41,7 @@ struct IssuerFactory {
   }
 
   /// What an issuer's staging environment is called; no name of the configuration has a slash.
-  private static func stagingName(_ issuer: ConfiguredIssuer) -> String { "\(issuer.name)/staging" }
+  private static func stagingName(_ issuer: IssuerSettings) -> String { "\(issuer.name)/staging" }
 
   /// The policy that follows from a configuration.
   static func policy(_ acme: ACMESettings) -> Policy {
@@ -92,23 +92,24 @@ struct IssuerFactory {
   }
 
   private func acmeIssuer(
-    _ name: String, _ settings: ConfiguredACMEIssuer, _ acme: ACMESettings
+    _ name: String, _ settings: ACMEIssuerSettings, _ acme: ACMESettings
   ) throws(SetupError) -> any Renewal.Issuer {
     guard let directory = URL(settings.directory) else {
       throw .configuration("acme.issuers: \(settings.directory) is not a URL")
     }
     var options = ACME.Options()
     if let email = acme.email { options.contacts = ["mailto:\(email)"] }
-    options.agreesToTerms = acme.agreesToTerms
+    options.agreesToTerms = acme.agreeTOS
     options.userAgent = "certd/\(Version.text)"
     options.externalAccount = try Self.binding(settings.externalAccount)
     let warn = warn
     var issuer = Renewal.ACMEIssuer.Configuration(
       directory: directory, options: options,
       responder: CombinedResponder(
-        acme.challengeTypes, store.challenges,
+        acme.challenges, store.challenges,
         dns: try DNSChallenges.responder(acme, configuration?.gcp, store, world, warn: warn),
-        webroot: acme.webroot.map { Webroot($0, record: "\(store.root)/webroot") }, look: try look(acme)),
+        webroot: acme.http01.webroot.map { Webroot($0, record: "\(store.root)/webroot") },
+        look: try look(acme)),
       preferredIssuer: acme.preferredChain, lifetimeSeconds: acme.notAfter?.components.seconds)
     if settings.externalAccount == nil, let origin = settings.externalAccountOrigin, let configuration {
       issuer.externalKeys = ExternalKeys(
@@ -138,7 +139,7 @@ struct IssuerFactory {
     guard
       let binding = ExternalAccountBinding(
         keyID: account.keyIdentifier, key: key,
-        algorithm: account.algorithm.acme)
+        algorithm: account.algorithm)
     else {
       throw .configuration("\(account.keyFile): not a MAC key in base64url, as the CA shows it")
     }

@@ -52,11 +52,11 @@ final class Lenience {
   /// Whom a service's backends are trusted by and who we are to them; nil when it has had neither, and has no backends.
   /// One that was for other files, or not verified, is no last good state.
   func security(
-    _ service: ConfiguredService, _ error: SetupError
+    _ service: Service, _ error: SetupError
   ) -> (trust: ClientContext.Trust, identity: Credential?)? {
     let old = before?.configuration.service(named: service.name)?.tls
     let isSame =
-      old?.roots == service.tls.roots && old?.verifies == service.tls.verifies
+      old?.roots == service.tls.roots && old?.verify == service.tls.verify
       && old?.identity?.certificate == service.tls.identity?.certificate
     let last =
       isSame ? before?.settings.services.first { $0.name == service.name }?.backends.first : nil
@@ -65,8 +65,8 @@ final class Lenience {
   }
 
   private static func isSame(_ a: ClientCertificates?, _ b: ClientCertificates?) -> Bool {
-    a?.mode == b?.mode && a?.authorities.map(\.value) == b?.authorities.map(\.value)
-      && a?.revocationLists.map(\.value) == b?.revocationLists.map(\.value)
+    a?.mode == b?.mode && a?.ca.map(\.value) == b?.ca.map(\.value)
+      && a?.crl.map(\.value) == b?.crl.map(\.value)
   }
 
   private func note(_ error: SetupError, _ consequence: String?) {

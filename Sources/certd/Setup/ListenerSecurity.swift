@@ -11,7 +11,7 @@ struct ListenerSecurity {
   static let maximumFileBytes = 16 << 20
 
   /// The profile; nil for plain HTTP. Throws when the linked OpenSSL cannot speak what `custom` asks for.
-  func profile(_ listener: ConfiguredListener) throws(SetupError) -> Profile? {
+  func profile(_ listener: Listener) throws(SetupError) -> Profile? {
     switch listener.tls {
     case .off: return nil
     case .modern: return .modern
@@ -31,20 +31,20 @@ struct ListenerSecurity {
   }
 
   /// What is asked of clients; nil for nothing.
-  func clients(_ listener: ConfiguredListener) throws(SetupError) -> ClientCheck? {
+  func clients(_ listener: Listener) throws(SetupError) -> ClientCheck? {
     guard let clients = listener.clientCertificates else { return nil }
     let verification = try verification(clients)
     do throws(ContextError) { _ = try verification.inspect() } catch {
       throw problem(clients.origin, "\(error)")
     }
-    return ClientCheck(verification: verification, forwardsNames: clients.forwardsNames)
+    return ClientCheck(verification: verification, forwardsNames: clients.names)
   }
 
   private func verification(_ clients: ClientCertificates) throws(SetupError) -> ClientVerification {
     var authorities: [[UInt8]] = []
-    for file in clients.authorities { authorities.append(try read(file)) }
+    for file in clients.ca { authorities.append(try read(file)) }
     var lists: [[UInt8]] = []
-    for file in clients.revocationLists { lists.append(try read(file)) }
+    for file in clients.crl { lists.append(try read(file)) }
     return ClientVerification(
       mode: clients.mode == .request ? .request : .require, authoritiesPEM: authorities,
       revocationLists: lists)
@@ -65,7 +65,7 @@ struct ListenerSecurity {
   func files() -> [String] {
     configuration.listeners.flatMap { listener -> [String] in
       let clients = listener.clientCertificates
-      return (clients?.authorities ?? []).map(\.value) + (clients?.revocationLists ?? []).map(\.value)
+      return (clients?.ca ?? []).map(\.value) + (clients?.crl ?? []).map(\.value)
     }
       + configuration.services.flatMap { service -> [String] in
         (service.tls.identity.map { [$0.certificate, $0.key] } ?? []) + service.tls.roots

@@ -1,5 +1,8 @@
 import Configuration
 import GCP
+import HTTP
+import Proxy
+import Upstream
 
 /// Says a configuration in Google's terms, and what of it Google cannot do.
 struct LoadBalancerChain {
@@ -89,8 +92,8 @@ final class LoadBalancerTranslation {
     checkKind(used)
     let place = balancer.region.map { "regions/\($0)" } ?? "global"
     var chain = ChainSettings(
-      name: balancer.name, kind: balancer.kind == .ssl ? .ssl : .https, address: balancer.address,
-      redirects: balancer.redirects,
+      name: balancer.name, kind: balancer.kind, address: balancer.address,
+      redirects: balancer.redirect,
       sslPolicy: balancer.sslPolicy.map { link("\(place)/sslPolicies/\($0)") }, certificates: [],
       routes: configuration.routes.map(route), services: used.map(service),
       drainSeconds: min(3600, seconds(configuration.limits.drainTimeout)), region: balancer.region,
@@ -143,8 +146,8 @@ final class LoadBalancerTranslation {
   /// What only certd's own proxy does with a route. Google would let in whoever it keeps out.
   private func tellUncarried(_ route: Route) {
     let guards = [
-      ("auth", route.keyFile != nil), ("client_certificate", route.needsClientCertificate),
-      ("models", !route.models.isEmpty), ("normalize", route.rejectsOddPaths),
+      ("auth", route.keyFile != nil), ("client_certificate", route.rules.clientCertificate != nil),
+      ("models", !route.models.isEmpty), ("normalize", route.rules.normalize != nil),
     ]
     for (key, isSet) in guards where isSet {
       error(
@@ -153,8 +156,8 @@ final class LoadBalancerTranslation {
         "put certd in front of them, or give the load balancer a file of its own")
     }
     for (key, isSet) in [
-      ("strip_prefix", !route.stripPrefix.isEmpty), ("add_prefix", !route.addPrefix.isEmpty),
-      ("cors", route.cors != nil),
+      ("strip_prefix", !route.rules.stripPrefix.isEmpty), ("add_prefix", !route.rules.addPrefix.isEmpty),
+      ("cors", route.rules.cors != nil),
     ] where isSet {
       warn(route.origin, "has \(key), which Google's load balancer does not carry out")
     }
@@ -163,24 +166,18 @@ final class LoadBalancerTranslation {
   /// Those for every route, then the route's own.
   private func headers(_ route: Route) -> ChainHeaders {
     var made = ChainHeaders()
-    let all = [configuration.headers, route.headers]
-    (made.requestSet, made.requestRemove) = Self.merged(all.map(\.request))
-    (made.responseSet, made.responseRemove) = Self.merged(all.map(\.response))
+    let edits = route.rules.headers.after(configuration.headers)
+    (made.requestSet, made.requestRemove) = Self.fields(edits.request)
+    (made.responseSet, made.responseRemove) = Self.fields(edits.response)
     return made
   }
 
-  private static func merged(_ edits: [FieldEdits]) -> ([ChainHeaders.Field], [String]) {
-    var settings: [ChainHeaders.Field] = []
-    var removals: [String] = []
-    for edit in edits {
-      func has(_ name: String, _ other: String) -> Bool { name.lowercased() == other.lowercased() }
-      settings.removeAll { old in edit.removals.contains { has($0, old.name) } }
-      settings.removeAll { old in edit.settings.contains { has($0.name, old.name) } }
-      removals += edit.removals.filter { new in !removals.contains { has($0, new) } }
-      settings += edit.settings.map { ChainHeaders.Field($0.name, $0.value) }
-    }
-    return (settings, removals)
+  private static func fields(_ edits: Proxy.Settings.MessageEdits) -> ([ChainHeaders.Field], [String]) {
+    (edits.set.map { ChainHeaders.Field($0.name, $0.value) }, edits.remove)
   }
+
+  /// Whole seconds, rounded up.
+  func seconds(_ time: Milliseconds) -> Int { max(1, Int(clamping: (time.count + 999) / 1000)) }
 
   /// Whole seconds, rounded up.
   func seconds(_ duration: Duration) -> Int {

@@ -36,7 +36,7 @@ struct LoadBalancerJob {
     pusher = cloud.pusher
     var chain = translated.settings
     chain.installation = session.installation
-    route = balancer.route == .classic ? .classic : .certificateManager
+    route = balancer.route
     others = GoogleCloud.targets(configuration)
     if route == .certificateManager, chain.region == nil {
       chain.certificateMap = pusher.mapLink(of: chain.pushTarget([], route: route))

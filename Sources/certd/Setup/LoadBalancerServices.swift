@@ -1,5 +1,7 @@
 import Configuration
 import GCP
+import Proxy
+import Upstream
 
 /// Services and their backends in Google's terms.
 extension LoadBalancerTranslation {
@@ -30,7 +32,7 @@ extension LoadBalancerTranslation {
     }
     let isHTTP = !service.protocol.isPassage
     // Google reads no prompts: what comes nearest.
-    let policy = service.policy == .roundRobin ? "ROUND_ROBIN" : "LEAST_REQUEST"
+    let policy = service.rules.policy == .roundRobin ? "ROUND_ROBIN" : "LEAST_REQUEST"
     return ChainService(
       name: service.name, wire: wire(service), timeoutSeconds: timeout(service),
       localityPolicy: isHTTP && !isInternet ? policy : nil, groups: groups,
@@ -39,7 +41,7 @@ extension LoadBalancerTranslation {
   }
 
   private var affinity: String? {
-    switch balancer.affinity {
+    switch balancer.sessionAffinity {
     case nil: nil
     case .some(.none): "NONE"
     case .clientIP: "CLIENT_IP"
@@ -75,11 +77,11 @@ extension LoadBalancerTranslation {
     if service.tls.identity != nil {
       error(service.origin, "Google shows backends no certificate of this configuration", "remove tls.cert")
     }
-    if service.protocol.isSecure, service.tls.verifies {
+    if service.protocol.isSecure, service.tls.verify {
       warn(service.origin, "Google encrypts to the backends without verifying their certificates")
     }
-    if service.compression != nil { warn(service.origin, "compression is not carried over to Google") }
-    if service.maxConnections != nil {
+    if service.rules.compression != nil { warn(service.origin, "compression is not carried over to Google") }
+    if service.rules.maxConnections != nil {
       warn(service.origin, "max_connections is not carried over to Google", "set max_rate of its groups")
     }
   }
@@ -88,12 +90,10 @@ extension LoadBalancerTranslation {
   private func timeout(_ service: Service) -> Int {
     if let timeout = balancer.timeout { return seconds(timeout) }
     if service.protocol.isPassage {
-      let idle = service.timeouts.writesIdle ? service.timeouts.idle : configuration.limits.upgradeIdleTimeout
-      return idle.map(seconds) ?? Self.unlimitedSeconds
+      return service.rules.tunnelIdle == .never ? Self.unlimitedSeconds : seconds(service.rules.tunnelIdle)
     }
-    guard let head = service.timeouts.responseHead, let first = service.timeouts.firstByte else {
-      return Self.unlimitedSeconds
-    }
+    let (head, first) = (service.rules.timeouts.responseHead, service.rules.timeouts.firstByte)
+    guard head != .never, first != .never else { return Self.unlimitedSeconds }
     return min(Self.unlimitedSeconds, seconds(head) + seconds(first))
   }
 
@@ -153,7 +153,7 @@ extension LoadBalancerTranslation {
   }
 
   private func made(_ made: MadeEndpointGroup, _ service: Service, _ origin: Origin) -> ChainEndpoints {
-    guard let zone = made.zone else { return internetGroup(service, made.kind, origin) }
+    guard let zone = made.zone else { return internetGroup(service, made.type, origin) }
     let kind = zonalKind(made, service, origin)
     var endpoints: [ChainEndpoints.Endpoint] = []
     for backend in service.backends {
@@ -192,7 +192,7 @@ extension LoadBalancerTranslation {
   private func zonalKind(
     _ made: MadeEndpointGroup, _ service: Service, _ origin: Origin
   ) -> ChainEndpoints.Kind {
-    switch made.kind {
+    switch made.type {
     case .vm?: return .vm
     case .some: return .privateAddress
     case nil where !made.instances.isEmpty: return .vm
@@ -208,7 +208,7 @@ extension LoadBalancerTranslation {
 
   /// A group of one public endpoint.
   private func internetGroup(
-    _ service: Service, _ wanted: MadeEndpointGroup.Kind?, _ origin: Origin
+    _ service: Service, _ wanted: ChainEndpoints.Kind?, _ origin: Origin
   ) -> ChainEndpoints {
     let nothing = ChainEndpoints(kind: .internetName, zone: nil, endpoints: [])
     guard service.backends.count == 1, let backend = service.backends.first else {

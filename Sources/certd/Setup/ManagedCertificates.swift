@@ -19,7 +19,7 @@ enum ManagedCertificates {
   }
 
   private static func managed(
-    _ certificate: ConfiguredCertificate, _ configuration: Configuration
+    _ certificate: WantedCertificate, _ configuration: Configuration
   ) throws(SetupError) -> Renewal.ManagedCertificate {
     func fail(_ message: String) -> SetupError {
       .configuration(configuration.error(at: certificate.origin, message).description)
@@ -41,7 +41,7 @@ enum ManagedCertificates {
     guard !issuers.isEmpty else { throw fail("there is no issuer \(certificate.issuer ?? "")") }
     return Renewal.ManagedCertificate(
       name: name, identifiers: identifiers,
-      keyType: certificate.keyType.pki,
+      keyType: certificate.keyType,
       issuers: issuers.map {
         IssuerChoice($0.name, profile: $0.kind == .local ? nil : certificate.profile ?? $0.profile)
       },
@@ -51,7 +51,7 @@ enum ManagedCertificates {
   }
 }
 
-extension ConfiguredIssuer {
+extension IssuerSettings {
   /// The certificate profile to ask it for.
   var profile: String? {
     if case .acme(let settings) = kind { settings.profile } else { nil }

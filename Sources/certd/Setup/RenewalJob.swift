@@ -163,7 +163,7 @@ extension RenewalJob {
           "the wildcard \(wildcard) can be proven by dns-01 only: add --dns-exec PROGRAM, or acme.dns01 to the file"
         )
       }
-      if issuer.isPublic, !configuration.acme.agreesToTerms {
+      if issuer.isPublic, !configuration.acme.agreeTOS {
         throw .configuration(
           "\(issuer.name) issues only to those who agree to its terms of service; read them and add --agree-tos"
         )
@@ -185,7 +185,7 @@ extension RenewalJob {
   /// Who may issue what was asked for by name: the issuer that was named, or all that the configuration has.
   private static func choices(
     _ request: IssuedRequest, _ acme: ACMESettings, _ file: String
-  ) throws(SetupError) -> [ConfiguredIssuer] {
+  ) throws(SetupError) -> [IssuerSettings] {
     let isNamed = acme.issuers.contains { $0.name == request.issuer }
     if request.isByConfiguration == true, let named = request.issuer, !isNamed {
       let known = acme.issuers.map(\.name).joined(separator: ", ")

@@ -3,6 +3,7 @@ import JSON
 import TestSupport
 
 @testable import Configuration
+@testable import Proxy
 @testable import DNS
 @testable import GCP
 
@@ -21,7 +22,7 @@ extension FuzzTarget {
         require((try? HostName.parse(name)) == name, "a name is not what it is when read again: \(name)")
       }
       _ = try? HostPattern.parse(text)
-      _ = try? PathPattern.parse(text)
+      _ = try? Settings.PathMatch.parse(text)
       if let address = try? ListenAddress.parse(text) {
         require(
           (try? ListenAddress.parse("\(address)")) == address, "an address is another one when read again")

@@ -5,6 +5,7 @@ import Synchronization
 import Telemetry
 import TestRun
 import Testing
+import Upstream
 
 @Suite("Abuse of HTTP/2", .ownThread, .serialized) struct HTTP2AbuseTests {
   struct Row: Sendable, CustomTestStringConvertible {
@@ -31,7 +32,7 @@ import Testing
   @Test("while it goes on others are answered, and it is counted", arguments: rows)
   func attack(_ row: Row) async throws {
     let stop = Stop()
-    try await HTTP2Edge.serve(nil, { $0.limits.sendStallMilliseconds = 300 }) { edge in
+    try await HTTP2Edge.serve(nil, { $0.limits.sendTimeout = 300 }) { edge in
       let address = edge.proxy.addresses[0]
       let before = row.counter.flatMap { edge.proxy.counters[$0] } ?? 0
       async let attacked: Void = OwnThread.run {
@@ -89,7 +90,7 @@ import Testing
 
   @Test("an answer that is not taken is given up, and its connection goes on")
   func stalled() async throws {
-    try await HTTP2Edge.serve(nil, { $0.limits.sendStallMilliseconds = 300 }) { edge in
+    try await HTTP2Edge.serve(nil, { $0.limits.sendTimeout = 300 }) { edge in
       let client = try edge.http2()
       #expect(client.start([(.initialWindowSize, 0)]))
       client.send(.headers(1, HTTP2Case.get("/big/100000")), .headers(3, HTTP2Case.get("/big/100000")))
@@ -143,9 +144,9 @@ import Testing
     try await HTTP2Edge.serve(
       nil,
       {
-        $0.limits.headMilliseconds = 300
-        $0.limits.keepAliveMilliseconds = 300
-        $0.limits.bodyIdleMilliseconds = 300
+        $0.limits.headerTimeout = 300
+        $0.limits.keepaliveTimeout = 300
+        $0.limits.requestBodyIdleTimeout = 300
       }
     ) { edge in
       let half = try edge.http2()

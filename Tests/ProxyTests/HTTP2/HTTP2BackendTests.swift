@@ -54,8 +54,8 @@ import Upstream
     let targets = [one, two].compactMap { $0 }.map(target)
     let settings = Settings.bare(targets) { settings in
       settings.listeners[0].h2c = true
-      settings.services[0].policy = .roundRobin
-      settings.services[0].retryBudgetPercent = 100
+      settings.services[0].rules.policy = .roundRobin
+      settings.services[0].rules.retries.budgetPercent = 100
     }
     try await HTTP2Edge.serve(settings) { edge in
       let client = try edge.http2()

@@ -62,7 +62,7 @@ import Upstream
 
   @Test("A PING behind the client's GOAWAY is answered, then the connection ends")
   func leaving() async throws {
-    try await HTTP2Edge.serve(nil, { $0.limits.lingerMilliseconds = 300 }) { edge in
+    try await HTTP2Edge.serve(nil, { $0.limits.lingerTimeout = 300 }) { edge in
       let client = try edge.http2()
       #expect(client.start())
       client.send(.goAway(), .ping([1, 2, 3, 4, 5, 6, 7, 8]))
@@ -76,7 +76,7 @@ import Upstream
   func leavingMidway() async throws {
     let next = try Event()
     let stream = try LifecycleTests.streaming([next], pieces: 3)
-    try await HTTP2Edge.serve(HTTP2Edge.settings(stream.target) { $0.limits.lingerMilliseconds = 300 }) {
+    try await HTTP2Edge.serve(HTTP2Edge.settings(stream.target) { $0.limits.lingerTimeout = 300 }) {
       edge in
       let client = try edge.http2()
       #expect(client.start())

@@ -4,6 +4,7 @@ import Proxy
 import TestSupport
 import TestRun
 import Testing
+import Upstream
 
 /// Peers of HTTP/2 that are slow, and those that have fallen silent.
 @Suite("Slow and silent peers of HTTP/2", .ownThread) struct SlowPeerTests {
@@ -16,7 +17,7 @@ import Testing
       wire.write("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
     }
     let settings = HTTP2Edge.settings(backend.target) {
-      $0.limits.headMilliseconds = 300
+      $0.limits.headerTimeout = 300
       $0.listeners[0].h2c = true
     }
     try await HTTP2Edge.serve(settings) { edge in
@@ -52,7 +53,7 @@ import Testing
   @Test("A header section in half frames gets no more time by that")
   func dribbledHead() async throws {
     try await HTTP2Edge.serve(nil) { settings in
-      settings.limits.headMilliseconds = 200
+      settings.limits.headerTimeout = 200
       settings.listeners[0].h2c = true
     } _: { edge in
       let client = try edge.connect()
@@ -73,7 +74,7 @@ import Testing
       done.wait()
     }
     let settings = Settings.bare(HTTP2BackendTests.target(backend)) {
-      $0.services[0].timeouts.connectMilliseconds = 200
+      $0.services[0].rules.timeouts.connect = 200
     }
     try await Edge.serve(settings) { edge in
       let client = try edge.connect()
@@ -98,8 +99,8 @@ import Testing
       done.wait()
     }
     let settings = Settings.bare(HTTP2BackendTests.target(backend)) {
-      $0.services[0].timeouts.responseHeadMilliseconds = 200
-      $0.services[0].attempts = 1
+      $0.services[0].rules.timeouts.responseHead = 200
+      $0.services[0].rules.retries.attempts = 0
     }
     try await Edge.serve(settings) { edge in
       let client = try edge.connect()

@@ -86,8 +86,9 @@ extension Settings {
     var settings = Settings()
     settings.listeners = [.loopback(1, nil)]
     if secure { settings.listeners.append(.loopback(2, .compatible)) }
-    settings.services = [.init(name: "s", backends: backends, policy: .roundRobin)]
-    settings.services[0].outliers = .init()
+    settings.services = [.init(name: "s", backends: backends)]
+    settings.services[0].rules.policy = .roundRobin
+    settings.services[0].rules.outlierDetection = .off
     settings.routes = [.init(hosts: [], paths: [], service: 0)]
     settings.forwarding.xForwarded = false
     settings.forwarding.via = false

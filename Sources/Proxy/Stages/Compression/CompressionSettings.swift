@@ -2,20 +2,22 @@ internal import Exchange
 internal import HTTP
 
 extension Settings {
-  /// How the responses of a service are compressed for clients that ask for it.
+  /// How the responses of a service are compressed for clients that ask for it. Initial values are what holds where the
+  /// file says nothing.
   public struct Compression: Sendable, Equatable {
     /// Media types, lower-case and without parameters: whole ones, or `text/*` for all of a kind.
-    public var types: [String]
+    public var types = [
+      "text/*", "application/json", "application/problem+json", "application/ld+json",
+      "application/javascript",
+      "application/manifest+json", "application/xml", "application/xhtml+xml", "application/wasm",
+      "image/svg+xml",
+    ]
     /// Content that is known to be shorter passes as it is, in bytes.
-    public var minimumBytes: Int
+    public var minimumSize = 1024
     /// zlib's level, 1 (quick) to 9 (small).
-    public var level: Int
-    /// How to compress.
-    public init(types: [String], minimumBytes: Int, level: Int) {
-      self.types = types
-      self.minimumBytes = minimumBytes
-      self.level = level
-    }
+    public var level = 1
+    /// The defaults.
+    public init() {}
   }
 }
 
@@ -29,7 +31,7 @@ struct CompiledCompression: BitwiseCopyable {
 
   init(_ compression: Settings.Compression, _ arena: Arena) {
     level = Int32(clamping: min(9, max(1, compression.level)))
-    minimumBytes = UInt64(clamping: compression.minimumBytes)
+    minimumBytes = UInt64(clamping: compression.minimumSize)
     types = NameList(compression.types.filter { !$0.hasSuffix("/*") }, arena)
     kinds = NameList(compression.types.filter { $0.hasSuffix("/*") }.map { String($0.dropLast(2)) }, arena)
   }

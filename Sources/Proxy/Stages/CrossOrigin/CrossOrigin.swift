@@ -4,6 +4,7 @@
 internal import EventLoop
 internal import Exchange
 internal import HTTP
+internal import Upstream
 
 // What browsers are told about pages of other origins (Fetch section 3.2), and the answers to their preflights.
 struct CrossOrigin: Stage {
@@ -39,9 +40,9 @@ struct CrossOrigin: Stage {
     var lines: [(name: String, value: String)] = []
     if let origin {
       lines.append(("Access-Control-Allow-Origin", origin))
-      if rules.allowsCredentials { lines.append(("Access-Control-Allow-Credentials", "true")) }
-      if !rules.exposed.isEmpty {
-        lines.append(("Access-Control-Expose-Headers", rules.exposed.joined(separator: ", ")))
+      if rules.credentials { lines.append(("Access-Control-Allow-Credentials", "true")) }
+      if !rules.expose.isEmpty {
+        lines.append(("Access-Control-Expose-Headers", rules.expose.joined(separator: ", ")))
       }
     }
     if rules.origins != ["*"] { lines.append(("Vary", "Origin")) }
@@ -58,13 +59,13 @@ struct CrossOrigin: Stage {
     unsafe self.routes = unsafe routes
     var lines = [
       ("Access-Control-Allow-Methods", rules.methods.joined(separator: ", ")),
-      ("Access-Control-Max-Age", "\(rules.maximumAgeSeconds)"),
+      ("Access-Control-Max-Age", "\(rules.maxAge.count / 1000)"),
     ]
-    if let fields = rules.fields, !fields.isEmpty {
+    if let fields = rules.headers, !fields.isEmpty {
       lines.append(("Access-Control-Allow-Headers", fields.joined(separator: ", ")))
     }
     preflight = HeadEdits.lines(lines.map { (name: $0.0, value: $0.1) }, arena)
-    takesAnyFields = rules.fields == nil
+    takesAnyFields = rules.headers == nil
   }
 
   /// The form of the route for an origin; nil for one that is not allowed.

@@ -1,30 +1,22 @@
+public import Upstream
+
 extension Settings {
-  /// What pages of other origins may do with a route (Fetch §3.2, "CORS protocol").
+  /// What pages of other origins may do with a route (Fetch §3.2, "CORS protocol"). Fields have the names of the keys under `routes[].cors`.
   public struct CrossOrigin: Sendable, Equatable {
     /// Origins as browsers write them, or `*` alone for all.
-    public var origins: [String]
+    public var origins: [String] = []
     /// Methods that preflights are told of.
-    public var methods: [String]
+    public var methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
     /// Request fields that preflights are told of; nil for those that each asks for.
-    public var fields: [String]?
+    public var headers: [String]?
     /// Response fields that pages may read besides the safelisted ones.
-    public var exposed: [String]
+    public var expose: [String] = []
     /// Whether cookies and other credentials of the browser may come.
-    public var allowsCredentials: Bool
-    /// How long a preflight's answer may be kept, in seconds.
-    public var maximumAgeSeconds: Int
+    public var credentials = false
+    /// How long a preflight's answer may be kept; browsers are told whole seconds.
+    public var maxAge: Milliseconds = 600_000
 
-    /// Rules.
-    public init(
-      origins: [String], methods: [String], fields: [String]? = nil, exposed: [String] = [],
-      allowsCredentials: Bool = false, maximumAgeSeconds: Int = 600
-    ) {
-      self.origins = origins
-      self.methods = methods
-      self.fields = fields
-      self.exposed = exposed
-      self.allowsCredentials = allowsCredentials
-      self.maximumAgeSeconds = maximumAgeSeconds
-    }
+    /// The defaults, for no origin yet.
+    public init() {}
   }
 }

@@ -40,8 +40,8 @@ extension Worker {
     let limit =
       unsafe exchange.machine.attempt.isHeld
       ? model.heldMilliseconds
-        &+ min(Self.holdMilliseconds, service.pointee.timeouts.firstByteMilliseconds)
-      : sent &+ service.pointee.timeouts.responseHeadMilliseconds
+        &+ min(Self.holdMilliseconds, service.pointee.timeouts.firstByte.count)
+      : sent &+ service.pointee.timeouts.responseHead.count
     guard nowMilliseconds < limit else { return false }
     time(exchange)
     return true

@@ -1,0 +1,96 @@
+public import HTTP
+
+extension Settings {
+  /// What is done with a route's requests. Fields have the names of the keys under `routes[]` that they are read from, and
+  /// their initial values are what holds where the file says nothing.
+  public struct RouteRules: Sendable, Equatable {
+    /// Changes to fields on the way in and out.
+    public var headers = FieldEdits()
+    /// What is taken off the path before the backend gets it; empty for nothing.
+    public var stripPrefix = ""
+    /// What is put before the path then; empty for nothing.
+    public var addPrefix = ""
+    /// What is done with paths that could be said more plainly (RFC 3986 §6.2.2); nil to let them go on as they came.
+    public var normalize: Normalization?
+    /// Whether only clients are answered that have proven who they are by a certificate; nil for everybody.
+    public var clientCertificate: ClientCertificate?
+    /// What pages of other origins may do; nil to leave that to the backends.
+    public var cors: CrossOrigin?
+    /// The defaults.
+    public init() {}
+  }
+
+  /// What is done with a path that could be said more plainly.
+  public enum Normalization: Sendable, CaseIterable {
+    /// It is refused.
+    case reject
+  }
+
+  /// What a route wants of a client's certificate.
+  public enum ClientCertificate: Sendable, CaseIterable {
+    /// Nobody is answered without.
+    case required
+  }
+
+  /// How a path is compared, its query left out.
+  public enum PathMatch: Sendable, Hashable, CustomStringConvertible {
+    /// The whole path.
+    case exact(String)
+    /// Everything that begins so: `/v1/*` is the prefix `/v1/` and does not cover `/v1`.
+    case prefix(String)
+
+    /// As it is written: `/health`, `/v1/*`.
+    public var description: String {
+      switch self {
+      case .exact(let path): path
+      case .prefix(let path): "\(path)*"
+      }
+    }
+  }
+
+  /// Changes to the fields of requests and responses. Content-Length and Transfer-Encoding say where content ends: what is
+  /// asked for them here is not done.
+  public struct FieldEdits: Sendable, Equatable {
+    /// On the way to the backend.
+    public var request = MessageEdits()
+    /// On the way to the client.
+    public var response = MessageEdits()
+    /// No changes.
+    public init() {}
+
+    /// These, made after `others`.
+    public func after(_ others: FieldEdits) -> FieldEdits {
+      var all = FieldEdits()
+      all.request = request.after(others.request)
+      all.response = response.after(others.response)
+      return all
+    }
+  }
+
+  /// Changes to the fields of one message: removals first, then settings. Its description leaves values out, which may be
+  /// secrets.
+  public struct MessageEdits: Sendable, Equatable, CustomStringConvertible, CustomDebugStringConvertible {
+    /// Fields that replace all of their name.
+    public var set: [Fields.Field] = []
+    /// Names whose fields are dropped.
+    public var remove: [String] = []
+    /// No changes.
+    public init() {}
+
+    /// These, made after `others`: what both speak of is as these say.
+    func after(_ others: MessageEdits) -> MessageEdits {
+      func same(_ a: String, _ b: String) -> Bool { a.lowercased() == b.lowercased() }
+      var all = others
+      all.set.removeAll { old in remove.contains { same($0, old.name) } }
+      all.set.removeAll { old in set.contains { same($0.name, old.name) } }
+      all.remove += remove.filter { new in !others.remove.contains { same($0, new) } }
+      all.set += set
+      return all
+    }
+
+    /// The names alone.
+    public var description: String { "set \(set.map(\.name)), remove \(remove)" }
+    /// The names alone.
+    public var debugDescription: String { description }
+  }
+}
