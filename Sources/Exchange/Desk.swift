@@ -40,7 +40,7 @@ public import HTTP
     _ base: UnsafePointer<UInt8>, _ count: Int, unpacked: Bool = false
   ) -> ParseError? {
     let error = unsafe RequestHead.parse(base, count: count, fields: &fields, into: &request)
-    if unpacked { request.version = .http2 } else { request.isCall = false }
+    if unpacked { request.version = .http2 }
     return error
   }
 

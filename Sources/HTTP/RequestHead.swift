@@ -40,7 +40,7 @@ public struct RequestHead: BitwiseCopyable, Sendable {
   public var upgrade = false
   /// The client takes trailers (RFC 9110 §10.1.4).
   public var acceptsTrailers = false
-  /// It is a gRPC call, by its Content-Type; there are none but over HTTP/2.
+  /// It is a gRPC call, by its Content-Type.
   public var isCall = false
 
   /// An empty head.

@@ -56,7 +56,8 @@ extension Connection {
     let flags = isLast ? FrameHeader.Flag.endStream : 0
     unsafe frame(blockStart, encoder.count, stream.pointee.id, flags)
     peer.wantsSmallerTable = false
-    if kind == .response { unsafe stream.pointee.isAnswered = true }
+    // An interim head is none: it may be ours, and cost nobody anything.
+    if kind == .response, count > 9, unsafe text[9] != 0x31 { unsafe stream.pointee.isAnswered = true }
     earn(frames: 2)
     if isLast { unsafe closeLocal(stream) }
     return true

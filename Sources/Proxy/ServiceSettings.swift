@@ -44,9 +44,11 @@ extension Settings {
     public var heartbeat = Milliseconds.never
     /// How long a model engine may give nothing at all, beside what reading prompts takes, before requests that it has not
     /// begun to answer go elsewhere.
-    public var progressTimeout: Milliseconds = 3000
+    public var progressTimeout = Milliseconds.never
     /// How long a connection that is passed on unread may carry nothing.
     public var tunnelIdle = Limits().upgradeIdleTimeout
+    /// What `progressTimeout` is where engines work on all requests at once.
+    public static let batchingProgressTimeout: Milliseconds = 3000
     /// What `heartbeat` is where backends are model servers.
     public static let modelHeartbeat: Milliseconds = 15_000
     /// The defaults.

@@ -6,10 +6,12 @@ public final class EngineState: Sendable {
   /// What its cache is likely to hold.
   public let index = PrefixIndex()
   private let prefillValue = Atomic<Int>(0)
+  private let streamingValue = Atomic<Int>(0)
   private let rateValue = Atomic<Int>(EngineState.priorRate)
+  private let seenRateValue = Atomic<Int>(EngineState.priorRate)
   private let othersValue = Atomic<Int>(0)
   private let progressValue = Atomic<UInt64>(0)
-  private let suspendedValue = Atomic<Bool>(false)
+  private let suspendedUntilValue = Atomic<UInt64>(0)
 
   /// How fast an engine is thought to read prompts of which nothing has been seen, in tokens a second.
   public static let priorRate = 10_000
@@ -17,6 +19,8 @@ public final class EngineState: Sendable {
   public static let rateSpan = 4
   /// What each request under way adds to the wait, in microseconds.
   public static let waitOfRequest: UInt64 = 5000
+  /// How long an engine that stood still gets no requests, in milliseconds, unless it gives something before.
+  public static let suspensionMilliseconds: UInt64 = 30_000
   /// How much longer than expected reading prompts may take.
   static let patienceFactor: UInt64 = 3
   /// What each token of an answer that comes as a whole may take, in milliseconds.
@@ -54,29 +58,44 @@ public final class EngineState: Sendable {
   /// Something of an answer has come from it: it does not stand still.
   public func progressed(nowMilliseconds: UInt64) {
     progressValue.store(nowMilliseconds, ordering: .relaxed)
-    if isSuspended { isSuspended = false }
+    if suspendedUntilValue.load(ordering: .relaxed) != 0 { resume() }
   }
 
-  /// It stands still although its health says that it is well: it gets no requests until one has been answered.
-  public var isSuspended: Bool {
-    get { suspendedValue.load(ordering: .relaxed) }
-    set { suspendedValue.store(newValue, ordering: .relaxed) }
+  /// Whether it stands still although its health says that it is well: it gets no requests for a while.
+  public func isSuspended(nowMilliseconds: UInt64) -> Bool {
+    suspendedUntilValue.load(ordering: .relaxed) > nowMilliseconds
   }
+
+  /// It stands still.
+  public func suspend(nowMilliseconds: UInt64) {
+    suspendedUntilValue.store(nowMilliseconds &+ Self.suspensionMilliseconds, ordering: .relaxed)
+  }
+
+  /// It does not, or not any more.
+  public func resume() { suspendedUntilValue.store(0, ordering: .relaxed) }
 
   /// How long after a request was sent with so many tokens in flight, its own included, an engine that works has given
   /// something to somebody, in milliseconds: `milliseconds`, and a multiple of what reading takes. `wholeTokens`: the most
   /// that the answer has, where it comes as a whole.
   public func patience(inFlight tokens: Int, wholeTokens: Int, atLeast milliseconds: UInt64) -> UInt64 {
-    let reading = UInt64(max(0, tokens)) * 1000 / UInt64(max(1, rate))
+    let slow = min(rate, seenRateValue.load(ordering: .relaxed))
+    let reading = UInt64(min(max(0, tokens), 1 << 40)) * 1000 / UInt64(max(1, slow))
     return milliseconds + Self.patienceFactor * reading
       + UInt64(min(max(0, wholeTokens), 1 << 20)) * Self.tokenMilliseconds
   }
 
-  /// A request with so many unknown tokens is sent to it: how many are in flight now, its own included.
-  public func begin(tokens: Int) -> Int { prefillValue.wrappingAdd(tokens, ordering: .relaxed).newValue }
+  /// A request with so many unknown tokens is sent to it. Its answer `streams`, so that one sees when they have been read: how
+  /// many of such requests are in flight now, its own included.
+  public func begin(tokens: Int, streams: Bool) -> Int {
+    prefillValue.wrappingAdd(tokens, ordering: .relaxed)
+    return streamingValue.wrappingAdd(streams ? tokens : 0, ordering: .relaxed).newValue
+  }
 
   /// They are not in flight any more: they have been read, or the request has gone elsewhere.
-  public func end(tokens: Int) { prefillValue.wrappingSubtract(tokens, ordering: .relaxed) }
+  public func end(tokens: Int, streams: Bool) {
+    prefillValue.wrappingSubtract(tokens, ordering: .relaxed)
+    if streams { streamingValue.wrappingSubtract(tokens, ordering: .relaxed) }
+  }
 
   /// Its answer began so long after a request was sent that found so many tokens in flight, its own included.
   public func answered(inFlight tokens: Int, microseconds: UInt64) {
@@ -85,5 +104,9 @@ public final class EngineState: Sendable {
     let prior = UInt64(Self.priorRate)
     let sample = Int(min(max(seen, prior / UInt64(Self.rateSpan)), prior * UInt64(Self.rateSpan)))
     rateValue.store((rate * 9 + sample) / 10, ordering: .relaxed)
+    // However slow it is: who waits for it has to be as patient.
+    let most = prior * UInt64(Self.rateSpan)
+    let seenRate = seenRateValue.load(ordering: .relaxed)
+    seenRateValue.store((seenRate * 9 + Int(min(seen, most))) / 10, ordering: .relaxed)
   }
 }

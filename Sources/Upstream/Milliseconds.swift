@@ -14,6 +14,9 @@ public struct Milliseconds: Sendable, Hashable, Comparable, BitwiseCopyable, Exp
   @inlinable @inline(__always)
   public init(integerLiteral count: UInt64) { self.count = count }
 
+  /// How many, and 0 for no end.
+  public var orNone: UInt64 { self < .never ? count : 0 }
+
   /// The shorter one first.
   @inlinable @inline(__always)
   public static func < (a: Self, b: Self) -> Bool { a.count < b.count }

@@ -18,11 +18,13 @@ public final class PrefixIndex: Sendable {
   /// Tries to have it before one goes without.
   private static let patience = 64
 
-  private let blocks = Mutex(RecentBlocks(capacity: defaultBlocks))
+  private let blocks: Mutex<RecentBlocks>
   private let fillValue = Atomic<Int>(0)
 
-  /// One that knows of no block.
-  public init() {}
+  /// One that knows of no block. `key` should be secret: who knew it could make prompts that are slow to find.
+  public init(key: UInt64 = .random(in: .min ... .max)) {
+    blocks = Mutex(RecentBlocks(capacity: Self.defaultBlocks, key: key))
+  }
 
   /// How much of it is in use, in parts of `wholeFill`.
   public var fill: Int { fillValue.load(ordering: .relaxed) }
@@ -50,6 +52,19 @@ public final class PrefixIndex: Sendable {
       return max(1, blocks.count * Self.wholeFill / blocks.capacity)
     }
     if let fill { fillValue.store(fill, ordering: .relaxed) }
+  }
+
+  /// The engine has not got these blocks after all.
+  public func takeBack(_ hashes: Span<UInt64>) {
+    _ = whenFree { blocks in
+      for place in hashes.indices { blocks.remove(hashes[place]) }
+    }
+  }
+
+  /// The engine has begun anew: its cache is empty.
+  public func clear() {
+    blocks.withLock { $0.removeAll() }
+    fillValue.store(0, ordering: .relaxed)
   }
 
   /// The engine's cache holds so many tokens: what is remembered of it follows.

@@ -12,11 +12,17 @@ struct RecentBlocks {
   private var newest = none
   private var oldest = none
 
+  /// Makes the places of blocks in the table other ones than an outsider could guess.
+  private let key: UInt64
+
   private static let none = UInt32.max
   /// Room that the first block makes; it doubles from there.
   private static let firstRoom = 64
 
-  init(capacity: Int) { self.capacity = max(1, capacity) }
+  init(capacity: Int, key: UInt64) {
+    self.capacity = max(1, capacity)
+    self.key = key
+  }
 
   /// Whether a block is remembered.
   func contains(_ hash: UInt64) -> Bool {
@@ -47,6 +53,29 @@ struct RecentBlocks {
     pushNewest(place)
   }
 
+  /// A block has not been used after all.
+  mutating func remove(_ hash: UInt64) {
+    guard contains(hash) else { return }
+    let place = table[slot(of: hash)] - 1
+    unlink(place)
+    forget(hash)
+    let last = UInt32(count - 1)
+    count -= 1
+    guard place != last else { return }
+    // The last one moves into the gap.
+    let moved = hashes[Int(last)]
+    table[slot(of: moved)] = place + 1
+    hashes[Int(place)] = moved
+    let (after, before) = (newer[Int(last)], older[Int(last)])
+    newer[Int(place)] = after
+    older[Int(place)] = before
+    if after == Self.none { newest = place } else { older[Int(after)] = place }
+    if before == Self.none { oldest = place } else { newer[Int(before)] = place }
+  }
+
+  /// Nothing has been used.
+  mutating func removeAll() { self = RecentBlocks(capacity: capacity, key: key) }
+
   /// Remembers another number of blocks from here on; the ones used last stay.
   mutating func resize(_ capacity: Int) {
     let capacity = max(1, capacity)
@@ -61,7 +90,7 @@ struct RecentBlocks {
       kept.append(hashes[Int(place)])
       place = older[Int(place)]
     }
-    self = RecentBlocks(capacity: capacity)
+    self = RecentBlocks(capacity: capacity, key: key)
     for hash in kept.reversed() { use(hash) }
   }
 
@@ -93,7 +122,8 @@ struct RecentBlocks {
 
   @inline(__always)
   private func home(_ hash: UInt64) -> Int {
-    Int(truncatingIfNeeded: (hash &* 0x9E37_79B9_7F4A_7C15) >> 20) & (table.count - 1)
+    let (high, low) = (hash ^ key).multipliedFullWidth(by: key | 1)
+    return Int(truncatingIfNeeded: high ^ low) & (table.count - 1)
   }
 
   /// Takes a block out of the table; those that stood behind it for its sake move up.

@@ -31,7 +31,7 @@ import Upstream
     #expect(sglang.cacheTokens == 49152 && sglang.requests == 5)
     #expect(read("tgi_queue_size 2\ntgi_batch_current_size 8").requests == 10)
     #expect(read("llamacpp:requests_processing 1\nllamacpp:requests_deferred 0").requests == 1)
-    #expect(read("trtllm_num_requests_running 7").requests == 7)
+    #expect(read("trtllm_num_requests_running 7 1700000000000").requests == 7)
   }
 
   @Test(

@@ -57,7 +57,7 @@ import Upstream
 
   @Test(
     "one that breaks off within an event or a chunk is reset",
-    arguments: ["5\r\ndata:\r\n", "ff\r\ndata: x\n\n"])
+    arguments: ["5\r\ndata:\r\n", "ff\r\ndata: x\n\n", "8\r\nevent: x\r\n1\r\n\n\r\n"])
   func within(_ said: String) async throws {
     let goOn = try Event()
     let engine = try Self.breaking(said, goOn)
@@ -66,6 +66,45 @@ import Upstream
       client.write(Self.post)
       _ = client.readHead()
       #expect(client.read(exactly: said.utf8.count) == Array(said.utf8))
+      goOn.signal()
+      #expect(client.readToEnd().isEmpty)
+    }
+    _ = engine.finish()
+  }
+
+  @Test("a first chunk that cannot be read is a bad gateway, for no head has gone")
+  func firstChunk() async throws {
+    let engine = try Backend { wire in
+      _ = wire.readHead()
+      wire.write(Self.head + "ZZ")
+    }
+    try await Edge.serve(settings(engine)) { edge in
+      let client = try edge.connect()
+      client.write(Self.post)
+      #expect(client.readAnswer().status == 502)
+    }
+    _ = engine.finish()
+  }
+
+  @Test(
+    "nothing is said in streams that are coded, or of interfaces that nobody knows", arguments: [true, false])
+  func unspoken(_ isCoded: Bool) async throws {
+    let goOn = try Event()
+    let head =
+      isCoded
+      ? Self.head.replacing("\r\nTransfer", with: "\r\nContent-Encoding: gzip\r\nTransfer") : Self.head
+    let engine = try Backend { wire in
+      _ = wire.readHead()
+      wire.write(head + Self.chunk("data: {\"a\":1}\n\n"))
+      goOn.wait()
+      wire.reset()
+    }
+    try await Edge.serve(settings(engine, heartbeat: 10)) { edge in
+      let client = try edge.connect()
+      client.write(isCoded ? Self.post : Self.post.replacing("/v1/chat/completions", with: "/custom"))
+      _ = client.readHead()
+      #expect(client.read(exactly: 20) == Array(Self.chunk("data: {\"a\":1}\n\n").utf8))
+      #expect(client.pauses())
       goOn.signal()
       #expect(client.readToEnd().isEmpty)
     }
@@ -152,7 +191,7 @@ import Upstream
         #expect(client.readAnswer().body == "data: good\n\n")
       }
     }
-    #expect(status.engine.isSuspended)
+    #expect(status.engine.isSuspended(nowMilliseconds: 0))
     end.signal()
     _ = hung.finish()
     _ = good.finish()

@@ -25,6 +25,7 @@ import Upstream
   private func settings(_ backends: [Backend], _ edit: (inout Settings) -> Void = { _ in }) -> Settings {
     .bare(backends.map(\.target)) { settings in
       settings.services[0].rules.policy = .modelAware
+      settings.services[0].rules.outlierDetection = OutlierDetection()
       settings.services[0].rules.retries.attempts = 2
       settings.services[0].rules.retries.rule.repeatsAll = true
       settings.services[0].rules.retries.rule.insert(status: 503)

@@ -56,10 +56,12 @@ struct ModelAwareTests {
   @Test("tokens that an engine has still to read count as a wait, until they are read")
   func inFlight() {
     var engines = Engines(2)
-    let inFlight = engines.states[0].begin(tokens: 10_000)
-    #expect(inFlight == 10_000)
+    #expect(engines.states[0].begin(tokens: 4000, streams: false) == 0)
+    #expect(engines.states[0].begin(tokens: 6000, streams: true) == 6000)
+    #expect(engines.states[0].prefill == 10_000)
     #expect(engines.pick(1...2) == 1)
-    engines.states[0].end(tokens: 10_000)
+    engines.states[0].end(tokens: 6000, streams: true)
+    engines.states[0].end(tokens: 4000, streams: false)
     engines.requests[1] = 1
     #expect(engines.pick(1...2) == 0)
   }
@@ -73,7 +75,7 @@ struct ModelAwareTests {
     for prompt in 0..<400 {
       let first = UInt64(prompt) * 1000
       guard let chosen = engines.pick(first...first + 9) else { continue }
-      _ = engines.states[chosen].begin(tokens: 640)
+      _ = engines.states[chosen].begin(tokens: 640, streams: true)
       sent[chosen] += 1
     }
     #expect((95...105).contains(sent[0]))
@@ -88,6 +90,22 @@ struct ModelAwareTests {
     for _ in 0..<500 { state.answered(inFlight: 1000, microseconds: .max) }
     #expect(state.rate >= EngineState.priorRate / EngineState.rateSpan)
     #expect(state.rate < EngineState.priorRate / EngineState.rateSpan + 100)
+  }
+
+  @Test(
+    "who waits for an engine is as patient as it is slow, however slow, and a suspension ends by itself or by progress"
+  )
+  func patience() {
+    let state = EngineState()
+    #expect(state.patience(inFlight: 10_000, wholeTokens: 0, atLeast: 3000) == 6000)
+    #expect(state.patience(inFlight: 0, wholeTokens: 10, atLeast: 3000) == 4000)
+    for _ in 0..<200 { state.answered(inFlight: 3000, microseconds: 10_000_000) }
+    #expect(state.patience(inFlight: 3000, wholeTokens: 0, atLeast: 3000) > 30_000)
+    state.suspend(nowMilliseconds: 100)
+    #expect(state.isSuspended(nowMilliseconds: 101))
+    #expect(!state.isSuspended(nowMilliseconds: 100 + EngineState.suspensionMilliseconds))
+    state.progressed(nowMilliseconds: 102)
+    #expect(!state.isSuspended(nowMilliseconds: 102))
   }
 
   @Test("few tokens in flight teach nothing")

@@ -26,7 +26,7 @@ struct PrefixIndexTests {
   func sameAsPlain(_ seed: UInt64) {
     var random = SeededGenerator(seed: seed)
     let capacity = Int.random(in: 1...40, using: &random)
-    var blocks = RecentBlocks(capacity: capacity)
+    var blocks = RecentBlocks(capacity: capacity, key: seed &* 0x9E37_79B9_7F4A_7C15)
     var plain = PlainBlocks(capacity: capacity)
     // Few homes, so that many stand behind others in the table.
     let hashes = (0..<90).map { _ in
@@ -36,6 +36,10 @@ struct PrefixIndexTests {
       let hash = hashes.randomElement(using: &random) ?? 0
       blocks.use(hash)
       plain.use(hash)
+      if step % 7 == 6, let gone = hashes.randomElement(using: &random) {
+        blocks.remove(gone)
+        plain.order.removeAll { $0 == gone }
+      }
       if step % 500 == 499 {
         let capacity = Int.random(in: 1...40, using: &random)
         blocks.resize(capacity)
@@ -90,6 +94,16 @@ struct PrefixIndexTests {
     #expect(index.match([7, 8].span) == 2)
     #expect(index.match([1].span) == 0)
     #expect(index.cacheTokens == 128)
+  }
+
+  @Test("what an engine has refused it does not know, and one that has begun anew knows nothing")
+  func takenBack() {
+    let index = index([1, 2])
+    index.use([1, 2, 3, 4].span)
+    index.takeBack([3, 4].span)
+    #expect(index.match([1, 2, 3, 4].span) == 2)
+    index.clear()
+    #expect(index.match([1].span) == 0 && index.fill == 0)
   }
 
   @Test("no engine makes it larger than its limit, and none makes it nothing")

@@ -57,6 +57,9 @@ extension Configuration {
     if kind.isModelServer, !section.has("heartbeat") {
       rules.heartbeat = Settings.ServiceRules.modelHeartbeat
     }
+    if kind.batches, !section.has("progress_timeout") {
+      rules.progressTimeout = Settings.ServiceRules.batchingProgressTimeout
+    }
     rules.timeouts = section.section("timeouts").settings()
     rules.retries = readRetries(section.section("retries"), kind)
     rules.outlierDetection = readOutliers(section)
@@ -106,8 +109,16 @@ extension Configuration {
   private static func checkPassage(_ section: Section, _ spoken: ServiceProtocol) {
     let timeouts = ["response_head", "first_byte", "keepalive"]
     let places =
-      [(section, ["kind", "compression", "host"]), (section.section("health"), ["path", "expect"])]
+      [
+        (section, ["kind", "compression", "host", "heartbeat", "progress_timeout"]),
+        (section.section("health"), ["path", "expect"]),
+      ]
       + (section.has("timeouts") ? [(section.section("timeouts"), timeouts)] : [])
+    if section.has("policy"), section.choice("policy") == Balancer.Policy.modelAware {
+      section.report.error(
+        section.origin(of: "policy"), "reads requests in a service that speaks \(spoken.rawValue)",
+        "write least-request or round-robin")
+    }
     for (place, keys) in places {
       for key in keys where place.has(key) {
         section.report.error(

@@ -130,7 +130,7 @@ extension KeyTable {
           "Fields that replace all of their name."),
         Key(
           \Settings.MessageEdits.remove, "\(path).\(side).remove", .list(of: name, maximumCount: 64),
-          "Names of fields that are dropped, before any is set."),
+          "Names of fields that are dropped, before any is set; in a route also what is set for every route."),
       ]
     }
     return keys

@@ -186,9 +186,12 @@ extension KeyTable {
     Key(
       \Settings.ServiceRules.progressTimeout, "services.*.progress_timeout",
       .duration(100...3_600_000, off: true),
-      "How long a model engine whose health is good may give nothing to anybody, beside three times what reading the prompts "
-        + "in flight takes, before what it has not begun to answer goes to another one. It returns when it has answered a "
-        + "request for one token. With `policy: model-aware` and several backends."),
+      .described("`3s` for `vllm`, `sglang` and `tgi`, else `off`"),
+      "How long a model engine whose health is good may give nothing to anybody while others do, beside three times what "
+        + "reading the prompts in flight takes and 100 ms for each token of an answer that comes as a whole; four times that "
+        + "long while nobody gives anything. What it has not begun to answer goes to another one then, and it gets no further "
+        + "requests for 30 s, or until it gives something. For model servers with `policy: model-aware` and several backends."
+    ),
     Key(
       \Settings.ServiceRules.maxConnections, "services.*.max_connections", .integer(1...1_000_000),
       .described("no limit"),

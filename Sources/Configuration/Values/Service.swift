@@ -47,6 +47,9 @@ public enum ServiceKind: String, Sendable, CaseIterable {
 extension ServiceKind {
   /// Whether requests cost time and change nothing, so that any of them may be repeated.
   public var isModelServer: Bool { self != .http }
+  /// Whether its engines work on all requests at once, so that one which gives nothing to anybody stands still: others load
+  /// models for minutes, or have one request at a time.
+  public var batches: Bool { self == .vllm || self == .sglang || self == .tgi }
 }
 
 /// What is spoken to backends.

@@ -82,6 +82,7 @@ extension Worker {
   }
 
   func backendTimedOut(_ backend: Ref<BackendConnection>) {
+    let wait = backend.wait
     backend.wait = .none
     switch backend.state {
     case .idle: closeBackend(backend)
@@ -92,7 +93,7 @@ extension Worker {
         return endMux(mux)
       }
       guard let exchange = backend.exchange else { return closeBackend(backend) }
-      if looked(exchange, backend) { return }
+      if looked(exchange, backend, wait) { return }
       if exchange.machine.attempt.isHeld { return releaseHeld(exchange, backend) }
       guard exchange.machine.phase != .tunnel else {
         drive(exchange, .tunnelIdle)

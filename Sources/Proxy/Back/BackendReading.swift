@@ -159,7 +159,6 @@ extension Worker {
     let canGo = unsafe hasAnother(exchange, service)
     guard exchange.machine.holdsHead(canGoElsewhere: canGo) else { return false }
     backend.endsByClosing = desk.response.framing == .untilClose
-    exchange.model?.heldMilliseconds = nowMilliseconds
     time(exchange)
     return true
   }

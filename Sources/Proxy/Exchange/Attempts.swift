@@ -82,12 +82,14 @@ extension Worker {
   }
 
   private func count(_ exchange: Ref<Exchange>, on pool: Unmanaged<BackendPool>) {
-    if let model = exchange.model { giveBack(model, exchange) }
+    if let model = exchange.model { giveBack(model, exchange, isRefused: true) }
     unsafe exchange.counted?._withUnsafeGuaranteedRef { $0.end() }
     let status = unsafe pool._withUnsafeGuaranteedRef { unsafe $0.status }
     unsafe status._withUnsafeGuaranteedRef { $0.begin() }
     unsafe exchange.counted = unsafe status
-    if let model = exchange.model, model.isRead { unsafe charge(model, exchange, status) }
+    if let model = exchange.model, model.isRead, unsafe exchange.service?.pointee.readsPrompts == true {
+      unsafe charge(model, exchange, status)
+    }
   }
 
   /// The one way in which a request begins on a connection, be it new, kept or a stream: what the buffer holds goes

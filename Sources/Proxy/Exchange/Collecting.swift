@@ -4,6 +4,7 @@ internal import HTTP
 internal import HTTP2
 internal import ModelAPI
 internal import OS
+internal import Upstream
 
 // Content that is kept until it is whole: nobody told its length, and the backends need one, or the model in it says whose it
 // is. It goes out with its length (RFC 9112 §6.2). Until then no backend has been chosen.
@@ -34,11 +35,18 @@ extension Worker {
 
   /// The head is in its place. A client that asks whether it may go on is told so by us: no backend is there to ask.
   func beginCollecting(_ client: Ref<ClientConnection>, _ exchange: Ref<Exchange>) -> Outcome {
-    let expects = desk.request.expectsContinue && !exchange.machine.requestComplete
+    let comes = exchange.version == .http2 && clientHasUnread(client)
+    let expects = desk.request.expectsContinue && !exchange.machine.requestComplete && !comes
     guard client.start + exchange.requestHeadLength + Self.minimumCollectingRoom <= Layout.full else {
       return drive(exchange, .refused(.headTooLarge))
     }
     let blank: StaticString = "                                        "
+    if case .length(let length) = desk.request.framing {
+      guard length <= UInt64(mostCollected(exchange)) else {
+        return drive(exchange, .refused(.contentTooLarge))
+      }
+      reserve(exchange, Int(length))
+    }
     unsafe exchange.collected.append(blank.utf8Start, Self.lengthRoom)
     collectedBytes += Self.lengthRoom
     if let event = collect(client, exchange) { return drive(exchange, event) }
@@ -54,6 +62,17 @@ extension Worker {
     return .goesOn
   }
 
+  /// Room for the most memory that is taken before content comes, in bytes.
+  private static let firstRoom = 1 << 20
+
+  /// Sets room aside for content of that length, as far as there is some.
+  private func reserve(_ exchange: Ref<Exchange>, _ length: Int) {
+    let left = snapshot.settings.limits.keptBytes(workers: shared.workers) - collectedBytes - Self.lengthRoom
+    exchange.reserved = max(0, min(length, left))
+    collectedBytes += exchange.reserved
+    exchange.collected.reserve(min(length, Self.firstRoom) + Self.lengthRoom)
+  }
+
   /// Moves what has come of the content from the buffer to what is kept of it; tells when it is whole, or too much.
   func collect(_ client: Ref<ClientConnection>, _ exchange: Ref<Exchange>) -> Machine.Event? {
     guard let buffer = unsafe client.buffer, let service = unsafe exchange.service else {
@@ -66,8 +85,10 @@ extension Worker {
         return .refused(.contentTooLarge)
       }
       let mostOfAll = snapshot.settings.limits.keptBytes(workers: shared.workers)
-      guard collectedBytes + count <= mostOfAll else { return .refused(.overloaded) }
-      collectedBytes += count
+      let reserved = min(count, exchange.reserved)
+      guard collectedBytes + count - reserved <= mostOfAll else { return .refused(.overloaded) }
+      collectedBytes += count - reserved
+      exchange.reserved -= reserved
       unsafe exchange.collected.append(buffer + from, count)
       unsafe (buffer + from).update(from: buffer + client.requestEnd, count: client.end - client.requestEnd)
       client.end -= count
@@ -115,20 +136,24 @@ extension Worker {
   }
 
   /// Reads what has been kept: the model, and the prompt.
+  @inline(never)
   private func readContent(_ exchange: Ref<Exchange>) -> OwnAnswer? {
     let scan = scan(exchange, from: Self.lengthRoom)
+    var name = Self.nameHash(scan)
     if let models = unsafe exchange.route?.pointee.models,
-      let refusal = unsafe chooseByModel(exchange, models, scan)
+      let refusal = unsafe chooseByModel(exchange, models, scan, &name)
     {
       return refusal
     }
-    notePrompt(exchange, scan, contentBytes: exchange.collected.count - Self.lengthRoom)
+    notePrompt(exchange, scan, name: name, contentBytes: exchange.collected.count - Self.lengthRoom)
+    if unsafe exchange.service?.pointee.readsPrompts == true { modelRequest(exchange).tellsProgress = true }
     return nil
   }
 
   /// Gives the request to the service that is for its model, whose name for it is written into the content.
   private func chooseByModel(
-    _ exchange: Ref<Exchange>, _ models: UnsafeMutablePointer<CompiledModels>, _ scan: RequestScan
+    _ exchange: Ref<Exchange>, _ models: UnsafeMutablePointer<CompiledModels>, _ scan: RequestScan,
+    _ hash: inout UInt64
   ) -> OwnAnswer? {
     if let fault = scan.fault { return .modelUnread(fault) }
     guard let place = scan.modelPlace else { return scan.model == .tooLong ? .modelUnknown : .modelMissing }
@@ -143,6 +168,7 @@ extension Worker {
     unsafe exchange.machine.changesService(maximumAttempts: service.pointee.attempts)
     let name = unsafe rule.pointee.model
     guard name.count > 0 else { return nil }
+    unsafe hash = Rendezvous.hash(UnsafeBufferPointer(start: name.start, count: name.count))
     let from = Self.lengthRoom + place.lowerBound
     let to = Self.lengthRoom + place.upperBound
     collectedBytes += name.count - place.count
@@ -152,7 +178,8 @@ extension Worker {
 
   /// Nothing is sent again: what was kept has been.
   func forgetCollected(_ exchange: Ref<Exchange>) {
-    collectedBytes -= exchange.collected.count
+    collectedBytes -= exchange.collected.count + exchange.reserved
+    exchange.reserved = 0
     exchange.collected.free()
     exchange.collectedSent = 0
   }

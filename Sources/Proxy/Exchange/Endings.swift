@@ -35,7 +35,7 @@ extension Worker {
     let held = unsafe exchange.snapshot?.retain()
     defer { unsafe held?.release() }
     endExchange(exchange, keepsBackend: false)
-    client.state = .reading
+    client.state = isConnection(client) ? .reading : .requested
     if keeps { client.start = client.requestEnd }
     unsafe sayAnswer(client, answer, closing: !keeps, detail: service, isGRPC: isGRPC, route: route)
   }

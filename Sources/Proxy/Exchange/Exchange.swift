@@ -45,6 +45,8 @@ internal import Upstream
   var collects = false
   /// It is read then: for its model, or its prompt.
   var isRead = false
+  /// Room that has been set aside for the rest of it, in bytes.
+  var reserved = 0
   /// What has come of it.
   var collected = ParkedOutput()
   /// Bytes of it that the attempt's backend has.

@@ -7,6 +7,8 @@ internal import ModelAPI
   var slot = Slot()
   /// The interface that it is of; nil where its path is of none that is known.
   var api: EngineAPI?
+  /// Its service goes by what its engines do.
+  var tellsProgress = false
 
   // MARK: The prompt
 
@@ -26,6 +28,8 @@ internal import ModelAPI
 
   // MARK: The attempt
 
+  /// Blocks of it that the attempt's engine was thought to know.
+  var known = 0
   /// Tokens of it in flight on the attempt's engine.
   var charged = 0
   /// All that were in flight there when it was sent.
@@ -33,8 +37,8 @@ internal import ModelAPI
   var sentNanoseconds: UInt64 = 0
   /// How long the engine may give nothing at all from then on, in milliseconds; 0 where nobody can tell.
   var patience: UInt64 = 0
-  /// When the answer's head came, which is held back.
-  var heldMilliseconds: UInt64 = 0
+  /// When what is waited for has begun to be, be it the head or its content.
+  var waitMilliseconds: UInt64 = 0
 
   // MARK: The events
 

@@ -89,8 +89,8 @@ extension Worker {
       unsafe withUnsafePointer(to: byte) { unsafe exchange.trailers.append($0, 1) }
     }
     guard let found else {
-      // What is right of it does not go out: the client must not take it for all.
-      exchange.machine.headLeaves()
+      // What is right of it does not go out: the client must not take it for all. Nor does a head that is still here.
+      if head == 0 { exchange.machine.headLeaves() }
       reportBroken(backend, "malformed chunked content")
       return .event(.malformed)
     }
@@ -98,14 +98,12 @@ extension Worker {
     guard unsafe relayContent(backend, exchange, client, buffer, content, head: head, ended: ended) else {
       return .event(.clientLeft)
     }
-    if ended { return .event(.ended(isClean: content.surplus == 0)) }
-    if !content.isEmpty {
-      exchange.machine.contentCame()
-      if let model = exchange.model {
-        if model.isRead { answerGoesOn(model, exchange) }
-        if model.isOpen { unsafe noteEvents(model, exchange, buffer, content) }
-      }
+    if let model = exchange.model, ended || !content.isEmpty {
+      if model.tellsProgress { answerGoesOn(model, exchange) }
+      if model.isOpen { unsafe noteEvents(model, exchange, buffer, content) }
     }
+    if ended { return .event(.ended(isClean: content.surplus == 0)) }
+    if !content.isEmpty { exchange.machine.contentCame() }
     timeResponse(exchange, backend)
     // The buffer is empty again; the next reader may have it.
     if client.wire.output.isEmpty, !backend.wire.readable { dropBuffer(backend) }

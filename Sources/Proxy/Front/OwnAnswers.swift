@@ -47,7 +47,7 @@ extension Worker {
     _ client: Ref<ClientConnection>, _ answer: OwnAnswer, closing: Bool, detail: String, isGRPC: Bool,
     route: UnsafeMutablePointer<CompiledRoute>?
   ) {
-    if isGRPC { return unsafe sayCall(client, answer, detail, route) }
+    if isGRPC, desk.request.version == .http2 { return unsafe sayCall(client, answer, detail, route) }
     unsafe say(
       client, answer.status, answer.fields, answer.content(detail), closing: closing,
       route: route)

@@ -55,7 +55,7 @@ internal import Upstream
           timeouts: rules.timeouts, attempts: rules.retries.attempts + 1,
           maximumConnections: rules.maxConnections ?? 0,
           requestBuffer: rules.requestBuffering ?? 0, isPassage: service.isPassage,
-          heartbeatMilliseconds: rules.heartbeat.count, progressMilliseconds: rules.progressTimeout.count,
+          heartbeatMilliseconds: rules.heartbeat.orNone, progressMilliseconds: rules.progressTimeout.orNone,
           tunnelIdle: rules.tunnelIdle,
           compression: rules.compression.map { unsafe arena.value(CompiledCompression($0, arena)) },
           outliers: rules.outlierDetection, retryRule: rules.retries.rule,
@@ -106,9 +106,9 @@ internal import Upstream
   let requestBuffer: Int
   /// Connections are passed on in TCP.
   let isPassage: Bool
-  /// After how much silence an event stream has a comment.
+  /// After how much silence an event stream has a comment; 0 for never.
   let heartbeatMilliseconds: UInt64
-  /// How long an engine may give nothing at all.
+  /// How long an engine may give nothing at all; 0 for no limit.
   let progressMilliseconds: UInt64
   /// The backends are model servers: requests to them change nothing.
   var isModelServer: Bool { retryRule.repeatsAll }

@@ -18,6 +18,9 @@ internal import OS
     end += n
   }
 
+  /// Makes room for so many bytes.
+  mutating func reserve(_ n: Int) { if n > capacity - start { grow(for: n - count) } }
+
   /// Writes over bytes that wait already, as far as there are any.
   mutating func overwrite(at place: Int, _ bytes: UnsafePointer<UInt8>, _ n: Int) {
     guard let memory = unsafe memory, place >= 0, n >= 0, place + n <= count else { return }

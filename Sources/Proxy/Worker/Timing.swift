@@ -63,6 +63,9 @@ extension Worker {
 
   func setWait(ofBackend backend: Ref<BackendConnection>, _ wait: Wait, again: Bool = false) {
     guard again || backend.wait != wait else { return }
+    if backend.wait != wait, wait == .responseHead || wait == .held {
+      backend.exchange?.model?.waitMilliseconds = nowMilliseconds
+    }
     backend.wait = wait
     guard let limit = limit(wait, backend) else { return unsafe wheel.disarm(timer(backend)) }
     unsafe wheel.set(timer(backend), deadline: nowMilliseconds &+ limit)
@@ -78,7 +81,10 @@ extension Worker {
     case .handshake: return limits.handshakeTimeout.count
     case .goodbye: return min(Mux.goodbyeMilliseconds, limits.keepaliveTimeout.count)
     case .linger: return limits.lingerTimeout.count
-    case .heartbeat: return client.exchange?.model?.everyMilliseconds
+    case .heartbeat:
+      guard let model = client.exchange?.model else { return nil }
+      let due = model.eventMilliseconds &+ model.everyMilliseconds
+      return due > nowMilliseconds ? due - nowMilliseconds : 1
     case .none, .connect, .upload, .responseHead, .held, .firstByte, .nextByte, .tunnel: return nil
     }
   }
@@ -109,7 +115,7 @@ extension Worker {
   }
 
   /// How long a response's head is held back for its first content, in milliseconds.
-  static let holdMilliseconds: UInt64 = 15_000
+  static let holdMilliseconds: UInt64 = 14_000
 
   func timer(_ client: Ref<ClientConnection>) -> UnsafeMutablePointer<TimerNode> {
     unsafe client.address(atOffset: clientTimerOffset, as: TimerNode.self)

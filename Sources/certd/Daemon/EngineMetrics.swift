@@ -20,9 +20,13 @@ struct EngineMetrics: Equatable {
   /// Reads an answer; what is not understood is passed over. Several engines behind one address count together.
   init(_ body: [UInt8]) {
     for line in String(decoding: body, as: UTF8.self).split(whereSeparator: \.isNewline) {
-      guard !line.hasPrefix("#"), let space = line.lastIndex(of: " ") else { continue }
-      let name = line[..<(line.firstIndex { $0 == "{" || $0 == " " } ?? space)]
-      let value = Double(line[line.index(after: space)...]) ?? 0
+      guard !line.hasPrefix("#"), let end = line.firstIndex(where: { $0 == "{" || $0 == " " }) else {
+        continue
+      }
+      let name = line[..<end]
+      // Behind the labels; a time may follow.
+      let rest = line[end] == "{" ? line[(line.lastIndex(of: "}") ?? end)...].dropFirst() : line[end...]
+      guard let value = rest.split(separator: " ").first.flatMap({ Double($0) }) else { continue }
       switch name {
       case "vllm:cache_config_info":
         guard let size = Self.label("block_size", line), let blocks = Self.label("num_gpu_blocks", line)

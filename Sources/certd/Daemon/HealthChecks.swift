@@ -83,6 +83,8 @@ struct HealthChecks {
       if tracker.record(success: failure == nil) {
         known.status.health = tracker.health
         if let failure {
+          // When it comes back, nothing is cached.
+          known.status.engine.index.clear()
           log.warn(
             "backend unhealthy",
             ["service": .text(service.name), "backend": .text(known.key), "reason": .text(failure)])
@@ -95,8 +97,10 @@ struct HealthChecks {
           }
         }
       }
-      if failure == nil, service.rules.policy == .modelAware {
-        if known.status.engine.isSuspended { await wake(service, known, context, world) }
+      if failure == nil, service.rules.policy == .modelAware, !service.protocol.isPassage {
+        if known.status.engine.isSuspended(nowMilliseconds: monotonicMilliseconds()) {
+          await wake(service, known, context, world)
+        }
         await askEngine(service, known, context, world)
       }
       // Spread out, so that many backends are not asked in step.
@@ -106,7 +110,6 @@ struct HealthChecks {
         pause -= impatienceSeconds
         // One that requests could not reach is looked at sooner: it may have come back.
         if known.status.awaitsCheck(nowMilliseconds: monotonicMilliseconds()) { break }
-        if known.status.engine.isSuspended { break }
       }
     }
   }
@@ -125,9 +128,9 @@ struct HealthChecks {
   private static let metricsMilliseconds: UInt64 = 2000
 
   /// How long an engine that stood still may take for one token before it is asked again, in milliseconds.
-  private static let oneTokenMilliseconds: UInt64 = 10_000
+  private static let oneTokenMilliseconds: UInt64 = 3_000
 
-  /// Asks an engine that stood still for one token: whatever it answers, it answers.
+  /// Asks an engine that stood still for one token. One that cannot be asked so gets requests again after a while.
   private static func wake(
     _ service: Service, _ known: BackendRegistry.Known, _ context: ClientContext?, _ world: World
   ) async {
@@ -144,8 +147,8 @@ struct HealthChecks {
     let body = #"{"model":\#(JSONString.quoted(model)),"prompt":"a","max_tokens":1}"#
     let request = Request(
       "POST", completions, fields: [agent, .init("Content-Type", "application/json")], body: Array(body.utf8))
-    guard let answer = try? await world.client.send(request, options), answer.status < 500 else { return }
-    known.status.engine.isSuspended = false
+    guard let answer = try? await world.client.send(request, options), answer.status < 300 else { return }
+    known.status.engine.resume()
   }
 
   /// Takes in what the engine tells of itself, if it does.
@@ -158,6 +161,8 @@ struct HealthChecks {
     let options = options(
       service, target, context, milliseconds: metricsMilliseconds, maximumBytes: maximumMetricsBytes)
     let before = known.status.inFlight
+    // What it has told before does not hold for ever.
+    known.status.engine.others = 0
     guard
       let response = try? await world.client.send(
         Request("GET", url, fields: [.init("User-Agent", "certd-health/\(Version.text)")]), options),

@@ -11,8 +11,11 @@ internal import Telemetry
 struct Events: Stage {
   @inline(__always)
   func begin(_ worker: Worker, _ exchange: Ref<Exchange>, _ base: UnsafePointer<UInt8>) {
+    guard let service = unsafe exchange.service else { return }
+    if unsafe service.pointee.readsPrompts { worker.modelRequest(exchange).tellsProgress = true }
     guard exchange.method == .post,
-      unsafe exchange.service?.pointee.isModelServer == true || exchange.route?.pointee.models != nil
+      unsafe service.pointee.isModelServer || service.pointee.heartbeatMilliseconds > 0
+        || exchange.route?.pointee.models != nil
     else { return }
     let request = worker.desk.request
     guard
@@ -29,19 +32,21 @@ struct Events: Stage {
 
   @inline(__always)
   func choose(_ worker: Worker, _ exchange: Ref<Exchange>, _ base: UnsafePointer<UInt8>) {
-    if let model = exchange.model { unsafe worker.openEvents(model, exchange, base) }
+    if let model = exchange.model, model.api != nil { unsafe worker.openEvents(model, exchange, base) }
   }
 }
 
 extension Worker {
   /// The request is over.
+  @inline(never)
   fileprivate func forget(_ model: Ref<ModelRequest>, _ exchange: Ref<Exchange>) {
-    giveBack(model, exchange)
+    giveBack(model, exchange, isRefused: exchange.status >= 400 && exchange.status != 499)
     exchange.model = nil
     models.release(model)
   }
 
   /// Whether a response that is to be passed on is a stream of events that may be spoken into.
+  @inline(never)
   fileprivate func openEvents(
     _ model: Ref<ModelRequest>, _ exchange: Ref<Exchange>, _ base: UnsafePointer<UInt8>
   ) {
@@ -55,25 +60,27 @@ extension Worker {
       break
     case .none, .length: return
     }
+    var isEvents = false
+    var isLines = false
     for i in 0..<desk.fields.count where unsafe desk.fields.lines[i].name == .other {
       let line = unsafe desk.fields.lines[i]
       if unsafe line.isNamed("content-encoding", base) { return }
       guard unsafe line.isNamed("content-type", base) else { continue }
       let value = unsafe UnsafeRawBufferPointer(
         start: base + Int(line.valueStart), count: Int(line.valueLength))
-      let isEvents = unsafe Self.isType(value, "text/event-stream")
-      guard unsafe isEvents || Self.isType(value, "application/x-ndjson") else { return }
-      model.isOpen = true
-      model.hasEmptyLines = isEvents
-      model.eventMilliseconds = nowMilliseconds
-      model.everyMilliseconds =
-        unsafe isEvents ? exchange.service?.pointee.heartbeatMilliseconds ?? 0 : 0
-      if model.everyMilliseconds > 0, exchange.machine.requestComplete,
-        let client = exchange.client
-      {
-        setWait(ofClient: client, .heartbeat)
-      }
+      isEvents = unsafe Self.isType(value, "text/event-stream")
+      isLines = unsafe Self.isType(value, "application/x-ndjson")
     }
+    guard isEvents || isLines else { return }
+    model.isOpen = true
+    model.hasEmptyLines = isEvents
+    // The client has heard nothing since it asked.
+    model.eventMilliseconds = model.sentNanoseconds > 0 ? model.sentNanoseconds / 1_000_000 : nowMilliseconds
+    model.everyMilliseconds = unsafe isEvents ? exchange.service?.pointee.heartbeatMilliseconds ?? 0 : 0
+    guard model.everyMilliseconds > 0, exchange.machine.requestComplete, let client = exchange.client else {
+      return
+    }
+    setWait(ofClient: client, .heartbeat)
   }
 
   private static func isType(_ value: UnsafeRawBufferPointer, _ type: StaticString) -> Bool {
@@ -84,30 +91,36 @@ extension Worker {
   }
 
   /// Some of a stream has passed: `content` stands in the buffer as the backend framed it.
+  @inline(never)
   func noteEvents(
     _ model: Ref<ModelRequest>, _ exchange: Ref<Exchange>, _ buffer: UnsafePointer<UInt8>,
     _ content: ContentRange
   ) {
     model.eventMilliseconds = nowMilliseconds
-    var end = content.to
-    guard exchange.responseContent.isBetweenChunks else {
-      model.isBetween = false
+    let isChunked = exchange.responseContent.relay == .asIs && exchange.responseContent.framing == .chunked
+    model.isBetween = false
+    guard exchange.responseContent.isBetweenChunks else { return }
+    let end = content.to - (isChunked ? 2 : 0)
+    guard end - content.from >= 5, unsafe buffer[end - 1] == 0x0A else { return }
+    guard model.hasEmptyLines else {
+      model.isBetween = true
       return
     }
-    if exchange.responseContent.relay == .asIs, exchange.responseContent.framing == .chunked { end -= 2 }
-    let feeds = model.hasEmptyLines ? 2 : 1
-    guard end - content.from >= feeds else {
-      model.isBetween = false
-      return
+    // An empty line, also where lines end with CRLF; but not the end of a chunk's size line and a chunk that has but the end
+    // of a line.
+    if unsafe buffer[end - 2] == 0x0A {
+      model.isBetween = unsafe !isChunked || buffer[end - 3] != 0x0D
+    } else if unsafe buffer[end - 2] == 0x0D && buffer[end - 3] == 0x0A {
+      model.isBetween = unsafe !isChunked || buffer[end - 4] != 0x0D || !Self.isHexDigit(buffer[end - 5])
     }
-    // An empty line, also where lines end with CRLF.
-    let isEmptyLine =
-      unsafe feeds == 1 || buffer[end - 2] == 0x0A
-      || end - content.from >= 3 && buffer[end - 2] == 0x0D && buffer[end - 3] == 0x0A
-    model.isBetween = unsafe buffer[end - 1] == 0x0A && isEmptyLine
+  }
+
+  private static func isHexDigit(_ byte: UInt8) -> Bool {
+    byte &- 0x30 < 10 || (byte | 0x20) &- 0x61 < 6
   }
 
   /// Nothing has come for a while: a comment says that the connection stands. False when the client is gone.
+  @inline(never)
   func sendHeartbeat(_ exchange: Ref<Exchange>, _ client: Ref<ClientConnection>) -> Bool {
     guard let model = exchange.model else { return true }
     let isDue = nowMilliseconds &- model.eventMilliseconds >= model.everyMilliseconds
@@ -117,21 +130,27 @@ extension Worker {
   }
 
   /// The stream cannot go on: the client is told so by an event. False when there is no place for one.
+  @inline(never)
   func tellBreak(_ exchange: Ref<Exchange>, _ client: Ref<ClientConnection>) -> Bool {
     guard let model = exchange.model, model.isOpen, model.isBetween, exchange.machine.hasSpoken,
       let api = model.api
     else {
       return false
     }
-    counters.add(.streamsBrokenOff)
     let text: StaticString = "the engine broke off: what came before is not the whole answer"
-    return unsafe withUnsafeTemporaryAllocation(of: UInt8.self, capacity: ErrorShape.frameBytes + 512) {
+    let isSent = unsafe withUnsafeTemporaryAllocation(of: UInt8.self, capacity: ErrorShape.frameBytes + 512) {
       room in
       let message = unsafe UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount)
-      let count = unsafe api.errorShape.writeEvent(.server, message, into: room)
+      let shape =
+        model.hasEmptyLines ? api.errorShape == .ollama ? ErrorShape.openAI : api.errorShape : .ollama
+      let count = unsafe shape.writeEvent(.server, message, into: room)
       guard count > 0, let base = room.baseAddress else { return false }
       return unsafe sendBetween(exchange, client, base, count)
     }
+    // What a stream's window does not take goes with its reset.
+    guard isSent, exchange.version != .http2 || client.wire.output.isEmpty else { return false }
+    counters.add(.streamsBrokenOff)
+    return true
   }
 
   private func sendBetween(_ exchange: Ref<Exchange>, _ client: Ref<ClientConnection>, _ text: StaticString)

@@ -45,6 +45,13 @@ extension Worker {
     return unsafe pick(service, tried: tried, model, sparing: .max)
   }
 
+  /// Whether there is one besides that is neither ejected nor stands still.
+  func hasBetter(_ service: UnsafeMutablePointer<ServiceEntry>, tried: BackendSet) -> Bool {
+    let cursor = unsafe service.pointee.cursor
+    defer { unsafe service.pointee.cursor = cursor }
+    return unsafe pick(service, tried: tried, nil, sparing: nowMilliseconds) != nil
+  }
+
   /// A backend that was not ejected at a time.
   private func pick(
     _ service: UnsafeMutablePointer<ServiceEntry>, tried: BackendSet, _ model: Ref<ModelRequest>?,
@@ -53,7 +60,8 @@ extension Worker {
     let candidates = unsafe Pools(
       pools: service.pointee.pools, count: service.pointee.count,
       maximumConnections: service.pointee.maximumConnections, now: nowMilliseconds, sparing: time,
-      tokens: model?.tokens ?? 0, blocks: prompts.blocks(of: model))
+      goesByEngines: service.pointee.readsPrompts, tokens: model?.tokens ?? 0,
+      blocks: prompts.blocks(of: model))
     return unsafe Balancer.pick(
       service.pointee.policy, candidates, cursor: &service.pointee.cursor, tried: tried)
   }
@@ -144,6 +152,8 @@ extension Worker {
   let maximumConnections: Int
   let now: UInt64
   let sparing: UInt64
+  /// The service goes by what its engines do.
+  let goesByEngines: Bool
   /// Of the request's prompt.
   let tokens: Int
   let blocks: UnsafeBufferPointer<UInt64>
@@ -153,7 +163,8 @@ extension Worker {
     unsafe pools[index]._withUnsafeGuaranteedRef { pool in
       unsafe pool.isUsable(maximumConnections)
         && !pool.status._withUnsafeGuaranteedRef {
-          $0.isEjected(nowMilliseconds: sparing) || sparing != .max && $0.engine.isSuspended
+          $0.isEjected(nowMilliseconds: sparing)
+            || goesByEngines && sparing != .max && $0.engine.isSuspended(nowMilliseconds: sparing)
         }
     }
   }

@@ -43,17 +43,26 @@ internal import Upstream
 }
 
 extension Worker {
+  /// Content whose length nobody has told is waited for only while there is so much room, in bytes.
+  private static let roomForUnknownLength = 16 << 20
+
+  /// How much more content may be kept.
+  private var roomToKeep: Int {
+    snapshot.settings.limits.keptBytes(workers: shared.workers) - collectedBytes - Self.lengthRoom
+  }
+
   /// Whether the request on the desk has a prompt that can be waited for. What is longer than may be kept is passed on as
   /// it comes.
+  @inline(never)
   func mayReadPrompt(_ base: UnsafePointer<UInt8>) -> Bool {
-    guard desk.request.method == .post, !desk.request.upgrade else { return false }
+    guard desk.request.method == .post, !desk.request.upgrade,
+      desk.request.length + Self.minimumCollectingRoom * 2 <= Layout.room
+    else { return false }
     if case .length(let length) = desk.request.framing {
-      let most = min(
-        Settings.maximumModelContent,
-        snapshot.settings.limits.keptBytes(workers: shared.workers) - collectedBytes - Self.lengthRoom)
+      let most = min(Settings.maximumModelContent, roomToKeep)
       guard length <= UInt64(max(0, most)) else { return false }
-    } else if desk.request.framing == .none {
-      return false
+    } else {
+      guard desk.request.framing != .none, roomToKeep >= Self.roomForUnknownLength else { return false }
     }
     let path = unsafe base + desk.request.targetStart
     guard let found = unsafe EngineAPI.find(path: path, count: desk.request.pathLength(base)) else {
@@ -63,21 +72,22 @@ extension Worker {
   }
 
   /// Reads the content that has been kept, from a place on.
+  @inline(never)
   func scan(_ exchange: Ref<Exchange>, from: Int) -> RequestScan {
     let kept = unsafe UnsafeRawBufferPointer(exchange.collected.bytes)
     // The same seed at every node of a fleet, so that cold prompts fall on the same engines.
     var scan = unsafe RequestScan(seed: 0, blocks: prompts.begin(), capacity: PromptBlocks.capacity)
     unsafe scan.feed(UnsafeRawBufferPointer(rebasing: kept[min(from, kept.count)...]))
     scan.end()
-    // Another model makes something else of the same text.
-    let model = unsafe scan.withModelName { unsafe Rendezvous.hash($0) }
-    prompts.finish(scan.blockCount, model: model)
     return scan
   }
 
-  /// Keeps what is known of the prompt.
-  func notePrompt(_ exchange: Ref<Exchange>, _ scan: RequestScan, contentBytes: Int) {
+  /// Keeps what is known of the prompt. `name`: a hash of the model's name towards the engine, since another one makes
+  /// something else of the same text.
+  @inline(never)
+  func notePrompt(_ exchange: Ref<Exchange>, _ scan: RequestScan, name: UInt64, contentBytes: Int) {
     let model = modelRequest(exchange)
+    prompts.finish(scan.blockCount, model: name)
     let streams = scan.stream ?? model.api?.streamsByDefault ?? false
     model.isRead = true
     model.streams = streams
@@ -89,33 +99,46 @@ extension Worker {
   }
 
   /// For another attempt the prompt is read anew where others have been since.
+  @inline(never)
   func rereadPrompt(_ exchange: Ref<Exchange>) {
     guard let model = exchange.model, model.isRead, model.reading != prompts.reading,
       !exchange.collected.isEmpty
     else { return }
     let from = exchange.collected.count - model.contentBytes
-    if from >= 0 { notePrompt(exchange, scan(exchange, from: from), contentBytes: model.contentBytes) }
+    guard from >= 0 else { return }
+    let scan = scan(exchange, from: from)
+    notePrompt(exchange, scan, name: Self.nameHash(scan), contentBytes: model.contentBytes)
+  }
+
+  /// The hash of the name that the content has.
+  static func nameHash(_ scan: RequestScan) -> UInt64 {
+    unsafe scan.withModelName { unsafe Rendezvous.hash($0) }
   }
 
   /// The engine gets what it does not know of the prompt to read.
+  @inline(never)
   func charge(_ model: Ref<ModelRequest>, _ exchange: Ref<Exchange>, _ status: Unmanaged<BackendStatus>) {
     let blocks = unsafe prompts.blocks(of: model)
     let limit = unsafe exchange.service?.pointee.progressMilliseconds ?? 0
     unsafe status._withUnsafeGuaranteedRef { status in
       let hashes = unsafe Span(_unsafeElements: blocks)
-      let uncached = max(1, model.tokens - status.engine.index.match(hashes) * PrefixIndex.tokensOfBlock)
+      model.known = status.engine.index.match(hashes)
+      let uncached = max(1, model.tokens - model.known * PrefixIndex.tokensOfBlock)
       status.engine.index.use(hashes)
+      model.inFlight = status.engine.begin(tokens: uncached, streams: model.streams)
       model.charged = uncached
-      model.inFlight = status.engine.begin(tokens: uncached)
       model.patience = 0
       if limit > 0, let whole = model.wholeTokens {
-        model.patience = status.engine.patience(inFlight: model.inFlight, wholeTokens: whole, atLeast: limit)
+        // What is known of its cache is but a guess.
+        let reading = status.engine.prefill + model.tokens - uncached
+        model.patience = status.engine.patience(inFlight: reading, wholeTokens: whole, atLeast: limit)
       }
     }
     model.sentNanoseconds = nowNanoseconds
   }
 
   /// Something of the answer has come.
+  @inline(never)
   func answerGoesOn(_ model: Ref<ModelRequest>, _ exchange: Ref<Exchange>) {
     unsafe exchange.counted?._withUnsafeGuaranteedRef { status in
       status.engine.progressed(nowMilliseconds: nowMilliseconds)
@@ -125,18 +148,26 @@ extension Worker {
           inFlight: model.inFlight, microseconds: (nowNanoseconds &- model.sentNanoseconds) / 1000)
       }
     }
-    giveBack(model, exchange)
+    giveBack(model, exchange, isRefused: exchange.status >= 400)
   }
 
-  /// The prompt is not in flight any more.
-  func giveBack(_ model: Ref<ModelRequest>, _ exchange: Ref<Exchange>) {
+  /// The prompt is not in flight any more; where the attempt came to nothing, the engine does not know it either.
+  @inline(never)
+  func giveBack(_ model: Ref<ModelRequest>, _ exchange: Ref<Exchange>, isRefused: Bool) {
     guard model.charged > 0 else { return }
     let tokens = model.charged
-    unsafe exchange.counted?._withUnsafeGuaranteedRef { $0.engine.end(tokens: tokens) }
     model.charged = 0
+    let blocks = unsafe prompts.blocks(of: model)
+    unsafe exchange.counted?._withUnsafeGuaranteedRef { status in
+      status.engine.end(tokens: tokens, streams: model.streams)
+      guard isRefused, model.known < blocks.count else { return }
+      status.engine.index.takeBack(
+        unsafe Span(_unsafeElements: UnsafeBufferPointer(rebasing: blocks[model.known...])))
+    }
   }
 
   /// What is known of a request to a model server, nothing at first.
+  @inline(never)
   func modelRequest(_ exchange: Ref<Exchange>) -> Ref<ModelRequest> {
     if let model = exchange.model { return model }
     let model = models.acquire()
