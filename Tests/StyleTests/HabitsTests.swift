@@ -49,6 +49,30 @@ import Testing
     }
   }
 
+  @Test(
+    "a file that does nothing but extend types is named for one of them and the aspect: Type+Aspect.swift")
+  func extensionsAreNamed() {
+    let kinds = ["struct ", "class ", "enum ", "protocol ", "actor ", "typealias ", "func ", "let ", "var "]
+    var seen = 0
+    for file in SourceTree.sources {
+      let heads = file.lines.filter { $0.first?.isLetter == true || $0.hasPrefix("@") }
+      let words = heads.map { line in
+        line.split(separator: " ").drop {
+          $0.hasPrefix("@")
+            || ["public", "package", "internal", "private", "fileprivate", "final", "indirect"].contains($0)
+        }
+      }
+      let extended = words.filter { $0.first == "extension" }.compactMap { $0.dropFirst().first }
+      let declares = words.contains { kinds.contains("\($0.first ?? "") ") }
+      guard !declares, !extended.isEmpty else { continue }
+      seen += 1
+      let name = file.path.split(separator: "/").last ?? ""
+      #expect(
+        extended.contains { name.hasPrefix($0.prefix { $0.isLetter || $0.isNumber } + "+") }, "\(file.path)")
+    }
+    #expect(seen > 50)
+  }
+
   @Test("no empty placeholder is left beside real files")
   func placeholders() {
     for file in SourceTree.sources + SourceTree.tests where file.path.hasSuffix("/Placeholder.swift") {
