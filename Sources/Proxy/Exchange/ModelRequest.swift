@@ -37,7 +37,7 @@ internal import ModelAPI
   var sentNanoseconds: UInt64 = 0
   /// How long the engine may give nothing at all from then on, in milliseconds; 0 where nobody can tell.
   var patience: UInt64 = 0
-  /// When what is waited for has begun to be, be it the head or its content.
+  /// When the answer's head has begun to be waited for.
   var waitMilliseconds: UInt64 = 0
 
   // MARK: The events

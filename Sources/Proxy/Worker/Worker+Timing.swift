@@ -63,7 +63,7 @@ extension Worker {
 
   func setWait(ofBackend backend: Ref<BackendConnection>, _ wait: Wait, again: Bool = false) {
     guard again || backend.wait != wait else { return }
-    if backend.wait != wait, wait == .responseHead || wait == .held {
+    if backend.wait != wait, wait == .responseHead {
       backend.exchange?.model?.waitMilliseconds = nowMilliseconds
     }
     backend.wait = wait
@@ -103,7 +103,10 @@ extension Worker {
     case .connect: return timeouts.connect.count
     case .upload, .nextByte: return timeouts.idle.count
     case .responseHead: return untilLook(backend, timeouts.responseHead.count)
-    case .held: return untilLook(backend, min(Self.holdMilliseconds, timeouts.firstByte.count))
+    case .held:
+      guard let exchange = backend.exchange else { return nil }
+      let end = heldUntil(exchange, timeouts)
+      return untilLook(backend, end > nowMilliseconds ? end - nowMilliseconds : 1)
     case .firstByte: return timeouts.firstByte.count
     case .tunnel:
       return unsafe service.pointee.isPassage
@@ -114,7 +117,12 @@ extension Worker {
     }
   }
 
-  /// How long a response's head is held back for its first content, in milliseconds.
+  /// Until when the heads of a request's responses are held back, however many there are.
+  func heldUntil(_ exchange: Ref<Exchange>, _ timeouts: Settings.Timeouts) -> UInt64 {
+    exchange.startedNanoseconds / 1_000_000 &+ min(Self.holdMilliseconds, timeouts.firstByte.count)
+  }
+
+  /// How long after its request a response's head is held back for its first content, in milliseconds.
   static let holdMilliseconds: UInt64 = 14_000
 
   func timer(_ client: Ref<ClientConnection>) -> UnsafeMutablePointer<TimerNode> {

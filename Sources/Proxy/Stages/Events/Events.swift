@@ -75,7 +75,7 @@ extension Worker {
     model.isOpen = true
     model.hasEmptyLines = isEvents
     // The client has heard nothing since it asked.
-    model.eventMilliseconds = model.sentNanoseconds > 0 ? model.sentNanoseconds / 1_000_000 : nowMilliseconds
+    model.eventMilliseconds = exchange.startedNanoseconds / 1_000_000
     model.everyMilliseconds = unsafe isEvents ? exchange.service?.pointee.heartbeatMilliseconds ?? 0 : 0
     guard model.everyMilliseconds > 0, exchange.machine.requestComplete, let client = exchange.client else {
       return

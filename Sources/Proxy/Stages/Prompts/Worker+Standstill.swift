@@ -34,9 +34,10 @@ extension Worker {
       return true
     }
     let timeouts = unsafe service.pointee.timeouts
-    let limit =
-      wait == .held ? min(Self.holdMilliseconds, timeouts.firstByte.count) : timeouts.responseHead.count
-    guard nowMilliseconds < model.waitMilliseconds &+ limit else { return false }
+    let end =
+      wait == .held
+      ? heldUntil(exchange, timeouts) : model.waitMilliseconds &+ timeouts.responseHead.count
+    guard nowMilliseconds < end else { return false }
     backend.wait = wait
     setWait(ofBackend: backend, wait, again: true)
     return true
