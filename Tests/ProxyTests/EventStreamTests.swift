@@ -163,6 +163,29 @@ import Upstream
     _ = engine.finish()
   }
 
+  @Test("each silence has one comment, also behind a head that was late")
+  func oneComment() async throws {
+    let (late, end) = (try Event(), try Event())
+    let engine = try Backend { wire in
+      _ = wire.readHead()
+      late.wait()
+      wire.write(Self.head)
+      end.wait()
+    }
+    try await Edge.serve(settings(engine, heartbeat: 500)) { edge in
+      let client = try edge.connect()
+      client.write(Self.post)
+      // Longer than a silence: the first comment is due at once.
+      for _ in 0..<18 { #expect(client.pauses()) }
+      late.signal()
+      _ = client.readHead()
+      #expect(client.read(exactly: 13) == Array(Self.chunk(": ping\n\n").utf8))
+      #expect(client.pauses())
+      end.signal()
+    }
+    _ = engine.finish()
+  }
+
   @Test("an engine that gives nothing to anybody loses what it has not begun to answer to another one")
   func standstill() async throws {
     let end = try Event()

@@ -124,7 +124,10 @@ extension Worker {
   func sendHeartbeat(_ exchange: Ref<Exchange>, _ client: Ref<ClientConnection>) -> Bool {
     guard let model = exchange.model else { return true }
     let isDue = nowMilliseconds &- model.eventMilliseconds >= model.everyMilliseconds
-    guard isDue, model.isBetween, client.wire.output.isEmpty else { return true }
+    guard isDue else { return true }
+    // Where there is no place for one now, the next one is looked for after as long.
+    model.eventMilliseconds = nowMilliseconds
+    guard model.isBetween, client.wire.output.isEmpty else { return true }
     counters.add(.streamHeartbeats)
     return sendBetween(exchange, client, ": ping\n\n")
   }
