@@ -24,6 +24,8 @@ struct IssuedRequest: Codable, Equatable {
   var isByConfiguration: Bool?
 
   private static let fileName = "request.json"
+  /// How often it is tried to write one.
+  private static let tries = 3
   /// The largest file that is read of a request for a certificate, in bytes.
   private static let maximumFileBytes = 64 << 10
 
@@ -36,7 +38,12 @@ struct IssuedRequest: Codable, Equatable {
     do {
       let encoder = JSONEncoder()
       encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-      try FileSystem().publish(Self.path(store, name), [UInt8](encoder.encode(self)), mode: 0o600)
+      let bytes = [UInt8](try encoder.encode(self))
+      // A daemon that tidies this certificate up in between may take what is not in place yet for a killed writer's.
+      for _ in 1..<Self.tries {
+        if (try? FileSystem().publish(Self.path(store, name), bytes, mode: 0o600)) != nil { return }
+      }
+      try FileSystem().publish(Self.path(store, name), bytes, mode: 0o600)
     } catch { throw .other("\(error)") }
   }
 
