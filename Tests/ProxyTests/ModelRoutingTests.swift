@@ -153,6 +153,53 @@ import Upstream
     engines.finish()
   }
 
+  @Test(
+    "the room for content comes back however requests end: whole, refused, given up in the middle, or by a reset"
+  )
+  func room() async throws {
+    let engines = Engines()
+    var settings = try engines.settings()
+    settings.routes[0].models.removeFirst()
+    // Room for a few such requests: what a round lost would soon be missed.
+    settings.limits.bufferMemory = 1_200_000
+    let text = String(repeating: "x", count: 100_000)
+    let whole = #"{"model":"llama-70b","messages":"\#(text)"}"#
+    let plain = settings
+    let two = HTTP2Edge.settings(try #require(engines.all[0]).target) { settings in
+      settings.services = plain.services
+      settings.routes[0].models = plain.routes[0].models
+      settings.limits.bufferMemory = plain.limits.bufferMemory
+    }
+    try await HTTP2Edge.serve(two) { edge in
+      for round in 0..<12 {
+        for (body, status) in [
+          (whole, 200), (whole.replacing("llama-70b", with: "none"), 404),
+          (whole.replacing("{", with: "["), 400),
+          (whole.replacing("llama-70b", with: "gpt-4o"), 200),
+        ] {
+          let client = try edge.connect()
+          client.write(post(body))
+          #expect(client.readAnswer().status == status, "round \(round): \(body.prefix(30))")
+        }
+        let left = try edge.connect()
+        left.write(String(post(whole).prefix(60_000)))
+        left.reset()
+        let client = try edge.http2()
+        #expect(client.start())
+        client.send(
+          .headers(
+            1,
+            HPACK.block([
+              ":method=POST", ":scheme=http", ":path=/", ":authority=localhost",
+              Header("content-length", "100000"),
+            ]), end: false))
+        client.sendBody(1, Array(repeating: 0x20, count: 20_000))
+        client.send(Frame(Frame.Kind.rstStream, stream: 1, [0, 0, 0, 8]))
+      }
+    }
+    engines.finish()
+  }
+
   @Test("HTTP/2 clients get the same")
   func http2() async throws {
     let engines = Engines()
