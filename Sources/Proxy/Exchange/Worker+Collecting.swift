@@ -62,13 +62,17 @@ extension Worker {
     return .goesOn
   }
 
+  /// How much more content may be kept, of all requests.
+  var roomToKeep: Int {
+    snapshot.settings.limits.keptBytes(workers: shared.workers) - collectedBytes - Self.lengthRoom
+  }
+
   /// Room for the most memory that is taken before content comes, in bytes.
   private static let firstRoom = 1 << 20
 
   /// Sets room aside for content of that length, as far as there is some.
   private func reserve(_ exchange: Ref<Exchange>, _ length: Int) {
-    let left = snapshot.settings.limits.keptBytes(workers: shared.workers) - collectedBytes - Self.lengthRoom
-    exchange.reserved = max(0, min(length, left))
+    exchange.reserved = max(0, min(length, roomToKeep))
     collectedBytes += exchange.reserved
     exchange.collected.reserve(min(length, Self.firstRoom) + Self.lengthRoom)
   }

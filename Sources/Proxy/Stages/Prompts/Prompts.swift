@@ -46,11 +46,6 @@ extension Worker {
   /// Content whose length nobody has told is waited for only while there is so much room, in bytes.
   private static let roomForUnknownLength = 16 << 20
 
-  /// How much more content may be kept.
-  private var roomToKeep: Int {
-    snapshot.settings.limits.keptBytes(workers: shared.workers) - collectedBytes - Self.lengthRoom
-  }
-
   /// Whether the request on the desk has a prompt that can be waited for. What is longer than may be kept is passed on as
   /// it comes.
   @inline(never)
