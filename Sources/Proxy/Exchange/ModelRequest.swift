@@ -40,6 +40,19 @@ internal import ModelAPI
   /// When the answer's head has begun to be waited for.
   var waitMilliseconds: UInt64 = 0
 
+  // MARK: Who asks, and what is used
+
+  /// Whose request it is, as a hash of the key that it came with; 0 without one.
+  var keyHash: UInt64 = 0
+  /// How urgent it is: 0 for high, 1 for normal, 2 for low.
+  var priority: UInt8 = 1
+  /// Tokens that the prompt has, as its engine has told; nil until then.
+  var promptTokens: Int?
+  /// How many of them came from the engine's cache, as it has told.
+  var cachedTokens: Int?
+  /// Tokens of the answer so far: counted by its events, then as the engine has told.
+  var completionTokens = 0
+
   // MARK: The events
 
   /// Events pass to the client as they come, and something may be said between them.
