@@ -1,4 +1,5 @@
 public import HTTP
+public import ModelAPI
 
 /// Follows a response's content: where it ends, and how it is framed anew for the client.
 public struct ResponseContent: Sendable, BitwiseCopyable {
@@ -10,6 +11,8 @@ public struct ResponseContent: Sendable, BitwiseCopyable {
     case addChunks
     /// Unwrapped from chunks: the client's connection frames content otherwise, or not at all.
     case removeChunks
+    /// Unwrapped from chunks and wrapped into others: some of it stays behind.
+    case renewChunks
   }
 
   /// How its end is told.
@@ -19,6 +22,9 @@ public struct ResponseContent: Sendable, BitwiseCopyable {
   private var left: UInt64 = 0
   private var chunks = ChunkedFraming(allowsSpace: true)
 
+  /// Whether it is wrapped into chunks of ours.
+  public var addsChunks: Bool { relay == .addChunks || relay == .renewChunks }
+
   /// Whether something of ours may stand before what comes next: no chunk has been begun.
   public var isBetweenChunks: Bool { framing != .chunked || chunks.isBetweenChunks }
 
@@ -26,11 +32,13 @@ public struct ResponseContent: Sendable, BitwiseCopyable {
   public init() {}
 
   /// Content framed as the head says, for a client of that version; compressed on the way where `isCoded`.
-  public init(_ framing: BodyFraming, for version: Version, isCoded: Bool) {
+  /// `isFiltered`: some of it stays behind.
+  public init(_ framing: BodyFraming, for version: Version, isCoded: Bool, isFiltered: Bool = false) {
     self.framing = framing
     if case .length(let length) = framing { left = length }
     switch framing {
-    case .chunked: relay = isCoded || version != .http11 ? .removeChunks : .asIs
+    case .chunked:
+      relay = isCoded || version != .http11 ? .removeChunks : isFiltered ? .renewChunks : .asIs
     case .untilClose: relay = isCoded || version != .http11 ? .asIs : .addChunks
     case .none, .length: relay = .asIs
     }
@@ -55,6 +63,29 @@ public struct ResponseContent: Sendable, BitwiseCopyable {
     }
   }
 
+  /// The same for content that is read by a scan, as it is without its framing.
+  public mutating func follow(
+    _ buffer: UnsafeMutablePointer<UInt8>, _ range: inout ContentRange, scan: inout ResponseScan,
+    trailer: (UInt8) -> Void
+  ) -> Bool? {
+    guard framing == .chunked, relay == .asIs else {
+      let found = unsafe follow(buffer, &range, trailer: trailer)
+      unsafe scan.feed(UnsafeRawBufferPointer(start: buffer + range.from, count: range.to - range.from))
+      return found
+    }
+    let p = unsafe buffer + range.from
+    let outcome = unsafe chunks.scan(
+      p, range.to - range.from,
+      data: { at, n in unsafe scan.feed(UnsafeRawBufferPointer(start: p + at, count: n)) })
+    switch outcome {
+    case .failed: return nil
+    case .more: return false
+    case .end(let n):
+      range.cut(to: range.from + n)
+      return true
+    }
+  }
+
   private mutating func followChunks(
     _ buffer: UnsafeMutablePointer<UInt8>, _ range: inout ContentRange, trailer: (UInt8) -> Void
   ) -> Bool? {
@@ -62,7 +93,8 @@ public struct ResponseContent: Sendable, BitwiseCopyable {
     let available = range.to - range.from
     var kept = 0
     let outcome: ChunkedFraming.Outcome
-    if relay == .removeChunks {
+    let isUnwrapped = relay != .asIs
+    if isUnwrapped {
       outcome = unsafe chunks.scan(
         p, available,
         data: { at, n in
@@ -77,7 +109,7 @@ public struct ResponseContent: Sendable, BitwiseCopyable {
     case .more: break
     case .end(let n): range.cut(to: range.from + n)
     }
-    if relay == .removeChunks { range.to = range.from + kept }
+    if isUnwrapped { range.to = range.from + kept }
     if case .end = outcome { return true }
     return false
   }

@@ -82,9 +82,13 @@
   /// Tokens of the prompt that came from a cache; nil as long as it does not say.
   public var cachedTokens: Int? { reader.tokens.cachedTokens }
 
-  /// Whether a comment (`: ping`, an empty line) may be put in here: only between two events, before the first, or behind the
-  /// last one.
+  /// Whether something may be put in here, a comment (`: ping`, an empty line) into events, another line into lines: only
+  /// between two of them, before the first, or behind the last one.
   public var isBetweenEvents: Bool {
-    format == .events && line == .start && !hasLines && !isBehindReturn
+    switch format {
+    case .events: line == .start && !hasLines && !isBehindReturn
+    case .lines: dataBytes == 0
+    case .document: false
+    }
   }
 }

@@ -27,6 +27,7 @@ public final class EdgeProxy: Sendable {
   private let mailboxes: [Mailbox<Order>]
   private let shared: SharedState
   private let blocks: [CounterBlock]
+  private let genAI: [GenAITable]
   private let state: Mutex<State>
   /// What the workers are to serve by. Held while a change is made and until it is in force: changes come one by one.
   private let desired: Mutex<Desired>
@@ -59,6 +60,7 @@ public final class EdgeProxy: Sendable {
   ) throws(ProxyError) {
     let count = max(1, min(workers, Self.maximumWorkers))
     blocks = (0..<count).map { _ in CounterBlock() }
+    genAI = (0..<count).map { _ in GenAITable() }
     shared = SharedState(
       workers: count, challenge: challenge, report: report)
     state = Mutex(State(settings: settings))
@@ -95,6 +97,7 @@ public final class EdgeProxy: Sendable {
     do throws(SystemError) {
       worker = try Worker(
         index: index, mailbox: mailboxes[index], shared: shared, counters: blocks[index],
+        genAI: genAI[index],
         snapshot: Snapshot(nothing, previous: nil), unread: unread)
     } catch { throw .system(error) }
     worker.accessLog = accessLog.log
@@ -123,7 +126,11 @@ public final class EdgeProxy: Sendable {
   }
 
   /// The same as Prometheus reads it.
-  public var exposition: String { Exposition.text(blocks) }
+  public var exposition: String {
+    var model = MetricsText()
+    model.genAI(genAI)
+    return Exposition.text(blocks) + model.text
+  }
 
   /// Serves by new settings. Connections and exchanges under way go on by those that they began with.
   public func apply(_ settings: Settings) async throws(ProxyError) {

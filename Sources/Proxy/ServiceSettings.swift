@@ -45,6 +45,9 @@ extension Settings {
     /// How long a model engine may give nothing at all, beside what reading prompts takes, before requests that it has not
     /// begun to answer go elsewhere.
     public var progressTimeout = Milliseconds.never
+    /// Engines are asked to tell what streams have used (OpenAI, `stream_options.include_usage`); clients that did not ask for
+    /// it are not shown.
+    public var includeUsage = false
     /// How long a connection that is passed on unread may carry nothing.
     public var tunnelIdle = Limits().upgradeIdleTimeout
     /// What `progressTimeout` is where engines work on all requests at once.

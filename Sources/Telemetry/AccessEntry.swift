@@ -29,6 +29,28 @@
   /// Who the client has proven to be by a certificate; empty when it has not.
   public var identity = unsafe UnsafeRawBufferPointer(start: nil, count: 0)
 
+  /// What is known of it as a request to a model.
+  public var model: Model?
+
+  /// What the log tells of a request to a model: never what is written to it, or by it.
+  @safe public struct Model {
+    /// What it is called, as the client wrote it; empty where nobody has read it.
+    public var name = unsafe UnsafeRawBufferPointer(start: nil, count: 0)
+    /// Tokens of the prompt, and how many of them came from a cache, as the engine has told.
+    public var promptTokens: Int?
+    /// Those that came from a cache.
+    public var cachedTokens: Int?
+    /// Tokens of the answer.
+    public var completionTokens = 0
+    /// From the request's first byte to the first content of a stream, in microseconds; 0 where there was none.
+    public var firstTokenMicroseconds: UInt64 = 0
+    /// Backends that were tried.
+    public var attempts = 0
+
+    /// Nothing known.
+    public init() {}
+  }
+
   /// Versions of TLS.
   public enum TLSVersion: UInt8, Sendable { case none, tls12, tls13 }
 

@@ -6,7 +6,7 @@ import JSON
 @safe struct AccessLineWriter {
   /// Bounds of each text after escaping, in bytes. Together with the fixed parts they stay below PIPE_BUF, so
   /// that lines of several workers into one pipe never mix.
-  static let maximumTargetInBytes = 2048
+  static let maximumTargetInBytes = 1536
   /// The longest host that is written, in bytes.
   static let maximumHostInBytes = 512
   /// The longest name of a service or backend that is written, in bytes.
@@ -55,8 +55,34 @@ import JSON
       literal("\",\"identity\":\"")
       unsafe escaped(entry.identity, Self.maximumNameInBytes)
     }
-    literal("\"}\n")
+    literal("\"")
+    if let model = entry.model { write(model) }
+    literal("}\n")
     return unsafe cursor - start
+  }
+
+  private mutating func write(_ model: AccessEntry.Model) {
+    if unsafe model.name.count > 0 {
+      literal(",\"model\":\"")
+      unsafe escaped(model.name, Self.maximumNameInBytes)
+      literal("\"")
+    }
+    if let tokens = model.promptTokens {
+      literal(",\"prompt_tokens\":")
+      number(UInt64(clamping: tokens))
+    }
+    if let tokens = model.cachedTokens {
+      literal(",\"cached_tokens\":")
+      number(UInt64(clamping: tokens))
+    }
+    literal(",\"completion_tokens\":")
+    number(UInt64(clamping: model.completionTokens))
+    if model.firstTokenMicroseconds > 0 {
+      literal(",\"first_token_us\":")
+      number(model.firstTokenMicroseconds)
+    }
+    literal(",\"attempts\":")
+    number(UInt64(clamping: model.attempts))
   }
 
   private static func path(of target: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {

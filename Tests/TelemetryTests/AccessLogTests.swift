@@ -12,7 +12,7 @@ struct AccessLogTests {
     to log: AccessLog, host: [UInt8] = Array("llm.example.com".utf8),
     target: [UInt8] = Array("/v1/chat".utf8),
     service: [UInt8] = Array("chat".utf8), status: UInt16 = 200, bytes: UInt64 = 7,
-    tls: AccessEntry.TLSVersion = .tls13
+    tls: AccessEntry.TLSVersion = .tls13, model: [UInt8]? = nil
   ) {
     let client = Array("192.0.2.7".utf8)
     let method = Array("POST".utf8)
@@ -32,7 +32,17 @@ struct AccessLogTests {
                 entry.bytesOut = UInt64.max
                 entry.durationMicroseconds = 1_234_567
                 entry.tls = tls
-                log.append(entry)
+                guard let model else { return log.append(entry) }
+                model.withUnsafeBytes { name in
+                  var about = AccessEntry.Model()
+                  about.name = name
+                  about.promptTokens = 40
+                  about.completionTokens = 7
+                  about.firstTokenMicroseconds = 1500
+                  about.attempts = 2
+                  entry.model = about
+                  log.append(entry)
+                }
               }
             }
           }
@@ -63,6 +73,18 @@ struct AccessLogTests {
   }
 
   @Test(
+    "a request to a model has its name, its tokens, its first token and its attempts; what is not known is left out"
+  )
+  func model() throws {
+    let text = try lines { append(to: $0, model: Array("qwen\"3".utf8)) }
+    #expect(
+      text.hasSuffix(
+        #","tls":"1.3","model":"qwen\"3","prompt_tokens":40,"completion_tokens":7,"first_token_us":1500,"attempts":2}"#
+          + "\n"), "\(text)")
+    #expect(try lines { append(to: $0, model: []) }.contains(#""tls":"1.3","prompt_tokens":40"#))
+  }
+
+  @Test(
     "hostile bytes are escaped one by one",
     arguments: [
       (Array("a\"b\\c".utf8), #"a\"b\\c"#), ([0x0A, 0x00, 0x1B, 0x7F], #"\u000a\u0000\u001b\u007f"#),
@@ -77,7 +99,10 @@ struct AccessLogTests {
     arguments: [0x00, 0x22, 0x61] as [UInt8])
   func longest(byte: UInt8) throws {
     let long = [UInt8](repeating: byte, count: 100_000)
-    let text = try lines { append(to: $0, host: long, target: long, service: long, status: 599, bytes: .max) }
+    let text = try lines {
+      append(
+        to: $0, host: long, target: long, service: long, status: 599, bytes: .max, model: long)
+    }
     #expect(text.utf8.count <= 4096 && text.hasSuffix("}\n") && text.contains("...\""))
     #expect(text.split(separator: "\n").count == 1)
   }

@@ -110,7 +110,7 @@ extension Configuration {
     let timeouts = ["response_head", "first_byte", "keepalive"]
     let places =
       [
-        (section, ["kind", "compression", "host", "heartbeat", "progress_timeout"]),
+        (section, ["kind", "compression", "host", "heartbeat", "progress_timeout", "include_usage"]),
         (section.section("health"), ["path", "expect"]),
       ]
       + (section.has("timeouts") ? [(section.section("timeouts"), timeouts)] : [])

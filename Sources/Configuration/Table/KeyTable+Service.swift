@@ -184,6 +184,11 @@ extension KeyTable {
       "After how much silence a client of an event stream is sent a comment (`: ping`), so that nothing between takes the "
         + "connection for dead. Of requests to interfaces of model servers only."),
     Key(
+      \Settings.ServiceRules.includeUsage, "services.*.include_usage", .boolean,
+      "Has engines tell at the end of each stream how many tokens it has used (OpenAI's `stream_options.include_usage`), so "
+        + "that metrics and the access log need not count events. Clients that have not asked for it are not shown it."
+    ),
+    Key(
       \Settings.ServiceRules.progressTimeout, "services.*.progress_timeout",
       .duration(100...3_600_000, off: true),
       .described("`3s` for `vllm`, `sglang` and `tgi`, else `off`"),

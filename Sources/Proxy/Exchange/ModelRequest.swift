@@ -1,5 +1,6 @@
 internal import EventLoop
 internal import ModelAPI
+internal import Telemetry
 
 /// What is known of a request to a model server besides that it is one of HTTP: its prompt, what the attempt's engine has been
 /// charged with for it, and its answer as a stream of events. Other requests have none.
@@ -21,8 +22,9 @@ internal import ModelAPI
   /// The blocks of the worker's that are its own, as long as nobody else's have been read.
   var blocks = 0
   var reading: UInt64 = 0
-  /// How long the content is that it stands in, in bytes.
+  /// How long the content is that it stands in, in bytes, as it goes to the engine and as it came.
   var contentBytes = 0
+  var readBytes = 0
   /// The most tokens that the answer has, where it comes as a whole; nil where nobody knows.
   var wholeTokens: Int? = 0
 
@@ -52,6 +54,32 @@ internal import ModelAPI
   var cachedTokens: Int?
   /// Tokens of the answer so far: counted by its events, then as the engine has told.
   var completionTokens = 0
+  /// The engine is asked to tell what a stream has used, whether the client wants to know or not.
+  var countsTokens = false
+  /// It is, and the client has not asked for it.
+  var addsUsage = false
+  /// What the model is called, as the client wrote it; cut to what has room.
+  private(set) var nameText = InlineArray<64, UInt8>(repeating: 0)
+  private(set) var nameCount = 0
+  /// A hash of the whole name; 0 where nobody has read it.
+  private(set) var nameHash: UInt64 = 0
+
+  // MARK: The answer
+
+  /// It is read as it passes.
+  var isScanned = false
+  /// All of it has come.
+  var isWhole = false
+  var answer = ResponseScan(.document)
+  /// Events with content so far, when the first came, and the last.
+  var events = 0
+  var firstNanoseconds: UInt64 = 0
+  var contentNanoseconds: UInt64 = 0
+  /// Where it is measured; retained.
+  var series: Unmanaged<GenAISeries>?
+  /// Events that tell usage only are left out; what may be one is held until it is whole.
+  var filtersUsage = false
+  var held = ParkedOutput()
 
   // MARK: The events
 
@@ -67,4 +95,18 @@ internal import ModelAPI
   var eventMilliseconds: UInt64 = 0
 
   init() {}
+
+  /// The name, for people.
+  var name: String {
+    unsafe withUnsafeBytes(of: nameText) { text in
+      unsafe String(decoding: UnsafeRawBufferPointer(rebasing: text[..<nameCount]), as: UTF8.self)
+    }
+  }
+
+  /// Keeps what the model is called.
+  mutating func keepName(_ text: UnsafeRawBufferPointer, hash: UInt64) {
+    nameHash = hash
+    nameCount = min(text.count, nameText.count)
+    for place in 0..<nameCount { unsafe nameText[place] = text[place] }
+  }
 }

@@ -24,7 +24,7 @@ extension Worker {
     guard unsafe !service.pointee.isHTTP2, !exchange.isExtendedConnect else { return false }
     exchange.isRead =
       unsafe (route.pointee.models != nil && desk.request.framing != .none)
-      || service.pointee.readsPrompts && mayReadPrompt(base)
+      || (service.pointee.readsPrompts || service.pointee.includesUsage) && mayReadPrompt(base)
     return exchange.isRead || wantsLength
   }
 
@@ -144,11 +144,16 @@ extension Worker {
   private func readContent(_ exchange: Ref<Exchange>) -> OwnAnswer? {
     let scan = scan(exchange, from: Self.lengthRoom)
     var name = Self.nameHash(scan)
+    if let model = exchange.model {
+      unsafe scan.withModelName { unsafe model.element.keepName($0, hash: name) }
+      model.readBytes = exchange.collected.count - Self.lengthRoom
+    }
     if let models = unsafe exchange.route?.pointee.models,
       let refusal = unsafe chooseByModel(exchange, models, scan, &name)
     {
       return refusal
     }
+    askForUsage(exchange, scan)
     notePrompt(exchange, scan, name: name, contentBytes: exchange.collected.count - Self.lengthRoom)
     if unsafe exchange.service?.pointee.readsPrompts == true { modelRequest(exchange).tellsProgress = true }
     return nil
@@ -178,6 +183,24 @@ extension Worker {
     collectedBytes += name.count - place.count
     unsafe exchange.collected.replace(from..<to, with: name.start, name.count)
     return nil
+  }
+
+  /// Has the engine tell at its end what a stream has used, where that counts (OpenAI, `stream_options.include_usage`).
+  private func askForUsage(_ exchange: Ref<Exchange>, _ scan: RequestScan) {
+    guard let model = exchange.model,
+      unsafe model.countsTokens || exchange.service?.pointee.includesUsage == true,
+      model.api == .chatCompletions || model.api == .completions, let edit = scan.usageEdit
+    else { return }
+    // The model's name may have been replaced by a longer or a shorter one.
+    let length = exchange.collected.count - Self.lengthRoom
+    let moved =
+      (scan.modelPlace.map { $0.upperBound <= edit.place.lowerBound } ?? false)
+      ? length - model.readBytes : 0
+    let from = Self.lengthRoom + edit.place.lowerBound + moved
+    let count = edit.text.utf8CodeUnitCount
+    collectedBytes += count - edit.place.count
+    unsafe exchange.collected.replace(from..<from + edit.place.count, with: edit.text.utf8Start, count)
+    model.addsUsage = true
   }
 
   /// Nothing is sent again: what was kept has been.

@@ -29,7 +29,8 @@ extension Worker {
     counters.add(.responses(status: desk.response.status))
     unsafe stages.choose(self, exchange, base)
     exchange.responseContent = ResponseContent(
-      desk.response.framing, for: exchange.version, isCoded: exchange.coding.gzip != nil)
+      desk.response.framing, for: exchange.version, isCoded: exchange.coding.gzip != nil,
+      isFiltered: exchange.model?.filtersUsage == true)
     let closes = closesAfterResponse(exchange)
     if closes { exchange.machine.keepsClient = false }
     let writer = unsafe writeResponseHead(exchange, client, base, closes: closes)
@@ -39,7 +40,8 @@ extension Worker {
     // A chunk-size line may have to stand between the head and the content.
     let gap =
       exchange.responseContent.relay == .addChunks && backend.end > bodyStart ? ChunkLine.room : 0
-    guard exchange.version != .http2, writer.count + gap <= bodyStart else {
+    let goesAlone = exchange.version == .http2 || exchange.model?.filtersUsage == true
+    guard !goesAlone, writer.count + gap <= bodyStart else {
       exchange.machine.headLeaves()
       let hasNone = hasEnded(backend, byLength: exchange.responseContent.framing == .none)
       // Compressed, even nothing is something.
@@ -85,8 +87,13 @@ extension Worker {
     var content = ContentRange(from: from, to: backend.end)
     backend.start = Layout.headroom
     backend.end = Layout.headroom
-    let found = unsafe exchange.responseContent.follow(buffer, &content) { byte in
-      unsafe withUnsafePointer(to: byte) { unsafe exchange.trailers.append($0, 1) }
+    let found: Bool?
+    if let model = exchange.model, model.isScanned {
+      found = unsafe followAnswer(model, exchange, buffer, &content)
+    } else {
+      found = unsafe exchange.responseContent.follow(buffer, &content) { byte in
+        unsafe withUnsafePointer(to: byte) { unsafe exchange.trailers.append($0, 1) }
+      }
     }
     guard let found else {
       // What is right of it does not go out: the client must not take it for all. Nor does a head that is still here.
@@ -95,15 +102,21 @@ extension Worker {
       return .event(.malformed)
     }
     let ended = hasEnded(backend, byLength: found)
+    let hasCome = !content.isEmpty
+    if let model = exchange.model, model.filtersUsage,
+      unsafe !filterUsage(model, exchange, client, buffer, &content, ended: ended)
+    {
+      return .event(.clientLeft)
+    }
     guard unsafe relayContent(backend, exchange, client, buffer, content, head: head, ended: ended) else {
       return .event(.clientLeft)
     }
-    if let model = exchange.model, ended || !content.isEmpty {
+    if let model = exchange.model, ended || hasCome {
       if model.tellsProgress { answerGoesOn(model, exchange) }
-      if model.isOpen { unsafe noteEvents(model, exchange, buffer, content) }
+      if model.isOpen { noteEvents(model, exchange) }
     }
     if ended { return .event(.ended(isClean: content.surplus == 0)) }
-    if !content.isEmpty { exchange.machine.contentCame() }
+    if hasCome { exchange.machine.contentCame() }
     timeResponse(exchange, backend)
     // The buffer is empty again; the next reader may have it.
     if client.wire.output.isEmpty, !backend.wire.readable { dropBuffer(backend) }
@@ -120,7 +133,7 @@ extension Worker {
     }
     var start = content.from - head
     var end = content.to
-    let addsChunks = exchange.responseContent.relay == .addChunks
+    let addsChunks = exchange.responseContent.addsChunks
     var endsInside = false
     if addsChunks {
       (start, end) = unsafe ChunkLine.wrap(buffer, content, head: head)

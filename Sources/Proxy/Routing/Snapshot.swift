@@ -56,7 +56,7 @@ internal import Upstream
           maximumConnections: rules.maxConnections ?? 0,
           requestBuffer: rules.requestBuffering ?? 0, isPassage: service.isPassage,
           heartbeatMilliseconds: rules.heartbeat.orNone, progressMilliseconds: rules.progressTimeout.orNone,
-          tunnelIdle: rules.tunnelIdle,
+          includesUsage: rules.includeUsage, tunnelIdle: rules.tunnelIdle,
           compression: rules.compression.map { unsafe arena.value(CompiledCompression($0, arena)) },
           outliers: rules.outlierDetection, retryRule: rules.retries.rule,
           budget: RetryBudget(percent: rules.retries.budgetPercent)))
@@ -110,6 +110,8 @@ internal import Upstream
   let heartbeatMilliseconds: UInt64
   /// How long an engine may give nothing at all; 0 for no limit.
   let progressMilliseconds: UInt64
+  /// Engines are asked to tell what streams have used.
+  let includesUsage: Bool
   /// The backends are model servers: requests to them change nothing.
   var isModelServer: Bool { retryRule.repeatsAll }
   /// The choice of a backend depends on the prompt.

@@ -16,9 +16,10 @@ var stages: some Stage {
   WebSocket()
   Calls()
   Compression()
-  Events()
+  Answers()
   Outliers()
   AccessLogging()
+  Events()
 }
 
 /// Makes one type of all stages, so that every call is known when the program is compiled.

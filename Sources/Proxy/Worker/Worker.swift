@@ -23,6 +23,8 @@ internal import Telemetry
   let mailbox: Mailbox<Order>
   let shared: SharedState
   let counters: CounterBlock
+  /// What is measured of model traffic.
+  let genAI: GenAITable
   let poller: Poller
   var wheel: TimerWheel
   // What is linked or pointed to stands inside its connection, whose memory never moves.
@@ -77,13 +79,14 @@ internal import Telemetry
   var acceptResumeAt: UInt64 = .max
 
   init(
-    index: Int, mailbox: Mailbox<Order>, shared: SharedState, counters: CounterBlock, snapshot: Snapshot,
-    unread: UnreadNames
+    index: Int, mailbox: Mailbox<Order>, shared: SharedState, counters: CounterBlock, genAI: GenAITable,
+    snapshot: Snapshot, unread: UnreadNames
   ) throws(SystemError) {
     self.index = index
     self.mailbox = mailbox
     self.shared = shared
     self.counters = counters
+    self.genAI = genAI
     self.snapshot = snapshot
     self.unread = unread
     poller = try Poller()

@@ -44,9 +44,28 @@ extension Worker {
           entry.durationMicroseconds = (nowNanoseconds &- exchange.startedNanoseconds) / 1000
           entry.tls = Self.version(client)
           unsafe entry.identity = unsafe Self.identityLabel(client)
-          accessLog.append(entry)
+          guard let model = exchange.model, model.api != nil else { return accessLog.append(entry) }
+          append(entry, model, exchange, to: accessLog)
         }
       }
+    }
+  }
+
+  /// The same with what is known of a request to a model.
+  private func append(
+    _ entry: AccessEntry, _ model: Ref<ModelRequest>, _ exchange: Ref<Exchange>, to log: AccessLog
+  ) {
+    var entry = entry
+    var about = AccessEntry.Model()
+    about.promptTokens = model.promptTokens
+    about.cachedTokens = model.cachedTokens
+    about.completionTokens = model.completionTokens
+    about.firstTokenMicroseconds = firstTokenMicroseconds(model, exchange)
+    about.attempts = Int(exchange.machine.attempts)
+    unsafe withUnsafeBytes(of: model.nameText) { text in
+      unsafe about.name = unsafe UnsafeRawBufferPointer(rebasing: text[..<model.nameCount])
+      entry.model = about
+      log.append(entry)
     }
   }
 

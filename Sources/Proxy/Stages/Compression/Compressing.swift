@@ -70,7 +70,8 @@ extension Worker {
       unsafe isCompressible(exchange, compression.pointee, base)
     else { return }
     exchange.coding.varies = true
-    guard exchange.coding.wantsGzip else { return }
+    // What leaves a stream by events cannot be told apart any more behind a compressor.
+    guard exchange.coding.wantsGzip, exchange.model?.addsUsage != true else { return }
     if exchange.method == .head {
       exchange.coding.isCoded = true
       return

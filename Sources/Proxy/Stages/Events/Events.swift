@@ -15,7 +15,7 @@ struct Events: Stage {
     if unsafe service.pointee.readsPrompts { worker.modelRequest(exchange).tellsProgress = true }
     guard exchange.method == .post,
       unsafe service.pointee.isModelServer || service.pointee.heartbeatMilliseconds > 0
-        || exchange.route?.pointee.models != nil
+        || service.pointee.includesUsage || exchange.route?.pointee.models != nil
     else { return }
     let request = worker.desk.request
     guard
@@ -32,7 +32,7 @@ struct Events: Stage {
 
   @inline(__always)
   func choose(_ worker: Worker, _ exchange: Ref<Exchange>, _ base: UnsafePointer<UInt8>) {
-    if let model = exchange.model, model.api != nil { unsafe worker.openEvents(model, exchange, base) }
+    if let model = exchange.model, model.api != nil { worker.openEvents(model, exchange) }
   }
 }
 
@@ -47,12 +47,10 @@ extension Worker {
 
   /// Whether a response that is to be passed on is a stream of events that may be spoken into.
   @inline(never)
-  fileprivate func openEvents(
-    _ model: Ref<ModelRequest>, _ exchange: Ref<Exchange>, _ base: UnsafePointer<UInt8>
-  ) {
-    guard desk.response.status == 200, exchange.version != .http10, exchange.coding.gzip == nil else {
-      return
-    }
+  fileprivate func openEvents(_ model: Ref<ModelRequest>, _ exchange: Ref<Exchange>) {
+    guard model.isScanned, model.answer.format != .document, exchange.version != .http10,
+      exchange.coding.gzip == nil
+    else { return }
     switch desk.response.framing {
     case .chunked, .untilClose: break
     case .none
@@ -60,18 +58,7 @@ extension Worker {
       break
     case .none, .length: return
     }
-    var isEvents = false
-    var isLines = false
-    for i in 0..<desk.fields.count where unsafe desk.fields.lines[i].name == .other {
-      let line = unsafe desk.fields.lines[i]
-      if unsafe line.isNamed("content-encoding", base) { return }
-      guard unsafe line.isNamed("content-type", base) else { continue }
-      let value = unsafe UnsafeRawBufferPointer(
-        start: base + Int(line.valueStart), count: Int(line.valueLength))
-      isEvents = unsafe Self.isType(value, "text/event-stream")
-      isLines = unsafe Self.isType(value, "application/x-ndjson")
-    }
-    guard isEvents || isLines else { return }
+    let isEvents = model.answer.format == .events
     model.isOpen = true
     model.hasEmptyLines = isEvents
     // The client has heard nothing since it asked.
@@ -83,40 +70,13 @@ extension Worker {
     setWait(ofClient: client, .heartbeat)
   }
 
-  private static func isType(_ value: UnsafeRawBufferPointer, _ type: StaticString) -> Bool {
-    let count = type.utf8CodeUnitCount
-    guard value.count >= count, let base = value.baseAddress else { return false }
-    guard unsafe ASCII.same(base.assumingMemoryBound(to: UInt8.self), count, type) else { return false }
-    return unsafe value.count == count || value[count] == 0x3B || value[count] == 0x20
-  }
-
-  /// Some of a stream has passed: `content` stands in the buffer as the backend framed it.
+  /// Some of a stream has passed.
   @inline(never)
-  func noteEvents(
-    _ model: Ref<ModelRequest>, _ exchange: Ref<Exchange>, _ buffer: UnsafePointer<UInt8>,
-    _ content: ContentRange
-  ) {
+  func noteEvents(_ model: Ref<ModelRequest>, _ exchange: Ref<Exchange>) {
     model.eventMilliseconds = nowMilliseconds
-    let isChunked = exchange.responseContent.relay == .asIs && exchange.responseContent.framing == .chunked
-    model.isBetween = false
-    guard exchange.responseContent.isBetweenChunks else { return }
-    let end = content.to - (isChunked ? 2 : 0)
-    guard end - content.from >= 5, unsafe buffer[end - 1] == 0x0A else { return }
-    guard model.hasEmptyLines else {
-      model.isBetween = true
-      return
-    }
-    // An empty line, also where lines end with CRLF; but not the end of a chunk's size line and a chunk that has but the end
-    // of a line.
-    if unsafe buffer[end - 2] == 0x0A {
-      model.isBetween = unsafe !isChunked || buffer[end - 3] != 0x0D
-    } else if unsafe buffer[end - 2] == 0x0D && buffer[end - 3] == 0x0A {
-      model.isBetween = unsafe !isChunked || buffer[end - 4] != 0x0D || !Self.isHexDigit(buffer[end - 5])
-    }
-  }
-
-  private static func isHexDigit(_ byte: UInt8) -> Bool {
-    byte &- 0x30 < 10 || (byte | 0x20) &- 0x61 < 6
+    // What is filtered leaves by whole events.
+    model.isBetween =
+      model.filtersUsage || exchange.responseContent.isBetweenChunks && model.answer.isBetweenEvents
   }
 
   /// Nothing has come for a while: a comment says that the connection stands. False when the client is gone.
@@ -162,8 +122,8 @@ extension Worker {
     unsafe sendBetween(exchange, client, text.utf8Start, text.utf8CodeUnitCount)
   }
 
-  /// Sends content of ours between two parts of the backend's.
-  private func sendBetween(
+  /// Sends content between two parts of the backend's.
+  func sendBetween(
     _ exchange: Ref<Exchange>, _ client: Ref<ClientConnection>, _ bytes: UnsafePointer<UInt8>, _ count: Int
   ) -> Bool {
     exchange.bytesOut += UInt64(count)
