@@ -1,3 +1,5 @@
+import OS
+
 /// Clients and servers in Python that others wrote, installed by `scripts/python-clients`.
 public struct PythonClient: Sendable {
   private let place: Place
@@ -13,14 +15,23 @@ public struct PythonClient: Sendable {
     ]
   }
 
+  /// Whether a package that not every machine has is installed.
+  public static func has(_ module: String) -> Bool {
+    let libraries = "\(Place.package)/.build/clients/lib"
+    let versions = (try? FileSystem().list(libraries)) ?? []
+    return versions.contains {
+      (try? FileSystem().status("\(libraries)/\($0)/site-packages/\(module)")) != nil
+    }
+  }
+
   /// Runs a script to its end.
   public func callAsFunction(_ name: String, _ arguments: [String]) async throws -> Place.Finished {
     try await place.run(command(name) + arguments, called: name)
   }
 
   /// Starts a server, which prints its port.
-  public func serve(_ name: String) async throws -> (port: String, child: Child) {
-    let child = try await place.start(command(name), called: name)
+  public func serve(_ name: String, _ arguments: [String] = []) async throws -> (port: String, child: Child) {
+    let child = try await place.start(command(name) + arguments, called: name)
     try await eventually("\(name) listens: \(child.errors)") {
       guard child.ending == nil else {
         throw NeverHappened(what: "\(name), installed by scripts/python-clients: \(child.errors)")
