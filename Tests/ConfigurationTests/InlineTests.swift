@@ -32,7 +32,7 @@ struct InlineTests {
           store: certs
           acme: {email: ops@example.org, agree_tos: true}
           routes: [{hosts: [llm.example.org], service: default}]
-          services: {default: {backends: ["http://127.0.0.1:8000"]}}
+          services: {default: {backends: ["http://127.0.0.1:8000"], kind: auto}}
           """))
   }
 

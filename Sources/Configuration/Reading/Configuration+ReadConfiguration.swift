@@ -15,12 +15,12 @@ extension Configuration {
 
   /// Reads a file's bytes. `file` is the name shown in errors; relative paths in it start from
   /// `baseDirectory`; `${…}` in values is what `variables` says, `include` names what `includes` finds. Tells every
-  /// error of all files at once.
+  /// error of all files at once. `recognized`: what backends of services are whose kind is `auto`.
   public static func read(
     _ bytes: [UInt8], file: String, baseDirectory: String, variables: Variables = .none,
-    includes: Includes = .none
+    includes: Includes = .none, recognized: [String: ServiceKind] = [:]
   ) throws(ConfigurationErrors) -> Reading {
-    let report = Report(file: file, baseDirectory: baseDirectory)
+    let report = Report(file: file, baseDirectory: baseDirectory, recognized: recognized)
     var root: YAMLNode?
     do throws(YAMLFailure) {
       let tree = try YAMLTree(bytes.withoutMark)

@@ -22,6 +22,10 @@ extension Configuration {
   private static func readService(_ name: String, _ section: Section, _ origin: Origin) -> Service {
     var service = Service(name: name, origin: origin)
     section.fill(&service)
+    if service.kind == .auto {
+      service.isRecognized = true
+      service.kind = section.report.recognized[name] ?? .http
+    }
     let written: ServiceProtocol? = section.choice("protocol")
     let (backends, scheme) = readBackends(section, written)
     let spoken = written ?? scheme ?? .http1

@@ -6,7 +6,7 @@ public struct InlineOptions: Sendable {
   public var addresses: [String] = []
   /// `--backend`: servers behind them.
   public var backends: [String]
-  /// `--kind`: what the backends are.
+  /// `--kind`: what the backends are; nil for what they are recognised as.
   public var kind: String?
   /// `--email`: contact for the CA.
   public var email: String?
@@ -44,9 +44,9 @@ extension Configuration {
   /// The same value that a file with these settings would give; errors name the flags.
   /// Relative paths start from `baseDirectory`.
   public static func inline(
-    _ options: InlineOptions, baseDirectory: String
+    _ options: InlineOptions, baseDirectory: String, recognized: [String: ServiceKind] = [:]
   ) throws(ConfigurationErrors) -> Reading {
-    let report = Report(file: "command line", baseDirectory: baseDirectory)
+    let report = Report(file: "command line", baseDirectory: baseDirectory, recognized: recognized)
     do throws(ConfigurationErrors) {
       var reading = try read(tree(options), report)
       reading.configuration.hasDefaultPlainListener =
@@ -83,7 +83,7 @@ extension Configuration {
       acme.append(("challenges", list(["dns-01"] + others)))
     }
     var service: [(String, YAMLNode)] = [("backends", list(options.backends))]
-    if let kind = options.kind { service.append(("kind", scalar(kind))) }
+    service.append(("kind", scalar(options.kind ?? ServiceKind.auto.rawValue)))
     var route: [(String, YAMLNode)] = [("service", scalar("default"))]
     let hosts = options.addresses + options.domains
     if !hosts.isEmpty { route.append(("hosts", list(hosts))) }

@@ -5,10 +5,15 @@ final class Report {
   let baseDirectory: String
   /// The keys that a file may have.
   let keys: KeyTable
+  /// What backends of services have been recognised as, for those whose kind is `auto`.
+  let recognized: [String: ServiceKind]
   private var errors: Set<ConfigurationError> = []
   private var warnings: Set<ConfigurationError> = []
 
-  init(file: String, baseDirectory: String, keys: KeyTable = .certd) {
+  init(
+    file: String, baseDirectory: String, keys: KeyTable = .certd, recognized: [String: ServiceKind] = [:]
+  ) {
+    self.recognized = recognized
     self.keys = keys
     self.file = file
     self.baseDirectory = baseDirectory

@@ -10,7 +10,8 @@ extension KeyTable {
       "Groups of backends by name."),
     Key(
       \Service.kind, "services.*.kind", .choice(of: ServiceKind.self),
-      "What the backends are; decides the health check (see the table of kinds)."),
+      "What the backends are; decides the health check (see the table of kinds). `auto` is what they say when they are asked "
+        + "by a running certd, and what is used with `--backend` unless `--kind` says otherwise."),
     Key(
       "services.*.backends", .list(of: .textOrSection(.backend), maximumCount: 1024), .required,
       "Servers: `10.0.0.11:8000`, `http://vllm:8000`, `https://10.0.0.11`, `unix:/run/vllm.sock`, "

@@ -53,6 +53,10 @@ public struct HealthDefaults: Sendable, Equatable {
       HealthDefaults(
         probe: .connect, expect: StatusRange(200...399), body: .any,
         meaning: "a TCP connection succeeds; with a path, 200 to 399", source: "")
+    case .auto:
+      HealthDefaults(
+        probe: .connect, expect: StatusRange(200...399), body: .any,
+        meaning: "as for the kind that it is recognised as; as for `http` until then", source: "")
     case .vllm:
       get(
         "/health", "200; the port opens once the model is loaded, 503 when the engine has died",

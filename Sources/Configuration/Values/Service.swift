@@ -4,8 +4,10 @@ public import Proxy
 public struct Service: Sendable, Equatable {
   /// Its name.
   public var name: String
-  /// What its backends are; decides what ready means.
+  /// What its backends are; decides what ready means. Never `auto`: see ``isRecognized``.
   public var kind = ServiceKind.http
+  /// Its kind is what its backends have been recognised as, `http` until then.
+  public var isRecognized = false
   /// The backends; never empty.
   public var backends: [Backend] = []
   /// What is spoken to them.
@@ -28,6 +30,8 @@ public struct Service: Sendable, Equatable {
 public enum ServiceKind: String, Sendable, CaseIterable {
   /// Any HTTP server.
   case http
+  /// What a running certd recognises them as.
+  case auto
   /// vLLM's OpenAI-compatible server.
   case vllm
   /// SGLang's runtime.
@@ -46,7 +50,7 @@ public enum ServiceKind: String, Sendable, CaseIterable {
 
 extension ServiceKind {
   /// Whether requests cost time and change nothing, so that any of them may be repeated.
-  public var isModelServer: Bool { self != .http }
+  public var isModelServer: Bool { self != .http && self != .auto }
   /// Whether its engines work on all requests at once, so that one which gives nothing to anybody stands still: others load
   /// models for minutes, or have one request at a time.
   public var batches: Bool { self == .vllm || self == .sglang || self == .tgi }

@@ -23,7 +23,10 @@ struct ConfigurationOptions: ParsableArguments {
   @Option(help: "Backend, as http://127.0.0.1:8000 or host:port; may be repeated.")
   var backend: [String] = []
 
-  @Option(help: "What the backends are: http, vllm, sglang, tgi, llama.cpp, triton, tf-serving, ollama.")
+  @Option(
+    help:
+      "What the backends are: auto (default), http, vllm, sglang, tgi, llama.cpp, triton, tf-serving, ollama."
+  )
   var kind: String?
 
   @Option(help: "Contact for the CA.")

@@ -12,7 +12,7 @@ extension Daemon {
   /// Reads the configuration again. Everything is made and checked first: a bad file changes nothing.
   func reload() async {
     do throws(SetupError) {
-      try await adopt(try source.readToServe())
+      try await adopt(try source.readToServe(recognized))
       reloaded = (true, World.now())
       log.info("configuration reloaded")
     } catch {
@@ -20,6 +20,26 @@ extension Daemon {
       for line in error.description.split(separator: "\n") {
         log.error("configuration refused; the old one goes on", ["error": .text(String(line))])
       }
+    }
+  }
+
+  /// Backends have said what they are: they are served as that from now on.
+  func recognize(_ service: String, _ kind: ServiceKind) async {
+    guard
+      let index = plan.configuration.services.firstIndex(where: { $0.name == service && $0.isRecognized }),
+      plan.configuration.services[index].kind != kind
+    else { return }
+    recognized[service] = kind
+    // A file that has changed meanwhile is not taken up by this.
+    do throws(SetupError) {
+      let reading = try source.readToServe(recognized)
+      var others = reading.configuration
+      others.services = plan.configuration.services
+      guard others == plan.configuration else { return }
+      try await adopt(reading)
+      log.info("backends recognised", ["service": .text(service), "kind": .text(kind.rawValue)])
+    } catch {
+      log.warn("backends recognised", ["service": .text(service), "reason": .text(error.description)])
     }
   }
 

@@ -31,6 +31,7 @@ actor Daemon {
     case namesMoved
     case judge
     case issuersFetched
+    case recognized(service: String, ServiceKind)
     case wake
     case decided(Report.Entry)
     case renewed(Report)
@@ -50,7 +51,9 @@ actor Daemon {
 
   var plan: Blueprint
   var proxy: EdgeProxy
-  var health = HealthChecks()
+  var health: HealthChecks
+  /// What backends have been recognised as, by service.
+  var recognized: [String: ServiceKind] = [:]
   var presented: [Credential] = []
   /// The store's certificates as they were last read.
   var stored: [Credential] = []
@@ -105,6 +108,7 @@ actor Daemon {
     }
     tickets = TicketKeys(random: { Random.bytes($0) })
     (events, post) = AsyncStream.makeStream(of: Event.self)
+    health = HealthChecks { [post] in post.yield(.recognized(service: $0, $1)) }
     var plan = try await Blueprint(
       reading, world: world, store: store, backends: backends, log: log, post: post)
     await Self.waitForCommands(plan, store, log)
@@ -289,6 +293,7 @@ actor Daemon {
     case .namesMoved: await namesMoved()
     case .judge: await judge()
     case .issuersFetched: await issuersFetched()
+    case .recognized(let service, let kind): await recognize(service, kind)
     case .wake: renew()
     case .decided(let entry): await decided(entry)
     case .renewed(let report): await finished(report)

@@ -11,6 +11,12 @@ import Upstream
 /// Active health checks: one task for each backend, which publishes to the workers by the backend's status.
 struct HealthChecks {
   private var tasks: [String: Task<Void, Never>] = [:]
+  /// Is told what the backends of a service are that were asked for it.
+  let recognized: @Sendable (_ service: String, ServiceKind) -> Void
+
+  init(recognized: @escaping @Sendable (_ service: String, ServiceKind) -> Void) {
+    self.recognized = recognized
+  }
 
   /// Replaces the checks by those of a configuration.
   mutating func start(
@@ -35,13 +41,15 @@ struct HealthChecks {
         guard wanted.insert(key).inserted, tasks[key] == nil else { continue }
         // The same as requests: what was good before where files cannot be used.
         let security = settings.services.first { $0.name == service.name }?.backends.first
+        let recognized = recognized
         tasks[key] = Task {
           guard let check = service.health else {
             known.status.health = .unknown
             return
           }
           let host = service.authority(of: backend) ?? configuration.firstHost(of: service)
-          await Self.watch(service, check, backend.address, host, known, security, backends, world, log)
+          await Self.watch(
+            service, check, backend.address, host, known, security, backends, world, log, recognized)
         }
       }
     }
@@ -59,7 +67,7 @@ struct HealthChecks {
   private static func watch(
     _ service: Service, _ check: HealthCheck, _ address: BackendAddress, _ host: String?,
     _ known: BackendRegistry.Known, _ security: Proxy.Settings.Backend?, _ backends: BackendRegistry,
-    _ world: World, _ log: Log
+    _ world: World, _ log: Log, _ recognized: @Sendable (String, ServiceKind) -> Void
   ) async {
     let identity = security?.tlsIdentity
     // A reload begins new checks of backends that are known already.
@@ -72,6 +80,7 @@ struct HealthChecks {
       ? try? ClientContext(
         trust: security?.trust ?? .init(system: false), serverName: service.tls.serverName,
         applicationProtocols: [service.protocol.isHTTP2 ? "h2" : "http/1.1"], identity: identity) : nil
+    var asksKind = service.isRecognized
     while !Task.isCancelled {
       let began = monotonicMilliseconds()
       let failure = await probe(service, check, known, context, world)
@@ -96,6 +105,11 @@ struct HealthChecks {
               ["service": .text(service.name), "backend": .text(known.key), "reason": .text(refusal)])
           }
         }
+      }
+      if failure != nil { asksKind = service.isRecognized }
+      if failure == nil, asksKind, let kind = await recognize(service, known, context, world) {
+        asksKind = false
+        recognized(service.name, kind)
       }
       if failure == nil, service.rules.policy == .modelAware, !service.protocol.isPassage {
         if known.status.engine.isSuspended(nowMilliseconds: monotonicMilliseconds()) {
@@ -171,7 +185,7 @@ struct HealthChecks {
     EngineMetrics(response.body).tell(known.status.engine, own: max(before, known.status.inFlight))
   }
 
-  private static func url(
+  static func url(
     _ path: String, _ service: Service, _ known: BackendRegistry.Known, port: UInt16
   ) -> URL? {
     let host = known.host.contains(":") ? "[\(known.host)]" : known.host
@@ -179,7 +193,7 @@ struct HealthChecks {
       "\(service.protocol.isSecure ? "https" : "http")://\(host)\(port == 0 ? "" : ":\(port)")\(path)")
   }
 
-  private static func options(
+  static func options(
     _ service: Service, _ target: SocketAddress, _ context: ClientContext?, milliseconds: UInt64,
     maximumBytes: Int
   ) -> HTTPClient.Options {

@@ -23,7 +23,7 @@ struct RequestProbe {
       case .vllm, .sglang, .tgi, .llamaCpp: "/v1/models"
       case .ollama: "/api/tags"
       case .triton: "/v2"
-      case .http, .tfServing: if case .get(let path, _, _) = check.probe { path } else { "/" }
+      case .http, .auto, .tfServing: if case .get(let path, _, _) = check.probe { path } else { "/" }
       }
   }
 

@@ -24,14 +24,14 @@ enum ConfigurationSource: Sendable {
 
   /// Reads it for those who serve by it: one that is empty, cut off early or all comment would end everything that is served
   /// at present, and is an error.
-  func readToServe() throws(SetupError) -> Configuration.Reading {
-    let reading = try read()
+  func readToServe(_ recognized: [String: ServiceKind] = [:]) throws(SetupError) -> Configuration.Reading {
+    let reading = try read(recognized)
     if case .file(let path, _) = self { try Self.refuseNothing(reading.configuration, path) }
     return reading
   }
 
   /// Reads it. Throws `SetupError.configuration` with every error that was found, or why the file cannot be read.
-  func read() throws(SetupError) -> Configuration.Reading {
+  func read(_ recognized: [String: ServiceKind] = [:]) throws(SetupError) -> Configuration.Reading {
     switch self {
     case .flags(let options):
       guard !options.backends.isEmpty || !options.domains.isEmpty || !options.addresses.isEmpty else {
@@ -40,7 +40,8 @@ enum ConfigurationSource: Sendable {
             + "or give --domain or --ip, and --backend")
       }
       do throws(ConfigurationErrors) {
-        return try Configuration.inline(options, baseDirectory: try Self.workingDirectory())
+        return try Configuration.inline(
+          options, baseDirectory: try Self.workingDirectory(), recognized: recognized)
       } catch { throw .configuration(error.description) }
     case .file(let path, let store):
       let bytes: [UInt8]
@@ -55,7 +56,8 @@ enum ConfigurationSource: Sendable {
         reading = try Configuration.read(
           bytes, file: path, baseDirectory: FileSystem.parent(of: absolute), variables: Self.variables,
           includes: IncludedFiles.includes(
-            named: FileSystem.parent(of: path), absolute: FileSystem.parent(of: absolute)))
+            named: FileSystem.parent(of: path), absolute: FileSystem.parent(of: absolute)),
+          recognized: recognized)
       } catch { throw .configuration(error.description) }
       if let store { reading = reading.with(store: store) }
       return reading
