@@ -45,6 +45,10 @@ extension Settings {
     /// How long a model engine may give nothing at all, beside what reading prompts takes, before requests that it has not
     /// begun to answer go elsewhere.
     public var progressTimeout = Milliseconds.never
+    /// What the backends are shown as `Authorization: Bearer` in place of the client's key; nil for nothing.
+    public var apiKey: EngineKey?
+    /// Whether the key that a client has shown to its route is passed on.
+    public var passKey = false
     /// How long a connection that is passed on unread may carry nothing.
     public var tunnelIdle = Limits().upgradeIdleTimeout
     /// What `progressTimeout` is where engines work on all requests at once.
@@ -53,6 +57,18 @@ extension Settings {
     public static let modelHeartbeat: Milliseconds = 15_000
     /// The defaults.
     public init() {}
+  }
+
+  /// A key of ours at the backends. Its description leaves it out.
+  public struct EngineKey: Sendable, Equatable, CustomStringConvertible, CustomDebugStringConvertible {
+    /// The key.
+    public let text: String
+    /// A key.
+    public init(_ text: String) { self.text = text }
+    /// Never the key.
+    public var description: String { "(a key)" }
+    /// Never the key.
+    public var debugDescription: String { description }
   }
 
   /// When a request is sent once more, to another backend.

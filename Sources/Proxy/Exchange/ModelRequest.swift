@@ -1,3 +1,4 @@
+internal import APIKeys
 internal import EventLoop
 internal import ModelAPI
 
@@ -42,6 +43,13 @@ internal import ModelAPI
 
   // MARK: Who asks, and what is used
 
+  /// The key that it came with; the exchange's snapshot keeps it. Nil without one, and when its tokens have been settled.
+  var key: UnsafeMutablePointer<KeyRing.Entry>?
+  /// Its path names the model.
+  var isNamedByPath = false
+  /// Tokens that were set aside for it, of its key and of the key's group.
+  var held: KeyUsage.Reservation?
+  var groupHeld: KeyUsage.Reservation?
   /// Whose request it is, as a hash of the key that it came with; 0 without one.
   var keyHash: UInt64 = 0
   /// How urgent it is: 0 for high, 1 for normal, 2 for low.

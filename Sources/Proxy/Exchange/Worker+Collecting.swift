@@ -25,6 +25,7 @@ extension Worker {
     exchange.isRead =
       unsafe (route.pointee.models != nil && desk.request.framing != .none)
       || service.pointee.readsPrompts && mayReadPrompt(base)
+      || route.pointee.keys.hasRing && keyReadsContent(base)
     return exchange.isRead || wantsLength
   }
 
@@ -144,6 +145,7 @@ extension Worker {
   private func readContent(_ exchange: Ref<Exchange>) -> OwnAnswer? {
     let scan = scan(exchange, from: Self.lengthRoom)
     var name = Self.nameHash(scan)
+    if let refusal = refusalByContent(exchange, scan) { return refusal }
     if let models = unsafe exchange.route?.pointee.models,
       let refusal = unsafe chooseByModel(exchange, models, scan, &name)
     {
@@ -151,7 +153,7 @@ extension Worker {
     }
     notePrompt(exchange, scan, name: name, contentBytes: exchange.collected.count - Self.lengthRoom)
     if unsafe exchange.service?.pointee.readsPrompts == true { modelRequest(exchange).tellsProgress = true }
-    return nil
+    return reserveTokens(exchange, scan)
   }
 
   /// Gives the request to the service that is for its model, whose name for it is written into the content.

@@ -15,6 +15,7 @@ var stages: some Stage {
   LastHop()
   WebSocket()
   Calls()
+  Quotas()
   Compression()
   Events()
   Outliers()
