@@ -71,6 +71,7 @@ let package = Package(
     floor("ACME", "PKI", "HTTP", "JSON", "Bytes"),
     floor("CertStore", "OS", "PKI", "Bytes"),
     dataPlaneFloor("Upstream", "HTTP"),
+    dataPlaneFloor("APIKeys", "OS", "PKI", "JSON", "Bytes"),
     dataPlaneFloor("Exchange", "HTTP", "JSON", "ModelAPI"),
     floor("DNS", "OS", "PKI", "Bytes"),
     floor("GCP", "HTTPClient", "PKI", "HTTP", "JSON", "Bytes"),
@@ -79,7 +80,7 @@ let package = Package(
     floor("Renewal", "ACME", "CertStore", "DNS", "PKI", "Bytes", "HTTP", "OS"),
     dataPlaneFloor(
       "Proxy", "CZlib", "TLS", "HTTP", "HTTP2", "JSON", "ModelAPI", "PKI", "EventLoop", "Upstream",
-      "Exchange",
+      "Exchange", "APIKeys",
       "Telemetry", "OS",
       "Bytes"),
 
@@ -88,14 +89,14 @@ let package = Package(
       "Configuration", "JSON", "Bytes", "CYAML", "ModelAPI", "PKI", "Telemetry", "ACME", "CertStore", "DNS",
       "GCP",
       "HTTP",
-      "Upstream", "Exchange", "Proxy"),
+      "Upstream", "Exchange", "APIKeys", "Proxy"),
 
     // Floor 6
     .executableTarget(
       name: "certd",
       dependencies: [
         "Bytes", "OS", "JSON", "HTTP", "PKI", "TLS", "EventLoop", "Telemetry", "HTTPClient", "ACME",
-        "CertStore", "Upstream", "Exchange", "Configuration", "Renewal", "Proxy", "GCP", "DNS",
+        "CertStore", "Upstream", "Exchange", "APIKeys", "Configuration", "Renewal", "Proxy", "GCP", "DNS",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: rules + strict),
@@ -159,6 +160,7 @@ let package = Package(
     tests("DNS", "DNS", "OS", "Bytes", "PKI", "EndToEnd"),
     tests("Upstream", "Upstream", "HTTP", "TestSupport"),
     tests("Exchange", "Exchange", "HTTP", "TestSupport"),
+    tests("APIKeys", "APIKeys", "JSON", "PKI", "Bytes", "TestSupport"),
     tests(
       "Configuration", "Configuration", "Bytes", "PKI", "Telemetry", "ACME", "CertStore", "DNS", "GCP",
       "HTTP",
@@ -168,7 +170,8 @@ let package = Package(
       "StoreFixtures",
       "CrashProbe"),
     tests(
-      "Proxy", "Proxy", "TLS", "HTTP", "Upstream", "Exchange", "PKI", "OS", "Bytes", "Telemetry", "CLinux",
+      "Proxy", "Proxy", "TLS", "HTTP", "Upstream", "Exchange", "APIKeys", "PKI", "OS", "Bytes", "Telemetry",
+      "CLinux",
       "CZlib", "Scratch", "TestSupport", "TestPeers"),
     tests(
       "EndToEnd", "EndToEnd", "FakeGoogle", "TestPeers", "certd", "Scratch", "TestSupport", "Bytes", "OS",

@@ -38,6 +38,8 @@ public struct Configuration: Sendable, Equatable {
   public var headers = Settings.FieldEdits()
   /// Which requests go where.
   public var routes: [Route] = []
+  /// Groups of keys, in the order of the file.
+  public var keyGroups: [KeyGroupSettings] = []
   /// Groups of backends, in the order of the file.
   public var services: [Service] = []
   /// Sizes, counts and times that protect the process.

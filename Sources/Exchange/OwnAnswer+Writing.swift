@@ -1,18 +1,46 @@
 public import HTTP
+public import ModelAPI
 
 // Answers of ours.
 extension OwnAnswer {
-  /// Its field lines: 401 has to say how one authenticates (RFC 9110 §11.6.1).
+  /// Its field lines: 401 has to say how one authenticates (RFC 9110 §11.6.1), 429 when to come again (RFC 6585 §4).
   public var fields: String {
     let type = "Content-Type: application/json\r\n"
-    return self == .keyNeeded ? "WWW-Authenticate: Bearer\r\n" + type : type
+    switch self {
+    case .keyNeeded, .keyExpired: return "WWW-Authenticate: Bearer\r\n" + type
+    case .limited(let hit): return "Retry-After: \(hit.seconds)\r\n" + type
+    default: return type
+    }
   }
 
-  /// The content, in the shape that OpenAI's clients read; `detail` is the service's name, if there is one.
-  public func content(_ detail: String) -> [UInt8] {
+  /// The content, in the shape that OpenAI's clients read, or in another; `detail` is the service's name, if there is one.
+  public func content(_ detail: String, _ shape: ErrorShape = .openAI) -> [UInt8] {
+    guard shape == .openAI else { return content(detail, in: shape) }
     let body =
       #"{"error":{"message":"\#(message(detail))","type":"\#(type)","param":null,"code":"\#(code)"}}"# + "\n"
     return Array(body.utf8)
+  }
+
+  private func content(_ detail: String, in shape: ErrorShape) -> [UInt8] {
+    let message = Array(message(detail).utf8)
+    return unsafe [UInt8](unsafeUninitializedCapacity: ErrorShape.frameBytes + message.count * 6) {
+      room, count in
+      unsafe count = message.withUnsafeBytes { unsafe shape.write(modelError, $0, into: room) }
+    }
+  }
+
+  /// The same in the words of all interfaces.
+  private var modelError: ModelError {
+    switch status {
+    case 401: .authentication
+    case 403: .permission
+    case 404: .modelNotFound
+    case 429: .rateLimit
+    case 503: .overloaded
+    case 504: .timeout
+    case 500...: .server
+    default: .invalidRequest
+    }
   }
 }
 

@@ -37,6 +37,14 @@ public enum OwnAnswer: Equatable, Sendable, BitwiseCopyable {
   case modelMissing
   /// The content cannot be read, and the route goes by the model in it.
   case modelUnread(RequestFault)
+  /// The key is past its time.
+  case keyExpired
+  /// The key is not taken from the client's address.
+  case keyElsewhere
+  /// The key is for some models, and which one the request is for cannot be read.
+  case modelUntold
+  /// The key, or its group, has used up what it may have.
+  case limited(LimitHit)
   /// The request's head is malformed.
   case refused(ParseError)
 
@@ -49,8 +57,9 @@ public enum OwnAnswer: Equatable, Sendable, BitwiseCopyable {
     case .requestTimeout: 408
     case .noRoute, .modelUnknown: 404
     case .misdirected: 421
-    case .certificateNeeded: 403
-    case .keyNeeded: 401
+    case .certificateNeeded, .keyElsewhere, .modelUntold: 403
+    case .keyNeeded, .keyExpired: 401
+    case .limited: 429
     case .noBackend, .overloaded: 503
     case .badGateway: 502
     case .backendTimeout: 504
@@ -65,8 +74,9 @@ public enum OwnAnswer: Equatable, Sendable, BitwiseCopyable {
     case .badRequest, .headTooLarge, .contentTooLarge, .requestTimeout, .noRoute, .misdirected,
       .pathNotNormal, .modelUnknown, .modelMissing, .modelUnread, .refused:
       "invalid_request_error"
-    case .certificateNeeded: "permission_error"
-    case .keyNeeded: "authentication_error"
+    case .certificateNeeded, .keyElsewhere, .modelUntold: "permission_error"
+    case .keyNeeded, .keyExpired: "authentication_error"
+    case .limited(let hit): hit.what == .quota ? "insufficient_quota" : "rate_limit_error"
     case .noBackend, .badGateway, .backendTimeout, .noTunnel, .overloaded: "server_error"
     }
   }
@@ -85,6 +95,10 @@ public enum OwnAnswer: Equatable, Sendable, BitwiseCopyable {
     case .misdirected: "misdirected_request"
     case .certificateNeeded: "client_certificate_required"
     case .keyNeeded: "invalid_api_key"
+    case .keyExpired: "expired_api_key"
+    case .keyElsewhere: "address_not_allowed"
+    case .modelUntold: "model_not_readable"
+    case .limited(let hit): hit.what == .quota ? "insufficient_quota" : "rate_limit_exceeded"
     case .noBackend: "no_backend"
     case .overloaded: "overloaded"
     case .badGateway: "bad_gateway"
@@ -118,6 +132,11 @@ public enum OwnAnswer: Equatable, Sendable, BitwiseCopyable {
     case .certificateNeeded: return "a client certificate is required"
     case .keyNeeded:
       return "no valid API key came with the request: send one as Authorization: Bearer, or as x-api-key"
+    case .keyExpired: return "the API key has expired"
+    case .keyElsewhere: return "the API key is not taken from this address"
+    case .modelUntold:
+      return "the API key is for some models, and which one this request is for cannot be read"
+    case .limited(let hit): return hit.message
     case .overloaded: return "too much is under way; try again in a moment"
     case .noBackend: return "no backend\(service) is available"
     case .badGateway: return "the backend\(service) broke off or answered with something that is not HTTP"
@@ -131,7 +150,8 @@ public enum OwnAnswer: Equatable, Sendable, BitwiseCopyable {
   public var keepsConnection: Bool {
     switch self {
     case .noRoute, .noBackend, .badGateway, .backendTimeout, .noTunnel, .misdirected, .certificateNeeded,
-      .keyNeeded, .pathNotNormal, .modelUnknown, .modelMissing, .modelUnread:
+      .keyNeeded, .pathNotNormal, .modelUnknown, .modelMissing, .modelUnread, .keyExpired, .keyElsewhere,
+      .modelUntold, .limited:
       true
     case .badRequest, .headTooLarge, .contentTooLarge, .requestTimeout, .refused, .overloaded: false
     }
@@ -143,7 +163,9 @@ public enum OwnAnswer: Equatable, Sendable, BitwiseCopyable {
     case .badRequest, .headTooLarge, .contentTooLarge, .pathNotNormal, .modelMissing, .modelUnread, .refused:
       13
     case .noRoute, .modelUnknown, .noTunnel, .misdirected: 12
-    case .certificateNeeded, .keyNeeded: 16
+    case .certificateNeeded, .keyNeeded, .keyExpired: 16
+    case .keyElsewhere, .modelUntold: 7
+    case .limited: 8
     case .noBackend, .badGateway, .overloaded: 14
     case .requestTimeout: 1
     case .backendTimeout: 4
@@ -165,6 +187,7 @@ public enum OwnAnswer: Equatable, Sendable, BitwiseCopyable {
     case 414: "URI Too Long"
     case 417: "Expectation Failed"
     case 421: "Misdirected Request"
+    case 429: "Too Many Requests"
     case 413: "Content Too Large"
     case 431: "Request Header Fields Too Large"
     case 501: "Not Implemented"

@@ -48,6 +48,10 @@ extension Settings {
     /// Engines are asked to tell what streams have used (OpenAI, `stream_options.include_usage`); clients that did not ask for
     /// it are not shown.
     public var includeUsage = false
+    /// What the backends are shown as `Authorization: Bearer` in place of the client's key; nil for nothing.
+    public var apiKey: EngineKey?
+    /// Whether the key that a client has shown to its route is passed on.
+    public var passKey = false
     /// How long a connection that is passed on unread may carry nothing.
     public var tunnelIdle = Limits().upgradeIdleTimeout
     /// What `progressTimeout` is where engines work on all requests at once.
@@ -56,6 +60,18 @@ extension Settings {
     public static let modelHeartbeat: Milliseconds = 15_000
     /// The defaults.
     public init() {}
+  }
+
+  /// A key of ours at the backends. Its description leaves it out.
+  public struct EngineKey: Sendable, Equatable, CustomStringConvertible, CustomDebugStringConvertible {
+    /// The key.
+    public let text: String
+    /// A key.
+    public init(_ text: String) { self.text = text }
+    /// Never the key.
+    public var description: String { "(a key)" }
+    /// Never the key.
+    public var debugDescription: String { description }
   }
 
   /// When a request is sent once more, to another backend.

@@ -1,3 +1,4 @@
+public import APIKeys
 public import Exchange
 public import OS
 public import TLS
@@ -68,6 +69,8 @@ public struct Settings: Sendable {
     public var rules = RouteRules()
     /// Only requests with one of these keys are answered; nil to ask for none.
     public var keys: [[UInt8]]?
+    /// Keys with limits, of which a request must show one, or one of `keys`; nil to ask for none.
+    public var ring: KeyRing?
     /// Services by the model that content asks for; empty not to look. All of them, and the route's own, speak HTTP/1.1.
     public var models: [ModelRule] = []
     /// A route.

@@ -5,7 +5,7 @@ public enum Counter: Int, CaseIterable, Sendable {
   case connectionsAccepted, connectionsClosed, connectionsRefused, idleConnectionsClosed
   case handshakesFull, handshakesResumed, handshakesFailed
   case requests, requestsRejected, requestsWithoutBackend, requestsWithoutBuffer, requestsAborted,
-    requestTimeouts
+    requestTimeouts, requestsBeyondLimits
   case responses1xx, responses2xx, responses3xx, responses4xx, responses5xx
   case bytesReceived, bytesSent
   case upstreamConnectionsOpened, upstreamConnectionsReused, upstreamConnectionsFailed
@@ -32,6 +32,7 @@ public enum Counter: Int, CaseIterable, Sendable {
     case .requestsWithoutBuffer: "certd_requests_without_buffer_total"
     case .requestsAborted: "certd_requests_aborted_total"
     case .requestTimeouts: "certd_request_timeouts_total"
+    case .requestsBeyondLimits: "certd_requests_beyond_key_limits_total"
     case .responses1xx, .responses2xx, .responses3xx, .responses4xx, .responses5xx: "certd_responses_total"
     case .bytesReceived: "certd_received_bytes_total"
     case .bytesSent: "certd_sent_bytes_total"
@@ -101,6 +102,7 @@ public enum Counter: Int, CaseIterable, Sendable {
     case .requestsWithoutBuffer: "Requests that were refused or given up because no buffer was left."
     case .requestsAborted: "Requests whose client left before the answer was complete."
     case .requestTimeouts: "Requests that did not arrive in time."
+    case .requestsBeyondLimits: "Requests answered 429 because of a limit of their key, or of its group."
     case .responses1xx, .responses2xx, .responses3xx, .responses4xx, .responses5xx:
       "Responses by the class of their status code."
     case .bytesReceived: "Bytes received from clients, after decryption."

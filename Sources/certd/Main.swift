@@ -44,6 +44,7 @@ struct Certd: AsyncParsableCommand {
       RunCommand.self, IssueCommand.self, RenewCommand.self, ListCommand.self, ShowCommand.self,
       StatusCommand.self, PlanCommand.self, DoctorCommand.self,
       CheckCommand.self, RevokeCommand.self, AccountCommand.self, GCPCommand.self, CACommand.self,
+      KeyCommand.self,
     ])
 }
 

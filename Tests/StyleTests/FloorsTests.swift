@@ -30,6 +30,7 @@ private struct Place {
     "ACME": Place(floor: 3, imports: ["PKI", "HTTP", "JSON", "Bytes"]),
     "CertStore": Place(floor: 3, imports: ["OS", "PKI", "Bytes"]),
     "Upstream": Place(floor: 3, imports: ["HTTP"]),
+    "APIKeys": Place(floor: 3, imports: ["OS", "PKI", "JSON", "Bytes"]),
     "Exchange": Place(floor: 3, imports: ["HTTP", "JSON", "ModelAPI"]),
     "DNS": Place(floor: 3, imports: ["PKI", "OS", "Bytes"]),
     "GCP": Place(floor: 3, imports: ["PKI", "HTTPClient", "HTTP", "JSON", "Bytes"]),
@@ -39,7 +40,7 @@ private struct Place {
       floor: 4,
       imports: [
         "CZlib", "TLS", "HTTP", "HTTP2", "JSON", "ModelAPI", "PKI", "EventLoop", "Upstream", "Exchange",
-        "Telemetry",
+        "APIKeys", "Telemetry",
         "OS",
         "Bytes",
       ]),
@@ -49,7 +50,7 @@ private struct Place {
       imports: [
         "JSON", "Bytes", "CYAML", "ModelAPI", "PKI", "Telemetry", "ACME", "CertStore", "DNS", "GCP", "HTTP",
         "Upstream",
-        "Exchange", "Proxy",
+        "Exchange", "APIKeys", "Proxy",
       ]),
 
     "certd": Place(
@@ -57,7 +58,8 @@ private struct Place {
       imports: [
         "Bytes", "OS", "JSON", "HTTP", "HTTP2", "PKI", "TLS", "EventLoop", "Telemetry", "HTTPClient", "ACME",
         "CertStore",
-        "Upstream", "Exchange", "Configuration", "GCP", "DNS", "Renewal", "Proxy", "CLinux", "ArgumentParser",
+        "Upstream", "Exchange", "APIKeys", "Configuration", "GCP", "DNS", "Renewal", "Proxy", "CLinux",
+        "ArgumentParser",
       ]),
   ]
 

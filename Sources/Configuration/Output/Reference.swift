@@ -102,6 +102,7 @@ public enum ConfigurationReference {
     case .named(let value, let maximum): "at most \(maximum) names, each with a \(shape(value))"
     case .textOrSection(let kind): "\(kind.rawValue), or section"
     case .choiceOrSection(let words): alternatives(words.map { "`\($0)`" } + ["section"])
+    case .textOrList(let kind, let maximum): "\(kind.rawValue), or list of at most \(maximum) of them"
     case .choiceOrList(let words, let maximum):
       "\(alternatives(words.map { "`\($0)`" })), or list of at most \(maximum) of them"
     }

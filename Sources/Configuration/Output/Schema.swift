@@ -72,6 +72,15 @@ public struct ConfigurationSchema {
       either(&out, { shape(of: kind, &$0) }, { section(path, &$0) })
     case .choiceOrSection(let all):
       either(&out, { $0.member("enum", all) }, { section(path, &$0) })
+    case .textOrList(let kind, let maximum):
+      either(
+        &out, { shape(of: kind, &$0) },
+        {
+          $0.member("type", "array")
+          $0.member("minItems", 1)
+          $0.member("maxItems", maximum)
+          $0.object("items") { shape(of: kind, &$0) }
+        })
     case .choiceOrList(let all, let maximum):
       either(
         &out, { $0.member("enum", all) },
@@ -86,7 +95,7 @@ public struct ConfigurationSchema {
 
   private func shape(of kind: Key.TextKind, _ out: inout JSONWriter) {
     switch kind {
-    case .statusRange, .retryCondition: out.member("type", ["string", "integer"])
+    case .statusRange, .retryCondition, .count: out.member("type", ["string", "integer"])
     case .line, .name, .fieldValue: out.member("type", ["string", "number", "boolean"])
     case .share:
       out.member("type", "number")

@@ -8,6 +8,7 @@ extension Configuration {
     let isSound = !report.hasErrors
     if isSound || top.members("services").count == services.count { checkRoutes(report) }
     guard isSound else { return }
+    checkKeys(report)
     checkListeners(report)
     checkLoadBalancer(report)
     checkCertificates(report)

@@ -67,6 +67,7 @@ extension Configuration {
     configuration.forwarding = top.section("forwarded").settings()
     configuration.headers = readHeaders(top.section("headers"))
     configuration.routes = readRoutes(top)
+    configuration.keyGroups = readKeys(top)
     let limits = top.section("limits")
     configuration.limits = limits.settings()
     configuration.areConnectionsChosen = limits.has("connections")

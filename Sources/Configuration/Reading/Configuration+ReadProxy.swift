@@ -97,10 +97,11 @@ extension Configuration {
       rules.cors = readCrossOrigin(section, rules.headers)
       checkPrefix(rules.stripPrefix, section, paths ?? [])
       let models = readModels(section)
+      let keyGroups = readKeyGroups(section)
       guard let hosts, let paths, let service else { return nil }
       return Route(
         hosts: hosts, paths: paths, service: Located(service, origin: section.origin(of: "service")),
-        rules: rules, keyFile: keyFile, models: models, origin: section.origin)
+        rules: rules, keyFile: keyFile, keyGroups: keyGroups, models: models, origin: section.origin)
     }
   }
 

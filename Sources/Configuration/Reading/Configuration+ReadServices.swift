@@ -57,6 +57,12 @@ extension Configuration {
 
   private static func readRules(_ section: Section, _ kind: ServiceKind) -> Settings.ServiceRules {
     var rules: Settings.ServiceRules = section.settings()
+    rules.apiKey = section.text("api_key", engineKey).map { Settings.EngineKey($0) }
+    if rules.apiKey != nil, rules.passKey {
+      section.report.error(
+        section.origin(of: "pass_key"), "the backends get api_key in place of the client's key",
+        "remove one of both")
+    }
     if !section.has("policy") { rules.policy = .standard(for: kind) }
     if kind.isModelServer, !section.has("heartbeat") {
       rules.heartbeat = Settings.ServiceRules.modelHeartbeat
@@ -76,6 +82,14 @@ extension Configuration {
       rules.compression = compressed
     }
     return rules
+  }
+
+  /// Its errors never tell what was written.
+  private static func engineKey(_ text: String) throws(Invalid) -> String {
+    guard !text.isEmpty, text.utf8.count <= 4096, text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else {
+      throw Invalid("is no key", "a key has only visible ASCII characters, at most 4096, on one line")
+    }
+    return text
   }
 
   private static func readRetries(_ section: Section, _ kind: ServiceKind) -> Settings.Retries {
@@ -114,7 +128,13 @@ extension Configuration {
     let timeouts = ["response_head", "first_byte", "keepalive"]
     let places =
       [
-        (section, ["kind", "compression", "host", "heartbeat", "progress_timeout", "include_usage"]),
+        (
+          section,
+          [
+            "kind", "compression", "host", "heartbeat", "progress_timeout", "include_usage", "api_key",
+            "pass_key",
+          ]
+        ),
         (section.section("health"), ["path", "expect"]),
       ]
       + (section.has("timeouts") ? [(section.section("timeouts"), timeouts)] : [])

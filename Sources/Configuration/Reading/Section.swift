@@ -141,7 +141,7 @@ struct Section {
     }
     let most: Int? =
       switch type {
-      case .list(_, let maximum), .choiceOrList(_, let maximum): maximum
+      case .list(_, let maximum), .choiceOrList(_, let maximum), .textOrList(_, let maximum): maximum
       default: nil
       }
     if let maximum = most, items.count > maximum {

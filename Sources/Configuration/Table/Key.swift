@@ -28,6 +28,8 @@ public struct Key: Sendable {
     case choiceOrSection([String])
     /// One of some words, or a list of at most so many of them.
     case choiceOrList([String], maximumCount: Int)
+    /// Either a text, or a list of at most so many of them.
+    case textOrList(TextKind, maximumCount: Int)
   }
 
   /// Kinds of text.
@@ -62,6 +64,7 @@ public struct Key: Sendable {
     case cloudName = "name of a Google resource"
     case cloudPath = "path of a Google resource"
     case share = "share above 0, at most 1"
+    case count = "count such as 500, 200k or 1M"
   }
 
   /// What holds when the key is not written.
@@ -127,6 +130,6 @@ public struct KeyTable: Sendable {
 
   /// Every key of certd.yaml.
   public static let certd = KeyTable(
-    general + acme + dns01 + certificates + deploys + proxy + listenerTLS + services + limits + gcp
+    general + acme + dns01 + certificates + deploys + proxy + keys + listenerTLS + services + limits + gcp
       + loadBalancer)
 }

@@ -66,6 +66,12 @@ extension KeyTable {
       Key(
         "routes[].models.*.model", .text(.line), .described("the client's"),
         "Name of the model for the backend, written into the content in place of the client's."),
+      Key(
+        "routes[].keys", .textOrList(.name, maximumCount: 64), .described("no key is asked for"),
+        "Group of `keys`, or several, of which a request must show one: as `Authorization: Bearer`, `x-api-key`, `api-key`, the "
+          + "password of basic authentication, WebSocket's protocol `openai-insecure-api-key.KEY`, or by a client certificate that "
+          + "a key names. Others are answered with 401, but for preflights of browsers. Backends do not get the key, unless "
+          + "`pass_key` of their service says so."),
       Key("routes[].auth", .section, .described("anybody is answered"), "Who is answered."),
       Key(
         "routes[].auth.api_keys", .text(.path), .described("no key is asked for"),

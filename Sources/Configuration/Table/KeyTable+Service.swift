@@ -49,6 +49,13 @@ extension KeyTable {
         + "the weight. `round-robin`: in turn; generations differ in length by orders of magnitude, which it does not "
         + "even out."),
     Key(
+      "services.*.api_key", .text(.fieldValue), .described("none"),
+      "Shown to the backends as `Authorization: Bearer`, in place of whatever the client has sent; `${file:PATH}` reads it from a "
+        + "file. Services by model of one route have the same one."),
+    Key(
+      \Settings.ServiceRules.passKey, "services.*.pass_key", .boolean,
+      "Passes the key on that a client has shown to its route."),
+    Key(
       "services.*.tls", .section, .described(""),
       "How backends' certificates are verified, and who we are to them."),
     Key(

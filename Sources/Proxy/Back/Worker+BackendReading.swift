@@ -216,7 +216,7 @@ extension Worker {
       guard isClean, endIsWhole(backend, byClosing: exchange.responseContent.framing == .untilClose) else {
         break
       }
-      if let model = exchange.model, !model.held.isEmpty, !sendHeld(model, exchange, client) {
+      if let model = exchange.model, !model.heldEvent.isEmpty, !sendHeld(model, exchange, client) {
         return .event(.clientLeft)
       }
       guard flushCompressed(exchange, client, ending: .finish) else { return .event(.clientLeft) }

@@ -1,3 +1,4 @@
+internal import APIKeys
 internal import EventLoop
 internal import ModelAPI
 internal import Telemetry
@@ -44,6 +45,13 @@ internal import Telemetry
 
   // MARK: Who asks, and what is used
 
+  /// The key that it came with; the exchange's snapshot keeps it. Nil without one, and when its tokens have been settled.
+  var key: UnsafeMutablePointer<KeyRing.Entry>?
+  /// Its path names the model.
+  var isNamedByPath = false
+  /// Tokens that were set aside for it, of its key and of the key's group.
+  var held: KeyUsage.Reservation?
+  var groupHeld: KeyUsage.Reservation?
   /// Whose request it is, as a hash of the key that it came with; 0 without one.
   var keyHash: UInt64 = 0
   /// How urgent it is: 0 for high, 1 for normal, 2 for low.
@@ -56,6 +64,8 @@ internal import Telemetry
   var completionTokens = 0
   /// The engine is asked to tell what a stream has used, whether the client wants to know or not.
   var countsTokens = false
+  /// Its key has no tokens left for the rest of its answer.
+  var isSpent = false
   /// It is, and the client has not asked for it.
   var addsUsage = false
   /// What the model is called, as the client wrote it; cut to what has room.
@@ -79,7 +89,7 @@ internal import Telemetry
   var series: Unmanaged<GenAISeries>?
   /// Events that tell usage only are left out; what may be one is held until it is whole.
   var filtersUsage = false
-  var held = ParkedOutput()
+  var heldEvent = ParkedOutput()
 
   // MARK: The events
 

@@ -25,6 +25,7 @@ extension Worker {
     exchange.isRead =
       unsafe (route.pointee.models != nil && desk.request.framing != .none)
       || (service.pointee.readsPrompts || service.pointee.includesUsage) && mayReadPrompt(base)
+      || route.pointee.keys.hasRing && keyReadsContent(base)
     return exchange.isRead || wantsLength
   }
 
@@ -148,6 +149,7 @@ extension Worker {
       unsafe scan.withModelName { unsafe model.element.keepName($0, hash: name) }
       model.readBytes = exchange.collected.count - Self.lengthRoom
     }
+    if let refusal = refusalByContent(exchange, scan) { return refusal }
     if let models = unsafe exchange.route?.pointee.models,
       let refusal = unsafe chooseByModel(exchange, models, scan, &name)
     {
@@ -156,7 +158,7 @@ extension Worker {
     askForUsage(exchange, scan)
     notePrompt(exchange, scan, name: name, contentBytes: exchange.collected.count - Self.lengthRoom)
     if unsafe exchange.service?.pointee.readsPrompts == true { modelRequest(exchange).tellsProgress = true }
-    return nil
+    return reserveTokens(exchange, scan)
   }
 
   /// Gives the request to the service that is for its model, whose name for it is written into the content.

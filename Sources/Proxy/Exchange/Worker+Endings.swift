@@ -2,6 +2,7 @@ internal import EventLoop
 internal import Exchange
 internal import HTTP
 internal import HTTP2
+internal import ModelAPI
 internal import OS
 internal import Telemetry
 internal import Upstream
@@ -32,12 +33,17 @@ extension Worker {
     desk.request.version = exchange.version
     let service = unsafe exchange.service.map { unsafe serviceName(exchange, $0.pointee.index) } ?? ""
     let (route, isGRPC) = unsafe (exchange.route, exchange.isGRPC)
+    let shape = exchange.model?.api?.errorShape ?? .openAI
+    var more = ""
+    if case .limited = answer, let key = unsafe exchange.model?.key { more = unsafe limitFields(key) }
     let held = unsafe exchange.snapshot?.retain()
     defer { unsafe held?.release() }
     endExchange(exchange, keepsBackend: false)
     client.state = isConnection(client) ? .reading : .requested
     if keeps { client.start = client.requestEnd }
-    unsafe sayAnswer(client, answer, closing: !keeps, detail: service, isGRPC: isGRPC, route: route)
+    unsafe sayAnswer(
+      client, answer, closing: !keeps, detail: service, isGRPC: isGRPC, route: route, shape: shape, more: more
+    )
   }
 
   func serviceName(_ exchange: Ref<Exchange>, _ index: Int) -> String {

@@ -90,6 +90,7 @@ extension Worker {
     let found: Bool?
     if let model = exchange.model, model.isScanned {
       found = unsafe followAnswer(model, exchange, buffer, &content)
+      if let refusal = refusalBySpending(model) { return .event(.refused(refusal)) }
     } else {
       found = unsafe exchange.responseContent.follow(buffer, &content) { byte in
         unsafe withUnsafePointer(to: byte) { unsafe exchange.trailers.append($0, 1) }

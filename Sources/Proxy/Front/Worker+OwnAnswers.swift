@@ -2,6 +2,7 @@ internal import EventLoop
 internal import Exchange
 internal import HTTP
 internal import HTTP2
+internal import ModelAPI
 internal import OS
 internal import Telemetry
 
@@ -19,13 +20,14 @@ extension Worker {
   /// Answers a request that belongs to no exchange. Unless `closing`, its head is consumed and the connection goes on.
   func refuse(
     _ client: Ref<ClientConnection>, _ answer: OwnAnswer, closing: Bool, isGRPC: Bool = false,
-    route: UnsafeMutablePointer<CompiledRoute>? = nil
+    route: UnsafeMutablePointer<CompiledRoute>? = nil, shape: ErrorShape = .openAI, more: String = ""
   ) {
     if case .requestTimeout = answer { counters.add(.requestTimeouts) }
-    logLocal(client, answer.status, answer.content("").count)
+    logLocal(client, answer.status, answer.content("", shape).count)
     let closes = closing || closesAfterOwn
     if !closes { client.requestEnd = client.start + desk.request.length }
-    unsafe sayAnswer(client, answer, closing: closes, detail: "", isGRPC: isGRPC, route: route)
+    unsafe sayAnswer(
+      client, answer, closing: closes, detail: "", isGRPC: isGRPC, route: route, shape: shape, more: more)
   }
 
   /// Answers a request with something of ours that is no refusal.
@@ -45,11 +47,11 @@ extension Worker {
   /// Sends an answer of ours and goes on behind the request, or closes.
   func sayAnswer(
     _ client: Ref<ClientConnection>, _ answer: OwnAnswer, closing: Bool, detail: String, isGRPC: Bool,
-    route: UnsafeMutablePointer<CompiledRoute>?
+    route: UnsafeMutablePointer<CompiledRoute>?, shape: ErrorShape = .openAI, more: String = ""
   ) {
     if isGRPC, desk.request.version == .http2 { return unsafe sayCall(client, answer, detail, route) }
     unsafe say(
-      client, answer.status, answer.fields, answer.content(detail), closing: closing,
+      client, answer.status, answer.fields + more, answer.content(detail, shape), closing: closing,
       route: route)
   }
 

@@ -63,20 +63,21 @@ internal import Upstream
     }
     let compiled = unsafe arena.array(of: CompiledRoute.self, count: settings.routes.count)
     for (index, route) in settings.routes.enumerated() {
+      let rules = settings.services[route.service].rules
       unsafe (compiled + index).initialize(
-        to: CompiledRoute(index: index, service: services + route.service, route, arena))
+        to: CompiledRoute(index: index, service: services + route.service, rules, route, arena))
       if !route.models.isEmpty {
         unsafe compiled[index].models = unsafe arena.value(CompiledModels(route.models, services, arena))
       }
-      guard let rules = route.rules.cors else { continue }
-      let forms = unsafe arena.array(of: CompiledRoute.self, count: rules.origins.count)
-      for (place, origin) in rules.origins.enumerated() {
+      guard let crossing = route.rules.cors else { continue }
+      let forms = unsafe arena.array(of: CompiledRoute.self, count: crossing.origins.count)
+      for (place, origin) in crossing.origins.enumerated() {
         unsafe (forms + place).initialize(
           to: CompiledRoute(
-            index: index, service: services + route.service, route, origin: origin, arena))
+            index: index, service: services + route.service, rules, route, origin: origin, arena))
         unsafe (forms + place).pointee.models = unsafe compiled[index].models
       }
-      unsafe compiled[index].crossOrigin = unsafe arena.value(CompiledCrossOrigin(rules, forms, arena))
+      unsafe compiled[index].crossOrigin = unsafe arena.value(CompiledCrossOrigin(crossing, forms, arena))
     }
     self.settings = settings
     verifiesClients = settings.listeners.contains { $0.clients != nil }
@@ -145,8 +146,8 @@ internal import Upstream
 
   /// `origin` makes it the form of the route that answers pages of that origin.
   init(
-    index: Int, service: UnsafeMutablePointer<ServiceEntry>, _ route: Settings.Route, origin: String? = nil,
-    _ arena: Arena
+    index: Int, service: UnsafeMutablePointer<ServiceEntry>, _ engine: Settings.ServiceRules,
+    _ route: Settings.Route, origin: String? = nil, _ arena: Arena
   ) {
     let rules = route.rules
     let crossing = rules.cors.map { CompiledCrossOrigin.added($0, origin) } ?? []
@@ -155,17 +156,22 @@ internal import Upstream
     unsafe crossOrigin = nil
     unsafe models = nil
     let edits = rules.headers
+    let asks = route.keys != nil || route.ring != nil
+    let setsOwn = edits.request.set.contains { $0.name.lowercased() == "authorization" }
+    let own = setsOwn ? nil : engine.apiKey?.text
     self.index = index
     unsafe self.service = unsafe service
     needsIdentity = rules.clientCertificate == .required
-    keys = KeySet(route.keys, arena)
+    keys = KeySet(route.keys, route.ring, arena)
     path = PathEdit(strip: rules.stripPrefix, add: rules.addPrefix, arena)
     setsHost = (edits.request.set.map(\.name) + edits.request.remove).contains { $0.lowercased() == "host" }
     request = HeadEdits(
-      set: Self.pairs(edits.request.set),
-      remove: edits.request.remove + (route.keys == nil ? [] : Self.keyFields), arena)
+      set: Self.pairs(edits.request.set) + (own.map { [("Authorization", "Bearer \($0)")] } ?? []),
+      remove: edits.request.remove + (own != nil || asks && !engine.passKey ? Self.keyFields : []), arena)
     response = HeadEdits(
-      set: Self.pairs(edits.response.set), remove: edits.response.remove + dropped, add: crossing, arena)
+      set: Self.pairs(edits.response.set),
+      remove: edits.response.remove + dropped + (route.ring == nil ? [] : Self.limitFields), add: crossing,
+      arena)
     setOwn = HeadEdits.lines(
       Self.pairs(edits.response.set).filter {
         !HeadEdits.framesContent($0.name) && $0.name.lowercased() != "content-type"
@@ -173,7 +179,12 @@ internal import Upstream
   }
 
   /// A key is for us: backends do not get it.
-  private static let keyFields = ["authorization", "x-api-key"]
+  private static let keyFields = ["authorization", "x-api-key", "api-key"]
+
+  /// What a key has left is ours to tell.
+  private static let limitFields = ["limit", "remaining", "reset"].flatMap {
+    ["x-ratelimit-\($0)-requests", "x-ratelimit-\($0)-tokens"]
+  }
 
   private static func pairs(_ fields: [Fields.Field]) -> [(name: String, value: String)] {
     fields.map { ($0.name, $0.value) }

@@ -17,6 +17,7 @@ var stages: some Stage {
   Calls()
   Compression()
   Answers()
+  Quotas()
   Outliers()
   AccessLogging()
   Events()

@@ -1,9 +1,11 @@
+internal import APIKeys
 internal import Bytes
 internal import EventLoop
 internal import Exchange
 internal import HTTP
 internal import HTTP2
 internal import OS
+internal import PKI
 internal import Synchronization
 internal import TLS
 internal import Telemetry
@@ -59,6 +61,9 @@ internal import Telemetry
   var handshakeAt: UInt64 = 0
   /// Whether this turn served anything but listeners and handshakes.
   var turnHadTraffic = false
+  /// The key of the request on the desk, from where it is found to where its exchange begins.
+  var asking: UnsafeMutablePointer<KeyRing.Entry>?
+  let keyHash = RepeatedHash()
   /// The blocks of the prompt that was read last.
   var prompts = PromptBlocks()
   /// Content that is kept of all requests, in bytes.

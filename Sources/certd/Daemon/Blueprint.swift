@@ -21,6 +21,8 @@ struct Blueprint: Sendable {
   /// How the files were before they were read: what changes while they are is seen afterwards.
   private let filesBefore: FileWatch
   private let trustBefore: FileWatch
+  /// How the files of keys were before they were read.
+  let keyWatch: FileWatch
   let files: [CertificateFiles]
   var fileCredentials: [Credential]
   let managed: [Renewal.ManagedCertificate]
@@ -42,13 +44,15 @@ struct Blueprint: Sendable {
   var isWhole: Bool { problems.isEmpty }
 
   init(
-    _ reading: Configuration.Reading, world: World, store: CertStore, backends: BackendRegistry, log: Log,
+    _ reading: Configuration.Reading, world: World, store: CertStore, backends: BackendRegistry,
+    keys: KeyStore, log: Log,
     post: AsyncStream<Daemon.Event>.Continuation, known: [Credential] = [], before: Lenience.State? = nil
   ) async throws(SetupError) {
     configuration = reading.configuration
     for warning in reading.warnings { log.warn("configuration", ["warning": .describing(warning)]) }
     files = configuration.certificates.compactMap { if case .files(let files) = $0 { files } else { nil } }
     filesBefore = FileWatch(files)
+    keyWatch = FileWatch(paths: KeyStore.files(configuration))
     trustBefore = FileWatch(paths: ListenerSecurity(configuration: configuration).files())
     let configuration = configuration
     let loaded = try await apart { () throws(SetupError) in Credentials.load(configuration, known: known) }
@@ -61,7 +65,7 @@ struct Blueprint: Sendable {
     log.tell(loaded)
     let lenience = Lenience(before: before)
     settings = try await ProxySettings(
-      configuration: configuration, backends: backends, lenience: lenience
+      configuration: configuration, backends: backends, lenience: lenience, keys: keys
     ).make()
     problems = lenience.problems
     for problem in problems { log.error("file cannot be used", ["reason": .text(problem)]) }

@@ -45,7 +45,7 @@ extension Daemon {
 
   private func adopt(_ reading: Configuration.Reading) async throws(SetupError) {
     var next = try await Blueprint(
-      reading, world: world, store: store, backends: backends, log: log, post: post,
+      reading, world: world, store: store, backends: backends, keys: keys, log: log, post: post,
       known: plan.fileCredentials, before: .init(plan.settings, plan.configuration))
     Self.leaveUnwantedPort(
       &next.settings, next.configuration, ours: plan.settings.listeners.map(\.address), log)
@@ -70,6 +70,7 @@ extension Daemon {
     fetchIssuers()
     let security = ListenerSecurity(configuration: next.configuration)
     (trust, refusedTrust) = next.trustWatch
+    keyFiles = next.keyWatch
     warnOfTrust(security)
     await presentStore()
     proxy.reopenLogs()
@@ -170,7 +171,7 @@ extension Daemon {
     let lenience = Lenience(before: .init(plan.settings, plan.configuration))
     guard
       var settings = try? await ProxySettings(
-        configuration: configuration, backends: backends, lenience: lenience
+        configuration: configuration, backends: backends, lenience: lenience, keys: keys
       ).make(),
       settings.places != plan.settings.places, configuration == plan.configuration
     else { return }

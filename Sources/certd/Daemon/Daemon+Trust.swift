@@ -15,7 +15,7 @@ extension Daemon {
     let lenience = Lenience(before: .init(plan.settings, plan.configuration))
     do throws(SetupError) {
       var settings = try await ProxySettings(
-        configuration: plan.configuration, backends: backends, lenience: lenience
+        configuration: plan.configuration, backends: backends, lenience: lenience, keys: keys
       ).make()
       guard isNews || lenience.problems.isEmpty else { return }
       Self.leaveUnwantedPort(

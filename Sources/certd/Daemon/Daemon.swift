@@ -17,6 +17,8 @@ actor Daemon {
   static let signals = [Signals.terminate, Signals.interrupt, Signals.hangup, Signals.reopen]
   /// How often files and the store are looked at for changes by others, in seconds.
   static let watchSeconds = 2.0
+  /// How often files of keys are looked at, in seconds.
+  static let keySeconds = 0.5
   /// When the start is over and its code is not needed any more, in seconds.
   static let startSeconds = 0.5
   /// How often certificates from files are judged again, in seconds.
@@ -28,6 +30,7 @@ actor Daemon {
     case reload
     case reopenLogs
     case watch
+    case watchKeys
     case namesMoved
     case judge
     case issuersFetched
@@ -42,6 +45,7 @@ actor Daemon {
   let world: World
   let store: CertStore
   let backends: BackendRegistry
+  let keys: KeyStore
   let tickets: TicketKeys
   let messages: ProxyMessages
   /// What signals have asked for; the thread that takes them writes it.
@@ -68,6 +72,7 @@ actor Daemon {
   var proofs: Task<Void, Never>?
   var issuerFetch: Task<Void, Never>?
   var refusedTrust: FileWatch?
+  var keyFiles: FileWatch
   var isRenewing = false
   var renewAgain = false
   var wake: Task<Void, Never>?
@@ -106,17 +111,19 @@ actor Daemon {
     backends = BackendRegistry(lifetime: { await lifetime.seconds($0, $1) }) {
       log.warn("backend name", ["reason": .text($0)])
     }
+    keys = KeyStore()
     tickets = TicketKeys(random: { Random.bytes($0) })
     (events, post) = AsyncStream.makeStream(of: Event.self)
     health = HealthChecks { [post] in post.yield(.recognized(service: $0, $1)) }
     var plan = try await Blueprint(
-      reading, world: world, store: store, backends: backends, log: log, post: post)
+      reading, world: world, store: store, backends: backends, keys: keys, log: log, post: post)
     await Self.waitForCommands(plan, store, log)
     Self.leaveUnwantedPort(&plan.settings, plan.configuration, ours: [], log)
     self.plan = plan
     fingerprint = store.fingerprint()
     (files, refusedFiles) = plan.watch
     (trust, refusedTrust) = plan.trustWatch
+    keyFiles = plan.keyWatch
     let gathered = try await Self.gather(plan, store, known: [])
     (stored, isStoreRead) = (gathered.stored, gathered.isWhole)
     (presented, presentationChange) = (gathered.presentation.credentials, gathered.presentation.nextChange)
@@ -194,6 +201,7 @@ actor Daemon {
       try? await World.sleep(seconds: Self.startSeconds)
       ProcessMemory.dropUnusedCode()
     }
+    let keyTicker = tickForKeys()
     openAdmin()
     announce()
     warnOfTrust(ListenerSecurity(configuration: plan.configuration))
@@ -212,6 +220,7 @@ actor Daemon {
       case .begin(let number) where draining == nil:
         work.cancel()
         ticker.cancel()
+        keyTicker.cancel()
         names.cancel()
         wake?.cancel()
         filePush?.cancel()
@@ -290,6 +299,7 @@ actor Daemon {
     case .watch:
       messages.tellRepeated()
       await watch()
+    case .watchKeys: await watchKeys()
     case .namesMoved: await namesMoved()
     case .judge: await judge()
     case .issuersFetched: await issuersFetched()

@@ -69,6 +69,9 @@ final class Lenience {
       && a?.crl.map(\.value) == b?.crl.map(\.value)
   }
 
+  /// What is odd about a file of keys: what can be used of it is.
+  func note(keys problem: String) { problems.append(problem) }
+
   private func note(_ error: SetupError, _ consequence: String?) {
     problems.append("\(error); \(consequence ?? "what was good before goes on")")
   }

@@ -1,4 +1,5 @@
 import ACME
+import APIKeys
 import Configuration
 import OS
 import Proxy
@@ -11,6 +12,8 @@ struct ProxySettings {
   let backends: BackendRegistry
   /// For who serves and does not check: files that cannot be used are noted there, and the others go on.
   var lenience: Lenience?
+  /// What is known of keys with limits.
+  var keys = KeyStore()
 
   func make() async throws(SetupError) -> Proxy.Settings {
     var settings = Proxy.Settings()
@@ -21,13 +24,15 @@ struct ProxySettings {
     settings.forwarding = configuration.forwarding
     await backends.prepare(configuration.services.flatMap(\.backends).map(\.address))
     for service in configuration.services { settings.services.append(try await self.service(service)) }
+    let groups = try keys.load(configuration, lenience)
     for route in configuration.routes {
-      if let route = try self.route(route) { settings.routes.append(route) }
+      if let route = try self.route(route, groups) { settings.routes.append(route) }
     }
     return settings
   }
 
-  private func route(_ route: Route) throws(SetupError) -> Proxy.Settings.Route? {
+  private func route(_ route: Route, _ groups: [String: KeyGroup]) throws(SetupError) -> Proxy.Settings.Route?
+  {
     guard let service = index(of: route.service.value) else { return nil }
     let hosts = route.hosts.contains { $0.value == .any } ? [] : route.hosts.map(\.value.description)
     var made = Proxy.Settings.Route(hosts: hosts, paths: route.paths.map(\.value), service: service)
@@ -35,6 +40,9 @@ struct ProxySettings {
     made.rules.headers = route.rules.headers.after(configuration.headers)
     made.models = route.models.compactMap { rule in
       index(of: rule.service.value).map { .init(rule.pattern, service: $0, model: rule.model) }
+    }
+    if !route.keyGroups.isEmpty {
+      made.ring = keys.ring(route.keyGroups.map(\.value), groups)
     }
     guard let file = route.keyFile else { return made }
     do throws(SetupError) { made.keys = try KeyFile.read(file, configuration) } catch {

@@ -76,6 +76,8 @@ extension Worker {
       unsafe withUnsafePointer(to: byte) { unsafe exchange.trailers.append($0, 1) }
     }
     noteTokens(model, exchange)
+    model.promptTokens = model.answer.promptTokens
+    model.cachedTokens = model.answer.cachedTokens
     return found
   }
 
@@ -122,12 +124,8 @@ extension Worker {
   /// The request is over: what it has taken and used goes into the series of its model.
   @inline(never)
   fileprivate func measure(_ model: Ref<ModelRequest>, _ exchange: Ref<Exchange>) {
-    model.held.free()
+    model.heldEvent.free()
     guard model.isScanned else { return }
-    if !model.isWhole {
-      model.promptTokens = model.answer.promptTokens
-      model.cachedTokens = model.answer.cachedTokens
-    }
     guard let series = unsafe model.series ?? series(model, exchange)?.retain() else { return }
     unsafe model.series = nil
     defer { unsafe series.release() }

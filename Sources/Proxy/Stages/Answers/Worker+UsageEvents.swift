@@ -15,12 +15,12 @@ extension Worker {
     _ buffer: UnsafeMutablePointer<UInt8>, _ content: inout ContentRange, ended: Bool
   ) -> Bool {
     var from = content.from
-    if !model.held.isEmpty {
-      let end = unsafe Self.eventEnd(buffer, from, content.to, begun: model.held.bytes.last)
+    if !model.heldEvent.isEmpty {
+      let end = unsafe Self.eventEnd(buffer, from, content.to, begun: model.heldEvent.bytes.last)
       let count = (end ?? content.to) - from
-      unsafe model.held.append(buffer + from, count)
+      unsafe model.heldEvent.append(buffer + from, count)
       from += count
-      if end != nil || ended && from == content.to || model.held.count > Self.maximumHeldBytes {
+      if end != nil || ended && from == content.to || model.heldEvent.count > Self.maximumHeldBytes {
         guard sendHeld(model, exchange, client) else { return false }
       }
     }
@@ -42,7 +42,7 @@ extension Worker {
         if kept != at { unsafe (buffer + kept).update(from: buffer + at, count: rest) }
         kept += rest
       } else if !ended {
-        unsafe model.held.append(buffer + at, rest)
+        unsafe model.heldEvent.append(buffer + at, rest)
       }
     }
     content.to = kept
@@ -53,8 +53,8 @@ extension Worker {
   func sendHeld(_ model: Ref<ModelRequest>, _ exchange: Ref<Exchange>, _ client: Ref<ClientConnection>)
     -> Bool
   {
-    defer { model.held.free() }
-    let held = unsafe model.held.bytes
+    defer { model.heldEvent.free() }
+    let held = unsafe model.heldEvent.bytes
     guard let base = held.baseAddress, unsafe !Self.tellsUsageOnly(held) else { return true }
     var sent = 0
     while sent < held.count {

@@ -100,13 +100,16 @@ extension Worker {
     else {
       return false
     }
-    let text: StaticString = "the engine broke off: what came before is not the whole answer"
+    let text: StaticString =
+      model.isSpent
+      ? "the key has no tokens left: what came before is not the whole answer"
+      : "the engine broke off: what came before is not the whole answer"
     let isSent = unsafe withUnsafeTemporaryAllocation(of: UInt8.self, capacity: ErrorShape.frameBytes + 512) {
       room in
       let message = unsafe UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount)
       let shape =
         model.hasEmptyLines ? api.errorShape == .ollama ? ErrorShape.openAI : api.errorShape : .ollama
-      let count = unsafe shape.writeEvent(.server, message, into: room)
+      let count = unsafe shape.writeEvent(model.isSpent ? .rateLimit : .server, message, into: room)
       guard count > 0, let base = room.baseAddress else { return false }
       return unsafe sendBetween(exchange, client, base, count)
     }

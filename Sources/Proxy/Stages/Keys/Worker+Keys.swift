@@ -1,0 +1,120 @@
+internal import APIKeys
+internal import EventLoop
+internal import Exchange
+internal import HTTP
+internal import ModelAPI
+internal import OS
+internal import PKI
+
+// Whose request it is.
+extension Worker {
+  private static let preflightMethod: StaticString = "access-control-request-method"
+  private static let origin: StaticString = "origin"
+
+  /// The time by which keys end and limits are counted, in milliseconds since the epoch.
+  var wallMilliseconds: UInt64 { UInt64(max(0, Clock.wallNanoseconds())) / 1_000_000 }
+
+  /// Why the request on the desk is not answered by a route that asks for a key; nil when it is. Remembers whose it is.
+  @inline(never)
+  func refusalByKey(
+    _ client: Ref<ClientConnection>, _ base: UnsafePointer<UInt8>,
+    _ route: UnsafeMutablePointer<CompiledRoute>
+  ) -> OwnAnswer? {
+    unsafe asking = nil
+    let keys = unsafe route.pointee.keys
+    var isPlain = false
+    var found: UnsafeMutablePointer<KeyRing.Entry>?
+    unsafe ShownKeys.forEach(desk, base, room: desk.scratch) { text, count, isToken in
+      if !isToken, unsafe keys.contains(text, count) {
+        isPlain = true
+        return true
+      }
+      guard count <= KeySecret.maximumBytes,
+        let entry = unsafe find(keys, "", UnsafeRawBufferPointer(start: text, count: count))
+      else { return false }
+      unsafe found = unsafe entry
+      // The engine has to see which protocols there are, and not the key.
+      if isToken { unsafe UnsafeMutablePointer(mutating: text).update(repeating: 0x78, count: count) }
+      return true
+    }
+    if isPlain { return nil }
+    if unsafe found == nil, unsafe client.identity != nil {
+      unsafe found = find(keys, KeyRing.certificatePrefix, Self.identityLabel(client))
+    }
+    guard let entry = unsafe found else { return unsafe isPreflight(base) ? nil : .keyNeeded }
+    if let refusal = unsafe refusal(entry, client, base, route) { return refusal }
+    unsafe asking = unsafe entry
+    return nil
+  }
+
+  private func find(_ keys: KeySet, _ prefix: StaticString, _ text: UnsafeRawBufferPointer)
+    -> UnsafeMutablePointer<KeyRing.Entry>?
+  {
+    guard let ring = unsafe keys.ring else { return nil }
+    var digest = InlineArray<32, UInt8>(repeating: 0)
+    return unsafe withUnsafeMutableBytes(of: &digest) { raw in
+      guard let start = raw.baseAddress,
+        unsafe keyHash.write(prefix: prefix, text, to: start.assumingMemoryBound(to: UInt8.self))
+      else { return nil }
+      return unsafe ring._withUnsafeGuaranteedRef { unsafe $0.find(KeyRing.Hash(at: start)) }
+    }
+  }
+
+  /// Whether a key may be used for the request on the desk, as far as its head tells.
+  private func refusal(
+    _ entry: UnsafeMutablePointer<KeyRing.Entry>, _ client: Ref<ClientConnection>,
+    _ base: UnsafePointer<UInt8>, _ route: UnsafeMutablePointer<CompiledRoute>
+  ) -> OwnAnswer? {
+    guard unsafe entry.pointee.isValid(at: wallMilliseconds) else { return .keyExpired }
+    if unsafe entry.pointee.isForSomeAddresses {
+      guard let number = AddressBlock.number(of: text(client.peer)),
+        unsafe entry.pointee.allows(address: number)
+      else { return .keyElsewhere }
+    }
+    guard unsafe entry.pointee.isForSomeModels else { return nil }
+    if let name = unsafe modelInPath(base) {
+      return unsafe entry.pointee.allows(model: name) ? nil : .modelUnknown
+    }
+    // Which model is meant must be readable, or any could be asked for.
+    switch desk.request.method {
+    case .get, .head, .options: return desk.request.upgrade ? .modelUntold : nil
+    default:
+      return unsafe desk.request.upgrade || route.pointee.service.pointee.isHTTP2 ? .modelUntold : nil
+    }
+  }
+
+  /// The model that the path names, if it is of an interface whose paths do.
+  func modelInPath(_ base: UnsafePointer<UInt8>) -> UnsafeRawBufferPointer? {
+    let path = unsafe base + desk.request.targetStart
+    guard let found = unsafe EngineAPI.find(path: path, count: desk.request.pathLength(base)),
+      let place = found.modelPlace
+    else { return nil }
+    return unsafe UnsafeRawBufferPointer(start: path + place.lowerBound, count: place.count)
+  }
+
+  /// A browser's preflight cannot show a key and asks for nothing: OPTIONS from an origin, for a method, without content
+  /// (Fetch §4.8).
+  private func isPreflight(_ base: UnsafePointer<UInt8>) -> Bool {
+    guard desk.request.method == .options, desk.request.framing == .none else { return false }
+    var (hasOrigin, hasMethod) = (false, false)
+    for i in 0..<desk.fields.count {
+      let line = unsafe desk.fields.lines[i]
+      hasOrigin = unsafe hasOrigin || line.isNamed(Self.origin, base)
+      hasMethod = unsafe hasMethod || line.isNamed(Self.preflightMethod, base)
+    }
+    return hasOrigin && hasMethod
+  }
+
+  /// Refuses the request on the desk in the words of its interface. `more`: further field lines.
+  @inline(never)
+  func refuse(
+    _ client: Ref<ClientConnection>, _ answer: OwnAnswer, _ base: UnsafePointer<UInt8>,
+    _ route: UnsafeMutablePointer<CompiledRoute>, more: String = ""
+  ) {
+    let path = unsafe base + desk.request.targetStart
+    let found = unsafe EngineAPI.find(path: path, count: desk.request.pathLength(base))
+    unsafe refuse(
+      client, answer, closing: false, isGRPC: desk.request.isCall, route: route,
+      shape: found?.api.errorShape ?? .openAI, more: more)
+  }
+}
