@@ -15,6 +15,10 @@ public enum OwnAnswer: Equatable, Sendable, BitwiseCopyable {
   case noRoute
   /// No backend can have it.
   case noBackend
+  /// Every backend has all that it may, and as many requests wait as may.
+  case queueFull
+  /// No backend has had room for the request in its time.
+  case queueTimeout
   /// The backend answered with something that is not HTTP, or broke off.
   case badGateway
   /// The backend did not answer in time.
@@ -52,6 +56,7 @@ public enum OwnAnswer: Equatable, Sendable, BitwiseCopyable {
     case .certificateNeeded: 403
     case .keyNeeded: 401
     case .noBackend, .overloaded: 503
+    case .queueFull, .queueTimeout: 429
     case .badGateway: 502
     case .backendTimeout: 504
     case .noTunnel: 501
@@ -67,6 +72,7 @@ public enum OwnAnswer: Equatable, Sendable, BitwiseCopyable {
       "invalid_request_error"
     case .certificateNeeded: "permission_error"
     case .keyNeeded: "authentication_error"
+    case .queueFull, .queueTimeout: "rate_limit_error"
     case .noBackend, .badGateway, .backendTimeout, .noTunnel, .overloaded: "server_error"
     }
   }
@@ -86,6 +92,8 @@ public enum OwnAnswer: Equatable, Sendable, BitwiseCopyable {
     case .certificateNeeded: "client_certificate_required"
     case .keyNeeded: "invalid_api_key"
     case .noBackend: "no_backend"
+    case .queueFull: "queue_full"
+    case .queueTimeout: "queue_timeout"
     case .overloaded: "overloaded"
     case .badGateway: "bad_gateway"
     case .backendTimeout: "backend_timeout"
@@ -120,6 +128,8 @@ public enum OwnAnswer: Equatable, Sendable, BitwiseCopyable {
       return "no valid API key came with the request: send one as Authorization: Bearer, or as x-api-key"
     case .overloaded: return "too much is under way; try again in a moment"
     case .noBackend: return "no backend\(service) is available"
+    case .queueFull: return "every backend\(service) is busy, and as many requests wait as may"
+    case .queueTimeout: return "no backend\(service) has had room within the time that a request may wait"
     case .badGateway: return "the backend\(service) broke off or answered with something that is not HTTP"
     case .backendTimeout: return "the backend\(service) did not answer within the time limit"
     case .noTunnel: return "the backend\(service) takes no WebSocket over HTTP/2 (RFC 8441)"
@@ -130,7 +140,8 @@ public enum OwnAnswer: Equatable, Sendable, BitwiseCopyable {
   /// Whether the next request on the same connection can still be told from the rest of this one.
   public var keepsConnection: Bool {
     switch self {
-    case .noRoute, .noBackend, .badGateway, .backendTimeout, .noTunnel, .misdirected, .certificateNeeded,
+    case .noRoute, .noBackend, .queueFull, .queueTimeout, .badGateway, .backendTimeout, .noTunnel,
+      .misdirected, .certificateNeeded,
       .keyNeeded, .pathNotNormal, .modelUnknown, .modelMissing, .modelUnread:
       true
     case .badRequest, .headTooLarge, .contentTooLarge, .requestTimeout, .refused, .overloaded: false
@@ -145,6 +156,7 @@ public enum OwnAnswer: Equatable, Sendable, BitwiseCopyable {
     case .noRoute, .modelUnknown, .noTunnel, .misdirected: 12
     case .certificateNeeded, .keyNeeded: 16
     case .noBackend, .badGateway, .overloaded: 14
+    case .queueFull, .queueTimeout: 8
     case .requestTimeout: 1
     case .backendTimeout: 4
     }
@@ -163,6 +175,7 @@ public enum OwnAnswer: Equatable, Sendable, BitwiseCopyable {
     case 405: "Method Not Allowed"
     case 408: "Request Timeout"
     case 414: "URI Too Long"
+    case 429: "Too Many Requests"
     case 417: "Expectation Failed"
     case 421: "Misdirected Request"
     case 413: "Content Too Large"

@@ -30,14 +30,14 @@ extension Worker {
     desk.clearRequest()
     desk.request.method = exchange.method
     desk.request.version = exchange.version
-    let service = unsafe exchange.service.map { unsafe serviceName(exchange, $0.pointee.index) } ?? ""
+    let words = words(answer, exchange)
     let (route, isGRPC) = unsafe (exchange.route, exchange.isGRPC)
     let held = unsafe exchange.snapshot?.retain()
     defer { unsafe held?.release() }
     endExchange(exchange, keepsBackend: false)
     client.state = isConnection(client) ? .reading : .requested
     if keeps { client.start = client.requestEnd }
-    unsafe sayAnswer(client, answer, closing: !keeps, detail: service, isGRPC: isGRPC, route: route)
+    unsafe sayAnswer(client, answer, closing: !keeps, words, isGRPC: isGRPC, route: route)
   }
 
   func serviceName(_ exchange: Ref<Exchange>, _ index: Int) -> String {
@@ -65,8 +65,13 @@ extension Worker {
     }
     counters.add(.bytesReceived, exchange.bytesIn)
     counters.add(.bytesSent, exchange.bytesOut)
+    if let model = exchange.model, unsafe model.room != nil { leaveRoom(model) }
     stages.end(self, exchange)
-    unsafe exchange.counted?._withUnsafeGuaranteedRef { $0.end() }
+    if unsafe exchange.service?.pointee.room != nil {
+      uncount(exchange)
+    } else {
+      unsafe exchange.counted?._withUnsafeGuaranteedRef { $0.end() }
+    }
     exchange.client?.exchange = nil
     exchange.requestTrailers.free()
     forgetCollected(exchange)
