@@ -4,6 +4,8 @@ public enum Action: Equatable, Sendable, BitwiseCopyable {
   case nothing
   /// Choose a backend and begin an attempt on it.
   case choose
+  /// No backend has room: wait until one has.
+  case wait
   /// End the attempt and make another one of the same request.
   case again(Where)
   /// Send the request, or the rest of it.
@@ -48,7 +50,7 @@ public enum Action: Equatable, Sendable, BitwiseCopyable {
   /// closed meanwhile is nobody's.
   public var tellsOfFault: Bool {
     switch self {
-    case .nothing, .again(.fresh): false
+    case .nothing, .wait, .again(.fresh): false
     default: true
     }
   }
@@ -56,7 +58,7 @@ public enum Action: Equatable, Sendable, BitwiseCopyable {
   /// Whether it is the last.
   public var isLast: Bool {
     switch self {
-    case .nothing, .choose, .again, .send, .join, .pass, .relay, .tunnel: false
+    case .nothing, .choose, .wait, .again, .send, .join, .pass, .relay, .tunnel: false
     case .answer, .turnAway, .finish, .breakOff, .abandon, .close, .severed, .expire: true
     }
   }

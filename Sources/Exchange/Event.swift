@@ -9,6 +9,14 @@ extension Machine {
     case unopened
     /// There is no backend that could be chosen.
     case nobody
+    /// There are some, but each has as many requests as it may.
+    case full
+    /// One that has room is kept for the request that waits.
+    case room
+    /// As many wait as may, or a more urgent one has got the place.
+    case queueFull
+    /// It has waited as long as it may.
+    case waitedTooLong
     /// The attempt's connection stands.
     case connected
     /// No connection came about, in its time or at all.

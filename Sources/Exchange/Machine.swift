@@ -15,6 +15,8 @@ public struct Machine: Sendable, BitwiseCopyable {
     case head
     /// A backend is looked for, connected to, or works on it; nothing of a response has been passed on.
     case attempting
+    /// No backend has room for it: it waits until one has.
+    case waiting
     /// Its response passes to the client.
     case relaying
     /// Bytes pass both ways, unread.
@@ -110,6 +112,7 @@ public struct Machine: Sendable, BitwiseCopyable {
     switch phase {
     case .head: return beforeAttempts(event)
     case .attempting: return whileAttempting(event, facts)
+    case .waiting: return whileWaiting(event)
     case .relaying: return whileRelaying(event)
     case .tunnel: return whileTunnelling(event)
     case .over: return .nothing
@@ -134,6 +137,9 @@ public struct Machine: Sendable, BitwiseCopyable {
       countAttempt()
       return chooseAgain()
     case .nobody: return give(up: .noBackend)
+    case .full where !isPassage:
+      phase = .waiting
+      return .wait
     case .connected:
       attempt.isConnected = true
       guard isPassage else { return .send }
@@ -164,6 +170,21 @@ public struct Machine: Sendable, BitwiseCopyable {
     case .refused(let answer): return give(up: answer)
     case .clientLeft: return end(.abandon)
     case .tunnelIdle where isPassage: return end(.expire)
+    default: return .nothing
+    }
+  }
+
+  /// What a request that waits can come to, whoever may have it then.
+  private mutating func whileWaiting(_ event: Event) -> Action {
+    switch event {
+    case .room:
+      phase = .attempting
+      return .choose
+    case .queueFull: return give(up: .queueFull)
+    case .waitedTooLong: return give(up: .queueTimeout)
+    case .nobody: return give(up: .noBackend)
+    case .refused(let answer): return give(up: answer)
+    case .clientLeft: return end(.abandon)
     default: return .nothing
     }
   }

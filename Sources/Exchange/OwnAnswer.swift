@@ -15,6 +15,10 @@ public enum OwnAnswer: Equatable, Sendable, BitwiseCopyable {
   case noRoute
   /// No backend can have it.
   case noBackend
+  /// Every backend has all that it may, and as many requests wait as may.
+  case queueFull
+  /// No backend has had room for the request in its time.
+  case queueTimeout
   /// The backend answered with something that is not HTTP, or broke off.
   case badGateway
   /// The backend did not answer in time.
@@ -61,6 +65,7 @@ public enum OwnAnswer: Equatable, Sendable, BitwiseCopyable {
     case .keyNeeded, .keyExpired: 401
     case .limited: 429
     case .noBackend, .overloaded: 503
+    case .queueFull, .queueTimeout: 429
     case .badGateway: 502
     case .backendTimeout: 504
     case .noTunnel: 501
@@ -77,6 +82,7 @@ public enum OwnAnswer: Equatable, Sendable, BitwiseCopyable {
     case .certificateNeeded, .keyElsewhere, .modelUntold: "permission_error"
     case .keyNeeded, .keyExpired: "authentication_error"
     case .limited(let hit): hit.what == .quota ? "insufficient_quota" : "rate_limit_error"
+    case .queueFull, .queueTimeout: "rate_limit_error"
     case .noBackend, .badGateway, .backendTimeout, .noTunnel, .overloaded: "server_error"
     }
   }
@@ -100,6 +106,8 @@ public enum OwnAnswer: Equatable, Sendable, BitwiseCopyable {
     case .modelUntold: "model_not_readable"
     case .limited(let hit): hit.what == .quota ? "insufficient_quota" : "rate_limit_exceeded"
     case .noBackend: "no_backend"
+    case .queueFull: "queue_full"
+    case .queueTimeout: "queue_timeout"
     case .overloaded: "overloaded"
     case .badGateway: "bad_gateway"
     case .backendTimeout: "backend_timeout"
@@ -139,6 +147,8 @@ public enum OwnAnswer: Equatable, Sendable, BitwiseCopyable {
     case .limited(let hit): return hit.message
     case .overloaded: return "too much is under way; try again in a moment"
     case .noBackend: return "no backend\(service) is available"
+    case .queueFull: return "every backend\(service) is busy, and as many requests wait as may"
+    case .queueTimeout: return "no backend\(service) has had room within the time that a request may wait"
     case .badGateway: return "the backend\(service) broke off or answered with something that is not HTTP"
     case .backendTimeout: return "the backend\(service) did not answer within the time limit"
     case .noTunnel: return "the backend\(service) takes no WebSocket over HTTP/2 (RFC 8441)"
@@ -149,9 +159,9 @@ public enum OwnAnswer: Equatable, Sendable, BitwiseCopyable {
   /// Whether the next request on the same connection can still be told from the rest of this one.
   public var keepsConnection: Bool {
     switch self {
-    case .noRoute, .noBackend, .badGateway, .backendTimeout, .noTunnel, .misdirected, .certificateNeeded,
-      .keyNeeded, .pathNotNormal, .modelUnknown, .modelMissing, .modelUnread, .keyExpired, .keyElsewhere,
-      .modelUntold, .limited:
+    case .noRoute, .noBackend, .queueFull, .queueTimeout, .badGateway, .backendTimeout, .noTunnel,
+      .misdirected, .certificateNeeded, .keyNeeded, .pathNotNormal, .modelUnknown, .modelMissing,
+      .modelUnread, .keyExpired, .keyElsewhere, .modelUntold, .limited:
       true
     case .badRequest, .headTooLarge, .contentTooLarge, .requestTimeout, .refused, .overloaded: false
     }
@@ -167,6 +177,7 @@ public enum OwnAnswer: Equatable, Sendable, BitwiseCopyable {
     case .keyElsewhere, .modelUntold: 7
     case .limited: 8
     case .noBackend, .badGateway, .overloaded: 14
+    case .queueFull, .queueTimeout: 8
     case .requestTimeout: 1
     case .backendTimeout: 4
     }

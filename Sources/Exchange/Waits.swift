@@ -6,6 +6,8 @@ public enum Wait: UInt8, Sendable, BitwiseCopyable, CaseIterable {
   case clientReads
   /// The client sends more of its request.
   case requestContent
+  /// A backend has room.
+  case room
   /// A connection to a backend comes about.
   case connect
   /// A backend takes more of the request.
@@ -41,6 +43,8 @@ extension Machine {
     if hasParked { return .clientReads }
     switch phase {
     case .head, .attempting, .relaying: return requestComplete || isHeldUp ? .none : .requestContent
+    // Content that finds no place is not what is waited for.
+    case .waiting: return .room
     case .tunnel, .over: return .none
     }
   }
@@ -49,7 +53,7 @@ extension Machine {
   /// nothing, so that nothing is read.
   public func backendWait(isHeldUp: Bool, clientHasParked: Bool) -> Wait {
     switch phase {
-    case .head, .over: return .none
+    case .head, .waiting, .over: return .none
     case .attempting:
       guard attempt.isConnected else { return .connect }
       if attempt.isHeld { return .held }

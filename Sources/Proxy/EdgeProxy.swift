@@ -61,14 +61,13 @@ public final class EdgeProxy: Sendable {
     let count = max(1, min(workers, Self.maximumWorkers))
     blocks = (0..<count).map { _ in CounterBlock() }
     genAI = (0..<count).map { _ in GenAITable() }
-    shared = SharedState(
-      workers: count, challenge: challenge, report: report)
     state = Mutex(State(settings: settings))
     var mailboxes: [Mailbox<Order>] = []
     do throws(SystemError) {
       for _ in 0..<count { mailboxes.append(try Mailbox()) }
     } catch { throw .system(error) }
     self.mailboxes = mailboxes
+    shared = SharedState(mailboxes: mailboxes, challenge: challenge, report: report)
     var desired = Desired(
       settings: settings, credentials: credentials,
       compilers: (0..<count).map { _ in PlanCompiler(tickets: tickets, validation: validation) })

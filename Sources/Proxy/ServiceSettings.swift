@@ -12,11 +12,17 @@ extension Settings {
     public var backends: [Backend]
     /// How they are used.
     public var rules: ServiceRules
+    /// Where requests wait for its backends, over reloads.
+    public var room: ServiceRoom
     /// No HTTP: connections whose server name leads here are passed on in TCP, unread, after the TLS handshake.
     public var isPassage = false
     /// A service.
-    public init(name: String, backends: [Backend], rules: ServiceRules = ServiceRules()) {
+    public init(
+      name: String, backends: [Backend], rules: ServiceRules = ServiceRules(),
+      room: ServiceRoom = ServiceRoom()
+    ) {
       self.name = name
+      self.room = room
       self.backends = backends
       self.rules = rules
     }
@@ -37,6 +43,12 @@ extension Settings {
     public var compression: Compression?
     /// Connections with work to one backend, of all workers together; nil for no limit.
     public var maxConnections: Int?
+    /// Requests under way at one backend, of all workers together; nil for no limit.
+    public var maxRequestsPerBackend: Int?
+    /// Where those wait that no backend has room for.
+    public var queue = Queue()
+    /// How soon a backend that is out may be back: from one health check to the next.
+    public var recheck: Milliseconds = 5000
     /// The most content of a request, in bytes, that is kept to tell an HTTP/1.1 backend its length where the client did
     /// not; nil passes it on in chunks as it comes.
     public var requestBuffering: Int?
@@ -72,6 +84,16 @@ extension Settings {
     public var description: String { "(a key)" }
     /// Never the key.
     public var debugDescription: String { description }
+  }
+
+  /// Where requests wait while every backend has as many as it may.
+  public struct Queue: Sendable, Equatable {
+    /// How many requests of the service may wait, of all workers together.
+    public var size = 512
+    /// How long one may.
+    public var timeout: Milliseconds = 30_000
+    /// The defaults.
+    public init() {}
   }
 
   /// When a request is sent once more, to another backend.

@@ -26,9 +26,22 @@ public enum Exposition {
   public static func text(
     name: String, help: String, labels: String = "", microseconds snapshot: HistogramSnapshot
   ) -> String {
+    text(name: name, help: help, [(labels, snapshot)])
+  }
+
+  /// The same of several, told apart by their labels; nothing of none.
+  public static func text(
+    name: String, help: String, _ members: [(labels: String, microseconds: HistogramSnapshot)]
+  ) -> String {
+    guard !members.isEmpty else { return "" }
+    return "# HELP \(name) \(help)\n# TYPE \(name) histogram\n"
+      + members.map { lines(name, $0.labels, $0.microseconds) }.joined()
+  }
+
+  private static func lines(_ name: String, _ labels: String, _ snapshot: HistogramSnapshot) -> String {
     let prefix = labels.isEmpty ? "" : "\(labels),"
     let suffix = labels.isEmpty ? "" : "{\(labels)}"
-    var out = "# HELP \(name) \(help)\n# TYPE \(name) histogram\n"
+    var out = ""
     for exponent in 8...30 {
       let count = snapshot.count(belowPowerOfTwo: exponent)
       out += "\(name)_bucket{\(prefix)le=\"\(seconds(1 << UInt64(exponent)))\"} \(count)\n"

@@ -57,6 +57,11 @@ public struct MetricsText: Sendable {
     return "\(value)"
   }
 
+  /// A label and its value, as they stand inside the braces.
+  public static func label(_ name: StaticString, _ value: String) -> String {
+    "\(name)=\"\(escaped(value))\""
+  }
+
   /// A label's value as the format has it; what is no text cannot break a line.
   static func escaped(_ value: String) -> String {
     var out = ""

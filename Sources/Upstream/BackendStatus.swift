@@ -75,6 +75,26 @@ public final class BackendStatus: Sendable {
   /// Counts one exchange less.
   public func end() { inFlightValue.wrappingSubtract(1, ordering: .relaxed) }
 
+  /// Counts one exchange more unless there are `maximum` already; 0 for no limit. Never more at any moment, whoever asks.
+  public func begin(atMost maximum: Int) -> Bool {
+    guard maximum > 0 else {
+      begin()
+      return true
+    }
+    var known = inFlightValue.load(ordering: .relaxed)
+    while known < maximum {
+      let (done, now) = inFlightValue.weakCompareExchange(
+        expected: known, desired: known + 1, ordering: .sequentiallyConsistent)
+      if done { return true }
+      known = now
+    }
+    return false
+  }
+
+  /// Counts one exchange less where others may wait: whoever comes to wait after it sees the room, and whoever waited before
+  /// it is seen by the caller afterwards.
+  public func endInOrder() { inFlightValue.wrappingSubtract(1, ordering: .sequentiallyConsistent) }
+
   /// Connections of all workers, idle ones included.
   public var connections: Int { connectionsValue.load(ordering: .relaxed) }
 

@@ -51,6 +51,8 @@ struct ReadingTests {
         == HealthCheck(
           probe: .get(path: "/health", expect: StatusRange(200...204), body: .any), port: 9000,
           interval: .seconds(10), timeout: .seconds(3), unhealthyThreshold: 2, healthyThreshold: 4))
+    #expect(service.rules.maxRequestsPerBackend == 64 && service.rules.queue.size == 8)
+    #expect(service.rules.queue.timeout == 2000 && service.rules.recheck == 10_000)
     #expect(service.rules.timeouts.responseHead == .never && service.rules.timeouts.firstByte == 1_200_000)
   }
 

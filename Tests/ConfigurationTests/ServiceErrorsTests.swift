@@ -170,6 +170,26 @@ struct ServiceErrorsTests {
       ]
     ),
     (
+      "services: {a: {backends: [h:1], queue: {size: 5}}}",
+      [
+        "1:40: services.a.queue: nobody waits as long as backends take any number of requests; "
+          + "set max_requests_per_backend beside it"
+      ]
+    ),
+    (
+      "services: {a: {backends: [h:1], max_requests_per_backend: 0, queue: {timeout: 0s}}}",
+      [
+        "1:59: services.a.max_requests_per_backend: 0 is out of range; from 1 to 1000000",
+        "1:79: services.a.queue.timeout: 0s is out of range; from 10ms to 1h",
+      ]
+    ),
+    (
+      "services: {a: {protocol: tcp, backends: [h:1], max_requests_per_backend: 2}}",
+      [
+        "1:74: services.a.max_requests_per_backend: speaks of HTTP in a service that speaks tcp; remove it"
+      ]
+    ),
+    (
       "services: {a: {backends: [h:1], max_connections: 0}}",
       [#"1:50: services.a.max_connections: 0 is out of range; from 1 to 1000000"#]
     ),

@@ -76,6 +76,8 @@ let fullExample = """
       timeouts: {connect: 1s, response_head: off, first_byte: 20m, idle: 90s, keepalive: 10s}
       retries: {attempts: 1, budget_percent: 10}
       max_connections: 100
+      max_requests_per_backend: 64
+      queue: {size: 8, timeout: 2s}
   limits:
     {request_head: 32KiB, request_head_fields: 64, connections: 1000, header_timeout: 5s,
      keepalive_timeout: 60s, handshake_timeout: 3s, request_body_idle_timeout: 30s, send_timeout: 30s,

@@ -3,7 +3,8 @@ import Testing
 
 /// A machine that has come to a phase, by name, and what there is to know when something has failed.
 enum Start: String, CaseIterable {
-  case head, choosing, connecting, kept, sent, held, interim, streamed, relaying, speaking, tunnel, passage,
+  case head, choosing, waiting, connecting, kept, sent, held, interim, streamed, relaying, speaking, tunnel,
+    passage,
     over
 
   var machine: Machine {
@@ -13,13 +14,14 @@ enum Start: String, CaseIterable {
     drive(.admitted)
     switch self {
     case .head, .choosing: break
+    case .waiting: drive(.full)
     case .connecting, .passage: drive(.opened(.connecting))
     case .kept: drive(.opened(.kept))
     case .sent, .interim, .held, .relaying, .speaking, .tunnel, .over:
       drive(.opened(.connecting), .connected)
     case .streamed: drive(.opened(.stream))
     }
-    if self != .connecting, self != .choosing, self != .passage {
+    if self != .connecting, self != .choosing, self != .waiting, self != .passage {
       machine.requestComplete = true
       machine.requestSent = true
     }
@@ -93,7 +95,8 @@ extension Machine.Event {
 
   /// One of each kind.
   static let all: [Machine.Event] = [
-    .admitted, .opened(.connecting), .unopened, .nobody, .connected, .connectFailed, .interim(bytes: 25),
+    .admitted, .opened(.connecting), .unopened, .nobody, .full, .room, .queueFull,
+    .waitedTooLong, .connected, .connectFailed, .interim(bytes: 25),
     .status(200), .switched(ResponseFacts(status: 101)), .malformed, .timedOut, .touched, .unsupported,
     .ended(isClean: true), .refused(.badRequest), .clientLeft, .bothEnded, .tunnelBroken, .tunnelIdle,
   ]

@@ -16,7 +16,16 @@ import Testing
     Row(.choosing, .opened(.stream), .send, .attempting),
     Row(.choosing, .unopened, .choose, .attempting),
     Row(.choosing, .nobody, .answer(.noBackend), .over),
+    Row(.choosing, .full, .wait, .waiting),
     Row(.choosing, .clientLeft, .abandon, .over),
+
+    Row(.waiting, .room, .choose, .attempting),
+    Row(.waiting, .queueFull, .answer(.queueFull), .over),
+    Row(.waiting, .waitedTooLong, .answer(.queueTimeout), .over),
+    Row(.waiting, .nobody, .answer(.noBackend), .over),
+    Row(.waiting, .refused(.overloaded), .answer(.overloaded), .over),
+    Row(.waiting, .refused(.badRequest), .answer(.badRequest), .over),
+    Row(.waiting, .clientLeft, .abandon, .over),
 
     Row(.connecting, .connected, .send, .attempting),
     Row(.connecting, .connectFailed, .choose, .attempting, Row.careful),

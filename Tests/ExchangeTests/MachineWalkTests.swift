@@ -9,6 +9,9 @@ private struct Walk {
   private var random: SeededGenerator
   private let limit: Int
   private var isOpen = false
+  private var isWaiting = false
+  private var entered = 0
+  private var leftRoom = 0
   private var opened = 0
   private var ended = 0
   private var chosen = 0
@@ -34,6 +37,7 @@ private struct Walk {
     if last == 0, problem == nil { tell(.clientLeft) }
     check(last == 1, "not one end")
     check(opened == ended && !isOpen, "an attempt that was not ended once")
+    check(entered == leftRoom && !isWaiting, "a wait that was not ended once")
     for event in [Machine.Event.clientLeft, .ended(isClean: true), .malformed] {
       check(machine.on(event) == .nothing, "something after the end")
     }
@@ -51,7 +55,11 @@ private struct Walk {
   }
 
   private mutating func anything() -> Machine.Event {
-    switch Int.random(in: 0..<24, using: &random) {
+    switch Int.random(in: isWaiting ? 0..<40 : 0..<24, using: &random) {
+    case 24...31: return .room
+    case 32...33: return .queueFull
+    case 34...35: return .waitedTooLong
+    case 36...39: return .nobody
     case 0...3: return .connected
     case 4: return .connectFailed
     case 5: return .interim(bytes: UInt32.random(in: 1...40_000, using: &random))
@@ -105,7 +113,15 @@ private struct Walk {
       check(relays == 1, "two responses")
       check(isOpen, "a response of no attempt")
       if Bool.random(using: &random) { machine.headLeaves() }
-    case .choose: open(elsewhere: true)
+    case .wait:
+      check(!isWaiting && !isOpen, "waits twice, or with a backend")
+      check(relays == 0, "waits behind a response")
+      isWaiting = true
+      entered += 1
+      check(machine.phase == .waiting, "waits in another phase")
+    case .choose:
+      leaveRoom()
+      open(elsewhere: true)
     case .again(let place):
       if place == .elsewhere {
         retries += 1
@@ -120,7 +136,14 @@ private struct Walk {
     }
   }
 
+  private mutating func leaveRoom() {
+    guard isWaiting else { return }
+    isWaiting = false
+    leftRoom += 1
+  }
+
   private mutating func end() {
+    leaveRoom()
     guard isOpen else { return }
     isOpen = false
     ended += 1
@@ -128,6 +151,7 @@ private struct Walk {
 
   private mutating func open(elsewhere: Bool) {
     end()
+    if elsewhere, !machine.isPassage, Int.random(in: 0..<6, using: &random) == 0 { return tell(.full) }
     if elsewhere {
       chosen += 1
       check(chosen <= limit, "more backends chosen than allowed")

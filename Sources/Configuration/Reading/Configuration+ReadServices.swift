@@ -52,6 +52,9 @@ extension Configuration {
     service.tls.identity = readIdentity(tls)
     service.health = readHealth(section.section("health"), service.kind, spoken)
     service.rules = readRules(section, service.kind)
+    if let health = service.health {
+      service.rules.recheck = Milliseconds(UInt64(max(0, health.interval / .milliseconds(1))))
+    }
     return service
   }
 
@@ -71,6 +74,12 @@ extension Configuration {
       rules.progressTimeout = Settings.ServiceRules.batchingProgressTimeout
     }
     rules.timeouts = section.section("timeouts").settings()
+    if section.has("queue"), !section.has("max_requests_per_backend") {
+      section.report.error(
+        section.origin(of: "queue"), "nobody waits as long as backends take any number of requests",
+        "set max_requests_per_backend beside it")
+    }
+    rules.queue = section.section("queue").settings()
     rules.retries = readRetries(section.section("retries"), kind)
     rules.outlierDetection = readOutliers(section)
     rules.outlierDetection.countsServerErrors = kind.isModelServer
@@ -132,7 +141,7 @@ extension Configuration {
           section,
           [
             "kind", "compression", "host", "heartbeat", "progress_timeout", "include_usage", "api_key",
-            "pass_key",
+            "pass_key", "max_requests_per_backend", "queue",
           ]
         ),
         (section.section("health"), ["path", "expect"]),

@@ -20,6 +20,7 @@ extension OutlierDetection: Defaulted {}
 extension Settings.ServiceRules: Defaulted {}
 extension Settings.Timeouts: Defaulted {}
 extension Settings.Retries: Defaulted {}
+extension Settings.Queue: Defaulted {}
 extension Settings.Compression: Defaulted {}
 extension Settings.CrossOrigin: Defaulted {}
 extension Settings.RouteRules: Defaulted {}

@@ -210,6 +210,24 @@ extension KeyTable {
       .described("no limit"),
       "Most connections with work to one backend, over all workers; kept ones close when they are more."),
     Key(
+      \Settings.ServiceRules.maxRequestsPerBackend, "services.*.max_requests_per_backend",
+      .integer(1...1_000_000), .described("no limit"),
+      "Most requests under way at one backend, over all workers and by whatever protocol; while every backend has as many, "
+        + "others wait in `queue`. Over HTTP/1 a request under way is a connection with work: there the smaller of this and "
+        + "`max_connections` counts, and what is beyond it waits."),
+    Key(
+      "services.*.queue", .section, .described(""),
+      "Where requests wait while every backend has `max_requests_per_backend`: by priority, in turn between keys."
+    ),
+    Key(
+      \Settings.Queue.size, "services.*.queue.size", .integer(0...65_536),
+      "How many requests may wait, over all workers; 0 turns away at once. One that finds no place is answered 429 with "
+        + "`Retry-After`, unless it is more urgent than another one, or its key has fewer waiting: then that one is."
+    ),
+    Key(
+      \Settings.Queue.timeout, "services.*.queue.timeout", .duration(10...3_600_000, off: false),
+      "How long a request may wait altogether; then it is answered 429 with `Retry-After`."),
+    Key(
       \Settings.ServiceRules.requestBuffering, "services.*.request_buffering", .size(1...67_108_864),
       .described("content passes as it comes"),
       "For backends that need a `Content-Length`: content whose length the client does not tell (chunked, or HTTP/2 without a "

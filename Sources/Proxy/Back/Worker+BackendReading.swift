@@ -91,7 +91,7 @@ extension Worker {
     switch exchange.machine.phase {
     case .tunnel: unsafe tunnelDown(backend, exchange, client, buffer)
     case .relaying: unsafe relay(backend, exchange, client, buffer, from: backend.start, head: 0)
-    case .head, .attempting, .over: unsafe readHead(backend, exchange, client, buffer)
+    case .head, .attempting, .waiting, .over: unsafe readHead(backend, exchange, client, buffer)
     }
   }
 
@@ -232,7 +232,7 @@ extension Worker {
       exchange.machine.releaseHead()
       backend.wire.sawEnd = true
       return unsafe readHead(backend, exchange, client, buffer)
-    case .head, .attempting, .over: break
+    case .head, .attempting, .waiting, .over: break
     }
     return broken(backend, exchange, "the backend closed the connection before its response was complete")
   }

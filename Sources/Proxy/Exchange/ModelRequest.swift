@@ -2,6 +2,7 @@ internal import APIKeys
 internal import EventLoop
 internal import ModelAPI
 internal import Telemetry
+internal import Upstream
 
 /// What is known of a request to a model server besides that it is one of HTTP: its prompt, what the attempt's engine has been
 /// charged with for it, and its answer as a stream of events. Other requests have none.
@@ -90,6 +91,19 @@ internal import Telemetry
   /// Events that tell usage only are left out; what may be one is held until it is whole.
   var filtersUsage = false
   var heldEvent = ParkedOutput()
+
+  // MARK: The wait for room
+
+  /// Its place in its service's room, while it waits there.
+  var ticket = WaitingRoom.Ticket()
+  /// Retained: the room that it has a ticket of.
+  var room: Unmanaged<ServiceRoom>?
+  /// How long it may wait altogether, in monotonic milliseconds; 0 before it does.
+  var waitsUntil: UInt64 = 0
+  /// When it was called, in monotonic milliseconds; 0 where it has not waited.
+  var calledMilliseconds: UInt64 = 0
+  /// The backend that counts it already, between being called and being sent.
+  var granted: Unmanaged<BackendStatus>?
 
   // MARK: The events
 

@@ -67,6 +67,10 @@ extension Worker {
         outcome = .elsewhere
         dropAttempt(exchange)
         step = .event(openElsewhere(exchange))
+      case .wait:
+        outcome = .elsewhere
+        dropAttempt(exchange)
+        step = waitForRoom(exchange)
       case .again(let place):
         outcome = .elsewhere
         step = .event(repeatRequest(exchange, place))

@@ -9,6 +9,7 @@ extension Worker {
   /// Chooses a backend and begins an attempt on it, on a kept connection where there is one.
   func openElsewhere(_ exchange: Ref<Exchange>) -> Machine.Event {
     guard let service = unsafe exchange.service else { return .nobody }
+    if let room = unsafe service.pointee.room { return unsafe openWithRoom(exchange, service, room) }
     if exchange.machine.attempts == 0 {
       unsafe service.pointee.budget.recordRequest(nowMilliseconds: nowMilliseconds)
     }
@@ -48,7 +49,7 @@ extension Worker {
     closeAttempt(backend)
   }
 
-  private func openAttempt(
+  func openAttempt(
     _ exchange: Ref<Exchange>, _ service: UnsafeMutablePointer<ServiceEntry>, _ pool: Unmanaged<BackendPool>,
     mayReuse: Bool
   ) -> Machine.Event {
@@ -83,10 +84,13 @@ extension Worker {
 
   private func count(_ exchange: Ref<Exchange>, on pool: Unmanaged<BackendPool>) {
     if let model = exchange.model { giveBack(model, exchange, isRefused: true) }
-    unsafe exchange.counted?._withUnsafeGuaranteedRef { $0.end() }
     let status = unsafe pool._withUnsafeGuaranteedRef { unsafe $0.status }
-    unsafe status._withUnsafeGuaranteedRef { $0.begin() }
-    unsafe exchange.counted = unsafe status
+    // The same one once more, or one that has kept room for it, counts it already.
+    if unsafe exchange.counted?.toOpaque() != status.toOpaque() {
+      unsafe exchange.counted?._withUnsafeGuaranteedRef { $0.end() }
+      unsafe status._withUnsafeGuaranteedRef { $0.begin() }
+      unsafe exchange.counted = unsafe status
+    }
     if let model = exchange.model, model.isRead, unsafe exchange.service?.pointee.readsPrompts == true {
       unsafe charge(model, exchange, status)
     }

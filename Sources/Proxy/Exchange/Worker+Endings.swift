@@ -31,19 +31,15 @@ extension Worker {
     desk.clearRequest()
     desk.request.method = exchange.method
     desk.request.version = exchange.version
-    let service = unsafe exchange.service.map { unsafe serviceName(exchange, $0.pointee.index) } ?? ""
+    var words = words(answer, exchange)
     let (route, isGRPC) = unsafe (exchange.route, exchange.isGRPC)
-    let shape = exchange.model?.api?.errorShape ?? .openAI
-    var more = ""
-    if case .limited = answer, let key = unsafe exchange.model?.key { more = unsafe limitFields(key) }
+    if case .limited = answer, let key = unsafe exchange.model?.key { words.more = unsafe limitFields(key) }
     let held = unsafe exchange.snapshot?.retain()
     defer { unsafe held?.release() }
     endExchange(exchange, keepsBackend: false)
     client.state = isConnection(client) ? .reading : .requested
     if keeps { client.start = client.requestEnd }
-    unsafe sayAnswer(
-      client, answer, closing: !keeps, detail: service, isGRPC: isGRPC, route: route, shape: shape, more: more
-    )
+    unsafe sayAnswer(client, answer, closing: !keeps, words, isGRPC: isGRPC, route: route)
   }
 
   func serviceName(_ exchange: Ref<Exchange>, _ index: Int) -> String {
@@ -71,8 +67,13 @@ extension Worker {
     }
     counters.add(.bytesReceived, exchange.bytesIn)
     counters.add(.bytesSent, exchange.bytesOut)
+    if let model = exchange.model, unsafe model.room != nil { leaveRoom(model) }
     stages.end(self, exchange)
-    unsafe exchange.counted?._withUnsafeGuaranteedRef { $0.end() }
+    if unsafe exchange.service?.pointee.room != nil {
+      uncount(exchange)
+    } else {
+      unsafe exchange.counted?._withUnsafeGuaranteedRef { $0.end() }
+    }
     exchange.client?.exchange = nil
     exchange.requestTrailers.free()
     forgetCollected(exchange)

@@ -121,7 +121,9 @@ extension Worker {
     case .reading: beginClose(client)
     case .exchange:
       guard let exchange = client.exchange else { return }
-      if let model = exchange.model, model.everyMilliseconds > 0, exchange.machine.requestComplete {
+      if exchange.machine.phase == .waiting {
+        waitedTooLong(exchange)
+      } else if let model = exchange.model, model.everyMilliseconds > 0, exchange.machine.requestComplete {
         if sendHeartbeat(exchange, client) { timeClient(client, again: true) } else { leave(client) }
       } else if !exchange.machine.requestComplete {
         // The client does not send the rest of its request.

@@ -20,14 +20,13 @@ extension Worker {
   /// Answers a request that belongs to no exchange. Unless `closing`, its head is consumed and the connection goes on.
   func refuse(
     _ client: Ref<ClientConnection>, _ answer: OwnAnswer, closing: Bool, isGRPC: Bool = false,
-    route: UnsafeMutablePointer<CompiledRoute>? = nil, shape: ErrorShape = .openAI, more: String = ""
+    route: UnsafeMutablePointer<CompiledRoute>? = nil, _ words: OwnAnswer.Words = OwnAnswer.Words()
   ) {
     if case .requestTimeout = answer { counters.add(.requestTimeouts) }
-    logLocal(client, answer.status, answer.content("", shape).count)
+    logLocal(client, answer.status, answer.content(words).count)
     let closes = closing || closesAfterOwn
     if !closes { client.requestEnd = client.start + desk.request.length }
-    unsafe sayAnswer(
-      client, answer, closing: closes, detail: "", isGRPC: isGRPC, route: route, shape: shape, more: more)
+    unsafe sayAnswer(client, answer, closing: closes, words, isGRPC: isGRPC, route: route)
   }
 
   /// Answers a request with something of ours that is no refusal.
@@ -46,12 +45,13 @@ extension Worker {
 
   /// Sends an answer of ours and goes on behind the request, or closes.
   func sayAnswer(
-    _ client: Ref<ClientConnection>, _ answer: OwnAnswer, closing: Bool, detail: String, isGRPC: Bool,
-    route: UnsafeMutablePointer<CompiledRoute>?, shape: ErrorShape = .openAI, more: String = ""
+    _ client: Ref<ClientConnection>, _ answer: OwnAnswer, closing: Bool, _ words: OwnAnswer.Words,
+    isGRPC: Bool,
+    route: UnsafeMutablePointer<CompiledRoute>?
   ) {
-    if isGRPC, desk.request.version == .http2 { return unsafe sayCall(client, answer, detail, route) }
+    if isGRPC, desk.request.version == .http2 { return unsafe sayCall(client, answer, words, route) }
     unsafe say(
-      client, answer.status, answer.fields + more, answer.content(detail, shape), closing: closing,
+      client, answer.status, answer.fields(words), answer.content(words), closing: closing,
       route: route)
   }
 
@@ -71,12 +71,12 @@ extension Worker {
   }
 
   private func sayCall(
-    _ client: Ref<ClientConnection>, _ answer: OwnAnswer, _ detail: String,
+    _ client: Ref<ClientConnection>, _ answer: OwnAnswer, _ words: OwnAnswer.Words,
     _ route: UnsafeMutablePointer<CompiledRoute>?
   ) {
     counters.add(.responses(status: answer.status))
     var writer = desk.writer()
-    unsafe writer.appendCall(answer, detail, own: route?.pointee.setOwn)
+    unsafe writer.appendCall(answer, words, own: route?.pointee.setOwn)
     guard sendHeadToClient(client, writer, isLast: true) else { return closeClient(client) }
     endAnswer(client, keeps: true)
   }

@@ -50,10 +50,10 @@ internal import Upstream
       unsafe (services + index).initialize(
         to: ServiceEntry(
           index: index, pools: members, count: min(service.backends.count, Balancer.maximumBackends),
-          policy: rules.policy, isHTTP2: service.backends.first?.http2 ?? false,
+          policy: rules.policy, isHTTP2: service.isHTTP2,
           longestHost: service.backends.compactMap { $0.host?.utf8.count }.max() ?? 0,
           timeouts: rules.timeouts, attempts: rules.retries.attempts + 1,
-          maximumConnections: rules.maxConnections ?? 0,
+          maximumConnections: service.maximumConnections, room: service.openRoom(),
           requestBuffer: rules.requestBuffering ?? 0, isPassage: service.isPassage,
           heartbeatMilliseconds: rules.heartbeat.orNone, progressMilliseconds: rules.progressTimeout.orNone,
           includesUsage: rules.includeUsage, tunnelIdle: rules.tunnelIdle,
@@ -103,6 +103,8 @@ internal import Upstream
   let attempts: Int
   /// 0 for no limit.
   let maximumConnections: Int
+  /// Where requests wait; nil where each is sent at once. The settings keep it.
+  let room: Unmanaged<ServiceRoom>?
   /// Bytes of content that are kept to tell its length; 0 for none.
   let requestBuffer: Int
   /// Connections are passed on in TCP.
@@ -188,6 +190,22 @@ internal import Upstream
 
   private static func pairs(_ fields: [Fields.Field]) -> [(name: String, value: String)] {
     fields.map { ($0.name, $0.value) }
+  }
+}
+
+extension Settings.Service {
+  var isHTTP2: Bool { backends.first?.http2 ?? false }
+
+  /// Connections beyond which a backend gets no requests; 0 for no limit, or where requests wait for them.
+  var maximumConnections: Int {
+    rules.maxRequestsPerBackend == nil || isHTTP2 || isPassage ? rules.maxConnections ?? 0 : 0
+  }
+
+  /// Where its requests wait, by what its rules say from now on; nil where each is sent at once.
+  func openRoom() -> Unmanaged<ServiceRoom>? {
+    guard rules.maxRequestsPerBackend != nil, !isPassage else { return nil }
+    room.obey(rules, isHTTP2: isHTTP2)
+    return unsafe Unmanaged.passUnretained(room)
   }
 }
 

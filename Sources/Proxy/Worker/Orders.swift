@@ -14,6 +14,8 @@ enum Order: Sendable {
   case adopt(WorkerPlan, newSockets: [NewSocket], accessLog: NewAccessLog?, Answer)
   /// Accept nothing more, let exchanges finish, stop at the deadline (milliseconds from now).
   case drain(milliseconds: UInt64)
+  /// A request of this worker's that waits is called to a backend, or turned away.
+  case call(WaitingCall)
   /// Open the access log's file again.
   case reopenLogs
 
@@ -44,6 +46,7 @@ extension Worker {
       adopt(plan, sockets)
       answer()
     case .drain(let milliseconds): drain(milliseconds)
+    case .call(let call): answer(call)
     case .reopenLogs: reopenLogs()
     }
   }

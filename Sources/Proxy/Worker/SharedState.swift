@@ -1,3 +1,4 @@
+internal import EventLoop
 internal import OS
 internal import Synchronization
 internal import TLS
@@ -14,13 +15,16 @@ final class SharedState: Sendable {
   let challenge: @Sendable (String) -> [UInt8]?
   /// Takes messages about single connections.
   let report: @Sendable (ProxyEvent) -> Void
+  /// Those of all workers, by their places.
+  let mailboxes: [Mailbox<Order>]
 
   init(
-    workers: Int,
+    mailboxes: [Mailbox<Order>],
     challenge: @escaping @Sendable (String) -> [UInt8]?,
     report: @escaping @Sendable (ProxyEvent) -> Void
   ) {
-    self.workers = workers
+    workers = mailboxes.count
+    self.mailboxes = mailboxes
     self.challenge = challenge
     self.report = report
   }

@@ -81,6 +81,9 @@ extension Worker {
     case .handshake: return limits.handshakeTimeout.count
     case .goodbye: return min(Mux.goodbyeMilliseconds, limits.keepaliveTimeout.count)
     case .linger: return limits.lingerTimeout.count
+    case .room:
+      let until = client.exchange?.model?.waitsUntil ?? 0
+      return until > nowMilliseconds ? until - nowMilliseconds : 1
     case .heartbeat:
       guard let model = client.exchange?.model else { return nil }
       let due = model.eventMilliseconds &+ model.everyMilliseconds
@@ -112,14 +115,15 @@ extension Worker {
       return unsafe service.pointee.isPassage
         ? service.pointee.tunnelIdle.count : snapshot.settings.limits.upgradeIdleTimeout.count
     case .none, .clientReads, .requestContent, .nextRequest, .requestHead, .handshake, .goodbye, .linger,
-      .heartbeat:
+      .heartbeat, .room:
       return nil
     }
   }
 
   /// Until when the heads of a request's responses are held back, however many there are.
   func heldUntil(_ exchange: Ref<Exchange>, _ timeouts: Settings.Timeouts) -> UInt64 {
-    exchange.startedNanoseconds / 1_000_000 &+ min(Self.holdMilliseconds, timeouts.firstByte.count)
+    max(exchange.startedNanoseconds / 1_000_000, exchange.model?.calledMilliseconds ?? 0)
+      &+ min(Self.holdMilliseconds, timeouts.firstByte.count)
   }
 
   /// How long after its request a response's head is held back for its first content, in milliseconds.

@@ -68,6 +68,11 @@ internal import Telemetry
   var prompts = PromptBlocks()
   /// Content that is kept of all requests, in bytes.
   var collectedBytes = 0
+  /// Requests that wait for room, those among them that do no more included, and when they are looked after.
+  var waiting: [Token] = []
+  var lookAt: UInt64 = .max
+  /// What is to be told to requests of our own that wait.
+  var calls: [WaitingCall] = []
   /// Connections that had their share of a turn and have more to do.
   var deferred: [Token] = []
   /// Where the search for idle clients stands.
@@ -108,9 +113,14 @@ internal import Telemetry
       turn()
     }
     // Whoever still waits for an order to be in force must not wait for ever.
-    for case .adopt(_, let sockets, _, let answer) in mailbox.close() {
-      for socket in sockets { Sys.close(socket.fd) }
-      answer()
+    for order in mailbox.close() {
+      switch order {
+      case .adopt(_, let sockets, _, let answer):
+        for socket in sockets { Sys.close(socket.fd) }
+        answer()
+      case .call(let call): answer(call)
+      case .drain, .reopenLogs: break
+      }
     }
     // Nobody is left to be served: backends must see the end at once.
     for backend in backends.live { closeBackend(backend) }
@@ -129,9 +139,11 @@ internal import Telemetry
       handle(event.token, event.readiness)
     }
     runDeferred()
+    if !calls.isEmpty { answerCalls() }
     flushDirty()
     runHandshakes()
     runTimers()
+    if nowMilliseconds >= lookAt { lookAfterWaiting() }
     flushDirty()
     muxes.recycle()
     streams.recycle()
@@ -143,9 +155,10 @@ internal import Telemetry
   }
 
   private func waitMilliseconds() -> Int32 {
-    if !deferred.isEmpty || handshakesTaken < handshakes.count { return 0 }
+    if !deferred.isEmpty || handshakesTaken < handshakes.count || !calls.isEmpty { return 0 }
     var wait: UInt64 = .max
     if let next = wheel.nextWakeMilliseconds(now: nowMilliseconds) { wait = next }
+    if lookAt != .max { wait = min(wait, lookAt > nowMilliseconds ? lookAt - nowMilliseconds : 0) }
     if acceptPaused {
       wait = min(wait, acceptResumeAt > nowMilliseconds ? acceptResumeAt - nowMilliseconds : 0)
     }

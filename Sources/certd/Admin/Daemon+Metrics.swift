@@ -23,6 +23,7 @@ extension Daemon {
     files(&out)
     deploys(&out, World.now())
     await backends(&out)
+    await queues(&out)
     process(&out)
     return out
   }
@@ -117,6 +118,32 @@ extension Daemon {
       "certd_backend_requests", .gauge, "Requests under way at a backend.", samples(\.status.inFlight))
     out.family(
       "certd_backend_connections", .gauge, "Connections open to a backend.", samples(\.status.connections))
+  }
+
+  private func queues(_ out: inout MetricsText) async {
+    var rooms: [(service: String, room: ServiceRoom.Standing)] = []
+    for service in plan.configuration.services where service.rules.maxRequestsPerBackend != nil {
+      rooms.append((service.name, await backends.room(service: service.name).standing))
+    }
+    out.family(
+      "certd_queue_requests", .gauge, "Requests that wait until a backend has room.",
+      rooms.map { Sample(["service": $0.service], Double($0.room.waiting)) })
+    out.family(
+      "certd_queued_requests_total", .counter, "Requests that have had to wait until a backend had room.",
+      rooms.map { Sample(["service": $0.service], Double($0.room.entered)) })
+    out.family(
+      "certd_queue_refused_requests_total", .counter,
+      "Requests turned away because as many waited as may, or because they had waited as long as they may.",
+      rooms.flatMap { service, room in
+        [
+          Sample(["service": service, "reason": "queue_full"], Double(room.refusedFull)),
+          Sample(["service": service, "reason": "queue_timeout"], Double(room.refusedLate)),
+        ]
+      })
+    out.append(
+      Exposition.text(
+        name: "certd_queue_seconds", help: "How long requests have waited until a backend had room.",
+        rooms.map { (MetricsText.label("service", $0.service), $0.room.times) }))
   }
 
   private func process(_ out: inout MetricsText) {

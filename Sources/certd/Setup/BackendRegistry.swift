@@ -1,5 +1,6 @@
 import Configuration
 import OS
+import Proxy
 import Upstream
 
 /// Backends over reloads: the addresses that their names resolve to, each a candidate with a status of its own.
@@ -48,6 +49,7 @@ actor BackendRegistry {
 
   private var names: [Key: Name] = [:]
   private var statuses: [String: BackendStatus] = [:]
+  private var rooms: [String: ServiceRoom] = [:]
   private let warn: @Sendable (String) -> Void
   private let resolve: Resolve
   private let lifetime: Lifetime
@@ -241,6 +243,13 @@ actor BackendRegistry {
       if addresses.isEmpty { return [known(nil, host, "\(backend)")] }
       return addresses.map { known($0, host, "\(backend) \($0)", addresses.count > 1) }
     }
+  }
+
+  /// Where a service's requests wait.
+  func room(service: String) -> ServiceRoom {
+    let room = rooms[service] ?? ServiceRoom()
+    rooms[service] = room
+    return room
   }
 
   /// How long the addresses of a backend's name are believed, in seconds; nil for one without a name.

@@ -81,6 +81,11 @@ extension LoadBalancerTranslation {
       warn(service.origin, "Google encrypts to the backends without verifying their certificates")
     }
     if service.rules.compression != nil { warn(service.origin, "compression is not carried over to Google") }
+    if service.rules.maxRequestsPerBackend != nil {
+      warn(
+        service.origin, "max_requests_per_backend and queue are not carried over to Google",
+        "set max_rate of its groups")
+    }
     if service.rules.maxConnections != nil {
       warn(service.origin, "max_connections is not carried over to Google", "set max_rate of its groups")
     }

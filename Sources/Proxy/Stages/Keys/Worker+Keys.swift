@@ -111,10 +111,15 @@ extension Worker {
     _ client: Ref<ClientConnection>, _ answer: OwnAnswer, _ base: UnsafePointer<UInt8>,
     _ route: UnsafeMutablePointer<CompiledRoute>, more: String = ""
   ) {
+    var words = OwnAnswer.Words()
+    words.more = more
+    // All interfaces are asked by POST; to others a path may be anything.
     let path = unsafe base + desk.request.targetStart
-    let found = unsafe EngineAPI.find(path: path, count: desk.request.pathLength(base))
-    unsafe refuse(
-      client, answer, closing: false, isGRPC: desk.request.isCall, route: route,
-      shape: found?.api.errorShape ?? .openAI, more: more)
+    if desk.request.method == .post,
+      let found = unsafe EngineAPI.find(path: path, count: desk.request.pathLength(base))
+    {
+      words.shape = found.api.errorShape
+    }
+    unsafe refuse(client, answer, closing: false, isGRPC: desk.request.isCall, route: route, words)
   }
 }

@@ -55,15 +55,52 @@ extension Worker {
   /// A backend that was not ejected at a time.
   private func pick(
     _ service: UnsafeMutablePointer<ServiceEntry>, tried: BackendSet, _ model: Ref<ModelRequest>?,
-    sparing time: UInt64
+    sparing time: UInt64, maximumRequests: Int = 0
   ) -> Int? {
-    let candidates = unsafe Pools(
-      pools: service.pointee.pools, count: service.pointee.count,
-      maximumConnections: service.pointee.maximumConnections, now: nowMilliseconds, sparing: time,
-      goesByEngines: service.pointee.readsPrompts, tokens: model?.tokens ?? 0,
-      blocks: prompts.blocks(of: model))
+    let candidates = unsafe candidates(service, model, sparing: time, maximumRequests: maximumRequests)
     return unsafe Balancer.pick(
       service.pointee.policy, candidates, cursor: &service.pointee.cursor, tried: tried)
+  }
+
+  @inline(__always)
+  private func candidates(
+    _ service: UnsafeMutablePointer<ServiceEntry>, _ model: Ref<ModelRequest>?, sparing time: UInt64,
+    maximumRequests: Int
+  ) -> Pools {
+    unsafe Pools(
+      pools: service.pointee.pools, count: service.pointee.count,
+      maximumConnections: service.pointee.maximumConnections, maximumRequests: maximumRequests,
+      now: nowMilliseconds, sparing: time,
+      goesByEngines: service.pointee.readsPrompts, tokens: model?.tokens ?? 0,
+      blocks: prompts.blocks(of: model))
+  }
+
+  /// The same among those that have fewer requests than they may. `sparing` is what `sparingTime` says.
+  @inline(never)
+  func pickWithRoom(
+    _ service: UnsafeMutablePointer<ServiceEntry>, tried: BackendSet, _ model: Ref<ModelRequest>?,
+    sparing time: UInt64, maximumRequests: Int
+  ) -> Int? {
+    unsafe pick(service, tried: tried, model, sparing: time, maximumRequests: maximumRequests)
+  }
+
+  /// Since when a backend must be well to get requests: ejected ones get some only when there is no other. Nil when there is
+  /// none at all, be it that all are busy.
+  @inline(never)
+  func sparingTime(_ service: UnsafeMutablePointer<ServiceEntry>, tried: BackendSet) -> UInt64? {
+    for time in [nowMilliseconds, UInt64.max] {
+      let candidates = unsafe candidates(service, nil, sparing: time, maximumRequests: 0)
+      for place in 0..<candidates.count where !tried.contains(place) && candidates.isUsable(place) {
+        return time
+      }
+    }
+    return nil
+  }
+
+  /// Whether a backend may get requests, its room apart.
+  @inline(never)
+  func isUsable(_ place: Int, _ service: UnsafeMutablePointer<ServiceEntry>, sparing time: UInt64) -> Bool {
+    unsafe candidates(service, nil, sparing: time, maximumRequests: 0).isUsable(place)
   }
 
   /// What a response's head says. A gRPC call that goes on says it with its trailers.
@@ -150,6 +187,8 @@ extension Worker {
   let pools: UnsafeMutablePointer<Unmanaged<BackendPool>>
   let count: Int
   let maximumConnections: Int
+  /// Requests under way at which one has no room; 0 for no limit.
+  let maximumRequests: Int
   let now: UInt64
   let sparing: UInt64
   /// The service goes by what its engines do.
@@ -165,6 +204,7 @@ extension Worker {
         && !pool.status._withUnsafeGuaranteedRef {
           $0.isEjected(nowMilliseconds: sparing)
             || goesByEngines && sparing != .max && $0.engine.isSuspended(nowMilliseconds: sparing)
+            || maximumRequests > 0 && $0.inFlight >= maximumRequests
         }
     }
   }
