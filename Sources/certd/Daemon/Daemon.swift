@@ -45,6 +45,7 @@ actor Daemon {
   let store: CertStore
   let backends: BackendRegistry
   let keys: KeyStore
+  let usage: UsageFile
   let tickets: TicketKeys
   let messages: ProxyMessages
   /// What signals have asked for; the thread that takes them writes it.
@@ -109,6 +110,8 @@ actor Daemon {
       log.warn("backend name", ["reason": .text($0)])
     }
     keys = KeyStore()
+    usage = UsageFile(directory: store.root, keys.usages) { log.warn("use of keys", ["reason": .text($0)]) }
+    if !reading.configuration.keyGroups.isEmpty { usage.restore(now: Self.wallMilliseconds) }
     tickets = TicketKeys(random: { Random.bytes($0) })
     (events, post) = AsyncStream.makeStream(of: Event.self)
     var plan = try await Blueprint(
@@ -197,7 +200,8 @@ actor Daemon {
       try? await World.sleep(seconds: Self.startSeconds)
       ProcessMemory.dropUnusedCode()
     }
-    let keyTicker = tickForKeys()
+    let (keyTicker, flushing) = (tickForKeys(), keepUsage())
+    let fetching = keepTokenKeys()
     openAdmin()
     announce()
     warnOfTrust(ListenerSecurity(configuration: plan.configuration))
@@ -217,6 +221,7 @@ actor Daemon {
         work.cancel()
         ticker.cancel()
         keyTicker.cancel()
+        fetching.cancel()
         names.cancel()
         wake?.cancel()
         filePush?.cancel()
@@ -231,6 +236,8 @@ actor Daemon {
     }
     health.stop()
     closeAdmin()
+    flushing.cancel()
+    await flushUsage()
   }
 
   private func watchNames() -> Task<Void, Never> {
