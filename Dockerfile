@@ -1,7 +1,7 @@
-# Two stages: the toolchain stays behind. The Swift runtime is linked statically; OpenSSL, nghttp2, libyaml and zlib come from Debian.
+# Two stages: the toolchain stays behind. The Swift runtime is linked statically; OpenSSL, nghttp2, libyaml, SQLite and zlib come from Debian.
 FROM swift:6.2-bookworm AS build
 RUN apt-get update && apt-get install -y --no-install-recommends \
-        libssl-dev libnghttp2-dev libyaml-dev zlib1g-dev pkg-config \
+        libssl-dev libnghttp2-dev libyaml-dev libsqlite3-dev zlib1g-dev pkg-config \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY Package.swift ./
@@ -13,7 +13,7 @@ RUN swift build -c release --static-swift-stdlib --product certd \
 
 FROM debian:bookworm-slim
 RUN apt-get update && apt-get install -y --no-install-recommends \
-        ca-certificates curl libssl3 libstdc++6 libnghttp2-14 libyaml-0-2 zlib1g \
+        ca-certificates curl libssl3 libstdc++6 libnghttp2-14 libyaml-0-2 libsqlite3-0 zlib1g \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --system --uid 10001 --home-dir /var/lib/certd --shell /usr/sbin/nologin certd \
     && install -d -o certd -g certd -m 0700 /var/lib/certd

@@ -1,5 +1,5 @@
 # certd: build, run, test. `make run` and `make test` install what they need (Debian's packages) by themselves.
-BUILD_PACKAGES := libssl-dev libnghttp2-dev libyaml-dev zlib1g-dev pkg-config
+BUILD_PACKAGES := libssl-dev libnghttp2-dev libyaml-dev libsqlite3-dev zlib1g-dev pkg-config
 RUN_PACKAGES := $(BUILD_PACKAGES) python3 curl ca-certificates
 TEST_PACKAGES := $(RUN_PACKAGES) openssl pebble bind9 bind9-dnsutils procps caddy iproute2 python3-venv
 # Tests that wait take no processor; but programs that tests start must not be starved by hundreds of them.

@@ -49,6 +49,7 @@ let package = Package(
     .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
     .systemLibrary(
       name: "CNGHTTP2", pkgConfig: "libnghttp2", providers: [.apt(["libnghttp2-dev"])]),
+    .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .target(name: "CLinux", cSettings: [.define("_GNU_SOURCE")]),
 
@@ -56,6 +57,7 @@ let package = Package(
     dataPlaneFloor("OS", "CLinux"),
     dataPlaneFloor("Bytes"),
     dataPlaneFloor("JSON"),
+    floor("SQLite", "CSQLite"),
 
     // Floor 2
     dataPlaneFloor("HTTP", "Bytes"),
@@ -96,7 +98,8 @@ let package = Package(
       name: "certd",
       dependencies: [
         "Bytes", "OS", "JSON", "HTTP", "PKI", "TLS", "EventLoop", "Telemetry", "HTTPClient", "ACME",
-        "CertStore", "Upstream", "Exchange", "APIKeys", "Configuration", "Renewal", "Proxy", "GCP", "DNS",
+        "CertStore", "Upstream", "Exchange", "APIKeys", "SQLite", "Configuration", "Renewal", "Proxy", "GCP",
+        "DNS",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: rules + strict),
@@ -145,6 +148,7 @@ let package = Package(
     tests("Fuzz", "FuzzTargets", "TestSupport", "OS"),
     tests("OS", "OS", "CLinux", "Scratch"),
     tests("Bytes", "Bytes", "TestSupport"),
+    tests("SQLite", "SQLite", "OS", "Scratch"),
     tests("JSON", "JSON", "Bytes", "Scratch", "TestSupport"),
     tests("HTTP", "HTTP", "Bytes", "TestSupport"),
     tests("HTTP2", "HTTP2", "HTTP", "CNGHTTP2", "TestSupport"),
@@ -176,7 +180,7 @@ let package = Package(
     tests(
       "EndToEnd", "EndToEnd", "FakeGoogle", "TestPeers", "certd", "Scratch", "TestSupport", "Bytes", "OS",
       "HTTP", "PKI",
-      "TLS", "HTTPClient", "ACME", "CertStore", "Renewal"),
+      "TLS", "HTTPClient", "ACME", "APIKeys", "CertStore", "Renewal"),
     tests(
       "GCP", "GCP", "FakeGoogle", "TestSupport", "EndToEnd", "HTTPClient", "PKI", "HTTP", "JSON", "Bytes",
       "OS"),

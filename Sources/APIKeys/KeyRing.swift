@@ -43,6 +43,9 @@ public struct KeyGroup: Sendable {
       )
     }
 
+    /// Its place in a table of so many, a power of two.
+    public func place(of count: Int) -> Int { Int(words.1 & UInt64(count - 1)) }
+
     /// Compared in constant time.
     @inline(__always)
     public static func == (a: Hash, b: Hash) -> Bool {

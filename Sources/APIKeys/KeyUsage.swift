@@ -71,11 +71,13 @@ public final class KeyUsage: Sendable {
 
   /// How much is left of what is told to clients.
   public struct Standing: Sendable, Equatable, BitwiseCopyable {
-    /// Requests and tokens that may still be used this minute.
+    /// Requests that may still be made this minute.
     public var requests = 0
+    /// Tokens that may still be used this minute.
     public var tokens = 0
-    /// After how long all of them may be used again, in milliseconds.
+    /// After how long all requests may be made again, in milliseconds.
     public var requestsReset: UInt64 = 0
+    /// The same for tokens.
     public var tokensReset: UInt64 = 0
   }
 
@@ -187,14 +189,17 @@ public final class KeyUsage: Sendable {
 
   /// What has been used, to be kept over a restart.
   public struct Saved: Sendable, Equatable {
-    /// Requests and tokens by slot of the last minute, as `slot:amount` with commas between.
+    /// Requests by slot of the last minute, as `slot:amount` with commas between.
     public var requests = ""
+    /// Tokens in the same form.
     public var tokens = ""
-    /// Tokens of the day that began at that time, in milliseconds since the epoch.
+    /// When the day began, in milliseconds since the epoch.
     public var dayStart: UInt64 = 0
+    /// Tokens of that day.
     public var dayTokens = 0
-    /// Tokens of the month that began at that time, in milliseconds since the epoch.
+    /// When the month began, in milliseconds since the epoch.
     public var monthStart: UInt64 = 0
+    /// Tokens of that month.
     public var monthTokens = 0
     /// Nothing.
     public init() {}

@@ -31,6 +31,11 @@ public final class KeyUsages: Sendable {
     }
   }
 
+  /// Nothing of it has been kept.
+  public func markAllChanged() {
+    for usage in all.withLock({ Array($0.values) }) { usage.markChanged() }
+  }
+
   /// What has changed since the last call.
   public func changes() -> [(name: Name, saved: KeyUsage.Saved)] {
     let all = all.withLock { $0 }

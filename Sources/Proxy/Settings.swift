@@ -71,6 +71,8 @@ public struct Settings: Sendable {
     public var keys: [[UInt8]]?
     /// Keys with limits, of which a request must show one, or one of `keys`; nil to ask for none.
     public var ring: KeyRing?
+    /// Issuers of tokens that stand for keys; nil where none do.
+    public var tokens: TokenDoor?
     /// Services by the model that content asks for; empty not to look. All of them, and the route's own, speak HTTP/1.1.
     public var models: [ModelRule] = []
     /// A route.

@@ -14,7 +14,7 @@ import Testing
       openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=other.example.com \
       -addext subjectAltName=DNS:other.example.com -keyout other.key -out other.pem 2>&1 &&
       cp other.pem internal-root.pem &&
-      echo sk-0123456789abcdef0123456789abcdef > api-keys
+      echo sk-0123456789abcdef0123456789abcdef > api-keys && cp api-keys engine-key
       """)
     #expect(made.status == 0, "\(made.output)")
     try here.write("tsig.key", "key \"certd\" { algorithm hmac-sha256; secret \"c2VjcmV0\"; };\n")
@@ -32,6 +32,15 @@ import Testing
     var line = command.text
     // What would serve or order from a public CA is checked with the same flags; see the end-to-end tests for the rest.
     line = line.replacing("certd run ", with: "certd check ")
+    if line.contains("certd key ") {
+      try here.write(
+        "certd.yaml", Documents.blocks("yaml").first { $0.text.contains("keys: team") }?.text ?? "")
+      try here.write("engine-key", "sk-engine-0123456789\n")
+      if !line.contains("key create") {
+        let made = try await here.shell("certd key create --group team --name alice")
+        #expect(made.status == 0, "\(made.output)")
+      }
+    }
     if line.contains("certd issue ") || line.contains("certd show ") {
       let issued = try await here.shell(
         "certd issue llm.example.com --store certs --issuer local --config /dev/null/none || "
@@ -67,7 +76,10 @@ import Testing
 
   @Test(
     "every subcommand's help shows an example",
-    arguments: ["run", "issue", "renew", "list", "show", "status", "plan", "doctor", "check", "revoke"])
+    arguments: [
+      "run", "issue", "renew", "list", "show", "status", "plan", "doctor", "check", "revoke", "key",
+      "key create",
+    ])
   func help(subcommand: String) async throws {
     let help = try await TemporaryDirectory().shell("certd \(subcommand) --help")
     #expect(help.status == 0)

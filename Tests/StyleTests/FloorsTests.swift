@@ -11,10 +11,11 @@ private struct Place {
   private static let places: [String: Place] = [
     "COpenSSL": Place(floor: 0, imports: []), "CZlib": Place(floor: 0, imports: []),
     "CNGHTTP2": Place(floor: 0, imports: []), "CYAML": Place(floor: 0, imports: []),
-    "CLinux": Place(floor: 0, imports: []),
+    "CLinux": Place(floor: 0, imports: []), "CSQLite": Place(floor: 0, imports: []),
 
     "OS": Place(floor: 1, imports: ["CLinux"]),
     "Bytes": Place(floor: 1, imports: []),
+    "SQLite": Place(floor: 1, imports: ["CSQLite"]),
     "JSON": Place(floor: 1, imports: []),
 
     "HTTP": Place(floor: 2, imports: ["Bytes"]),
@@ -58,7 +59,8 @@ private struct Place {
       imports: [
         "Bytes", "OS", "JSON", "HTTP", "HTTP2", "PKI", "TLS", "EventLoop", "Telemetry", "HTTPClient", "ACME",
         "CertStore",
-        "Upstream", "Exchange", "APIKeys", "Configuration", "GCP", "DNS", "Renewal", "Proxy", "CLinux",
+        "Upstream", "Exchange", "APIKeys", "SQLite", "Configuration", "GCP", "DNS", "Renewal", "Proxy",
+        "CLinux",
         "ArgumentParser",
       ]),
   ]

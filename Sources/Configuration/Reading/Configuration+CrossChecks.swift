@@ -9,6 +9,7 @@ extension Configuration {
     if isSound || top.members("services").count == services.count { checkRoutes(report) }
     guard isSound else { return }
     checkKeys(report)
+    checkOpenRoutes(report)
     checkListeners(report)
     checkLoadBalancer(report)
     checkCertificates(report)

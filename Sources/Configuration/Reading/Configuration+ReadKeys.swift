@@ -17,11 +17,47 @@ extension Configuration {
       limits.tokensPerDay = section.text("tokens_per_day", CountText.parse)
       limits.tokensPerMonth = section.text("tokens_per_month", CountText.parse)
       limits.concurrent = section.text("concurrent", CountText.parse)
-      guard let file else { return nil }
-      return KeyGroupSettings(
-        name: member.key, file: Located(file, origin: section.origin(of: "file")), limits: limits,
-        origin: origin)
+      let tokens = readTokenRules(section)
+      if file == nil, tokens == nil, !section.has("issuer"), !section.has("file") {
+        top.report.error(
+          origin, "has neither keys nor an issuer of tokens", "name a file, or an issuer and its audience")
+      }
+      var group = KeyGroupSettings(
+        name: member.key, file: file.map { Located($0, origin: section.origin(of: "file")) }, origin: origin)
+      group.limits = limits
+      group.tokens = tokens
+      group.jwks = section.text("jwks") { text throws(Invalid) -> JWKSPlace in
+        text.contains("://")
+          ? .url(try Word.endpoint(text)) : .file(section.report.resolved(try Word.line(text)))
+      }
+      return group
     }
+  }
+
+  /// Whose tokens stand for keys of a group; nil when none are.
+  private static func readTokenRules(_ section: Section) -> TokenRules? {
+    let issuer = section.text("issuer", Word.endpoint)
+    let audience = section.text("audience", Word.line)
+    for (key, other) in [
+      ("issuer", "audience"), ("audience", "issuer"), ("jwks", "issuer"), ("claims", "issuer"),
+    ]
+    where section.has(key) && !section.has(other) {
+      section.report.error(section.origin, "the key \"\(other)\" is missing beside \"\(key)\"")
+    }
+    let claims = section.section("claims")
+    var names = TokenClaimNames()
+    names.name = claims.text("name", Word.line) ?? names.name
+    names.models = claims.text("models", Word.line)
+    names.requestsPerMinute = claims.text("requests_per_minute", Word.line)
+    names.tokensPerMinute = claims.text("tokens_per_minute", Word.line)
+    names.tokensPerDay = claims.text("tokens_per_day", Word.line)
+    names.tokensPerMonth = claims.text("tokens_per_month", Word.line)
+    names.concurrent = claims.text("concurrent", Word.line)
+    names.priority = claims.text("priority", Word.line)
+    guard let issuer, let audience else { return nil }
+    var rules = TokenRules(issuer: issuer, audience: audience)
+    rules.claims = names
+    return rules
   }
 
   /// Names of groups whose keys a route takes: one, or a list.

@@ -48,6 +48,8 @@ internal import Upstream
 
   /// The key that it came with; the exchange's snapshot keeps it. Nil without one, and when its tokens have been settled.
   var key: UnsafeMutablePointer<KeyRing.Entry>?
+  /// What the key stands in where it is a token's, retained.
+  var keyOwner: Unmanaged<KeyRing>?
   /// Its path names the model.
   var isNamedByPath = false
   /// Tokens that were set aside for it, of its key and of the key's group.

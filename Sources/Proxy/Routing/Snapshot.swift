@@ -158,13 +158,13 @@ internal import Upstream
     unsafe crossOrigin = nil
     unsafe models = nil
     let edits = rules.headers
-    let asks = route.keys != nil || route.ring != nil
+    let asks = route.keys != nil || route.ring != nil || route.tokens != nil
     let setsOwn = edits.request.set.contains { $0.name.lowercased() == "authorization" }
     let own = setsOwn ? nil : engine.apiKey?.text
     self.index = index
     unsafe self.service = unsafe service
     needsIdentity = rules.clientCertificate == .required
-    keys = KeySet(route.keys, route.ring, arena)
+    keys = KeySet(route.keys, route.ring, route.tokens, arena)
     path = PathEdit(strip: rules.stripPrefix, add: rules.addPrefix, arena)
     setsHost = (edits.request.set.map(\.name) + edits.request.remove).contains { $0.lowercased() == "host" }
     request = HeadEdits(
@@ -172,7 +172,8 @@ internal import Upstream
       remove: edits.request.remove + (own != nil || asks && !engine.passKey ? Self.keyFields : []), arena)
     response = HeadEdits(
       set: Self.pairs(edits.response.set),
-      remove: edits.response.remove + dropped + (route.ring == nil ? [] : Self.limitFields), add: crossing,
+      remove: edits.response.remove + dropped
+        + (route.ring == nil && route.tokens == nil ? [] : Self.limitFields), add: crossing,
       arena)
     setOwn = HeadEdits.lines(
       Self.pairs(edits.response.set).filter {

@@ -93,6 +93,7 @@ extension Worker {
     }
     buffers.maximum = next.settings.limits.buffers(workers: shared.workers)
     snapshot = next
+    tokenCache.forgetAll()
     unread.contains = next.passesUnread
   }
 

@@ -63,7 +63,11 @@ internal import Telemetry
   var turnHadTraffic = false
   /// The key of the request on the desk, from where it is found to where its exchange begins.
   var asking: UnsafeMutablePointer<KeyRing.Entry>?
+  /// What it stands in, where a token stands for it.
+  var askingOwner: KeyRing?
   let keyHash = RepeatedHash()
+  /// Tokens that have been found right.
+  var tokenCache = TokenCache()
   /// The blocks of the prompt that was read last.
   var prompts = PromptBlocks()
   /// Content that is kept of all requests, in bytes.

@@ -48,16 +48,17 @@ struct KeyOptions: ParsableArguments {
         "no configuration: neither certd.yaml here nor /etc/certd/certd.yaml is there; name one with --config, or a file of keys "
           + "with --file")
     }
-    let groups = try source.read().configuration.keyGroups
+    let all = try source.read().configuration.keyGroups
+    let groups = all.compactMap { group in group.file.map { (name: group.name, file: $0.value) } }
     guard !groups.isEmpty else {
       throw .configuration("\(path): there are no groups of keys; write keys: {team: {file: keys}}")
     }
-    guard let group else { return groups.map { KeyEditor(file: $0.file.value, group: $0.name) } }
+    guard let group else { return groups.map { KeyEditor(file: $0.file, group: $0.name) } }
     guard let found = groups.first(where: { $0.name == group }) else {
       throw .configuration(
         "\(path): there is no group \(group); known: \(groups.map(\.name).joined(separator: ", "))")
     }
-    return [KeyEditor(file: found.file.value, group: found.name)]
+    return [KeyEditor(file: found.file, group: found.name)]
   }
 
   /// The file of one group.

@@ -1,4 +1,5 @@
 import Configuration
+import OS
 import Proxy
 import Telemetry
 
@@ -12,6 +13,24 @@ extension Daemon {
         post.yield(.watchKeys)
       }
     }
+  }
+
+  static var wallMilliseconds: UInt64 { UInt64(max(0, Clock.wallNanoseconds())) / 1_000_000 }
+
+  /// Writes what keys have used, again and again.
+  func keepUsage() -> Task<Void, Never> {
+    Task {
+      while !Task.isCancelled {
+        try? await World.sleep(seconds: UsageFile.flushSeconds)
+        if !plan.configuration.keyGroups.isEmpty { await flushUsage() }
+      }
+    }
+  }
+
+  func flushUsage() async {
+    guard !plan.configuration.keyGroups.isEmpty else { return }
+    let usage = usage
+    _ = try? await apart { () throws(SetupError) in usage.flush(now: Self.wallMilliseconds) }
   }
 
   /// Puts changed files to use.

@@ -46,6 +46,7 @@ actor Daemon {
   let store: CertStore
   let backends: BackendRegistry
   let keys: KeyStore
+  let usage: UsageFile
   let tickets: TicketKeys
   let messages: ProxyMessages
   /// What signals have asked for; the thread that takes them writes it.
@@ -112,6 +113,8 @@ actor Daemon {
       log.warn("backend name", ["reason": .text($0)])
     }
     keys = KeyStore()
+    usage = UsageFile(directory: store.root, keys.usages) { log.warn("use of keys", ["reason": .text($0)]) }
+    if !reading.configuration.keyGroups.isEmpty { usage.restore(now: Self.wallMilliseconds) }
     tickets = TicketKeys(random: { Random.bytes($0) })
     (events, post) = AsyncStream.makeStream(of: Event.self)
     health = HealthChecks { [post] in post.yield(.recognized(service: $0, $1)) }
@@ -201,7 +204,8 @@ actor Daemon {
       try? await World.sleep(seconds: Self.startSeconds)
       ProcessMemory.dropUnusedCode()
     }
-    let keyTicker = tickForKeys()
+    let (keyTicker, flushing) = (tickForKeys(), keepUsage())
+    let fetching = keepTokenKeys()
     openAdmin()
     announce()
     warnOfTrust(ListenerSecurity(configuration: plan.configuration))
@@ -221,6 +225,7 @@ actor Daemon {
         work.cancel()
         ticker.cancel()
         keyTicker.cancel()
+        fetching.cancel()
         names.cancel()
         wake?.cancel()
         filePush?.cancel()
@@ -235,6 +240,8 @@ actor Daemon {
     }
     health.stop()
     closeAdmin()
+    flushing.cancel()
+    await flushUsage()
   }
 
   private func watchNames() -> Task<Void, Never> {

@@ -177,6 +177,9 @@ struct Examination {
       findings += look.stored(stored.name.description, stored.chain, subject.configuration)
     }
     findings += CertificateLook.firewall(subject.configuration)
+    findings += subject.configuration.openModelRoutes.map {
+      Finding(.warning, "keys", $0.message, remedy: "certd key create, and keys: in the route")
+    }
     let policy = IssuerFactory.policy(subject.configuration.acme)
     let names = Set(subject.nameSet.map(\.description))
     do throws(StoreError) {

@@ -8,6 +8,7 @@ final class KeyStore: Sendable {
   /// What keys and groups have used, over reloads.
   let usages = KeyUsages()
   private let good = Mutex<[String: Good]>([:])
+  private let known = Mutex<[String: TokenIssuer]>([:])
 
   private struct Good {
     let file: String
@@ -16,7 +17,7 @@ final class KeyStore: Sendable {
 
   /// The files that are looked at for changes.
   static func files(_ configuration: Configuration) -> [String] {
-    configuration.keyGroups.map(\.file.value)
+    configuration.keyGroups.compactMap(\.file?.value)
   }
 
   /// The groups by name. What of a file cannot be read is told by its line: with `lenience` the keys that were good before go
@@ -27,7 +28,12 @@ final class KeyStore: Sendable {
     let before = good.withLock { $0 }
     var now: [String: Good] = [:]
     for settings in configuration.keyGroups {
-      let file = settings.file.value
+      guard let place = settings.file else {
+        now[settings.name] = Good(
+          file: "", group: KeyGroup(name: settings.name, limits: settings.limits, keys: []))
+        continue
+      }
+      let file = place.value
       let old = before[settings.name].flatMap { $0.file == file ? $0.group.keys : nil } ?? []
       var problems: [String] = []
       var group = KeyGroup(name: settings.name, limits: settings.limits, keys: old)
@@ -39,7 +45,7 @@ final class KeyStore: Sendable {
         group.keys = Self.joined(list, old)
       } catch { problems = ["\(error)"] }
       if let problem = problems.first {
-        let text = configuration.error(at: settings.file.origin, problem).description
+        let text = configuration.error(at: place.origin, problem).description
         let more = problems.count > 1 ? " (and \(problems.count - 1) more)" : ""
         guard let lenience else { throw .configuration(text + more) }
         lenience.note(keys: "\(text)\(more); the keys that were good before go on")
@@ -65,6 +71,25 @@ final class KeyStore: Sendable {
     } catch {
       if error.isAbsence { return nil }
       throw error
+    }
+  }
+
+  /// The issuers of some groups, for a route; nil when none of them takes tokens.
+  func door(_ names: [String], _ configuration: Configuration) -> TokenDoor? {
+    let entries = configuration.keyGroups.filter { names.contains($0.name) }.compactMap { settings in
+      issuer(settings).map { TokenDoor.Entry($0, settings.limits) }
+    }
+    return entries.isEmpty ? nil : TokenDoor(entries, usages)
+  }
+
+  /// The issuer of a group, with the keys that it has already.
+  func issuer(_ settings: KeyGroupSettings) -> TokenIssuer? {
+    guard let rules = settings.tokens else { return nil }
+    return known.withLock { known in
+      if let issuer = known[settings.name], issuer.rules == rules { return issuer }
+      let made = TokenIssuer(rules, group: settings.name)
+      known[settings.name] = made
+      return made
     }
   }
 

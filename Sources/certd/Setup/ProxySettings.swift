@@ -43,6 +43,7 @@ struct ProxySettings {
     }
     if !route.keyGroups.isEmpty {
       made.ring = keys.ring(route.keyGroups.map(\.value), groups)
+      made.tokens = keys.door(route.keyGroups.map(\.value), configuration)
     }
     guard let file = route.keyFile else { return made }
     do throws(SetupError) { made.keys = try KeyFile.read(file, configuration) } catch {

@@ -27,12 +27,15 @@ struct Keys: Stage {
   private let count: Int
   /// The keys with limits; the settings that the snapshot keeps own them.
   let ring: Unmanaged<KeyRing>?
+  /// Whose tokens stand for keys; owned as the ring is.
+  let tokens: Unmanaged<TokenDoor>?
 
   /// The keys of a route; nil when it asks for none.
-  init(_ all: [[UInt8]]?, _ ring: KeyRing?, _ arena: Arena) {
-    isAsked = all != nil || ring != nil
-    hasRing = ring != nil
+  init(_ all: [[UInt8]]?, _ ring: KeyRing?, _ tokens: TokenDoor?, _ arena: Arena) {
+    isAsked = all != nil || ring != nil || tokens != nil
+    hasRing = ring != nil || tokens != nil
     count = all?.count ?? 0
+    unsafe self.tokens = tokens.map { unsafe .passUnretained($0) }
     unsafe self.ring = ring.map { unsafe .passUnretained($0) }
     unsafe keys = unsafe arena.array(of: RawBytes.self, count: count)
     for (index, key) in (all ?? []).enumerated() { unsafe (keys + index).initialize(to: arena.bytes(key)) }

@@ -66,6 +66,8 @@ extension Worker {
     unsafe asking = nil
     let model = modelRequest(exchange)
     unsafe model.key = unsafe key
+    unsafe model.keyOwner = askingOwner.map { unsafe Unmanaged.passRetained($0) }
+    askingOwner = nil
     unsafe model.keyHash = key.pointee.number
     unsafe model.priority = key.pointee.priority.rawValue
     unsafe model.countsTokens = key.pointee.limitsTokens

@@ -21,6 +21,7 @@ extension Worker {
     _ route: UnsafeMutablePointer<CompiledRoute>
   ) -> OwnAnswer? {
     unsafe asking = nil
+    askingOwner = nil
     let keys = unsafe route.pointee.keys
     var isPlain = false
     var found: UnsafeMutablePointer<KeyRing.Entry>?
@@ -29,9 +30,10 @@ extension Worker {
         isPlain = true
         return true
       }
-      guard count <= KeySecret.maximumBytes,
-        let entry = unsafe find(keys, "", UnsafeRawBufferPointer(start: text, count: count))
-      else { return false }
+      let raw = unsafe UnsafeRawBufferPointer(start: text, count: count)
+      var entry = unsafe count <= KeySecret.maximumBytes ? find(keys, "", raw) : nil
+      if unsafe entry == nil, unsafe keys.tokens != nil { unsafe entry = openToken(keys, raw) }
+      guard let entry = unsafe entry else { return false }
       unsafe found = unsafe entry
       // The engine has to see which protocols there are, and not the key.
       if isToken { unsafe UnsafeMutablePointer(mutating: text).update(repeating: 0x78, count: count) }
@@ -58,6 +60,26 @@ extension Worker {
       else { return nil }
       return unsafe ring._withUnsafeGuaranteedRef { unsafe $0.find(KeyRing.Hash(at: start)) }
     }
+  }
+
+  /// The key that a token stands for: from memory, or after its signature has been looked at.
+  @inline(never)
+  private func openToken(_ keys: KeySet, _ text: UnsafeRawBufferPointer)
+    -> UnsafeMutablePointer<KeyRing.Entry>?
+  {
+    guard unsafe TokenDoor.mayBeToken(text), let door = unsafe keys.tokens else { return nil }
+    var digest = [UInt8](repeating: 0, count: RepeatedHash.length)
+    guard unsafe keyHash.write(text, to: &digest), let hash = KeyRing.Hash(digest) else { return nil }
+    let now = wallMilliseconds
+    var ring = tokenCache.find(hash, now: now)
+    if ring == nil {
+      ring = unsafe door._withUnsafeGuaranteedRef {
+        unsafe $0.open(Array(text), hash: digest, nowSeconds: Int64(now / 1000))
+      }
+      if let ring { tokenCache.remember(hash, ring, now: now) }
+    }
+    askingOwner = ring
+    return unsafe ring?.find(hash)
   }
 
   /// Whether a key may be used for the request on the desk, as far as its head tells.

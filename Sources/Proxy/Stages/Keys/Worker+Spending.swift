@@ -126,6 +126,8 @@ extension Worker {
     }
     model.held = nil
     model.groupHeld = nil
+    unsafe model.keyOwner?.release()
+    unsafe model.keyOwner = nil
   }
 
   /// The tokens that a request has used: none where no engine has answered it with success. A client that left has what an
