@@ -72,28 +72,6 @@ extension OwnAnswer {
       #"{"error":{"message":"\#(message(detail))","type":"\#(type)","param":null,"code":"\#(code)"}}"# + "\n"
     return Array(body.utf8)
   }
-
-  private func content(_ detail: String, in shape: ErrorShape) -> [UInt8] {
-    let message = Array(message(detail).utf8)
-    return unsafe [UInt8](unsafeUninitializedCapacity: ErrorShape.frameBytes + message.count * 6) {
-      room, count in
-      unsafe count = message.withUnsafeBytes { unsafe shape.write(modelError, $0, into: room) }
-    }
-  }
-
-  /// The same in the words of all interfaces.
-  private var modelError: ModelError {
-    switch status {
-    case 401: .authentication
-    case 403: .permission
-    case 404: .modelNotFound
-    case 429: .rateLimit
-    case 503: .overloaded
-    case 504: .timeout
-    case 500...: .server
-    default: .invalidRequest
-    }
-  }
 }
 
 extension HeadWriter {
