@@ -397,6 +397,36 @@ private final class Gate: Sendable {
     #expect(gate.paths == ["/0", "/1"])
   }
 
+  @Test("whatever clients do while they wait, nothing of them is left behind")
+  func chaos() async throws {
+    let gates = try (0..<2).map { _ in try Gate() }
+    let backends = try gates.map { try $0.backend() }
+    let settings = settings(backends.map(\.target), most: 2, size: 12, timeout: 20)
+    let room = settings.services[0].room
+    var random = SeededGenerator(seed: 7)
+    try await Edge.serve(settings, workers: 4) { edge in
+      for _ in 0..<20 {
+        var clients = try (0..<12).map { _ in try edge.connect() }
+        for client in clients { client.write(get("/")) }
+        for _ in 0..<6 { clients.remove(at: Int.random(in: 0..<clients.count, using: &random)).close() }
+        for gate in gates { for _ in 0..<2 { gate.release.signal() } }
+        let pace = Int.random(in: 0..<4, using: &random)
+        for client in clients.prefix(pace) { client.write(get("/pipelined")) }
+        for gate in gates { for _ in 0..<30 { gate.release.signal() } }
+        for client in clients.dropFirst(pace) { #expect([200, 429].contains(client.readAnswer().status)) }
+        for client in clients { client.close() }
+      }
+      while room.standing.waiting != 0 { await Task.yield() }
+      while settings.services[0].backends.contains(where: { $0.status.inFlight != 0 }) { await Task.yield() }
+      let client = try edge.connect()
+      for gate in gates { gate.release.signal() }
+      client.write(get("/last"))
+      #expect(client.readAnswer().body == "/last")
+    }
+    for backend in backends { _ = backend.finish() }
+    #expect(gates.allSatisfy { $0.most <= 2 })
+  }
+
   @Test("over HTTP/1 the smaller of both limits counts, and what is beyond it waits")
   func connections() async throws {
     let gate = try Gate()

@@ -34,6 +34,9 @@ class Service:
         tls = "tls: { verify: false }, " if scheme else ""
         if self.name.startswith("buffered"):
             tls += "request_buffering: 16MiB, "
+        # Others wait for these, over reloads, breaks and clients that leave.
+        if self.kind in ("slow", "pair", "chunked", "breaking", "h2c", "h2-breaking"):
+            tls += "max_requests_per_backend: 3, "
         return (f"  {self.name}: {{ {protocol}{tls}backends: [{', '.join(backends)}], health: {{ enabled: false }}, "
                 f"outlier_detection: false, timeouts: {{ connect: {timeouts}, keepalive: 2s }} }}\n")
 

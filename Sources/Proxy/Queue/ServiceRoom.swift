@@ -96,7 +96,7 @@ public final class ServiceRoom: Sendable {
     }
   }
 
-  /// Who gets the room of a backend; `isNeeded` says so at the same moment.
+  /// Who gets the room of a backend; how long it has waited is recorded.
   func next(for status: BackendStatus, nowMicroseconds now: UInt64) -> WaitingRoom.Waiter? {
     state.withLock { state in
       guard let waiter = state.room.next(for: Self.number(status)) else { return nil }

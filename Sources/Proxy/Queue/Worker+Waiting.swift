@@ -86,8 +86,24 @@ extension Worker {
   /// It has waited as long as it may.
   @inline(never)
   func waitedTooLong(_ exchange: Ref<Exchange>) {
-    unsafe exchange.model?.room?._withUnsafeGuaranteedRef { $0.countLate() }
+    if let model = exchange.model {
+      unsafe model.room?._withUnsafeGuaranteedRef { $0.countLate() }
+      leaveRoom(model)
+    }
     drive(exchange, .waitedTooLong)
+  }
+
+  /// The request leaves its service for another one, which it may wait for anew: called before the other one is put in its
+  /// place, whatever it has come to here.
+  @inline(never)
+  func leaveService(_ exchange: Ref<Exchange>) {
+    if let model = exchange.model {
+      leaveRoom(model)
+      giveBack(model, exchange, isRefused: true)
+      model.waitsUntil = 0
+    }
+    uncount(exchange)
+    exchange.tried = BackendSet()
   }
 
   /// What requests of this worker's are called to.
@@ -249,6 +265,7 @@ extension Worker {
       else { continue }
       waiting.append(token)
       if isOver {
+        leaveRoom(model)
         drive(exchange, .refused(.overloaded))
         continue
       }
@@ -261,6 +278,7 @@ extension Worker {
         continue
       }
       guard unsafe sparingTime(service, tried: exchange.tried) != nil else {
+        leaveRoom(model)
         drive(exchange, .nobody)
         continue
       }
