@@ -60,78 +60,33 @@ public struct KeyRecord: Sendable, Equatable {
     do throws(JSONValue.Malformed) { value = try JSONValue(parsing: line) } catch {
       throw Malformed(description: "expected one JSON object: \(error)")
     }
-    guard case .object(var members) = value else { throw Malformed(description: "expected a JSON object") }
-    func take(_ name: String) -> JSONValue? {
-      members.removeValue(forKey: name).flatMap { $0 == .null ? nil : $0 }
-    }
-    func text(_ name: String) throws(Malformed) -> String? {
-      guard let found = take(name) else { return nil }
-      guard let text = found.string, Self.isName(text) else {
-        throw Malformed(description: "\"\(name)\" is not a text of 1 to \(Self.maximumNameBytes) characters")
-      }
-      return text
-    }
-    func hash(_ found: JSONValue?, _ name: String) throws(Malformed) -> String? {
-      guard let found else { return nil }
-      guard let text = found.string, text.utf8.count == 64, Hex.decode(text) != nil else {
-        throw Malformed(description: "\"\(name)\" is not 64 hexadecimal digits")
-      }
-      return text.lowercased()
-    }
-    func time(_ found: JSONValue?, _ name: String) throws(Malformed) -> UnixTime? {
-      guard let found else { return nil }
-      guard let time = found.string.flatMap({ UnixTime(rfc3339: $0) }) else {
-        throw Malformed(description: "\"\(name)\" is not a time such as 2027-01-31T12:00:00Z")
-      }
-      return time
-    }
-    func count(_ name: String) throws(Malformed) -> Int? {
-      guard let found = take(name) else { return nil }
-      guard case .number = found, let number = found.int, (1...Int64(KeyLimits.maximum)).contains(number)
-      else { throw Malformed(description: "\"\(name)\" is not a whole number from 1") }
-      return Int(number)
-    }
-    func list(_ name: String, _ isValid: (String) -> Bool, _ what: String) throws(Malformed) -> [String] {
-      guard let found = take(name) else { return [] }
-      guard case .array(let elements) = found, elements.count <= Self.maximumEntries,
-        elements.allSatisfy({ $0.string.map(isValid) ?? false })
-      else {
-        throw Malformed(description: "\"\(name)\" is not a list of at most \(Self.maximumEntries) \(what)")
-      }
-      return found.strings
-    }
-    guard let id = try text("id") else { throw Malformed(description: "\"id\" is missing") }
+    guard case .object(let members) = value else { throw Malformed(description: "expected a JSON object") }
+    var reader = KeyRecordReader(members: members)
+    guard let id = try reader.text("id") else { throw Malformed(description: "\"id\" is missing") }
     self.id = id
-    name = try text("name") ?? id
-    self.group = try text("group") ?? group
-    sha256 = try hash(take("sha256"), "sha256")
-    certificate = try text("certificate")
+    name = try reader.text("name") ?? id
+    self.group = try reader.text("group") ?? group
+    sha256 = try reader.hash("sha256")
+    certificate = try reader.text("certificate")
     guard sha256 != nil || certificate != nil else {
       throw Malformed(description: "neither \"sha256\" nor \"certificate\" is there")
     }
-    if let before = take("previous") {
-      guard let old = try hash(before["sha256"], "previous.sha256"),
-        let until = try time(before["until"], "previous.until")
+    if let before = reader.take("previous") {
+      guard let old = try reader.hash(before["sha256"], "previous.sha256"),
+        let until = try reader.time(before["until"], "previous.until")
       else { throw Malformed(description: "\"previous\" has not both \"sha256\" and \"until\"") }
       previous = (old, until)
     }
-    models = try list("models", ModelPatterns.isValid, "names or beginnings of models such as llama-*")
-    addresses = try list("addresses", { AddressBlock($0) != nil }, "address ranges such as 10.0.0.0/8")
-    limits.requestsPerMinute = try count("requests_per_minute")
-    limits.tokensPerMinute = try count("tokens_per_minute")
-    limits.tokensPerDay = try count("tokens_per_day")
-    limits.tokensPerMonth = try count("tokens_per_month")
-    limits.concurrent = try count("concurrent")
-    if let found = take("priority") {
-      guard let priority = found.string.flatMap({ KeyPriority(word: $0) }) else {
-        throw Malformed(description: "\"priority\" is neither high, normal nor low")
-      }
-      self.priority = priority
+    models = try reader.list("models", "names or beginnings of models such as llama-*") {
+      ModelPatterns.isValid($0)
     }
-    expires = try time(take("expires"), "expires")
-    created = try time(take("created"), "created")
-    revoked = try time(take("revoked"), "revoked")
-    others = members
+    addresses = try reader.list("addresses", "address ranges such as 10.0.0.0/8") { AddressBlock($0) != nil }
+    limits = try reader.limits()
+    priority = try reader.priority() ?? .normal
+    expires = try reader.time("expires")
+    created = try reader.time("created")
+    revoked = try reader.time("revoked")
+    others = reader.members
   }
 
   /// Whether a text may stand in logs and tables.

@@ -4,8 +4,6 @@ import OS
 import TestRun
 import Testing
 
-@testable import certd
-
 @Suite("Keys of a team", .ownThread) struct KeyCommandTests {
   private struct Team {
     let place: Place

@@ -153,14 +153,16 @@ struct HealthChecks {
     else { return }
     let options = options(
       service, target, context, milliseconds: oneTokenMilliseconds, maximumBytes: maximumMetricsBytes)
-    let agent = Fields.Field("User-Agent", "certd-health/\(Version.text)")
-    guard let models = try? await world.client.send(Request("GET", list, fields: [agent]), options) else {
+    guard
+      let models = try? await world.client.send(Request("GET", list, fields: service.ownFields()), options)
+    else {
       return
     }
     let model = EngineModels(models.body).names.first ?? ""
     let body = #"{"model":\#(JSONString.quoted(model)),"prompt":"a","max_tokens":1}"#
     let request = Request(
-      "POST", completions, fields: [agent, .init("Content-Type", "application/json")], body: Array(body.utf8))
+      "POST", completions, fields: service.ownFields(.init("Content-Type", "application/json")),
+      body: Array(body.utf8))
     guard let answer = try? await world.client.send(request, options), answer.status < 300 else { return }
     known.status.engine.resume()
   }
@@ -179,7 +181,7 @@ struct HealthChecks {
     known.status.engine.others = 0
     guard
       let response = try? await world.client.send(
-        Request("GET", url, fields: [.init("User-Agent", "certd-health/\(Version.text)")]), options),
+        Request("GET", url, fields: service.ownFields()), options),
       response.status == 200
     else { return }
     EngineMetrics(response.body).tell(known.status.engine, own: max(before, known.status.inFlight))
@@ -229,7 +231,7 @@ struct HealthChecks {
       case .get(let path, let expect, let rule):
         guard let url = url(path) else { return "no URL for its health path" }
         let request = Request(
-          "GET", url, fields: [.init("User-Agent", "certd-health/\(Version.text)"), .init("Accept", "*/*")])
+          "GET", url, fields: service.ownFields(.init("Accept", "*/*")))
         return HealthVerdict.judge(
           try await world.client.send(request, options),
           expect: expect.lowest...max(expect.lowest, expect.highest), rule: rule)

@@ -41,13 +41,13 @@ struct RequestProbe {
       keepsAlive: false)
     options.http2 = service.protocol.isHTTP2
     options.preamble = service.sendProxy.map(ProxyProtocol.ownHeader) ?? []
-    let request = Request("GET", url, fields: [.init("User-Agent", "certd-health/\(Version.text)")])
+    let request = Request("GET", url, fields: service.ownFields())
     guard let response = try? await world.client.send(request, options) else { return nil }
     let what = "GET \(path) for \(name) is answered with \(response.status)"
     switch response.status {
     case 401:
       return
-        "\(what): it wants a key of its own; clients must send it, or set it by routes[].headers.request.set"
+        "\(what): it wants a key of its own; give it as services.\(service.name).api_key, or let clients send it"
     case 403:
       return "\(what): it may take requests for its own name only; see services.\(service.name).host"
     default: return nil
