@@ -87,8 +87,11 @@ extension Worker {
     let status = unsafe pool._withUnsafeGuaranteedRef { unsafe $0.status }
     unsafe status._withUnsafeGuaranteedRef { $0.begin() }
     unsafe exchange.counted = unsafe status
-    if let model = exchange.model, model.isRead, unsafe exchange.service?.pointee.readsPrompts == true {
-      unsafe charge(model, exchange, status)
+    if let model = exchange.model {
+      model.sentNanoseconds = nowNanoseconds
+      if model.isRead, unsafe exchange.service?.pointee.readsPrompts == true {
+        unsafe charge(model, exchange, status)
+      }
     }
   }
 

@@ -16,14 +16,14 @@ extension Worker {
 
   /// Whether all of a request's content is waited for.
   func collects(
-    _ exchange: Ref<Exchange>, _ route: UnsafeMutablePointer<CompiledRoute>, _ base: UnsafePointer<UInt8>
+    _ exchange: Ref<Exchange>, _ route: UnsafeMutablePointer<CompiledRoute>,
+    _ service: UnsafeMutablePointer<ServiceEntry>, _ base: UnsafePointer<UInt8>
   ) -> Bool {
-    let service = unsafe route.pointee.service
     let wantsLength =
       unsafe service.pointee.requestBuffer > 0 && desk.request.framing == .chunked && !desk.request.upgrade
     guard unsafe !service.pointee.isHTTP2, !exchange.isExtendedConnect else { return false }
     exchange.isRead =
-      unsafe (route.pointee.models != nil && desk.request.framing != .none)
+      unsafe (route.pointee.models != nil && desk.request.framing != .none && !isPlainlyAsked(exchange))
       || service.pointee.readsPrompts && mayReadPrompt(base)
     return exchange.isRead || wantsLength
   }
@@ -126,7 +126,7 @@ extension Worker {
   }
 
   /// Collecting takes its time: the backends are those that the service has now, by whatever route the request came.
-  private func followReload(_ exchange: Ref<Exchange>, _ service: UnsafeMutablePointer<ServiceEntry>) {
+  func followReload(_ exchange: Ref<Exchange>, _ service: UnsafeMutablePointer<ServiceEntry>) {
     let before = unsafe exchange.snapshot?._withUnsafeGuaranteedRef { old in
       unsafe old === snapshot ? nil : old.settings.services[service.pointee.index].name
     }
@@ -144,10 +144,17 @@ extension Worker {
   private func readContent(_ exchange: Ref<Exchange>) -> OwnAnswer? {
     let scan = scan(exchange, from: Self.lengthRoom)
     var name = Self.nameHash(scan)
-    if let models = unsafe exchange.route?.pointee.models,
-      let refusal = unsafe chooseByModel(exchange, models, scan, &name)
-    {
-      return refusal
+    if let models = unsafe exchange.route?.pointee.models {
+      if let rule = unsafe exchange.model?.rule {
+        if unsafe rule.pointee.plainTarget == nil {
+          unsafe give(exchange, rule, scan, scan.modelPlace, &name)
+        }
+      } else if let refusal = unsafe chooseByModel(exchange, models, scan, &name) {
+        return refusal
+      }
+      if unsafe exchange.model?.rule == nil || name != Self.nameHash(scan) {
+        modelRequest(exchange).name = name
+      }
     }
     notePrompt(exchange, scan, name: name, contentBytes: exchange.collected.count - Self.lengthRoom)
     if unsafe exchange.service?.pointee.readsPrompts == true { modelRequest(exchange).tellsProgress = true }
@@ -166,18 +173,36 @@ extension Worker {
         unsafe models.pointee.find($0.assumingMemoryBound(to: UInt8.self), name.count)
       }
     }
-    guard let rule = unsafe found else { return .modelUnknown }
-    let service = unsafe rule.pointee.service
+    guard let rule = unsafe found, unsafe rule.pointee.shares > 0 else { return .modelUnknown }
+    unsafe give(exchange, rule, scan, place, &hash)
+    return nil
+  }
+
+  /// Whether the head has named the model, and nothing of the content need be known.
+  private func isPlainlyAsked(_ exchange: Ref<Exchange>) -> Bool {
+    guard let rule = unsafe exchange.model?.rule else { return false }
+    return unsafe rule.pointee.plainTarget != nil
+  }
+
+  /// Gives the request to one of a rule's services. `place` is where the model's name stands in the content; nil where it does
+  /// not.
+  private func give(
+    _ exchange: Ref<Exchange>, _ rule: UnsafeMutablePointer<CompiledModels.Rule>, _ scan: RequestScan,
+    _ place: Range<Int>?, _ hash: inout UInt64
+  ) {
+    let target =
+      unsafe rule.pointee.shares > 1 || rule.pointee.fallbacks > 0
+      ? plan(exchange, rule, scan, place) : rule.pointee.targets
+    let service = unsafe target.pointee.service
     unsafe exchange.service = unsafe service
     unsafe exchange.machine.changesService(maximumAttempts: service.pointee.attempts)
-    let name = unsafe rule.pointee.model
-    guard name.count > 0 else { return nil }
+    let name = unsafe target.pointee.model
+    guard name.count > 0, let place else { return }
     unsafe hash = Rendezvous.hash(UnsafeBufferPointer(start: name.start, count: name.count))
     let from = Self.lengthRoom + place.lowerBound
     let to = Self.lengthRoom + place.upperBound
     collectedBytes += name.count - place.count
     unsafe exchange.collected.replace(from..<to, with: name.start, name.count)
-    return nil
   }
 
   /// Nothing is sent again: what was kept has been.

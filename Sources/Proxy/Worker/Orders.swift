@@ -90,6 +90,7 @@ extension Worker {
     }
     buffers.maximum = next.settings.limits.buffers(workers: shared.workers)
     snapshot = next
+    keptCatalog = nil
     unread.contains = next.passesUnread
   }
 

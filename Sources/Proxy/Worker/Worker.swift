@@ -59,6 +59,10 @@ internal import Telemetry
   var turnHadTraffic = false
   /// The blocks of the prompt that was read last.
   var prompts = PromptBlocks()
+  /// What the head of the request at hand says of its model, on a route by models.
+  var asked: AskedModel?
+  /// The models that were told of last.
+  var keptCatalog: KeptCatalog?
   /// Content that is kept of all requests, in bytes.
   var collectedBytes = 0
   /// Connections that had their share of a turn and have more to do.

@@ -27,6 +27,8 @@ struct HealthChecks {
     _ backends: BackendRegistry, _ world: World, _ log: Log
   ) {
     var wanted: Set<String> = []
+    // Engines whose models are told of by a route are asked for them.
+    let listed = Set(configuration.routes.flatMap(\.models).flatMap(\.services).map(\.value))
     for (service, ofService) in zip(configuration.services, candidates) {
       for (backend, known) in zip(service.backends, ofService).flatMap({ pair in pair.1.map { (pair.0, $0) } }
       ) {
@@ -41,7 +43,9 @@ struct HealthChecks {
             return
           }
           let host = service.authority(of: backend) ?? configuration.firstHost(of: service)
-          await Self.watch(service, check, backend.address, host, known, security, backends, world, log)
+          await Self.watch(
+            service, check, isListed: listed.contains(service.name), backend.address, host, known, security,
+            backends, world, log)
         }
       }
     }
@@ -57,7 +61,7 @@ struct HealthChecks {
   }
 
   private static func watch(
-    _ service: Service, _ check: HealthCheck, _ address: BackendAddress, _ host: String?,
+    _ service: Service, _ check: HealthCheck, isListed: Bool, _ address: BackendAddress, _ host: String?,
     _ known: BackendRegistry.Known, _ security: Proxy.Settings.Backend?, _ backends: BackendRegistry,
     _ world: World, _ log: Log
   ) async {
@@ -89,6 +93,7 @@ struct HealthChecks {
             "backend unhealthy",
             ["service": .text(service.name), "backend": .text(known.key), "reason": .text(failure)])
         } else {
+          known.status.becameReady(nowMilliseconds: monotonicMilliseconds())
           log.info("backend healthy", ["service": .text(service.name), "backend": .text(known.key)])
           if let refusal = await RequestProbe(service, check, host).refusal(known, context, world) {
             log.warn(
@@ -97,6 +102,7 @@ struct HealthChecks {
           }
         }
       }
+      if failure == nil, isListed { await askModels(service, known, context, world) }
       if failure == nil, service.rules.policy == .modelAware, !service.protocol.isPassage {
         if known.status.engine.isSuspended(nowMilliseconds: monotonicMilliseconds()) {
           await wake(service, known, context, world)
@@ -149,6 +155,24 @@ struct HealthChecks {
       "POST", completions, fields: [agent, .init("Content-Type", "application/json")], body: Array(body.utf8))
     guard let answer = try? await world.client.send(request, options), answer.status < 300 else { return }
     known.status.engine.resume()
+  }
+
+  /// Takes in which models the engine has. What it has told before holds while it cannot be asked.
+  private static func askModels(
+    _ service: Service, _ known: BackendRegistry.Known, _ context: ClientContext?, _ world: World
+  ) async {
+    guard let target = known.address, let url = url("/v1/models", service, known, port: target.port) else {
+      return
+    }
+    let options = options(
+      service, target, context, milliseconds: metricsMilliseconds, maximumBytes: maximumMetricsBytes)
+    let request = Request("GET", url, fields: [.init("User-Agent", "certd-health/\(Version.text)")])
+    guard let answer = try? await world.client.send(request, options) else { return }
+    switch answer.status {
+    case 200: known.status.engine.models.tell(EngineModels(answer.body).entries)
+    case 401, 403, 404, 405, 501: known.status.engine.models.tell(nil)
+    default: return
+    }
   }
 
   /// Takes in what the engine tells of itself, if it does.

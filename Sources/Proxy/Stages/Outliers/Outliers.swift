@@ -57,11 +57,22 @@ extension Worker {
     _ service: UnsafeMutablePointer<ServiceEntry>, tried: BackendSet, _ model: Ref<ModelRequest>?,
     sparing time: UInt64
   ) -> Int? {
+    if let model, model.name != 0,
+      let chosen = unsafe pick(service, tried: tried, model, sparing: time, name: model.name)
+    {
+      return chosen
+    }
+    // Where nobody lists the model, whoever is asked may have it all the same, or says that it does not exist.
+    return unsafe pick(service, tried: tried, model, sparing: time, name: 0)
+  }
+
+  private func pick(
+    _ service: UnsafeMutablePointer<ServiceEntry>, tried: BackendSet, _ model: Ref<ModelRequest>?,
+    sparing time: UInt64, name: UInt64
+  ) -> Int? {
     let candidates = unsafe Pools(
-      pools: service.pointee.pools, count: service.pointee.count,
-      maximumConnections: service.pointee.maximumConnections, now: nowMilliseconds, sparing: time,
-      goesByEngines: service.pointee.readsPrompts, tokens: model?.tokens ?? 0,
-      blocks: prompts.blocks(of: model))
+      service: service, now: nowMilliseconds, sparing: time, session: model?.session ?? 0, name: name,
+      tokens: model?.tokens ?? 0, blocks: prompts.blocks(of: model))
     return unsafe Balancer.pick(
       service.pointee.policy, candidates, cursor: &service.pointee.cursor, tried: tried)
   }
@@ -71,6 +82,7 @@ extension Worker {
     _ backend: Ref<BackendConnection>, _ exchange: Ref<Exchange>,
     _ base: UnsafePointer<UInt8>
   ) {
+    if let model = exchange.model { recordLatency(backend, exchange, model) }
     let countsErrors = unsafe exchange.service?.pointee.outliers.countsServerErrors == true
     let isGateway = 502...504 ~= desk.response.status || countsErrors && desk.response.status == 500
     if unsafe isGateway || exchange.isGRPC && exchange.endsWithHead && isUnavailable(base) {
@@ -82,6 +94,21 @@ extension Worker {
       }
     } else if !exchange.isGRPC || exchange.endsWithHead {
       recordSuccess(backend)
+    }
+  }
+
+  /// How long the attempt has taken to the head of its answer, where the choice goes by that.
+  @inline(never)
+  private func recordLatency(
+    _ backend: Ref<BackendConnection>, _ exchange: Ref<Exchange>, _ model: Ref<ModelRequest>
+  ) {
+    guard unsafe exchange.service?.pointee.policy == .peakEWMA else { return }
+    let taken = (nowNanoseconds &- min(model.sentNanoseconds, nowNanoseconds)) / 1000
+    let now = nowMilliseconds
+    unsafe backend.pool?._withUnsafeGuaranteedRef {
+      unsafe $0.status._withUnsafeGuaranteedRef {
+        $0.latency.record(microseconds: taken, nowMilliseconds: now)
+      }
     }
   }
 
@@ -147,24 +174,29 @@ extension Worker {
 
 /// A service's backends, as a worker sees them at one moment.
 @safe private struct Pools: Candidates {
-  let pools: UnsafeMutablePointer<Unmanaged<BackendPool>>
-  let count: Int
-  let maximumConnections: Int
+  let service: UnsafeMutablePointer<ServiceEntry>
   let now: UInt64
   let sparing: UInt64
-  /// The service goes by what its engines do.
-  let goesByEngines: Bool
+  /// Of the request's session.
+  let session: UInt64
+  /// Of its model, where only engines that list it will do; 0 where all will.
+  let name: UInt64
   /// Of the request's prompt.
   let tokens: Int
   let blocks: UnsafeBufferPointer<UInt64>
 
+  var count: Int { unsafe service.pointee.count }
+  private var pools: UnsafeMutablePointer<Unmanaged<BackendPool>> { unsafe service.pointee.pools }
+
   @inline(__always)
   func isUsable(_ index: Int) -> Bool {
     unsafe pools[index]._withUnsafeGuaranteedRef { pool in
-      unsafe pool.isUsable(maximumConnections)
+      unsafe pool.isUsable(service.pointee.maximumConnections)
         && !pool.status._withUnsafeGuaranteedRef {
-          $0.isEjected(nowMilliseconds: sparing)
-            || goesByEngines && sparing != .max && $0.engine.isSuspended(nowMilliseconds: sparing)
+          unsafe $0.isEjected(nowMilliseconds: sparing)
+            || service.pointee.readsPrompts && sparing != .max
+              && $0.engine.isSuspended(nowMilliseconds: sparing)
+            || name != 0 && !$0.engine.models.mayHave(name)
         }
     }
   }
@@ -177,7 +209,21 @@ extension Worker {
   }
 
   @inline(__always)
-  func weight(_ index: Int) -> Int { unsafe pools[index]._withUnsafeGuaranteedRef { $0.weight } }
+  func weight(_ index: Int) -> Int {
+    let weight = unsafe pools[index]._withUnsafeGuaranteedRef { $0.weight }
+    return unsafe service.pointee.slowStart == 0 ? weight : warmWeight(index, weight)
+  }
+
+  /// In percent of one: all of a service are counted so.
+  @inline(never)
+  private func warmWeight(_ index: Int, _ weight: Int) -> Int {
+    let slowStart = unsafe service.pointee.slowStart
+    return unsafe pools[index]._withUnsafeGuaranteedRef { pool in
+      unsafe pool.status._withUnsafeGuaranteedRef {
+        min(weight, 1 << 20) * $0.warmth(nowMilliseconds: now, slowStart: slowStart)
+      }
+    }
+  }
 
   func wait(_ index: Int) -> UInt64 {
     unsafe pools[index]._withUnsafeGuaranteedRef { pool in
@@ -202,4 +248,22 @@ extension Worker {
   }
 
   var hasPrompt: Bool { unsafe !blocks.isEmpty }
+
+  var key: UInt64 {
+    let isOfPrompt = unsafe service.pointee.keySource.kind == .prompt && service.pointee.policy.goesByKey
+    return unsafe isOfPrompt ? blocks.first ?? session : session
+  }
+
+  func keyRank(_ index: Int) -> UInt64 {
+    unsafe Rendezvous.rank(session, pools[index]._withUnsafeGuaranteedRef { $0.nameHash })
+  }
+
+  func latency(_ index: Int) -> UInt64 {
+    unsafe pools[index]._withUnsafeGuaranteedRef { pool in
+      unsafe pool.status._withUnsafeGuaranteedRef { $0.latency.expected(nowMilliseconds: now) }
+    }
+  }
+
+  var keyTable: Unmanaged<KeyTable>? { unsafe service.pointee.keyTable }
+  var balanceFactor: Int { unsafe service.pointee.balanceFactor }
 }
