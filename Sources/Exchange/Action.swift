@@ -8,6 +8,8 @@ public enum Action: Equatable, Sendable, BitwiseCopyable {
   case wait
   /// End the attempt and make another one of the same request.
   case again(Where)
+  /// End the attempt and give the same request to the next service of its chain.
+  case fallBack
   /// Send the request, or the rest of it.
   case send
   /// Join both connections into a tunnel without a word of ours.
@@ -58,7 +60,7 @@ public enum Action: Equatable, Sendable, BitwiseCopyable {
   /// Whether it is the last.
   public var isLast: Bool {
     switch self {
-    case .nothing, .choose, .wait, .again, .send, .join, .pass, .relay, .tunnel: false
+    case .nothing, .choose, .wait, .again, .fallBack, .send, .join, .pass, .relay, .tunnel: false
     case .answer, .turnAway, .finish, .breakOff, .abandon, .close, .severed, .expire: true
     }
   }

@@ -102,6 +102,8 @@ public struct Facts: Sendable, BitwiseCopyable {
   public var hasAnother: Bool
   /// The name of the backend has addresses that have not been tried.
   public var hasOtherAddress = false
+  /// Another service is to have the request where this one has no answer.
+  public var hasNextService = false
   /// Some facts.
   public init(rule: RetryRule = RetryRule(), isIdempotent: Bool = false, hasAnother: Bool = false) {
     self.rule = rule

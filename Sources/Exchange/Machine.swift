@@ -76,6 +76,16 @@ public struct Machine: Sendable, BitwiseCopyable {
     if attempts == 0 { self.maximumAttempts = UInt16(clamping: max(1, maximumAttempts)) }
   }
 
+  /// The next service of its chain has it, from its beginning: what was tried before does not count there.
+  public mutating func fallsBack(maximumAttempts: Int) {
+    self.maximumAttempts = UInt16(clamping: max(1, maximumAttempts))
+    attempts = 0
+    refusals = 0
+    staysWithBackend = false
+    attempt = Attempt()
+    requestSent = false
+  }
+
   /// Whether another backend may be chosen.
   public var hasAttemptsLeft: Bool { attempts < maximumAttempts }
 
@@ -112,7 +122,7 @@ public struct Machine: Sendable, BitwiseCopyable {
     switch phase {
     case .head: return beforeAttempts(event)
     case .attempting: return whileAttempting(event, facts)
-    case .waiting: return whileWaiting(event)
+    case .waiting: return whileWaiting(event, facts)
     case .relaying: return whileRelaying(event)
     case .tunnel: return whileTunnelling(event)
     case .over: return .nothing
@@ -135,8 +145,8 @@ public struct Machine: Sendable, BitwiseCopyable {
     case .opened(let opening): return begin(opening)
     case .unopened:
       countAttempt()
-      return chooseAgain()
-    case .nobody: return give(up: .noBackend)
+      return chooseAgain(facts)
+    case .nobody: return fallBack(facts, or: .noBackend)
     case .full where !isPassage:
       phase = .waiting
       return .wait
@@ -153,7 +163,7 @@ public struct Machine: Sendable, BitwiseCopyable {
         attempts -= min(attempts, 1)
         return .choose
       }
-      return facts.rule.onConnectFailure ? chooseAgain() : give(up: .noBackend)
+      return facts.rule.onConnectFailure ? chooseAgain { facts } : fallBack({ facts }, or: .noBackend)
     case .interim(let bytes): return attempt.count(interim: Int(bytes)) ? .pass : give(up: .badGateway)
     case .head(let head): return accept(head, facts)
     case .switched(let head):
@@ -164,7 +174,10 @@ public struct Machine: Sendable, BitwiseCopyable {
       return .tunnel
     case .malformed: return give(up: .badGateway)
     case .timedOut:
-      return mayRepeat(after: .responseTimeout, facts()) ? .again(.elsewhere) : give(up: .backendTimeout)
+      let facts = facts()
+      if mayRepeat(after: .responseTimeout, facts) { return .again(.elsewhere) }
+      return allows(.responseTimeout, facts)
+        ? fallBack({ facts }, or: .backendTimeout) : give(up: .backendTimeout)
     case .broken(let end): return recover(from: end, facts)
     case .unsupported: return isUnanswered && hasAnother(facts()) ? .again(.elsewhere) : give(up: .noTunnel)
     case .refused(let answer): return give(up: answer)
@@ -175,14 +188,14 @@ public struct Machine: Sendable, BitwiseCopyable {
   }
 
   /// What a request that waits can come to, whoever may have it then.
-  private mutating func whileWaiting(_ event: Event) -> Action {
+  private mutating func whileWaiting(_ event: Event, _ facts: () -> Facts) -> Action {
     switch event {
     case .room:
       phase = .attempting
       return .choose
-    case .queueFull: return give(up: .queueFull)
-    case .waitedTooLong: return give(up: .queueTimeout)
-    case .nobody: return give(up: .noBackend)
+    case .queueFull: return leaveQueue(facts, or: .queueFull)
+    case .waitedTooLong: return leaveQueue(facts, or: .queueTimeout)
+    case .nobody: return leaveQueue(facts, or: .noBackend)
     case .refused(let answer): return give(up: answer)
     case .clientLeft: return end(.abandon)
     default: return .nothing
@@ -235,6 +248,7 @@ public struct Machine: Sendable, BitwiseCopyable {
       if mayRepeat(after: .status(Int(head.status)), facts) || isUnavailable {
         return .again(.elsewhere)
       }
+      if facts.hasNextService, head.status == 429 || head.status >= 500 { return .fallBack }
     }
     take(head)
     phase = .relaying
@@ -253,8 +267,21 @@ public struct Machine: Sendable, BitwiseCopyable {
   private func hasAnother(_ facts: Facts) -> Bool { hasAttemptsLeft && facts.hasAnother }
 
   private func mayRepeat(after failure: RetryRule.Failure, _ facts: Facts) -> Bool {
-    isUnanswered && hasAnother(facts)
-      && facts.rule.mayRepeat(after: failure, isIdempotent: facts.isIdempotent)
+    isUnanswered && hasAnother(facts) && allows(failure, facts)
+  }
+
+  private func allows(_ failure: RetryRule.Failure, _ facts: Facts) -> Bool {
+    facts.rule.mayRepeat(after: failure, isIdempotent: facts.isIdempotent)
+  }
+
+  /// The service has no answer: the next one of the chain has the request, where there is one and nobody has heard anything.
+  private mutating func fallBack(_ facts: () -> Facts, or answer: OwnAnswer) -> Action {
+    isUnanswered && !hasSpoken && facts().hasNextService ? .fallBack : give(up: answer)
+  }
+
+  private mutating func leaveQueue(_ facts: () -> Facts, or answer: OwnAnswer) -> Action {
+    phase = .attempting
+    return fallBack(facts, or: answer)
   }
 
   /// A connection that ends without a byte of the response was most likely closed while it was kept; else another backend
@@ -271,13 +298,17 @@ public struct Machine: Sendable, BitwiseCopyable {
       return .again(.fresh)
     }
     if hasAnother(facts) { return .again(.elsewhere) }
-    guard end.isUntouched, end.isSilent, refusals < Self.maximumRefusals else { return give(up: .badGateway) }
+    guard end.isUntouched, end.isSilent, refusals < Self.maximumRefusals else {
+      return fallBack({ facts }, or: .badGateway)
+    }
     refusals += 1
     staysWithBackend = true
     return .again(.same)
   }
 
-  private mutating func chooseAgain() -> Action { hasAttemptsLeft ? .choose : give(up: .noBackend) }
+  private mutating func chooseAgain(_ facts: () -> Facts) -> Action {
+    hasAttemptsLeft ? .choose : fallBack(facts, or: .noBackend)
+  }
 
   /// The client gets an answer of ours, if it has had none.
   private mutating func give(up answer: OwnAnswer) -> Action {

@@ -8,6 +8,7 @@ public import OS
 internal import Synchronization
 public import TLS
 public import Telemetry
+internal import Upstream
 
 /// The proxy as its owner sees it: it is given settings and certificates as values, and told to drain.
 ///
@@ -36,14 +37,17 @@ public final class EdgeProxy: Sendable {
     var settings: Settings
     var credentials: [Credential]
     var compilers: [PlanCompiler]
+    /// Shared by all workers.
+    var keyTables: [KeyTable?] = []
 
     /// A plan for each worker.
     mutating func plans() throws(ProxyError) -> [WorkerPlan] {
       var plans: [WorkerPlan] = []
+      keyTables = KeyTable.tables(settings.services, keyTables)
       for worker in compilers.indices {
-        do throws(ContextError) { plans.append(try compilers[worker].plan(settings, credentials)) } catch {
-          throw .tls(error)
-        }
+        do throws(ContextError) {
+          plans.append(try compilers[worker].plan(settings, credentials, keyTables))
+        } catch { throw .tls(error) }
       }
       return plans
     }
@@ -91,7 +95,7 @@ public final class EdgeProxy: Sendable {
     empty.limits = plan.settings.limits
     let nothing = WorkerPlan(
       settings: empty, contexts: [], routes: RouteTable([]) { _ in true }, serverNames: nil,
-      clientContexts: [:])
+      clientContexts: [:], keyTables: [])
     let worker: Worker
     do throws(SystemError) {
       worker = try Worker(

@@ -33,6 +33,12 @@ extension Settings {
   public struct ServiceRules: Sendable, Equatable {
     /// How to choose a backend.
     public var policy = Balancer.Policy.leastRequest
+    /// What of a request decides where policies send it that go by a key.
+    public var hash = HashKey.session
+    /// How much of its share of what is under way one backend may have before others get its keys, in percent; nil for all.
+    public var balanceFactor: Int? = KeyTable.defaultBalanceFactor
+    /// How long a backend that has become ready, or is back from an ejection, gets less than its share.
+    public var slowStart = Milliseconds.never
     /// Time limits towards the backends.
     public var timeouts = Timeouts()
     /// When a request is sent once more.
@@ -94,6 +100,21 @@ extension Settings {
     public var timeout: Milliseconds = 30_000
     /// The defaults.
     public init() {}
+  }
+
+  /// What requests have in common that belong on one backend.
+  public enum HashKey: Sendable, Equatable {
+    /// What names their session: a field such as `X-Session-Id`, or else the content's `prompt_cache_key` or `user` where it is
+    /// read; the client's address where nothing does.
+    case session
+    /// The client's address.
+    case address
+    /// The beginning of their prompt, which is waited for; the session where there is none.
+    case prompt
+    /// The value of a field; the client's address without it.
+    case header(String)
+    /// The value of a cookie; the client's address without it.
+    case cookie(String)
   }
 
   /// When a request is sent once more, to another backend.

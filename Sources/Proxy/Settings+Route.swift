@@ -14,6 +14,10 @@ extension Settings {
     public var normalize: Normalization?
     /// Whether only clients are answered that have proven who they are by a certificate; nil for everybody.
     public var clientCertificate: ClientCertificate?
+    /// A field that names the model, so that the content need not; nil to look at none.
+    public var modelHeader: String?
+    /// What the path begins with where the part behind it names the model; both are taken off. Empty for nothing.
+    public var modelPath = ""
     /// What pages of other origins may do; nil to leave that to the backends.
     public var cors: CrossOrigin?
     /// The defaults.

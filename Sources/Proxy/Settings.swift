@@ -86,19 +86,40 @@ public struct Settings: Sendable {
   /// The most content that is kept of one request until its model and its prompt are known, in bytes.
   public static let maximumModelContent = 64 << 20
 
-  /// Where requests for some models go.
-  public struct ModelRule: Sendable, Equatable {
-    /// Which models.
-    public var pattern: ModelPattern
+  /// A service that has a model.
+  public struct ModelTarget: Sendable, Equatable {
     /// Index into `services`.
     public var service: Int
     /// The name that the backend gets in place of the client's; nil for the same.
     public var model: String?
+    /// Its share beside others, 1 to 1000.
+    public var weight: Int
+    /// A service.
+    public init(service: Int, model: String? = nil, weight: Int = 1) {
+      self.service = service
+      self.model = model
+      self.weight = weight
+    }
+  }
+
+  /// Where requests for some models go.
+  public struct ModelRule: Sendable, Equatable {
+    /// Which models.
+    public var pattern: ModelPattern
+    /// Services that share the requests, each session with one of them; none says that the model does not exist.
+    public var targets: [ModelTarget]
+    /// Who has a request then where the one before has no answer: no backend, 429, or a server error.
+    public var fallback: [ModelTarget] = []
     /// A rule.
     public init(_ pattern: ModelPattern, service: Int, model: String? = nil) {
       self.pattern = pattern
-      self.service = service
-      self.model = model
+      targets = [ModelTarget(service: service, model: model)]
+    }
+    /// A rule.
+    public init(_ pattern: ModelPattern, _ targets: [ModelTarget], fallback: [ModelTarget] = []) {
+      self.pattern = pattern
+      self.targets = targets
+      self.fallback = fallback
     }
   }
 

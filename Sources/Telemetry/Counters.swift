@@ -10,7 +10,8 @@ public enum Counter: Int, CaseIterable, Sendable {
   case bytesReceived, bytesSent
   case upstreamConnectionsOpened, upstreamConnectionsReused, upstreamConnectionsFailed
   case upstreamStandstills, streamHeartbeats, streamsBrokenOff
-  case upstreamRetries, upstreamTimeouts, backendEjections, upgrades, accessLinesDropped, validations
+  case upstreamRetries, upstreamFallbacks, upstreamTimeouts, backendEjections, upgrades, accessLinesDropped,
+    validations
   case http2Connections, http2Requests, http2ConnectionErrors
   case h2RapidResets, h2MadeResets, h2ContinuationFloods, h2SettingsFloods, h2PingFloods, h2EmptyFrameFloods,
     h2ControlFloods
@@ -39,6 +40,7 @@ public enum Counter: Int, CaseIterable, Sendable {
     case .upstreamConnectionsOpened, .upstreamConnectionsReused, .upstreamConnectionsFailed:
       "certd_upstream_connections_total"
     case .upstreamRetries: "certd_upstream_retries_total"
+    case .upstreamFallbacks: "certd_upstream_fallbacks_total"
     case .upstreamTimeouts: "certd_upstream_timeouts_total"
     case .upstreamStandstills: "certd_upstream_standstills_total"
     case .streamHeartbeats: "certd_stream_heartbeats_total"
@@ -110,6 +112,7 @@ public enum Counter: Int, CaseIterable, Sendable {
     case .upstreamConnectionsOpened, .upstreamConnectionsReused, .upstreamConnectionsFailed:
       "Connections to backends by how they came about."
     case .upstreamRetries: "Requests tried again on another backend."
+    case .upstreamFallbacks: "Requests given to another service, because theirs had no answer."
     case .upstreamTimeouts: "Backends that did not answer in time."
     case .upstreamStandstills: "Requests taken from engines that gave nothing although their health was good."
     case .streamHeartbeats: "Comments sent to clients of event streams in which nothing came."

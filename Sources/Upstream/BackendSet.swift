@@ -32,11 +32,31 @@ public struct BackendSet: BitwiseCopyable, Sendable {
     words[place >> 6] |= 1 << UInt64(place & 63)
   }
 
+  /// Takes a backend out of the set.
+  mutating func remove(_ place: Int) {
+    guard place >= 0, place < Self.capacity else { return }
+    words[place >> 6] &= ~(1 << UInt64(place & 63))
+  }
+
   /// How many there are.
   public var count: Int {
     var sum = 0
     for word in words.indices { sum += words[word].nonzeroBitCount }
     return sum
+  }
+
+  /// The place that has so many others of the set before it, or nil.
+  func place(_ ordinal: Int) -> Int? {
+    var left = ordinal
+    for word in words.indices {
+      var bits = words[word]
+      guard left >= bits.nonzeroBitCount else {
+        for _ in 0..<left { bits &= bits &- 1 }
+        return word << 6 + bits.trailingZeroBitCount
+      }
+      left -= bits.nonzeroBitCount
+    }
+    return nil
   }
 
   /// The first place at or after one and below another, or nil.

@@ -18,6 +18,8 @@ public final class BackendStatus: Sendable {
   public let name: String
   /// What is known of it as a model engine.
   public let engine = EngineState()
+  /// How long its answers take.
+  public let latency = Latency()
   private let healthValue = Atomic<Health>(.unknown)
   private let inFlightValue = Atomic<Int>(0)
   private let connectionsValue = Atomic<Int>(0)
@@ -26,6 +28,7 @@ public final class BackendStatus: Sendable {
   private let ejectedUntilValue = Atomic<UInt64>(0)
   private let failedAtValue = Atomic<UInt64>(0)
   private let refusedUntilValue = Atomic<UInt64>(0)
+  private let readyAtValue = Atomic<UInt64>(0)
   private let ejectedByConnection = Atomic<Bool>(false)
 
   /// A backend that nothing is known of.
@@ -35,6 +38,22 @@ public final class BackendStatus: Sendable {
   public var health: Health {
     get { healthValue.load(ordering: .relaxed) }
     set { healthValue.store(newValue, ordering: .relaxed) }
+  }
+
+  /// It has become ready at a time, in monotonic milliseconds.
+  public func becameReady(nowMilliseconds: UInt64) { readyAtValue.store(nowMilliseconds, ordering: .relaxed) }
+
+  /// The least part of its weight that a backend begins with, in percent.
+  public static let slowStartPercent: UInt64 = 10
+
+  /// How much of its weight counts, in percent: less for a while after it has become ready, or an ejection is over, and more
+  /// with every millisecond of that.
+  public func warmth(nowMilliseconds now: UInt64, slowStart: UInt64) -> Int {
+    let ejected = ejectedUntilValue.load(ordering: .relaxed)
+    let from = max(readyAtValue.load(ordering: .relaxed), ejected > now ? 0 : ejected)
+    guard from > 0, now &- min(from, now) < slowStart else { return 100 }
+    let least = Self.slowStartPercent
+    return Int(least + (100 - least) * (now &- min(from, now)) / max(1, slowStart))
   }
 
   /// Exchanges under way on all workers.

@@ -16,6 +16,16 @@ public protocol Candidates {
   func rank(_ index: Int) -> UInt64
   /// Whether there is a prompt that engines may know.
   var hasPrompt: Bool { get }
+  /// What requests have in common that belong together, as a hash; 0 where nothing is known.
+  var key: UInt64 { get }
+  /// The place of that key there among others: the same on every machine.
+  func keyRank(_ index: Int) -> UInt64
+  /// How long answers have taken of late, in microseconds.
+  func latency(_ index: Int) -> UInt64
+  /// Where keys fall; nil where no policy goes by them.
+  var keyTable: Unmanaged<KeyTable>? { get }
+  /// How much more than its share one may have of what is under way before others get its keys, in percent; 0 for no limit.
+  var balanceFactor: Int { get }
 }
 
 extension Candidates {
@@ -27,6 +37,16 @@ extension Candidates {
   public func rank(_ index: Int) -> UInt64 { 0 }
   /// There is none.
   public var hasPrompt: Bool { false }
+  /// There is none.
+  public var key: UInt64 { 0 }
+  /// None before another.
+  public func keyRank(_ index: Int) -> UInt64 { 0 }
+  /// Nothing is known.
+  public func latency(_ index: Int) -> UInt64 { 0 }
+  /// There is none.
+  public var keyTable: Unmanaged<KeyTable>? { nil }
+  /// The default.
+  public var balanceFactor: Int { KeyTable.defaultBalanceFactor }
 }
 
 /// Where keys fall among candidates: each goes to the one with the highest rank, and stays there while others come and go
@@ -42,7 +62,7 @@ public enum Rendezvous {
   }
 
   @inline(__always)
-  private static func mix(_ value: UInt64) -> UInt64 {
+  static func mix(_ value: UInt64) -> UInt64 {
     var value = (value ^ value >> 30) &* 0xBF58_476D_1CE4_E5B9
     value = (value ^ value >> 27) &* 0x94D0_49BB_1331_11EB
     return value ^ value >> 31
@@ -72,6 +92,13 @@ struct Choice<Of: Candidates> {
     }
   }
 
+  /// Without one of them. Whether all weigh the same is said of those before.
+  mutating func leaveOut(_ index: Int) {
+    guard usable.contains(index) else { return }
+    usable.remove(index)
+    totalWeight -= weight(index)
+  }
+
   /// Whether all weigh the same.
   var isEven: Bool { lightest == heaviest }
 
@@ -82,5 +109,5 @@ struct Choice<Of: Candidates> {
 
   /// Times a weight it stays far below overflow.
   @inline(__always)
-  func load(_ index: Int) -> UInt64 { UInt64(min(max(all.load(index), 0), 1 << 48)) }
+  func load(_ index: Int) -> UInt64 { UInt64(min(max(all.load(index), 0), 1 << 40)) }
 }

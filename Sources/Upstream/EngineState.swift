@@ -5,6 +5,8 @@ internal import Synchronization
 public final class EngineState: Sendable {
   /// What its cache is likely to hold.
   public let index = PrefixIndex()
+  /// The models that it says it has.
+  public let models = ListedModels()
   private let prefillValue = Atomic<Int>(0)
   private let streamingValue = Atomic<Int>(0)
   private let rateValue = Atomic<Int>(EngineState.priorRate)

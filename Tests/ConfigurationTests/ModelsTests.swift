@@ -21,8 +21,8 @@ import Testing
       #"{llama-70b: a, "qwen3-*": b, "*": a, gpt-4o: {service: b, model: "org/llama:70b"}}"#
     ).models
     #expect(rules.map(\.pattern) == [.exact("llama-70b"), .prefix("qwen3-"), .any, .exact("gpt-4o")])
-    #expect(rules.map(\.service.value) == ["a", "b", "a", "b"])
-    #expect(rules.map(\.model) == [nil, nil, nil, "org/llama:70b"])
+    #expect(rules.map(\.targets[0].service.value) == ["a", "b", "a", "b"])
+    #expect(rules.map(\.targets[0].model) == [nil, nil, nil, "org/llama:70b"])
   }
 
   @Test(

@@ -90,8 +90,11 @@ struct ServiceErrorsTests {
       ]
     ),
     (
-      "services: {a: {backends: [h:1], policy: random}}",
-      [#"1:41: services.a.policy: "random" is not known; write round-robin, least-request or model-aware"#]
+      "services: {a: {backends: [h:1], policy: fastest}}",
+      [
+        #"1:41: services.a.policy: "fastest" is not known; write round-robin, least-request, model-aware, random, p2c, "#
+          + "peak-ewma, ring-hash or maglev"
+      ]
     ),
     (
       "services: {a: {backends: [h:1], health: {interval: 5}}}",

@@ -62,6 +62,12 @@ struct Row: CustomTestStringConvertible, Sendable {
   static let elsewhere = Facts(rule: model, isIdempotent: false, hasAnother: true)
   /// The same, all others having been tried.
   static let alone = Facts(rule: model, isIdempotent: false, hasAnother: false)
+  /// The same, and another service behind it.
+  static let chained = {
+    var facts = alone
+    facts.hasNextService = true
+    return facts
+  }()
   /// A name with further addresses, and no wish to repeat anything.
   static let ofName = {
     var facts = Facts(hasAnother: false)

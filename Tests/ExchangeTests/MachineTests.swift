@@ -17,12 +17,16 @@ import Testing
     Row(.choosing, .unopened, .choose, .attempting),
     Row(.choosing, .nobody, .answer(.noBackend), .over),
     Row(.choosing, .full, .wait, .waiting),
+    Row(.choosing, .nobody, .fallBack, .attempting, Row.chained),
     Row(.choosing, .clientLeft, .abandon, .over),
 
     Row(.waiting, .room, .choose, .attempting),
     Row(.waiting, .queueFull, .answer(.queueFull), .over),
     Row(.waiting, .waitedTooLong, .answer(.queueTimeout), .over),
     Row(.waiting, .nobody, .answer(.noBackend), .over),
+    Row(.waiting, .queueFull, .fallBack, .attempting, Row.chained),
+    Row(.waiting, .waitedTooLong, .fallBack, .attempting, Row.chained),
+    Row(.waiting, .nobody, .fallBack, .attempting, Row.chained),
     Row(.waiting, .refused(.overloaded), .answer(.overloaded), .over),
     Row(.waiting, .refused(.badRequest), .answer(.badRequest), .over),
     Row(.waiting, .clientLeft, .abandon, .over),
@@ -49,6 +53,19 @@ import Testing
       Row.careful),
     Row(.sent, .head(ResponseFacts(status: 200, isUnavailable: true)), .relay, .relaying, Row.alone),
     Row(.sent, .head(ResponseFacts(status: 200, isUnavailable: true)), .relay, .relaying, Row.onlyConnecting),
+    Row(.sent, .status(503), .fallBack, .attempting, Row.chained),
+    Row(.sent, .status(429), .fallBack, .attempting, Row.chained),
+    Row(.sent, .status(501), .fallBack, .attempting, Row.chained),
+    Row(.sent, .status(404), .relay, .relaying, Row.chained),
+    Row(.sent, .timedOut, .fallBack, .attempting, Row.chained),
+    Row(.sent, .touched, .fallBack, .attempting, Row.chained),
+    Row(.sent, .untouched, .again(.same), .attempting, Row.chained),
+    Row(.sent, .malformed, .answer(.badGateway), .over, Row.chained),
+    Row(.held, .touched, .fallBack, .attempting, Row.chained),
+    Row(.interim, .status(503), .relay, .relaying, Row.chained),
+    Row(.interim, .touched, .answer(.badGateway), .over, Row.chained),
+    Row(.speaking, .partial, .breakOff, .over, Row.chained),
+    Row(.passage, .nobody, .turnAway(.noBackend), .over, Row.chained),
     Row(.sent, .switched(ResponseFacts(status: 101)), .tunnel, .tunnel),
     Row(.sent, .malformed, .answer(.badGateway), .over, Row.elsewhere),
     Row(.sent, .timedOut, .again(.elsewhere), .attempting, Row.elsewhere),
@@ -167,6 +184,20 @@ import Testing
       let action = machine.on(event) { Row.elsewhere }
       #expect(action == .relay || action.isLast, "\(event)")
     }
+  }
+
+  @Test("the next service has all its attempts, and the chain ends with the last one")
+  func chain() {
+    var machine = Start.kept.machine
+    for _ in 0..<2 {
+      let none = machine.on(.nobody) { Row.chained }
+      #expect(none == .fallBack)
+      machine.fallsBack(maximumAttempts: 2)
+      #expect(machine.attempts == 0 && machine.hasAttemptsLeft && !machine.requestSent)
+    }
+    let first = machine.on(.unopened) { Row.chained }
+    let second = machine.on(.unopened) { Row.alone }
+    #expect(first == .choose && second == .answer(.noBackend))
   }
 
   @Test("a head is held back while the request could go elsewhere, once, and not behind an interim one")

@@ -8,6 +8,7 @@ private struct Walk {
   private var machine: Machine
   private var random: SeededGenerator
   private let limit: Int
+  private var services: Int
   private var isOpen = false
   private var isWaiting = false
   private var entered = 0
@@ -26,6 +27,7 @@ private struct Walk {
     random = SeededGenerator(seed: seed)
     limit = Int.random(in: 1...4, using: &random)
     budget = Int.random(in: 0...3, using: &random)
+    services = Int.random(in: 0...2, using: &random)
     machine = Machine(maximumAttempts: limit, isPassage: Int.random(in: 0..<10, using: &random) == 0)
   }
 
@@ -87,7 +89,9 @@ private struct Walk {
     var rule = RetryRule()
     rule.repeatsAll = limit % 2 == 0
     for status in [429, 500, 503] { rule.insert(status: status) }
-    return Facts(rule: rule, isIdempotent: limit > 2, hasAnother: budget > 0)
+    var facts = Facts(rule: rule, isIdempotent: limit > 2, hasAnother: budget > 0)
+    facts.hasNextService = services > 0
+    return facts
   }
 
   private mutating func tell(_ event: Machine.Event) {
@@ -99,6 +103,11 @@ private struct Walk {
       check(before.hasAttemptsLeft && known.hasAnother, "another attempt without another backend")
       check(!before.hasSpoken && before.isReplayable, "repeated what had an answer or is forgotten")
       check(before.attempt.interimHeads == 0, "repeated what a backend works on")
+    }
+    if action == .fallBack {
+      check(known.hasNextService, "a service that there is not")
+      check(!before.hasSpoken && before.isReplayable, "fell back with what had an answer or is forgotten")
+      check(before.attempt.interimHeads == 0, "fell back from a backend that works on it")
     }
     if case .answer = action { check(!before.hasSpoken, "an answer on top of another") }
     if before.phase == .over { check(action == .nothing, "something after the end") }
@@ -121,6 +130,12 @@ private struct Walk {
       check(machine.phase == .waiting, "waits in another phase")
     case .choose:
       leaveRoom()
+      open(elsewhere: true)
+    case .fallBack:
+      leaveRoom()
+      services -= 1
+      chosen = 0
+      machine.fallsBack(maximumAttempts: limit)
       open(elsewhere: true)
     case .again(let place):
       if place == .elsewhere {

@@ -86,6 +86,62 @@ import Upstream
     engines.finish()
   }
 
+  @Test("a field, or a part of the path, names the model in place of the content")
+  func namedByHead() async throws {
+    let engines = Engines()
+    var settings = try engines.settings()
+    settings.routes[0].models.removeFirst()
+    settings.routes[0].rules.modelHeader = "X-Model"
+    settings.routes[0].rules.modelPath = "/m"
+    try await Edge.serve(settings) { edge in
+      let client = try edge.connect()
+      func ask(_ path: String, _ fields: String = "", _ body: String) -> Answer {
+        client.write(
+          "POST \(path) HTTP/1.1\r\nHost: h\r\nContent-Length: \(body.utf8.count)\r\n\(fields)\r\n\(body)")
+        return client.readAnswer()
+      }
+      // What is no JSON, and what names another model, passes as it is.
+      for body in ["hello", #"{"model":"llama-70b"}"#] {
+        for answer in [ask("/m/qwen-7b/v1/x?y=1", "", body), ask("/v1/x", "x-model: qwen-7b\r\n", body)] {
+          #expect(answer.head.contains("X-Engine: qwen\r\n") && answer.body == body)
+        }
+      }
+      // An alias is written over what the content says, where it says something.
+      let alias = ask("/m/gpt-4o/v1/x", "", #"{"model":"x","n":1}"#)
+      #expect(
+        alias.head.contains("X-Engine: chat") && alias.body == #"{"model":"llama-3.3-70b-instruct","n":1}"#)
+      #expect(ask("/v1/x", "X-Model: gpt-4o\r\n", "hello").body == "hello")
+      #expect(ask("/m/none/v1/x", "", "hello").status == 404)
+      #expect(ask("/v1/x", "X-Model: none\r\n", "hello").status == 404)
+      #expect(ask("/m/qwen-7b", "", "hello").status == 404)
+      // Without a name the content decides.
+      #expect(ask("/m", "", #"{"model":"llama-70b"}"#).head.contains("X-Engine: chat"))
+      let odd = try edge.connect()
+      odd.write("GET /m/qwen-7b/../../secret HTTP/1.1\r\nHost: h\r\n\r\n")
+      #expect(odd.readAnswer().status == 400)
+    }
+    engines.finish()
+  }
+
+  @Test("the part of the path that names the model does not reach the engine")
+  func strippedPath() async throws {
+    let engine = try Backend { wire in
+      let line = wire.readHead().split(separator: "\r\n").first.map(String.init) ?? ""
+      wire.write("HTTP/1.1 200 OK\r\nContent-Length: \(line.utf8.count)\r\n\r\n\(line)")
+    }
+    let settings = Settings.bare(engine.target) { settings in
+      settings.routes[0].models = [.init(.prefix("qwen"), service: 0)]
+      settings.routes[0].rules.modelPath = "/m"
+      settings.routes[0].rules.addPrefix = "/base"
+    }
+    try await Edge.serve(settings) { edge in
+      let client = try edge.connect()
+      client.write("GET /m/qwen-7b/v1/x?y=/m/ HTTP/1.1\r\nHost: h\r\n\r\n")
+      #expect(client.readAnswer().body == "GET /base/v1/x?y=/m/ HTTP/1.1")
+    }
+    _ = engine.finish()
+  }
+
   @Test("an Upgrade does not lead round the choice", arguments: ["foo", "h2c", "websocket"])
   func upgrade(_ other: String) async throws {
     let engines = Engines()

@@ -33,7 +33,7 @@ extension Configuration {
           hint ?? (names.isEmpty ? "describe it under services" : "known: \(alternatives(names))"))
       }
       checkPassage(route, report)
-      used.formUnion(route.models.map(\.service.value))
+      used.formUnion(route.models.flatMap(\.services).map(\.value))
       checkModels(route, names, report)
       for host in route.hosts {
         for path in route.paths {
@@ -57,7 +57,7 @@ extension Configuration {
   /// Services by model are chosen when the head has been written: all of them take the same one.
   private func checkModels(_ route: Route, _ names: [String], _ report: Report) {
     guard !route.models.isEmpty else { return }
-    for name in [route.service] + route.models.map(\.service) {
+    for name in [route.service] + route.models.flatMap(\.services) {
       guard let service = service(named: name.value) else {
         if name != route.service {
           report.error(

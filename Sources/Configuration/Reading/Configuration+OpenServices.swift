@@ -12,7 +12,7 @@ extension Configuration {
       guard route.keyGroups.isEmpty, route.keyFile == nil, route.rules.clientCertificate != .required else {
         return nil
       }
-      let names = [route.service.value] + route.models.map(\.service.value)
+      let names = [route.service.value] + route.models.flatMap(\.services).map(\.value)
       guard let name = names.first(where: { service(named: $0)?.kind.isModelServer == true }) else {
         return nil
       }

@@ -86,12 +86,12 @@ extension Configuration {
           group.origin, "a route to a service that speaks \(service.protocol.rawValue) sees no keys",
           "remove keys")
       }
-      for rule in route.models {
-        guard let other = self.service(named: rule.service.value), let service,
+      for target in route.models.flatMap(\.services) {
+        guard let other = self.service(named: target.value), let service,
           other.rules.apiKey != service.rules.apiKey || other.rules.passKey != service.rules.passKey
         else { continue }
         report.error(
-          rule.service.origin,
+          target.origin,
           "\(quoted(other.name)) has another api_key or pass_key than \(quoted(service.name)), the service of its route",
           "give both the same, or give it a route of its own")
       }

@@ -98,6 +98,10 @@ extension Configuration {
       checkPrefix(rules.stripPrefix, section, paths ?? [])
       let models = readModels(section)
       let keyGroups = readKeyGroups(section)
+      for key in ["model_header", "model_path"] where section.has(key) && models.isEmpty {
+        section.report.error(
+          section.origin(of: key), "names a model, and no service is chosen by it", "add models")
+      }
       guard let hosts, let paths, let service else { return nil }
       return Route(
         hosts: hosts, paths: paths, service: Located(service, origin: section.origin(of: "service")),

@@ -67,6 +67,7 @@ extension Configuration {
         "remove one of both")
     }
     if !section.has("policy") { rules.policy = .standard(for: kind) }
+    rules.hash = readHash(section)
     if kind.isModelServer, !section.has("heartbeat") {
       rules.heartbeat = Settings.ServiceRules.modelHeartbeat
     }
@@ -99,6 +100,26 @@ extension Configuration {
       throw Invalid("is no key", "a key has only visible ASCII characters, at most 4096, on one line")
     }
     return text
+  }
+
+  private static func readHash(_ section: Section) -> Settings.HashKey {
+    guard case .mapping? = section.written("hash")?.content else {
+      let words: [String: Settings.HashKey] = ["session": .session, "address": .address, "prompt": .prompt]
+      return section.text("hash") { text throws(Invalid) -> Settings.HashKey in
+        guard let key = words[text] else {
+          throw Invalid(
+            "\(quoted(text)) is not known",
+            "write session, address, prompt, {header: NAME} or {cookie: NAME}")
+        }
+        return key
+      } ?? .session
+    }
+    let own = section.section("hash")
+    let (header, cookie) = (own.text("header", FieldText.name), own.text("cookie", FieldText.name))
+    if own.has("header") == own.has("cookie") {
+      section.report.error(own.origin, "needs either a header or a cookie")
+    }
+    return header.map { .header($0) } ?? cookie.map { .cookie($0) } ?? .session
   }
 
   private static func readRetries(_ section: Section, _ kind: ServiceKind) -> Settings.Retries {
@@ -140,17 +161,18 @@ extension Configuration {
         (
           section,
           [
-            "kind", "compression", "host", "heartbeat", "progress_timeout", "include_usage", "api_key",
+            "kind", "compression", "host", "hash", "heartbeat", "progress_timeout", "include_usage",
+            "api_key",
             "pass_key", "max_requests_per_backend", "queue",
           ]
         ),
         (section.section("health"), ["path", "expect"]),
       ]
       + (section.has("timeouts") ? [(section.section("timeouts"), timeouts)] : [])
-    if section.has("policy"), section.choice("policy") == Balancer.Policy.modelAware {
+    if section.has("policy"), let policy: Balancer.Policy = section.choice("policy"), policy.readsRequests {
       section.report.error(
         section.origin(of: "policy"), "reads requests in a service that speaks \(spoken.rawValue)",
-        "write least-request or round-robin")
+        "write least-request, round-robin, random or p2c")
     }
     for (place, keys) in places {
       for key in keys where place.has(key) {

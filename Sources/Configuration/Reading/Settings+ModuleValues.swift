@@ -83,6 +83,11 @@ extension Balancer.Policy: WordValue {
     case .roundRobin: "round-robin"
     case .leastRequest: "least-request"
     case .modelAware: "model-aware"
+    case .random: "random"
+    case .powerOfTwoChoices: "p2c"
+    case .peakEWMA: "peak-ewma"
+    case .ringHash: "ring-hash"
+    case .maglev: "maglev"
     }
   }
 

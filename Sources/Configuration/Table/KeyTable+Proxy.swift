@@ -62,7 +62,9 @@ extension KeyTable {
           + "answered with 404 `model_not_found`, content without a model with 400. Content is kept until it is whole, as by "
           + "`request_buffering`, at most 64 MiB of it. Requests without content, `GET /v1/models` for one, go to `service`. "
           + "All of these services speak HTTP/1.1."),
-      Key("routes[].models.*.service", .text(.name), .required, "Name of the service."),
+      Key(
+        "routes[].models.*.service", .text(.name), .described("see `split` and `status`"),
+        "Name of the service."),
       Key(
         "routes[].models.*.model", .text(.line), .described("the client's"),
         "Name of the model for the backend, written into the content in place of the client's."),
@@ -72,6 +74,40 @@ extension KeyTable {
           + "password of basic authentication, WebSocket's protocol `openai-insecure-api-key.KEY`, or by a client certificate that "
           + "a key names. Others are answered with 401, but for preflights of browsers. Backends do not get the key, unless "
           + "`pass_key` of their service says so."),
+      Key(
+        "routes[].models.*.fallback", .list(of: .textOrSection(.name), maximumCount: 16),
+        .described("nobody"),
+        "Services that have a request in turn when the one before has no answer once its own retries are used up: no backend "
+          + "can have it, none answers in time, or it answers 429 or 5xx, and nothing of that has been passed on."
+      ),
+      Key("routes[].models.*.fallback[].service", .text(.name), .required, "Name of the service."),
+      Key(
+        "routes[].models.*.fallback[].model", .text(.line), .described("the client's"),
+        "Name of the model there."),
+      Key(
+        "routes[].models.*.split", .list(of: .textOrSection(.name), maximumCount: 16),
+        .described("`service` alone"),
+        "Services that share the requests by weight, in place of `service`: a canary for one. What belongs together stays "
+          + "together, at every node alike: requests of one key, else of one session (see `services.*.hash`), else of one "
+          + "client's address."),
+      Key("routes[].models.*.split[].service", .text(.name), .required, "Name of the service."),
+      Key(
+        "routes[].models.*.split[].model", .text(.line), .described("the client's"),
+        "Name of the model there."),
+      Key(
+        "routes[].models.*.split[].weight", .integer(1...1000), .value("1"), "Its share of the requests."),
+      Key(
+        "routes[].models.*.status", .integer(404...404), .described("it is served"),
+        "`404` says that there is no such model, as to a model that no line is for."),
+      Key(
+        \Settings.RouteRules.modelHeader, "routes[].model_header", .text(.fieldName), .described("none"),
+        "A field that names the model in place of the content, `X-Model` for one: where it leads to one service without another "
+          + "name or fallback, the content passes as it comes. Without it the content decides."),
+      Key(
+        \Settings.RouteRules.modelPath, "routes[].model_path", .text(.pathPrefix), .described("none"),
+        "What a path begins with whose next part names the model: with `/m`, `/m/qwen3-8b/v1/chat/completions` is "
+          + "`/v1/chat/completions` of `qwen3-8b`. Both are taken off before `strip_prefix`; the name has no slash, and the "
+          + "path no percent-encoding or dot segments (400). `paths` must take it in."),
       Key("routes[].auth", .section, .described("anybody is answered"), "Who is answered."),
       Key(
         "routes[].auth.api_keys", .text(.path), .described("no key is asked for"),

@@ -46,8 +46,30 @@ extension KeyTable {
       "How a backend is chosen. `model-aware`: the one that is expected to give the first token soonest, by what its "
         + "prefix cache is likely to hold of the prompt, what it has still to read, and how fast it reads; the content "
         + "of requests with a prompt is waited for, at most 64 MiB. `least-request`: the fewest requests under way for "
-        + "the weight. `round-robin`: in turn; generations differ in length by orders of magnitude, which it does not "
-        + "even out."),
+        + "the weight. `round-robin`: in turn, each as often as its weight says; generations differ in length by orders of "
+        + "magnitude, which it does not even out. `random`: by chance and weight. `p2c`: the less busy one of two that are "
+        + "drawn by weight. `peak-ewma`: the one of two where the answer's head is to be expected sooner, by how long they "
+        + "took of late (a slow one counts at once and decays over 10 s) times what is under way. `ring-hash` and `maglev`: "
+        + "by a key of the request (`hash`), unless that backend is busier than `balance_factor` allows; when backends come "
+        + "or go few keys move. Maglev's table is the more even one, a ring moves fewest keys."),
+    Key(
+      "services.*.hash", .choiceOrSection(["session", "address", "prompt"]), .value("session"),
+      "What of a request decides under `ring-hash` and `maglev`: its `session`, by the field `X-Session-Id`, `Session-Id`, "
+        + "`X-Conversation-Id` or `Conversation-Id`, or where content is read its `prompt_cache_key`, `session_id`, `user` or "
+        + "`metadata.user_id`; the client's `address`; the beginning of its `prompt`, which is waited for; or a field or "
+        + "cookie. Where there is none the address decides. Under `model-aware` the session decides between engines whose "
+        + "wait is the same and no prompt is known."),
+    Key("services.*.hash.header", .text(.fieldName), .described("none"), "Name of a field."),
+    Key("services.*.hash.cookie", .text(.fieldName), .described("none"), "Name of a cookie."),
+    Key(
+      \Settings.ServiceRules.balanceFactor, "services.*.balance_factor", .integerOr("off", 101...10_000),
+      "How much of its share of the requests under way a backend may have under `ring-hash` and `maglev`, in percent, before "
+        + "the next one on the ring, or in the table, gets its keys; `off` for no limit."),
+    Key(
+      \Settings.ServiceRules.slowStart, "services.*.slow_start", .duration(100...3_600_000, off: true),
+      "How long a backend that has become ready, or is back from an ejection, gets less than its weight says: a tenth at "
+        + "first, and all of it at the end. For policies that go by weights, `model-aware` too; under hashes it only lowers "
+        + "what `balance_factor` allows. Readiness is known from health checks."),
     Key(
       "services.*.api_key", .text(.fieldValue), .described("none"),
       "Shown to the backends as `Authorization: Bearer`, in place of whatever the client has sent; `${file:PATH}` reads it from a "

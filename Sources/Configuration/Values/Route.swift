@@ -24,8 +24,20 @@ public struct Route: Sendable, Equatable {
 public struct ModelRule: Sendable, Equatable {
   /// Which models.
   public var pattern: Settings.ModelPattern
+  /// Services that share the requests; none where the model is said not to exist.
+  public var targets: [ModelTarget]
+  /// Who has a request then where the one before has no answer.
+  public var fallback: [ModelTarget] = []
+  /// Every service that it names.
+  public var services: [Located<String>] { (targets + fallback).map(\.service) }
+}
+
+/// A service that has a model.
+public struct ModelTarget: Sendable, Equatable {
   /// Name of a service that exists.
   public var service: Located<String>
   /// What the backend is asked for in place of the client's name for it; nil for the same.
   public var model: String?
+  /// Its share beside others.
+  public var weight = 1
 }

@@ -13,6 +13,22 @@ internal import Upstream
   /// Its service goes by what its engines do.
   var tellsProgress = false
 
+  /// What it has in common with others that belong on one backend, as a hash; 0 where nothing is known.
+  var session: UInt64 = 0
+
+  // MARK: The model
+
+  /// The line that its head has chosen, if it has.
+  var rule: UnsafeMutablePointer<CompiledModels.Rule>?
+  /// A hash of the name that its engine gets; 0 where it is not known.
+  var wanted: UInt64 = 0
+  /// Who has it where its service has no answer, and how many there are.
+  var fallback: UnsafeMutablePointer<CompiledModels.Target>?
+  var fallbacks = 0
+  /// Where the model's name begins, in bytes from the end of what is kept of the content, and how long it is there.
+  var nameFromEnd = 0
+  var nameLength = 0
+
   // MARK: The prompt
 
   /// It has been read.

@@ -74,6 +74,9 @@ extension Worker {
       case .again(let place):
         outcome = .elsewhere
         step = .event(repeatRequest(exchange, place))
+      case .fallBack:
+        outcome = .elsewhere
+        step = .event(fallBack(exchange))
       case .send: step = sendRequest(exchange)
       case .join: step = joinPassage(exchange)
       case .relay:
@@ -129,6 +132,7 @@ extension Worker {
       rule: service.pointee.retryRule, isIdempotent: exchange.method.isIdempotent,
       hasAnother: hasAnother(exchange, service)
         && service.pointee.budget.mayRetry(nowMilliseconds: nowMilliseconds))
+    facts.hasNextService = hasNextService(exchange)
     if let pool = unsafe exchange.backend?.pool {
       facts.hasOtherAddress =
         unsafe pool._withUnsafeGuaranteedRef { $0.isOneOfSeveral } && hasAnother(exchange, service)

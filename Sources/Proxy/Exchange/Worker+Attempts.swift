@@ -91,8 +91,11 @@ extension Worker {
       unsafe status._withUnsafeGuaranteedRef { $0.begin() }
       unsafe exchange.counted = unsafe status
     }
-    if let model = exchange.model, model.isRead, unsafe exchange.service?.pointee.readsPrompts == true {
-      unsafe charge(model, exchange, status)
+    if let model = exchange.model {
+      model.sentNanoseconds = nowNanoseconds
+      if model.isRead, unsafe exchange.service?.pointee.readsPrompts == true {
+        unsafe charge(model, exchange, status)
+      }
     }
   }
 

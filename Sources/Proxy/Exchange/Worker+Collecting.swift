@@ -16,14 +16,14 @@ extension Worker {
 
   /// Whether all of a request's content is waited for.
   func collects(
-    _ exchange: Ref<Exchange>, _ route: UnsafeMutablePointer<CompiledRoute>, _ base: UnsafePointer<UInt8>
+    _ exchange: Ref<Exchange>, _ route: UnsafeMutablePointer<CompiledRoute>,
+    _ service: UnsafeMutablePointer<ServiceEntry>, _ base: UnsafePointer<UInt8>
   ) -> Bool {
-    let service = unsafe route.pointee.service
     let wantsLength =
       unsafe service.pointee.requestBuffer > 0 && desk.request.framing == .chunked && !desk.request.upgrade
     guard unsafe !service.pointee.isHTTP2, !exchange.isExtendedConnect else { return false }
     exchange.isRead =
-      unsafe (route.pointee.models != nil && desk.request.framing != .none)
+      unsafe (route.pointee.models != nil && desk.request.framing != .none && !isPlainlyAsked(exchange))
       || (service.pointee.readsPrompts || service.pointee.includesUsage) && mayReadPrompt(base)
       || route.pointee.keys.hasRing && keyReadsContent(base)
     return exchange.isRead || wantsLength
@@ -127,7 +127,7 @@ extension Worker {
   }
 
   /// Collecting takes its time: the backends are those that the service has now, by whatever route the request came.
-  private func followReload(_ exchange: Ref<Exchange>, _ service: UnsafeMutablePointer<ServiceEntry>) {
+  func followReload(_ exchange: Ref<Exchange>, _ service: UnsafeMutablePointer<ServiceEntry>) {
     let before = unsafe exchange.snapshot?._withUnsafeGuaranteedRef { old in
       unsafe old === snapshot ? nil : old.settings.services[service.pointee.index].name
     }
@@ -150,10 +150,17 @@ extension Worker {
       model.readBytes = exchange.collected.count - Self.lengthRoom
     }
     if let refusal = refusalByContent(exchange, scan) { return refusal }
-    if let models = unsafe exchange.route?.pointee.models,
-      let refusal = unsafe chooseByModel(exchange, models, scan, &name)
-    {
-      return refusal
+    if let models = unsafe exchange.route?.pointee.models {
+      if let rule = unsafe exchange.model?.rule {
+        if unsafe rule.pointee.plainTarget == nil {
+          unsafe give(exchange, rule, scan, scan.modelPlace, &name)
+        }
+      } else if let refusal = unsafe chooseByModel(exchange, models, scan, &name) {
+        return refusal
+      }
+      if unsafe exchange.model?.rule == nil || name != Self.nameHash(scan) {
+        modelRequest(exchange).wanted = name
+      }
     }
     askForUsage(exchange, scan)
     notePrompt(exchange, scan, name: name, contentBytes: exchange.collected.count - Self.lengthRoom)
@@ -173,18 +180,36 @@ extension Worker {
         unsafe models.pointee.find($0.assumingMemoryBound(to: UInt8.self), name.count)
       }
     }
-    guard let rule = unsafe found else { return .modelUnknown }
-    let service = unsafe rule.pointee.service
+    guard let rule = unsafe found, unsafe rule.pointee.shares > 0 else { return .modelUnknown }
+    unsafe give(exchange, rule, scan, place, &hash)
+    return nil
+  }
+
+  /// Whether the head has named the model, and nothing of the content need be known.
+  private func isPlainlyAsked(_ exchange: Ref<Exchange>) -> Bool {
+    guard let rule = unsafe exchange.model?.rule else { return false }
+    return unsafe rule.pointee.plainTarget != nil
+  }
+
+  /// Gives the request to one of a rule's services. `place` is where the model's name stands in the content; nil where it does
+  /// not.
+  private func give(
+    _ exchange: Ref<Exchange>, _ rule: UnsafeMutablePointer<CompiledModels.Rule>, _ scan: RequestScan,
+    _ place: Range<Int>?, _ hash: inout UInt64
+  ) {
+    let target =
+      unsafe rule.pointee.shares > 1 || rule.pointee.fallbacks > 0
+      ? plan(exchange, rule, scan, place) : rule.pointee.targets
+    let service = unsafe target.pointee.service
     unsafe exchange.service = unsafe service
     unsafe exchange.machine.changesService(maximumAttempts: service.pointee.attempts)
-    let name = unsafe rule.pointee.model
-    guard name.count > 0 else { return nil }
+    let name = unsafe target.pointee.model
+    guard name.count > 0, let place else { return }
     unsafe hash = Rendezvous.hash(UnsafeBufferPointer(start: name.start, count: name.count))
     let from = Self.lengthRoom + place.lowerBound
     let to = Self.lengthRoom + place.upperBound
     collectedBytes += name.count - place.count
     unsafe exchange.collected.replace(from..<to, with: name.start, name.count)
-    return nil
   }
 
   /// Has the engine tell at its end what a stream has used, where that counts (OpenAI, `stream_options.include_usage`).
@@ -202,6 +227,9 @@ extension Worker {
     let count = edit.text.utf8CodeUnitCount
     collectedBytes += count - edit.place.count
     unsafe exchange.collected.replace(from..<from + edit.place.count, with: edit.text.utf8Start, count)
+    // Another service may have another name for the model, which stands before it.
+    let isBehindName = scan.modelPlace.map { $0.upperBound <= edit.place.lowerBound } ?? false
+    if isBehindName, model.nameLength > 0 { model.nameFromEnd += count - edit.place.count }
     model.addsUsage = true
   }
 

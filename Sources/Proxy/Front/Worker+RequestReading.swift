@@ -159,11 +159,12 @@ extension Worker {
     _ route: UnsafeMutablePointer<CompiledRoute>
   ) -> Ref<Exchange> {
     let exchange = exchanges.acquire()
-    let service = unsafe route.pointee.service
     exchange.client = client
     unsafe exchange.snapshot = unsafe Unmanaged.passRetained(snapshot)
     unsafe exchange.route = unsafe route
-    unsafe exchange.service = unsafe service
+    unsafe exchange.service = unsafe route.pointee.service
+    if unsafe route.pointee.models != nil, let asked { beginAsked(exchange, asked) }
+    let service = unsafe exchange.service ?? route.pointee.service
     unsafe exchange.machine.begin(
       maximumAttempts: service.pointee.attempts, keepsClient: desk.request.keepsAlive && !isDraining)
     exchange.method = desk.request.method
@@ -171,7 +172,7 @@ extension Worker {
     exchange.wantsUpgrade = unsafe desk.request.upgrade && !offersH2C(base)
     let isHTTP2 = unsafe service.pointee.isHTTP2
     describe(exchange, of: client, takesTrailers: isHTTP2)
-    exchange.collects = unsafe collects(exchange, route, base)
+    exchange.collects = unsafe collects(exchange, route, service, base)
     // What is chosen by content is a request like any other: an Upgrade may be ignored (RFC 9110 §7.8).
     if exchange.collects { exchange.wantsUpgrade = false }
     exchange.requestContent = RequestContent(

@@ -1,15 +1,50 @@
 internal import Exchange
 internal import JSON
+internal import Upstream
 
 /// A route's services by model, the most exact first.
 @safe struct CompiledModels: BitwiseCopyable {
   @safe struct Rule: BitwiseCopyable {
     let text: RawBytes
     let isExact: Bool
+    /// Who shares the requests, and behind them who has one in turn where the one before has no answer.
+    let targets: UnsafeMutablePointer<Target>
+    let shares: Int
+    let fallbacks: Int
+    let totalWeight: UInt64
+
+    /// Its only service, whose name for it is the client's: nothing of the content need be known.
+    var plainTarget: UnsafeMutablePointer<Target>? {
+      guard shares == 1, fallbacks == 0, unsafe targets.pointee.model.count == 0 else { return nil }
+      return unsafe targets
+    }
+
+    /// Who has the requests of a key: the same one always, and everywhere. There must be one.
+    func target(of key: UInt64) -> UnsafeMutablePointer<Target> {
+      guard shares > 1 else { return unsafe targets }
+      var place = Rendezvous.rank(key, CompiledModels.splitting).multipliedFullWidth(by: totalWeight).high
+      for index in 0..<shares - 1 {
+        let own = unsafe targets[index].weight
+        if place < own { return unsafe targets + index }
+        place -= own
+      }
+      return unsafe targets + (shares - 1)
+    }
+
+    /// The first of those who stand in.
+    var firstFallback: UnsafeMutablePointer<Target> { unsafe targets + shares }
+  }
+
+  /// A service that has a model.
+  @safe struct Target: BitwiseCopyable {
     let service: UnsafeMutablePointer<ServiceEntry>
     /// The backend's name for it as the inside of a JSON string; empty for the client's.
     let model: RawBytes
+    let weight: UInt64
   }
+
+  /// Shares of services fall elsewhere than keys on backends.
+  private static let splitting: UInt64 = 0x5EED
 
   private let rules: UnsafeMutablePointer<Rule>
   private let count: Int
@@ -26,14 +61,24 @@ internal import JSON
     count = sorted.count
     var longest = 0
     for (place, rule) in sorted.enumerated() {
-      let service = unsafe services + rule.service
-      longest = unsafe max(longest, service.pointee.longestHost)
-      let inside = rule.model.map { Array(JSONString.quoted($0).utf8.dropFirst().dropLast()) } ?? []
+      let all = rule.targets + rule.fallback
       let (text, isExact) = rule.pattern.parts
+      // Where one has another name for it, what the others get must be written back.
+      let own = isExact && all.contains { $0.model != nil } ? text : nil
+      let targets = unsafe arena.array(of: Target.self, count: all.count)
+      for (index, target) in all.enumerated() {
+        let service = unsafe services + target.service
+        longest = unsafe max(longest, service.pointee.longestHost)
+        let name = target.model ?? own
+        let inside = name.map { Array(JSONString.quoted($0).utf8.dropFirst().dropLast()) } ?? []
+        unsafe (targets + index).initialize(
+          to: Target(service: service, model: arena.bytes(inside), weight: UInt64(max(1, target.weight))))
+      }
       unsafe (rules + place).initialize(
         to: Rule(
-          text: arena.bytes(Array(text.utf8)), isExact: isExact, service: service,
-          model: arena.bytes(inside)))
+          text: arena.bytes(Array(text.utf8)), isExact: isExact, targets: targets, shares: rule.targets.count,
+          fallbacks: rule.targets.isEmpty ? 0 : rule.fallback.count,
+          totalWeight: rule.targets.reduce(0) { $0 + UInt64(max(1, $1.weight)) }))
     }
     longestHost = longest
   }

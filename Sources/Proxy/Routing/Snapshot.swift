@@ -17,6 +17,8 @@ internal import Upstream
   /// Whether any listener verifies clients' certificates.
   let verifiesClients: Bool
   private let memory: Arena
+  /// What services point to.
+  private let keyTables: [KeyTable?]
 
   /// Compiles a plan; pools of backends that stay are taken over from `previous`.
   init(_ plan: WorkerPlan, previous: Snapshot?) {
@@ -48,18 +50,8 @@ internal import Upstream
         unsafe (members + position).initialize(to: Unmanaged.passUnretained(pool))
       }
       unsafe (services + index).initialize(
-        to: ServiceEntry(
-          index: index, pools: members, count: min(service.backends.count, Balancer.maximumBackends),
-          policy: rules.policy, isHTTP2: service.isHTTP2,
-          longestHost: service.backends.compactMap { $0.host?.utf8.count }.max() ?? 0,
-          timeouts: rules.timeouts, attempts: rules.retries.attempts + 1,
-          maximumConnections: service.maximumConnections, room: service.openRoom(),
-          requestBuffer: rules.requestBuffering ?? 0, isPassage: service.isPassage,
-          heartbeatMilliseconds: rules.heartbeat.orNone, progressMilliseconds: rules.progressTimeout.orNone,
-          includesUsage: rules.includeUsage, tunnelIdle: rules.tunnelIdle,
-          compression: rules.compression.map { unsafe arena.value(CompiledCompression($0, arena)) },
-          outliers: rules.outlierDetection, retryRule: rules.retries.rule,
-          budget: RetryBudget(percent: rules.retries.budgetPercent)))
+        to: Self.entry(index, service, members, plan.keyTables[index], arena))
+      unsafe services[index].finish()
     }
     let compiled = unsafe arena.array(of: CompiledRoute.self, count: settings.routes.count)
     for (index, route) in settings.routes.enumerated() {
@@ -68,6 +60,7 @@ internal import Upstream
         to: CompiledRoute(index: index, service: services + route.service, rules, route, arena))
       if !route.models.isEmpty {
         unsafe compiled[index].models = unsafe arena.value(CompiledModels(route.models, services, arena))
+        unsafe compiled[index].keySource = unsafe Self.keySource(route, services)
       }
       guard let crossing = route.rules.cors else { continue }
       let forms = unsafe arena.array(of: CompiledRoute.self, count: crossing.origins.count)
@@ -76,10 +69,12 @@ internal import Upstream
           to: CompiledRoute(
             index: index, service: services + route.service, rules, route, origin: origin, arena))
         unsafe (forms + place).pointee.models = unsafe compiled[index].models
+        unsafe (forms + place).pointee.keySource = unsafe compiled[index].keySource
       }
       unsafe compiled[index].crossOrigin = unsafe arena.value(CompiledCrossOrigin(crossing, forms, arena))
     }
     self.settings = settings
+    keyTables = plan.keyTables
     verifiesClients = settings.listeners.contains { $0.clients != nil }
     self.pools = pools
     unsafe self.services = unsafe services
@@ -87,6 +82,42 @@ internal import Upstream
     routes = plan.routes
     serverNames = plan.serverNames
     memory = arena
+  }
+
+  private static func entry(
+    _ index: Int, _ service: Settings.Service, _ pools: UnsafeMutablePointer<Unmanaged<BackendPool>>,
+    _ keyTable: KeyTable?, _ arena: Arena
+  ) -> ServiceEntry {
+    let rules = service.rules
+    return unsafe ServiceEntry(
+      index: index, pools: pools, count: min(service.backends.count, Balancer.maximumBackends),
+      policy: rules.policy, keySource: KeySource(rules.hash, arena),
+      keyTable: keyTable.map { unsafe Unmanaged.passUnretained($0) },
+      balanceFactor: rules.balanceFactor ?? 0, slowStart: rules.slowStart.orNone,
+      isHTTP2: service.isHTTP2,
+      longestHost: service.backends.compactMap { $0.host?.utf8.count }.max() ?? 0,
+      timeouts: rules.timeouts, attempts: rules.retries.attempts + 1,
+      maximumConnections: service.maximumConnections, room: service.openRoom(),
+      requestBuffer: rules.requestBuffering ?? 0, isPassage: service.isPassage,
+      heartbeatMilliseconds: rules.heartbeat.orNone, progressMilliseconds: rules.progressTimeout.orNone,
+      includesUsage: rules.includeUsage, tunnelIdle: rules.tunnelIdle,
+      compression: rules.compression.map { unsafe arena.value(CompiledCompression($0, arena)) },
+      outliers: rules.outlierDetection, retryRule: rules.retries.rule,
+      budget: RetryBudget(percent: rules.retries.budgetPercent),
+      cursor: rules.policy.draws ? .random(in: .min ... .max) : 0)
+  }
+
+  /// What a request has to be asked before its service is known: what the first one wants that goes by keys, or the session,
+  /// which shares of services go by.
+  private static func keySource(
+    _ route: Settings.Route, _ services: UnsafeMutablePointer<ServiceEntry>
+  ) -> KeySource {
+    let all = [route.service] + route.models.flatMap { ($0.targets + $0.fallback).map(\.service) }
+    for index in all where unsafe services[index].policy.goesByKey {
+      return unsafe services[index].keySource
+    }
+    let own = unsafe services[route.service].wantedKey
+    return own.kind == .none ? KeySource(.session) : own
   }
 }
 
@@ -96,6 +127,13 @@ internal import Upstream
   let pools: UnsafeMutablePointer<Unmanaged<BackendPool>>
   let count: Int
   let policy: Balancer.Policy
+  /// Where the key of a request is found.
+  let keySource: KeySource
+  let keyTable: Unmanaged<KeyTable>?
+  /// In percent; 0 for no limit.
+  let balanceFactor: Int
+  /// How long a new backend gets less than its share, in milliseconds; 0 for not at all.
+  let slowStart: UInt64
   let isHTTP2: Bool
   /// The longest Host of its own that a backend gets, in bytes; 0 when all get the client's.
   let longestHost: Int
@@ -118,13 +156,25 @@ internal import Upstream
   /// The backends are model servers: requests to them change nothing.
   var isModelServer: Bool { retryRule.repeatsAll }
   /// The choice of a backend depends on the prompt.
-  var readsPrompts: Bool { policy == .modelAware && count > 1 && !isHTTP2 && !isPassage }
+  private(set) var readsPrompts = false
+  /// What has to be asked of a request's head for the choice of a backend: nothing where nothing depends on it.
+  var wantedKey: KeySource {
+    if count < 2 || isPassage { return KeySource(.none) }
+    if policy.goesByKey { return keySource }
+    return KeySource(policy == .modelAware ? .session : policy == .peakEWMA ? .nothingYet : .none)
+  }
   let tunnelIdle: Milliseconds
   let compression: UnsafeMutablePointer<CompiledCompression>?
   let outliers: OutlierDetection
   let retryRule: RetryRule
   var budget: RetryBudget
   var cursor = 0
+
+  /// Says whether the choice depends on the prompt, which is asked more often than it changes.
+  mutating func finish() {
+    let goesByPrompt = policy == .modelAware || policy.goesByKey && keySource.kind == .prompt
+    readsPrompts = goesByPrompt && count > 1 && !isHTTP2 && !isPassage
+  }
 }
 
 /// A route as the request path sees it.
@@ -145,6 +195,12 @@ internal import Upstream
   var crossOrigin: UnsafeMutablePointer<CompiledCrossOrigin>?
   /// Services by model; nil where the route's own has all.
   var models: UnsafeMutablePointer<CompiledModels>?
+  /// The field that names the model, in lower case; empty for none.
+  let modelHeader: RawBytes
+  /// What the path begins with, a slash at its end, where the part behind names the model; empty for none.
+  let modelPath: RawBytes
+  /// What is asked of requests before a backend is chosen.
+  var keySource: KeySource
 
   /// `origin` makes it the form of the route that answers pages of that origin.
   init(
@@ -157,6 +213,9 @@ internal import Upstream
     rejectsOddPaths = rules.normalize == .reject
     unsafe crossOrigin = nil
     unsafe models = nil
+    keySource = unsafe service.pointee.wantedKey
+    modelHeader = arena.bytes(Array((rules.modelHeader ?? "").lowercased().utf8))
+    modelPath = arena.bytes(Array((rules.modelPath.isEmpty ? "" : rules.modelPath + "/").utf8))
     let edits = rules.headers
     let asks = route.keys != nil || route.ring != nil || route.tokens != nil
     let setsOwn = edits.request.set.contains { $0.name.lowercased() == "authorization" }

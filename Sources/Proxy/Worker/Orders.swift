@@ -94,6 +94,7 @@ extension Worker {
     buffers.maximum = next.settings.limits.buffers(workers: shared.workers)
     snapshot = next
     tokenCache.forgetAll()
+    keptCatalog = nil
     unread.contains = next.passesUnread
   }
 

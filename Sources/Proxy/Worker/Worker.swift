@@ -70,6 +70,10 @@ internal import Telemetry
   var tokenCache = TokenCache()
   /// The blocks of the prompt that was read last.
   var prompts = PromptBlocks()
+  /// What the head of the request at hand says of its model, on a route by models.
+  var asked: AskedModel?
+  /// The models that were told of last.
+  var keptCatalog: KeptCatalog?
   /// Content that is kept of all requests, in bytes.
   var collectedBytes = 0
   /// Requests that wait for room, those among them that do no more included, and when they are looked after.

@@ -1,5 +1,6 @@
 internal import OS
 internal import TLS
+internal import Upstream
 
 /// What one worker serves by, made outside of it. Every part that can fail, and every part that takes long, is here
 /// already: adopting it cannot fail, and costs the connections that are being served nothing.
@@ -12,6 +13,21 @@ struct WorkerPlan: Sendable {
   let serverNames: RouteTable?
   /// How TLS is spoken with backends.
   let clientContexts: [BackendTLS: ClientContext]
+  /// Where keys fall in each service; nil where they do not matter.
+  let keyTables: [KeyTable?]
+}
+
+extension KeyTable {
+  /// The tables of all services that go by keys; those of before are kept where nothing has changed.
+  static func tables(_ services: [Settings.Service], _ before: [KeyTable?]) -> [KeyTable?] {
+    services.map { service in
+      guard service.rules.policy.goesByKey else { return nil }
+      let form: Form = service.rules.policy == .maglev ? .maglev : .ring
+      let members = service.backends.map { Member(name: Rendezvous.hash($0.key.utf8), weight: $0.weight) }
+      let known = before.lazy.compactMap(\.self).first { $0.form == form && $0.members == members }
+      return known ?? KeyTable(form, members)
+    }
+  }
 }
 
 /// What connections to backends have in common when they share a context.
@@ -46,7 +62,9 @@ struct PlanCompiler {
   }
 
   /// A plan; one that cannot be made changes nothing.
-  mutating func plan(_ settings: Settings, _ credentials: [Credential]) throws(ContextError) -> WorkerPlan {
+  mutating func plan(
+    _ settings: Settings, _ credentials: [Credential], _ keyTables: [KeyTable?]
+  ) throws(ContextError) -> WorkerPlan {
     var next: [String: ServerContext] = [:]
     var listed: [ServerContext?] = []
     for listener in settings.listeners {
@@ -66,7 +84,7 @@ struct PlanCompiler {
       routes: RouteTable(settings.routes) { !isPassage[$0.service] },
       serverNames: isPassage.contains(true)
         ? RouteTable(settings.routes.map(\.forEveryPath)) { _ in true } : nil,
-      clientContexts: clients)
+      clientContexts: clients, keyTables: keyTables)
     (contexts, clientContexts) = (next, clients)
     return plan
   }

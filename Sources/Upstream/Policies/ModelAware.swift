@@ -3,7 +3,8 @@
 /// where its beginning is cached and the load spread.
 enum ModelAware {
   /// The usable one with the shortest wait for its weight. Among equals the one whose cache is used least, then the one that
-  /// the beginning of the prompt falls on by rendezvous hashing, then the first one met from `first` on.
+  /// the beginning of the prompt falls on by rendezvous hashing, or the session where no prompt is known, then the first one
+  /// met from `first` on.
   @inline(__always)
   static func pick<Of>(_ choice: Choice<Of>, from first: Int) -> Int {
     var best = first
@@ -29,11 +30,13 @@ enum ModelAware {
   /// Times a weight it stays far below overflow.
   @inline(__always)
   private static func wait<Of>(_ choice: Choice<Of>, _ index: Int) -> UInt64 {
-    min(choice.all.wait(index), 1 << 48)
+    min(choice.all.wait(index), 1 << 40)
   }
 
   private static func comesFirst<Of>(_ choice: Choice<Of>, _ index: Int, before other: Int) -> Bool {
-    guard choice.all.hasPrompt else { return false }
+    guard choice.all.hasPrompt else {
+      return choice.all.key != 0 && choice.all.keyRank(index) > choice.all.keyRank(other)
+    }
     let (own, others) = (choice.all.fill(index), choice.all.fill(other))
     return own == others ? choice.all.rank(index) > choice.all.rank(other) : own < others
   }

@@ -33,6 +33,8 @@ struct HealthChecks {
     _ backends: BackendRegistry, _ world: World, _ log: Log
   ) {
     var wanted: Set<String> = []
+    // Engines whose models are told of by a route are asked for them.
+    let listed = Set(configuration.routes.flatMap(\.models).flatMap(\.services).map(\.value))
     for (service, ofService) in zip(configuration.services, candidates) {
       for (backend, known) in zip(service.backends, ofService).flatMap({ pair in pair.1.map { (pair.0, $0) } }
       ) {
@@ -49,7 +51,8 @@ struct HealthChecks {
           }
           let host = service.authority(of: backend) ?? configuration.firstHost(of: service)
           await Self.watch(
-            service, check, backend.address, host, known, security, backends, world, log, recognized)
+            service, check, isListed: listed.contains(service.name), backend.address, host, known, security,
+            backends, world, log, recognized)
         }
       }
     }
@@ -65,7 +68,7 @@ struct HealthChecks {
   }
 
   private static func watch(
-    _ service: Service, _ check: HealthCheck, _ address: BackendAddress, _ host: String?,
+    _ service: Service, _ check: HealthCheck, isListed: Bool, _ address: BackendAddress, _ host: String?,
     _ known: BackendRegistry.Known, _ security: Proxy.Settings.Backend?, _ backends: BackendRegistry,
     _ world: World, _ log: Log, _ recognized: @Sendable (String, ServiceKind) -> Void
   ) async {
@@ -98,6 +101,7 @@ struct HealthChecks {
             "backend unhealthy",
             ["service": .text(service.name), "backend": .text(known.key), "reason": .text(failure)])
         } else {
+          known.status.becameReady(nowMilliseconds: monotonicMilliseconds())
           log.info("backend healthy", ["service": .text(service.name), "backend": .text(known.key)])
           if let refusal = await RequestProbe(service, check, host).refusal(known, context, world) {
             log.warn(
@@ -111,6 +115,7 @@ struct HealthChecks {
         asksKind = false
         recognized(service.name, kind)
       }
+      if failure == nil, isListed { await askModels(service, known, context, world) }
       if failure == nil, service.rules.policy == .modelAware, !service.protocol.isPassage {
         if known.status.engine.isSuspended(nowMilliseconds: monotonicMilliseconds()) {
           await wake(service, known, context, world)
@@ -165,6 +170,24 @@ struct HealthChecks {
       body: Array(body.utf8))
     guard let answer = try? await world.client.send(request, options), answer.status < 300 else { return }
     known.status.engine.resume()
+  }
+
+  /// Takes in which models the engine has. What it has told before holds while it cannot be asked.
+  private static func askModels(
+    _ service: Service, _ known: BackendRegistry.Known, _ context: ClientContext?, _ world: World
+  ) async {
+    guard let target = known.address, let url = url("/v1/models", service, known, port: target.port) else {
+      return
+    }
+    let options = options(
+      service, target, context, milliseconds: metricsMilliseconds, maximumBytes: maximumMetricsBytes)
+    let request = Request("GET", url, fields: [.init("User-Agent", "certd-health/\(Version.text)")])
+    guard let answer = try? await world.client.send(request, options) else { return }
+    switch answer.status {
+    case 200: known.status.engine.models.tell(EngineModels(answer.body).entries)
+    case 401, 403, 404, 405, 501: known.status.engine.models.tell(nil)
+    default: return
+    }
   }
 
   /// Takes in what the engine tells of itself, if it does.

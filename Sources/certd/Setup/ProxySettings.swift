@@ -38,8 +38,8 @@ struct ProxySettings {
     var made = Proxy.Settings.Route(hosts: hosts, paths: route.paths.map(\.value), service: service)
     made.rules = route.rules
     made.rules.headers = route.rules.headers.after(configuration.headers)
-    made.models = route.models.compactMap { rule in
-      index(of: rule.service.value).map { .init(rule.pattern, service: $0, model: rule.model) }
+    made.models = route.models.map { rule in
+      .init(rule.pattern, targets(rule.targets), fallback: targets(rule.fallback))
     }
     if !route.keyGroups.isEmpty {
       made.ring = keys.ring(route.keyGroups.map(\.value), groups)
@@ -51,6 +51,12 @@ struct ProxySettings {
       made.keys = lenience.keys(made, file, error)
     }
     return made
+  }
+
+  private func targets(_ all: [ModelTarget]) -> [Proxy.Settings.ModelTarget] {
+    all.compactMap { target in
+      index(of: target.service.value).map { .init(service: $0, model: target.model, weight: target.weight) }
+    }
   }
 
   private func index(of service: String) -> Int? {

@@ -68,11 +68,25 @@ extension Worker {
     maximumRequests: Int
   ) -> Pools {
     unsafe Pools(
-      pools: service.pointee.pools, count: service.pointee.count,
-      maximumConnections: service.pointee.maximumConnections, maximumRequests: maximumRequests,
-      now: nowMilliseconds, sparing: time,
-      goesByEngines: service.pointee.readsPrompts, tokens: model?.tokens ?? 0,
+      service: service, maximumRequests: maximumRequests, now: nowMilliseconds, sparing: time,
+      session: model?.session ?? 0, name: model.map { unsafe listedName($0, service) } ?? 0,
+      tokens: model?.tokens ?? 0,
       blocks: prompts.blocks(of: model))
+  }
+
+  /// The model that only engines are asked for that may have it. Where nobody lists it, whoever is asked may have it all the
+  /// same, or says that it does not exist.
+  @inline(never)
+  private func listedName(_ model: Ref<ModelRequest>, _ service: UnsafeMutablePointer<ServiceEntry>) -> UInt64
+  {
+    guard model.wanted != 0 else { return 0 }
+    for place in unsafe 0..<service.pointee.count {
+      let mayHave = unsafe service.pointee.pools[place]._withUnsafeGuaranteedRef { pool in
+        unsafe pool.status._withUnsafeGuaranteedRef { $0.engine.models.mayHave(model.wanted) }
+      }
+      if mayHave { return model.wanted }
+    }
+    return 0
   }
 
   /// The same among those that have fewer requests than they may. `sparing` is what `sparingTime` says.
@@ -108,6 +122,7 @@ extension Worker {
     _ backend: Ref<BackendConnection>, _ exchange: Ref<Exchange>,
     _ base: UnsafePointer<UInt8>
   ) {
+    if let model = exchange.model { recordLatency(backend, exchange, model) }
     let countsErrors = unsafe exchange.service?.pointee.outliers.countsServerErrors == true
     let isGateway = 502...504 ~= desk.response.status || countsErrors && desk.response.status == 500
     if unsafe isGateway || exchange.isGRPC && exchange.endsWithHead && isUnavailable(base) {
@@ -119,6 +134,21 @@ extension Worker {
       }
     } else if !exchange.isGRPC || exchange.endsWithHead {
       recordSuccess(backend)
+    }
+  }
+
+  /// How long the attempt has taken to the head of its answer, where the choice goes by that.
+  @inline(never)
+  private func recordLatency(
+    _ backend: Ref<BackendConnection>, _ exchange: Ref<Exchange>, _ model: Ref<ModelRequest>
+  ) {
+    guard unsafe exchange.service?.pointee.policy == .peakEWMA else { return }
+    let taken = (nowNanoseconds &- min(model.sentNanoseconds, nowNanoseconds)) / 1000
+    let now = nowMilliseconds
+    unsafe backend.pool?._withUnsafeGuaranteedRef {
+      unsafe $0.status._withUnsafeGuaranteedRef {
+        $0.latency.record(microseconds: taken, nowMilliseconds: now)
+      }
     }
   }
 
@@ -184,27 +214,32 @@ extension Worker {
 
 /// A service's backends, as a worker sees them at one moment.
 @safe private struct Pools: Candidates {
-  let pools: UnsafeMutablePointer<Unmanaged<BackendPool>>
-  let count: Int
-  let maximumConnections: Int
+  let service: UnsafeMutablePointer<ServiceEntry>
   /// Requests under way at which one has no room; 0 for no limit.
   let maximumRequests: Int
   let now: UInt64
   let sparing: UInt64
-  /// The service goes by what its engines do.
-  let goesByEngines: Bool
+  /// Of the request's session.
+  let session: UInt64
+  /// Of its model, where only engines that list it will do; 0 where all will.
+  let name: UInt64
   /// Of the request's prompt.
   let tokens: Int
   let blocks: UnsafeBufferPointer<UInt64>
 
+  var count: Int { unsafe service.pointee.count }
+  private var pools: UnsafeMutablePointer<Unmanaged<BackendPool>> { unsafe service.pointee.pools }
+
   @inline(__always)
   func isUsable(_ index: Int) -> Bool {
     unsafe pools[index]._withUnsafeGuaranteedRef { pool in
-      unsafe pool.isUsable(maximumConnections)
+      unsafe pool.isUsable(service.pointee.maximumConnections)
         && !pool.status._withUnsafeGuaranteedRef {
-          $0.isEjected(nowMilliseconds: sparing)
-            || goesByEngines && sparing != .max && $0.engine.isSuspended(nowMilliseconds: sparing)
+          unsafe $0.isEjected(nowMilliseconds: sparing)
+            || service.pointee.readsPrompts && sparing != .max
+              && $0.engine.isSuspended(nowMilliseconds: sparing)
             || maximumRequests > 0 && $0.inFlight >= maximumRequests
+            || name != 0 && !$0.engine.models.mayHave(name)
         }
     }
   }
@@ -217,7 +252,21 @@ extension Worker {
   }
 
   @inline(__always)
-  func weight(_ index: Int) -> Int { unsafe pools[index]._withUnsafeGuaranteedRef { $0.weight } }
+  func weight(_ index: Int) -> Int {
+    let weight = unsafe pools[index]._withUnsafeGuaranteedRef { $0.weight }
+    return unsafe service.pointee.slowStart == 0 ? weight : warmWeight(index, weight)
+  }
+
+  /// In percent of one: all of a service are counted so.
+  @inline(never)
+  private func warmWeight(_ index: Int, _ weight: Int) -> Int {
+    let slowStart = unsafe service.pointee.slowStart
+    return unsafe pools[index]._withUnsafeGuaranteedRef { pool in
+      unsafe pool.status._withUnsafeGuaranteedRef {
+        min(weight, 1 << 20) * $0.warmth(nowMilliseconds: now, slowStart: slowStart)
+      }
+    }
+  }
 
   func wait(_ index: Int) -> UInt64 {
     unsafe pools[index]._withUnsafeGuaranteedRef { pool in
@@ -242,4 +291,22 @@ extension Worker {
   }
 
   var hasPrompt: Bool { unsafe !blocks.isEmpty }
+
+  var key: UInt64 {
+    let isOfPrompt = unsafe service.pointee.keySource.kind == .prompt && service.pointee.policy.goesByKey
+    return unsafe isOfPrompt ? blocks.first ?? session : session
+  }
+
+  func keyRank(_ index: Int) -> UInt64 {
+    unsafe Rendezvous.rank(session, pools[index]._withUnsafeGuaranteedRef { $0.nameHash })
+  }
+
+  func latency(_ index: Int) -> UInt64 {
+    unsafe pools[index]._withUnsafeGuaranteedRef { pool in
+      unsafe pool.status._withUnsafeGuaranteedRef { $0.latency.expected(nowMilliseconds: now) }
+    }
+  }
+
+  var keyTable: Unmanaged<KeyTable>? { unsafe service.pointee.keyTable }
+  var balanceFactor: Int { unsafe service.pointee.balanceFactor }
 }

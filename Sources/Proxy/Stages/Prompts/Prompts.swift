@@ -91,6 +91,7 @@ extension Worker {
     model.blocks = scan.blockCount
     model.contentBytes = contentBytes
     model.reading = prompts.reading
+    if model.session == 0, let session = scan.sessionHash { model.session = session }
   }
 
   /// For another attempt the prompt is read anew where others have been since.
@@ -129,7 +130,6 @@ extension Worker {
         model.patience = status.engine.patience(inFlight: reading, wholeTokens: whole, atLeast: limit)
       }
     }
-    model.sentNanoseconds = nowNanoseconds
   }
 
   /// Something of the answer has come.
