@@ -1,5 +1,6 @@
 /// Days and months of UTC, in milliseconds since the epoch (proleptic Gregorian calendar).
 enum Calendar {
+  /// A day, in milliseconds.
   static let millisecondsOfDay: UInt64 = 86_400_000
 
   /// When the day of a time has begun.

@@ -19,7 +19,7 @@ extension HealthChecks {
       service, target, context, milliseconds: kindMilliseconds, maximumBytes: maximumKindBytes)
     for path in EngineKind.paths {
       guard let url = url(path, service, known, port: target.port) else { return .http }
-      let request = Request("GET", url, fields: [.init("User-Agent", "certd-health/\(Version.text)")])
+      let request = Request("GET", url, fields: service.ownFields())
       let response: Response
       do throws(HTTPClientError) { response = try await world.client.send(request, options) } catch {
         return nil
