@@ -36,6 +36,8 @@
   @safe public struct Model {
     /// What it is called, as the client wrote it; empty where nobody has read it.
     public var name = unsafe UnsafeRawBufferPointer(start: nil, count: 0)
+    /// The key that it came with, as logs call it; empty without one.
+    public var key = unsafe UnsafeRawBufferPointer(start: nil, count: 0)
     /// Tokens of the prompt, and how many of them came from a cache, as the engine has told.
     public var promptTokens: Int?
     /// Those that came from a cache.

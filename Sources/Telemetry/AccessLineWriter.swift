@@ -6,7 +6,7 @@ import JSON
 @safe struct AccessLineWriter {
   /// Bounds of each text after escaping, in bytes. Together with the fixed parts they stay below PIPE_BUF, so
   /// that lines of several workers into one pipe never mix.
-  static let maximumTargetInBytes = 1536
+  static let maximumTargetInBytes = 1280
   /// The longest host that is written, in bytes.
   static let maximumHostInBytes = 512
   /// The longest name of a service or backend that is written, in bytes.
@@ -65,6 +65,11 @@ import JSON
     if unsafe model.name.count > 0 {
       literal(",\"model\":\"")
       unsafe escaped(model.name, Self.maximumNameInBytes)
+      literal("\"")
+    }
+    if unsafe model.key.count > 0 {
+      literal(",\"key\":\"")
+      unsafe escaped(model.key, Self.maximumNameInBytes)
       literal("\"")
     }
     if let tokens = model.promptTokens {

@@ -90,7 +90,7 @@ import Testing
       ).output
       return !kept.isEmpty || child.ending != nil
     }
-    #expect(!kept.isEmpty)
+    #expect(!kept.isEmpty, "\(child.output)\(child.errors)")
     child.signal(9)
     _ = try await child.end()
     let done = try await certd(place, ["renew", "--no-delay", "--force"], endpoint)

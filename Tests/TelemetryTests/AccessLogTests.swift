@@ -36,6 +36,7 @@ struct AccessLogTests {
                 model.withUnsafeBytes { name in
                   var about = AccessEntry.Model()
                   about.name = name
+                  about.key = service
                   about.promptTokens = 40
                   about.completionTokens = 7
                   about.firstTokenMicroseconds = 1500
@@ -79,9 +80,9 @@ struct AccessLogTests {
     let text = try lines { append(to: $0, model: Array("qwen\"3".utf8)) }
     #expect(
       text.hasSuffix(
-        #","tls":"1.3","model":"qwen\"3","prompt_tokens":40,"completion_tokens":7,"first_token_us":1500,"attempts":2}"#
+        #","tls":"1.3","model":"qwen\"3","key":"chat","prompt_tokens":40,"completion_tokens":7,"first_token_us":1500,"attempts":2}"#
           + "\n"), "\(text)")
-    #expect(try lines { append(to: $0, model: []) }.contains(#""tls":"1.3","prompt_tokens":40"#))
+    #expect(try lines { append(to: $0, model: []) }.contains(#""tls":"1.3","key":"chat","prompt_tokens":40"#))
   }
 
   @Test(

@@ -19,9 +19,9 @@ var stages: some Stage {
   Affinity()
   Compression()
   Answers()
+  AccessLogging()
   Quotas()
   Outliers()
-  AccessLogging()
   Events()
 }
 

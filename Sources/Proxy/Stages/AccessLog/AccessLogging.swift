@@ -1,3 +1,4 @@
+internal import APIKeys
 internal import Exchange
 internal import EventLoop
 internal import HTTP
@@ -44,7 +45,9 @@ extension Worker {
           entry.durationMicroseconds = (nowNanoseconds &- exchange.startedNanoseconds) / 1000
           entry.tls = Self.version(client)
           unsafe entry.identity = unsafe Self.identityLabel(client)
-          guard let model = exchange.model, model.api != nil else { return accessLog.append(entry) }
+          guard let model = exchange.model, unsafe model.api != nil || model.key != nil else {
+            return accessLog.append(entry)
+          }
           append(entry, model, exchange, to: accessLog)
         }
       }
@@ -57,6 +60,7 @@ extension Worker {
   ) {
     var entry = entry
     var about = AccessEntry.Model()
+    if let key = unsafe model.key { unsafe about.key = unsafe key.pointee.id }
     about.promptTokens = model.promptTokens
     about.cachedTokens = model.cachedTokens
     about.completionTokens = model.completionTokens
