@@ -46,9 +46,9 @@ struct KeyRecordReader {
   ) throws(Malformed) -> [String] {
     guard let found = take(name) else { return [] }
     let maximum = KeyRecord.maximumEntries
-    guard case .array(let elements) = found, elements.count <= maximum,
+    guard case .array(let elements) = found, 1...maximum ~= elements.count,
       elements.allSatisfy({ $0.string.map(isValid) ?? false })
-    else { throw Malformed(description: "\"\(name)\" is not a list of at most \(maximum) \(what)") }
+    else { throw Malformed(description: "\"\(name)\" is not a list of 1 to \(maximum) \(what)") }
     return found.strings
   }
 

@@ -143,7 +143,7 @@ public enum OwnAnswer: Equatable, Sendable, BitwiseCopyable {
     case .keyExpired: return "the API key has expired"
     case .keyElsewhere: return "the API key is not taken from this address"
     case .modelUntold:
-      return "the API key is for some models, and which one this request is for cannot be read"
+      return "the API key has limits, and what this request asks for cannot be read"
     case .limited(let hit): return hit.message
     case .overloaded: return "too much is under way; try again in a moment"
     case .noBackend: return "no backend\(service) is available"

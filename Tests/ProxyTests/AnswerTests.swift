@@ -83,6 +83,36 @@ private final class Received: Sendable {
         == #"{"stream_options":{"include_usage":true},"model":"m","stream":true,"messages":[]}"#)
   }
 
+  @Test("the same where lines end with CRLF", arguments: 0..<24)
+  func filteredLines(_ seed: Int) async throws {
+    var random = SeededGenerator(seed: UInt64(seed))
+    func lines(_ text: String) -> String { text.replacing("\n", with: "\r\n") }
+    let shown = lines(Self.words.joined() + Self.done)
+    let whole = lines(Self.words.joined() + Self.usage + Self.done)
+    let engine = try Self.streaming(Self.cut(Array(whole.utf8), &random), Received())
+    try await Edge.serve(settings(engine)) { edge in
+      let client = try edge.connect()
+      client.write(post(#"{"model":"m","stream":true}"#))
+      #expect(client.readAnswer().body == shown)
+    }
+    _ = engine.finish()
+  }
+
+  @Test("the same for a client of HTTP/1.0, which knows no chunks", arguments: 0..<6)
+  func oldClient(_ seed: Int) async throws {
+    var random = SeededGenerator(seed: UInt64(seed))
+    let shown = Self.words.joined() + Self.done
+    let whole = Self.words.joined() + Self.usage + Self.done
+    let engine = try Self.streaming(Self.cut(Array(whole.utf8), &random), Received())
+    try await Edge.serve(settings(engine)) { edge in
+      let client = try edge.connect()
+      client.write(post(#"{"model":"m","stream":true}"#).replacing("HTTP/1.1", with: "HTTP/1.0"))
+      _ = client.readHead()
+      #expect(String(decoding: client.readToEnd(), as: UTF8.self) == shown)
+    }
+    _ = engine.finish()
+  }
+
   @Test("the same over HTTP/2", arguments: 0..<6)
   func overHTTP2(_ seed: Int) async throws {
     var random = SeededGenerator(seed: UInt64(seed))

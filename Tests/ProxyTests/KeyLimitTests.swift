@@ -37,14 +37,16 @@ import Testing
   }
 
   /// Answers every request with 200 after its content.
-  private static func engine(_ status: String = "200 OK") throws -> Backend {
+  private static func engine(_ status: String = "200 OK", _ body: String = "ok") throws -> Backend {
     try Backend { wire in
       while true {
         let head = wire.readHead()
         guard !head.isEmpty else { return }
         let line = head.lowercased().split(separator: "\r\n").first { $0.hasPrefix("content-length: ") }
         _ = line.flatMap { Int($0.dropFirst(16)) }.map { wire.read(exactly: $0) }
-        wire.write("HTTP/1.1 \(status)\r\nContent-Length: 2\r\nx-ratelimit-limit-requests: 7\r\n\r\nok")
+        wire.write(
+          "HTTP/1.1 \(status)\r\nContent-Length: \(body.utf8.count)\r\nContent-Type: application/json\r\n"
+            + "x-ratelimit-limit-requests: 7\r\n\r\n\(body)")
       }
     }
   }
@@ -203,7 +205,8 @@ import Testing
   @Test("tokens are set aside before the engine has the request, and what was not used is given back")
   func tokens() async throws {
     let usages = KeyUsages()
-    let backend = try Self.engine()
+    let backend = try Self.engine(
+      "200 OK", #"{"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":0}}"#)
     var limits = KeyLimits()
     limits.tokensPerMinute = 1000
     try await serve(Self.ring(usages) { $0.limits = limits }, backend) { edge in
@@ -221,6 +224,67 @@ import Testing
     // The prompts alone.
     let used = usages.changes().first { $0.name.id == "key_1" }?.saved.dayTokens ?? 0
     #expect((1...10).contains(used))
+  }
+
+  @Test("what nobody has told the length of costs what was set aside for it")
+  func untold() async throws {
+    let usages = KeyUsages()
+    let backend = try Self.engine()
+    try await serve(Self.ring(usages) { $0.limits.tokensPerMinute = 1000 }, backend) { edge in
+      let client = try edge.connect()
+      client.write(post(#"{"model":"m","max_tokens":600,"messages":[]}"#))
+      #expect(client.readAnswer().status == 200)
+      client.write(post(#"{"model":"m","max_tokens":600,"messages":[]}"#))
+      #expect(client.readAnswer().status == 429)
+    }
+    _ = backend.finish()
+  }
+
+  @Test("nobody gets in by the name that a certificate would have")
+  func certificateByName() async throws {
+    let backend = try Self.engine()
+    let ring = try Self.ring {
+      $0.sha256 = nil
+      $0.certificate = "alice-laptop"
+    }
+    try await serve(ring, backend) { edge in
+      for prefix in ["client-certificate\0", ""] {
+        let client = try edge.connect()
+        client.write(
+          "GET /v1/models HTTP/1.1\r\nHost: h\r\nAuthorization: Basic \(Self.basic("x:\(prefix)alice-laptop"))\r\n\r\n"
+        )
+        #expect(client.readAnswer().status == 401)
+      }
+    }
+    #expect(backend.finish().isEmpty)
+  }
+
+  @Test("a token that one route has found right is none at a route of other issuers")
+  func tokenOfOthers() throws {
+    let (one, other) = (TokenDoor([], KeyUsages()), TokenDoor([], KeyUsages()))
+    let hash = try #require(KeyRing.Hash([UInt8](repeating: 7, count: 32)))
+    var cache = TokenCache()
+    cache.remember(hash, of: one, try Self.ring(), now: 0)
+    #expect(cache.find(hash, of: one, now: 1) != nil)
+    #expect(cache.find(hash, of: other, now: 1) == nil)
+    #expect(cache.find(hash, of: one, now: TokenCache.rememberedMilliseconds) == nil)
+  }
+
+  @Test(
+    "a key for some models passes by no path that may name another one",
+    arguments: [
+      ("/openai/deployments/secret/chat/completions", 403), ("/v1/models/secret:explain", 403),
+      ("/v2/%6dodels/secret/infer", 400), ("/v2/models/llama/versions/..%2f..%2fsecret/infer", 400),
+      ("/v1/chat/completions", 200), ("/tokenize", 200),
+    ])
+  func pathsOfModels(_ path: String, _ status: Int) async throws {
+    let backend = try Self.engine()
+    try await serve(Self.ring { $0.models = ["llama"] }, backend) { edge in
+      let client = try edge.connect()
+      client.write(post(#"{"model":"llama"}"#, path: path))
+      #expect(client.readAnswer().status == status)
+    }
+    _ = backend.finish()
   }
 
   @Test(

@@ -25,7 +25,7 @@ extension Worker {
     exchange.isRead =
       unsafe (route.pointee.models != nil && desk.request.framing != .none && !isPlainlyAsked(exchange))
       || (service.pointee.readsPrompts || service.pointee.includesUsage) && mayReadPrompt(base)
-      || route.pointee.keys.hasRing && keyReadsContent(base)
+      || route.pointee.keys.hasRing && keyReadsContent()
     return exchange.isRead || wantsLength
   }
 
@@ -136,6 +136,7 @@ extension Worker {
     else { return }
     let now = unsafe snapshot.services + index
     guard unsafe !now.pointee.isHTTP2, unsafe !now.pointee.isPassage else { return }
+    unsafe exchange.laterSnapshot?.release()
     unsafe exchange.laterSnapshot = unsafe Unmanaged.passRetained(snapshot)
     unsafe exchange.service = unsafe now
   }

@@ -60,7 +60,7 @@ extension Worker {
     claim.priority = model.priority
     let kept = exchange.client.map { $0.end - $0.start } ?? 0
     claim.tokens = model.tokens > 0 ? model.tokens : (kept + exchange.collected.count) / 4
-    guard exchange.machine.attempts > 0 else { return claim }
+    guard exchange.tried.count > 0 else { return claim }
     for place in unsafe 0..<service.pointee.count where exchange.tried.contains(place) {
       let number = unsafe service.pointee.pools[place]._withUnsafeGuaranteedRef {
         unsafe $0.status._withUnsafeGuaranteedRef { ServiceRoom.number($0) }
@@ -164,12 +164,12 @@ extension Worker {
         return unsafe openAttempt(exchange, service, service.pointee.pools[place], mayReuse: true)
       }
       uncount(exchange)
-    } else if exchange.machine.attempts == 0 {
+    } else if exchange.tried.count == 0 {
       unsafe service.pointee.budget.recordRequest(nowMilliseconds: nowMilliseconds)
     }
     guard let time = unsafe sparingTime(service, tried: exchange.tried) else { return .nobody }
     // Nobody overtakes those who wait.
-    if exchange.machine.attempts == 0, room.isAwaited { return .full }
+    if exchange.tried.count == 0, room.isAwaited { return .full }
     let maximum = room.maximum
     while let place = unsafe pickWithRoom(
       service, tried: exchange.tried, exchange.model, sparing: time, maximumRequests: maximum)
@@ -297,7 +297,7 @@ extension Worker {
 
   /// The backends are those that the service has now, by whatever settings the request came.
   private func followReload(_ exchange: Ref<Exchange>) {
-    guard exchange.machine.attempts == 0, let service = unsafe exchange.service,
+    guard exchange.machine.attempts == 0, exchange.tried.count == 0, let service = unsafe exchange.service,
       let held = unsafe exchange.ofService
     else { return }
     let name = unsafe held._withUnsafeGuaranteedRef { old in

@@ -228,7 +228,9 @@ internal import Upstream
     setsHost = (edits.request.set.map(\.name) + edits.request.remove).contains { $0.lowercased() == "host" }
     request = HeadEdits(
       set: Self.pairs(edits.request.set) + (own.map { [("Authorization", "Bearer \($0)")] } ?? []),
-      remove: edits.request.remove + (own != nil || asks && !engine.passKey ? Self.keyFields : []), arena)
+      remove: edits.request.remove + (own != nil || asks && !engine.passKey ? Self.keyFields : [])
+        // What is coded cannot be counted.
+        + (route.ring != nil || route.tokens != nil ? ["accept-encoding"] : []), arena)
     response = HeadEdits(
       set: Self.pairs(edits.response.set),
       remove: edits.response.remove + dropped

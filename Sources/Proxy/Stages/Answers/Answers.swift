@@ -35,7 +35,8 @@ extension Worker {
     guard model.addsUsage, format == .events, exchange.coding.gzip == nil else { return }
     switch desk.response.framing {
     case .chunked, .untilClose: model.filtersUsage = true
-    case .none, .length: model.filtersUsage = unsafe exchange.service?.pointee.isHTTP2 == true
+    case .length: break
+    case .none: model.filtersUsage = unsafe exchange.service?.pointee.isHTTP2 == true
     }
   }
 
@@ -140,7 +141,8 @@ extension Worker {
         )
         if tokens > 0 { series.timePerOutputToken.record(took / 1000 / UInt64(tokens)) }
       }
-      if let prompt = model.promptTokens {
+      if let told = model.promptTokens {
+        let prompt = min(max(0, told), 1 << 40)
         series.inputTokens.record(UInt64(clamping: prompt))
         let predicted = min(model.known * PrefixIndex.tokensOfBlock, prompt)
         let missed = model.isRead && model.tokens > 0 ? abs(min(model.tokens, 1 << 40) - prompt) : 0

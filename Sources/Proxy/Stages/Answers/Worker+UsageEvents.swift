@@ -16,16 +16,21 @@ extension Worker {
   ) -> Bool {
     var from = content.from
     if !model.heldEvent.isEmpty {
-      let end = unsafe Self.eventEnd(buffer, from, content.to, begun: model.heldEvent.bytes.last)
+      let end = unsafe Self.eventEnd(
+        buffer, from, content.to, begun: model.heldEvent.bytes.last { $0 != 0x0D })
       let count = (end ?? content.to) - from
       unsafe model.heldEvent.append(buffer + from, count)
       from += count
-      if end != nil || ended && from == content.to || model.heldEvent.count > Self.maximumHeldBytes {
+      let isTooLong = end == nil && model.heldEvent.count > Self.maximumHeldBytes
+      if end != nil || ended && from == content.to || isTooLong {
+        // From here on nothing is left out: nobody knows any more where events begin.
+        if isTooLong { model.filtersUsage = false }
         guard sendHeld(model, exchange, client) else { return false }
       }
     }
     // What stays moves together behind what was sent before.
     content.from = from
+    guard model.filtersUsage else { return true }
     var (kept, at) = (from, from)
     while let end = unsafe Self.eventEnd(buffer, at, content.to, begun: nil) {
       let event = unsafe UnsafeBufferPointer(start: buffer + at, count: end - at)
@@ -41,6 +46,7 @@ extension Worker {
       if ended ? unsafe !Self.tellsUsageOnly(event) : rest > Self.maximumHeldBytes {
         if kept != at { unsafe (buffer + kept).update(from: buffer + at, count: rest) }
         kept += rest
+        model.filtersUsage = false
       } else if !ended {
         unsafe model.heldEvent.append(buffer + at, rest)
       }
@@ -56,6 +62,10 @@ extension Worker {
     defer { model.heldEvent.free() }
     let held = unsafe model.heldEvent.bytes
     guard let base = held.baseAddress, unsafe !Self.tellsUsageOnly(held) else { return true }
+    if exchange.version == .http10 {
+      exchange.bytesOut += UInt64(held.count)
+      return unsafe sendToClient(client, base, held.count, isLast: false)
+    }
     var sent = 0
     while sent < held.count {
       let count = min(held.count - sent, Self.maximumHeldBytes)

@@ -79,11 +79,9 @@ extension Worker {
 
   /// Whether the content of the request on the desk is waited for because of its key.
   @inline(never)
-  func keyReadsContent(_ base: UnsafePointer<UInt8>) -> Bool {
-    guard let key = unsafe asking, unsafe key.pointee.readsContent, desk.request.framing != .none else {
-      return false
-    }
-    return unsafe key.pointee.isForSomeModels || mayReadPrompt(base)
+  func keyReadsContent() -> Bool {
+    guard let key = unsafe asking, unsafe key.pointee.readsContent else { return false }
+    return desk.request.framing != .none
   }
 
   // MARK: What clients are told

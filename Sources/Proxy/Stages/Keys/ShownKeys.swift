@@ -81,6 +81,8 @@ enum ShownKeys {
       guard held >= 8 else { continue }
       held -= 8
       let byte = UInt8(truncatingIfNeeded: bits >> held)
+      // Secrets are visible ASCII: nothing else is one, nor what is looked up beside them.
+      if colon >= 0, byte <= 0x20 || byte >= 0x7F { return (0, 0) }
       unsafe room[written] = byte
       if byte == 0x3A, colon < 0 { colon = written }
       written += 1

@@ -4,6 +4,8 @@ internal import APIKeys
 struct TokenCache {
   private struct Slot {
     let hash: KeyRing.Hash
+    /// Who has found it right: other routes take other tokens.
+    let door: TokenDoor
     let ring: KeyRing
     let until: UInt64
   }
@@ -17,16 +19,17 @@ struct TokenCache {
   private var slots: [Slot?] = []
 
   /// The ring of a token; nil for one that is not remembered.
-  func find(_ hash: KeyRing.Hash, now: UInt64) -> KeyRing? {
-    guard !slots.isEmpty, let slot = slots[Self.place(hash)], slot.hash == hash, now < slot.until else {
-      return nil
-    }
+  func find(_ hash: KeyRing.Hash, of door: TokenDoor, now: UInt64) -> KeyRing? {
+    guard !slots.isEmpty, let slot = slots[Self.place(hash)], slot.hash == hash, slot.door === door,
+      now < slot.until
+    else { return nil }
     return slot.ring
   }
 
-  mutating func remember(_ hash: KeyRing.Hash, _ ring: KeyRing, now: UInt64) {
+  mutating func remember(_ hash: KeyRing.Hash, of door: TokenDoor, _ ring: KeyRing, now: UInt64) {
     if slots.isEmpty { slots = Array(repeating: nil, count: Self.capacity) }
-    slots[Self.place(hash)] = Slot(hash: hash, ring: ring, until: now + Self.rememberedMilliseconds)
+    slots[Self.place(hash)] = Slot(
+      hash: hash, door: door, ring: ring, until: now + Self.rememberedMilliseconds)
   }
 
   /// Other settings may take other tokens.

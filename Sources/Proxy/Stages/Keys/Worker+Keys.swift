@@ -23,7 +23,7 @@ extension Worker {
     unsafe asking = nil
     askingOwner = nil
     let keys = unsafe route.pointee.keys
-    var isPlain = false
+    var (isPlain, hasToken) = (false, false)
     var found: UnsafeMutablePointer<KeyRing.Entry>?
     unsafe ShownKeys.forEach(desk, base, room: desk.scratch) { text, count, isToken in
       if !isToken, unsafe keys.contains(text, count) {
@@ -32,7 +32,11 @@ extension Worker {
       }
       let raw = unsafe UnsafeRawBufferPointer(start: text, count: count)
       var entry = unsafe count <= KeySecret.maximumBytes ? find(keys, "", raw) : nil
-      if unsafe entry == nil, unsafe keys.tokens != nil { unsafe entry = openToken(keys, raw) }
+      // A signature costs too much to look at several.
+      if unsafe entry == nil, unsafe keys.tokens != nil, !hasToken, unsafe TokenDoor.mayBeToken(raw) {
+        hasToken = true
+        unsafe entry = openToken(keys, raw)
+      }
       guard let entry = unsafe entry else { return false }
       unsafe found = unsafe entry
       // The engine has to see which protocols there are, and not the key.
@@ -67,16 +71,15 @@ extension Worker {
   private func openToken(_ keys: KeySet, _ text: UnsafeRawBufferPointer)
     -> UnsafeMutablePointer<KeyRing.Entry>?
   {
-    guard unsafe TokenDoor.mayBeToken(text), let door = unsafe keys.tokens else { return nil }
+    guard let door = unsafe keys.tokens else { return nil }
     var digest = [UInt8](repeating: 0, count: RepeatedHash.length)
     guard unsafe keyHash.write(text, to: &digest), let hash = KeyRing.Hash(digest) else { return nil }
     let now = wallMilliseconds
-    var ring = tokenCache.find(hash, now: now)
-    if ring == nil {
-      ring = unsafe door._withUnsafeGuaranteedRef {
-        unsafe $0.open(Array(text), hash: digest, nowSeconds: Int64(now / 1000))
-      }
-      if let ring { tokenCache.remember(hash, ring, now: now) }
+    let ring = unsafe door._withUnsafeGuaranteedRef { door -> KeyRing? in
+      if let known = tokenCache.find(hash, of: door, now: now) { return known }
+      let made = unsafe door.open(Array(text), hash: digest, nowSeconds: Int64(now / 1000))
+      if let made { tokenCache.remember(hash, of: door, made, now: now) }
+      return made
     }
     askingOwner = ring
     return unsafe ring?.find(hash)
@@ -93,16 +96,59 @@ extension Worker {
         unsafe entry.pointee.allows(address: number)
       else { return .keyElsewhere }
     }
+    // What a tunnel carries is not read.
+    if unsafe entry.pointee.limitsTokens, desk.request.upgrade { return .modelUntold }
     guard unsafe entry.pointee.isForSomeModels else { return nil }
+    let path = unsafe base + desk.request.targetStart
+    guard unsafe MatchedPath.scan(path, desk.request.targetLength).isPlain else { return .pathNotNormal }
     if let name = unsafe modelInPath(base) {
       return unsafe entry.pointee.allows(model: name) ? nil : .modelUnknown
     }
     // Which model is meant must be readable, or any could be asked for.
+    let hasContent = desk.request.framing != .none
+    let isUnread = unsafe desk.request.upgrade || hasContent && route.pointee.service.pointee.isHTTP2
     switch desk.request.method {
-    case .get, .head, .options: return desk.request.upgrade ? .modelUntold : nil
+    case .get, .head, .options: return isUnread ? .modelUntold : nil
     default:
-      return unsafe desk.request.upgrade || route.pointee.service.pointee.isHTTP2 ? .modelUntold : nil
+      return unsafe isUnread || route.pointee.service.pointee.isHTTP2 || mayNameModel(base, route)
+        ? .modelUntold : nil
     }
+  }
+
+  /// Whether a path of no interface that is known may name a model all the same: engines may go by that, and not by the
+  /// content's.
+  private func mayNameModel(
+    _ base: UnsafePointer<UInt8>, _ route: UnsafeMutablePointer<CompiledRoute>
+  ) -> Bool {
+    let path = unsafe base + desk.request.targetStart
+    let count = unsafe desk.request.pathLength(base)
+    // What a route's own prefix names is looked at where it is taken off.
+    let prefix = unsafe route.pointee.modelPath
+    var hasPrefix = prefix.count > 0 && count > prefix.count
+    for i in 0..<(hasPrefix ? prefix.count : 0) where unsafe path[i] != prefix.start[i] { hasPrefix = false }
+    var start = hasPrefix ? prefix.count : 0
+    let isKnown = unsafe EngineAPI.find(path: path, count: count) != nil
+    let isDeployment = unsafe Self.hasPart(path, count, from: 0, "deployments")
+    guard hasPrefix || !isKnown || isDeployment else { return false }
+    if hasPrefix {
+      while start < count, unsafe path[start] != 0x2F { start += 1 }
+    }
+    return unsafe Self.hasPart(path, count, from: start, "models")
+      || Self.hasPart(path, count, from: start, "deployments")
+  }
+
+  /// Whether a part between slashes is a word.
+  private static func hasPart(
+    _ path: UnsafePointer<UInt8>, _ count: Int, from: Int, _ word: StaticString
+  ) -> Bool {
+    var start = from
+    while start < count {
+      var end = start
+      while end < count, unsafe path[end] != 0x2F { end += 1 }
+      if unsafe ASCII.same(path + start, end - start, word) { return true }
+      start = end + 1
+    }
+    return false
   }
 
   /// The model that the path names, if it is of an interface whose paths do.

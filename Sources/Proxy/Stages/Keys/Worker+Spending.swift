@@ -16,6 +16,8 @@ extension Worker {
   func refusalByContent(_ exchange: Ref<Exchange>, _ scan: RequestScan) -> OwnAnswer? {
     guard let model = exchange.model, let key = unsafe model.key else { return nil }
     let entry = unsafe key.pointee
+    // What we cannot read costs as much as what we can.
+    if entry.limitsTokens, let fault = scan.fault, model.api?.hasPrompt == true { return .modelUnread(fault) }
     guard entry.isForSomeModels && !model.isNamedByPath else { return nil }
     if let fault = scan.fault { return .modelUnread(fault) }
     guard scan.modelPlace != nil else { return .modelMissing }
@@ -136,7 +138,11 @@ extension Worker {
     // What was cut short for want of tokens has used what it had.
     let isAnswered = exchange.status < 400 || exchange.status == 499 || model.isSpent
     guard exchange.machine.attempts > 0, isAnswered else { return 0 }
-    return max(0, model.promptTokens ?? model.tokens) + max(0, model.completionTokens)
+    let told = max(0, model.promptTokens ?? model.tokens) + max(0, model.completionTokens)
+    // Where nobody has told how long the answer was, it was as long as it had been expected.
+    let isTold =
+      model.isScanned && (model.answer.format != .document || model.answer.completionTokens != nil)
+    return isTold || model.api?.generates == false ? told : max(told, model.held?.tokens ?? 0)
   }
 }
 

@@ -122,7 +122,9 @@ extension Worker {
     let model = modelRequest(exchange)
     unsafe model.rule = unsafe asked.rule
     model.wanted = asked.name
-    if let target = unsafe asked.rule.pointee.plainTarget {
+    // Without content there is nothing to wait for, nor to write another name into.
+    let isBare = desk.request.framing == .none
+    if let target = unsafe asked.rule.pointee.plainTarget ?? (isBare ? asked.rule.pointee.targets : nil) {
       unsafe exchange.service = unsafe target.pointee.service
     }
   }

@@ -173,7 +173,7 @@ extension Worker {
 
 extension EngineAPI {
   /// Whether requests have a text that engines keep what they have made of.
-  fileprivate var hasPrompt: Bool {
+  var hasPrompt: Bool {
     switch self {
     case .chatCompletions, .completions, .responses, .messages, .ollamaChat, .ollamaGenerate, .generate,
       .generateStream, .llamaCompletion, .kserveGenerate, .kserveGenerateStream, .tensorFlowGenerate:
