@@ -31,7 +31,8 @@ public struct LimitHit: Equatable, Sendable, BitwiseCopyable {
     case .tokens: "too many tokens in a minute for this key; try again in \(seconds) s"
     case .quota: "the tokens of this key are used up; there are new ones in \(seconds) s"
     case .concurrent: "too many requests at once for this key"
-    case .size: "the prompt has more tokens than this key may use in a minute, a day or a month"
+    case .size:
+      "the request asks for more tokens, prompt and answer together, than this key may use in a minute, a day or a month"
     }
   }
 }

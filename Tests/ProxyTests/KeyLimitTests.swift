@@ -187,7 +187,7 @@ import Testing
       let content = #"{"max_tokens":1,"messages":[{"content":"\#(String(repeating: "a", count: 100))"}]}"#
       for (path, shape) in [
         ("/v1/messages", #"{"type":"error","error":{"type":"rate_limit_error""#),
-        ("/v1/chat/completions", #"{"error":{"message":""#), ("/api/chat", #"{"error":"the prompt"#),
+        ("/v1/chat/completions", #"{"error":{"message":""#), ("/api/chat", #"{"error":"the request"#),
       ] {
         let client = try edge.connect()
         client.write(post(content, path: path))
@@ -214,7 +214,7 @@ import Testing
       client.write(post(#"{"model":"m","max_tokens":600,"messages":[]}"#))
       let answer = client.readAnswer()
       #expect(answer.field("x-ratelimit-remaining-tokens").flatMap { Int($0) }.map { $0 <= 400 } == true)
-      // Only the prompt has been used: this one fits again.
+      // Only the request asks been used: this one fits again.
       client.write(post(#"{"model":"m","max_tokens":600,"n":1,"messages":[]}"#))
       #expect(client.readAnswer().status == 200)
       client.write(post(#"{"model":"m","max_tokens":600,"n":2,"messages":[]}"#))
@@ -224,6 +224,19 @@ import Testing
     // The prompts alone.
     let used = usages.changes().first { $0.name.id == "key_1" }?.saved.dayTokens ?? 0
     #expect((1...10).contains(used))
+  }
+
+  @Test("a request that asks for more than its key may ever have in a minute is refused at once")
+  func tooMuch() async throws {
+    let backend = try Self.engine()
+    try await serve(Self.ring { $0.limits.tokensPerMinute = 1000 }, backend) { edge in
+      let client = try edge.connect()
+      client.write(post(#"{"model":"m","max_tokens":1200,"messages":[]}"#))
+      let answer = client.readAnswer()
+      #expect(answer.status == 429)
+      #expect(answer.body.contains("prompt and answer together"))
+    }
+    #expect(backend.finish().isEmpty)
   }
 
   @Test("what nobody has told the length of costs what was set aside for it")

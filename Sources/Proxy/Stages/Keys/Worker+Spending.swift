@@ -33,14 +33,15 @@ extension Worker {
     else { return nil }
     let entry = unsafe key.pointee
     let most = min(entry.limits.mostTokens, entry.groupLimits.mostTokens)
-    guard model.tokens <= most else {
+    let answers = model.api?.generates == false ? 0 : min(max(1, scan.choices ?? 1), Self.maximumChoices)
+    let asked = model.tokens + min(scan.tokenLimit ?? 0, Self.maximumAnswerTokens) * answers
+    // It would be refused however long it waits.
+    guard asked <= most else {
       counters.add(.requestsBeyondLimits)
       return .limited(LimitHit(.size, milliseconds: 1000))
     }
-    let answer = min(scan.tokenLimit ?? Self.assumedAnswerTokens, most)
-    let answers = min(max(1, scan.choices ?? 1), Self.maximumChoices)
-    // What is more than it may ever have would be refused for ever; it is cut off when it has been used.
-    let wanted = min(model.tokens + (model.api?.generates == false ? 0 : answer * answers), most)
+    let assumed = model.tokens + Self.assumedAnswerTokens * answers
+    let wanted = scan.tokenLimit == nil ? min(assumed, most) : asked
     let now = wallMilliseconds
     let own = unsafe entry.usage._withUnsafeGuaranteedRef { $0.reserve(wanted, entry.limits, now: now) }
     guard case .success(let held) = own else { return refused(own) }
@@ -55,6 +56,9 @@ extension Worker {
     model.held = held
     return nil
   }
+
+  /// The longest answer that is counted with, in tokens.
+  private static let maximumAnswerTokens = 1 << 40
 
   /// The most answers of one request that are counted with.
   private static let maximumChoices = 1024
