@@ -120,6 +120,12 @@ public final class TokenIssuer: Sendable {
     wantsKeysValue.store(false, ordering: .relaxed)
   }
 
+  /// Verifies nothing until there are keys again.
+  public func forget() {
+    keys.withLock { $0 = nil }
+    wantsKeysValue.store(true, ordering: .relaxed)
+  }
+
   /// Whether a token named a key that is not known: they may be other ones by now.
   public var wantsKeys: Bool { wantsKeysValue.load(ordering: .relaxed) }
 

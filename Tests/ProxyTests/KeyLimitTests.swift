@@ -7,6 +7,7 @@ import PKI
 import TestPeers
 import Telemetry
 import TestRun
+import TestSupport
 import Testing
 
 @testable import Proxy
@@ -237,6 +238,48 @@ import Testing
       #expect(answer.body.contains("prompt and answer together"))
     }
     #expect(backend.finish().isEmpty)
+  }
+
+  @Test("no request has another one's key, in whatever order they come on one worker", arguments: 0..<4)
+  func mixed(_ seed: Int) async throws {
+    var random = SeededGenerator(seed: UInt64(seed))
+    let keys = try (0..<4).map { number in
+      var key = KeyRecord(
+        id: "key_\(number)", name: "k", group: "team",
+        sha256: Hex.encode(try Digest.sha256(Array("\(Self.secret)-\(number)".utf8))))
+      key.models = ["model-\(number)"]
+      key.limits.requestsPerMinute = 1000 + number
+      return key
+    }
+    let usages = KeyUsages()
+    let ring = KeyRing([KeyGroup(name: "team", limits: KeyLimits(), keys: keys)]) {
+      usages.usage(.init(group: $0, id: $1))
+    }
+    let backends = try (0..<4).map { _ in try Self.engine() }
+    var settings = Settings.bare(backends.map(\.target))
+    settings.routes[0].ring = ring
+    try await Edge.serve(settings) { edge in
+      var clients = try (0..<4).map { _ in try edge.connect() }
+      for _ in 0..<150 {
+        let at = Int.random(in: 0..<clients.count, using: &random)
+        let (key, model) = (Int.random(in: 0...4, using: &random), Int.random(in: 0..<4, using: &random))
+        let shown = key == 4 ? "nobody" : "\(Self.secret)-\(key)"
+        clients[at].write(post(#"{"model":"model-\#(model)"}"#, key: shown))
+        guard Int.random(in: 0..<10, using: &random) > 0 else {
+          // One that leaves has had whatever it had.
+          clients[at].close()
+          clients[at] = try edge.connect()
+          continue
+        }
+        let answer = clients[at].readAnswer()
+        #expect(answer.status == (key == 4 ? 401 : key == model ? 200 : 404))
+        if answer.status == 200 { #expect(answer.field("x-ratelimit-limit-requests") == "\(1000 + key)") }
+        guard answer.field("Connection") == "close" else { continue }
+        clients[at].close()
+        clients[at] = try edge.connect()
+      }
+    }
+    for backend in backends { _ = backend.finish() }
   }
 
   @Test("what nobody has told the length of costs what was set aside for it")

@@ -65,6 +65,20 @@ private final class Gate: Sendable {
     while room.standing.waiting != count { await Task.yield() }
   }
 
+  /// Clients that have asked for `/0`, `/1` and so on, each when the one before was in its place: the first `most` of them at a
+  /// backend behind the gate, the others waiting.
+  private func lineUp(
+    _ count: Int, _ edge: Edge, _ room: ServiceRoom, _ gate: Gate, most: Int = 1
+  ) async throws -> [Wire] {
+    var clients: [Wire] = []
+    for number in 0..<count {
+      clients.append(try edge.connect())
+      clients[number].write(get("/\(number)"))
+      if number < most { #expect(gate.arrived.wait()) } else { await waits(room, number - most + 1) }
+    }
+    return clients
+  }
+
   @Test("they are answered in their order, and the backend never has more than it may", arguments: [1, 3])
   func order(workers: Int) async throws {
     let gate = try Gate()
@@ -72,12 +86,7 @@ private final class Gate: Sendable {
     let settings = settings([backend.target])
     let room = settings.services[0].room
     try await Edge.serve(settings, workers: workers) { edge in
-      var clients: [Wire] = []
-      for number in 0..<5 {
-        clients.append(try edge.connect())
-        clients[number].write(get("/\(number)"))
-        if number == 0 { #expect(gate.arrived.wait()) } else { await waits(room, number) }
-      }
+      let clients = try await lineUp(5, edge, room, gate)
       for number in 0..<5 {
         gate.release.signal()
         #expect(clients[number].readAnswer().body == "/\(number)")
@@ -319,13 +328,7 @@ private final class Gate: Sendable {
     var settings = settings([backend.target])
     let room = settings.services[0].room
     try await Edge.serve(settings) { edge in
-      let clients = try (0..<4).map { _ in try edge.connect() }
-      clients[0].write(get("/0"))
-      #expect(gate.arrived.wait())
-      for number in 1..<4 {
-        clients[number].write(get("/\(number)"))
-        await waits(room, number)
-      }
+      let clients = try await lineUp(4, edge, room, gate)
       settings.services[0].rules.maxRequestsPerBackend = 2
       try await edge.proxy.apply(settings)
       #expect(gate.arrived.wait())
@@ -347,11 +350,7 @@ private final class Gate: Sendable {
     var settings = settings([backend.target], most: 2)
     let room = settings.services[0].room
     try await Edge.serve(settings) { edge in
-      let clients = try (0..<5).map { _ in try edge.connect() }
-      for number in 0..<5 {
-        clients[number].write(get("/\(number)"))
-        if number < 2 { #expect(gate.arrived.wait()) } else { await waits(room, number - 1) }
-      }
+      let clients = try await lineUp(5, edge, room, gate, most: 2)
       settings.services[0].rules.maxRequestsPerBackend = 1
       try await edge.proxy.apply(settings)
       gate.release.signal()
@@ -377,11 +376,7 @@ private final class Gate: Sendable {
     let settings = settings([backend.target])
     let room = settings.services[0].room
     try await Edge.serve(settings) { edge in
-      let clients = try (0..<3).map { _ in try edge.connect() }
-      for number in 0..<3 {
-        clients[number].write(get("/\(number)"))
-        if number == 0 { #expect(gate.arrived.wait()) } else { await waits(room, number) }
-      }
+      let clients = try await lineUp(3, edge, room, gate)
       let drained = Task(priority: .high) { await edge.proxy.drain(milliseconds: 3000) }
       try await OwnThread.run {
         gate.release.signal()

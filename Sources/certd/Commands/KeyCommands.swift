@@ -70,19 +70,13 @@ struct KeyRotateCommand: AsyncParsableCommand {
 
   func run() async throws {
     do throws(SetupError) {
-      let (editor, found) = try options.find(key)
       let secret = try NewSecret.make()
       let hash = try NewSecret.hash(secret)
       let until = grace.flatMap(SpanText.seconds).map { World.now() + $0 }
-      let changed = try editor.edit { (list: inout KeyList) throws(SetupError) -> KeyRecord in
-        guard var key = list.keys.first(where: { $0.id == found.id }) else {
-          throw .other("\(found.id) is not there any more")
-        }
+      let changed = try options.change(key) { key throws(SetupError) in
         guard key.revoked == nil else { throw .other("\(key.id) is revoked; make another key") }
         key.previous = until.flatMap { until in key.sha256.map { ($0, until) } }
         key.sha256 = hash
-        _ = list.replace(key)
-        return key
       }
       try NewSecret.show(secret, changed, options.output, "rotated for")
     } catch { throw Failure.exit(error) }
@@ -99,15 +93,7 @@ struct KeyRevokeCommand: AsyncParsableCommand {
 
   func run() async throws {
     do throws(SetupError) {
-      let (editor, found) = try options.find(key)
-      let changed = try editor.edit { (list: inout KeyList) throws(SetupError) -> KeyRecord in
-        guard var key = list.keys.first(where: { $0.id == found.id }) else {
-          throw .other("\(found.id) is not there any more")
-        }
-        key.revoked = key.revoked ?? World.now()
-        _ = list.replace(key)
-        return key
-      }
+      let changed = try options.change(key) { $0.revoked = $0.revoked ?? World.now() }
       guard options.output == .json else {
         return Output.line("\(changed.id) (\(changed.name), group \(changed.group)) is revoked")
       }
@@ -115,5 +101,23 @@ struct KeyRevokeCommand: AsyncParsableCommand {
         throw .other("\(error)")
       }
     } catch { throw Failure.exit(error) }
+  }
+}
+
+extension KeyOptions {
+  /// Changes one key in its file; as it is afterwards.
+  fileprivate func change(
+    _ name: String, _ body: (inout KeyRecord) throws(SetupError) -> Void
+  ) throws(SetupError) -> KeyRecord {
+    let (editor, found) = try find(name)
+    return try editor.edit { (list: inout KeyList) throws(SetupError) -> KeyRecord in
+      // Another process may have been there in between.
+      guard var key = list.keys.first(where: { $0.id == found.id }) else {
+        throw .other("\(found.id) is not there any more")
+      }
+      try body(&key)
+      _ = list.replace(key)
+      return key
+    }
   }
 }

@@ -12,6 +12,8 @@ actor TokenKeyFetch {
   static let refreshSeconds: Int64 = 3600
   /// How long nobody is asked again, whatever tokens name, in seconds.
   static let pauseSeconds: Int64 = 30
+  /// How long keys verify without anybody telling that they still stand, in seconds.
+  static let staleSeconds: Int64 = 86_400
   /// How long one answer may take, in milliseconds.
   static let patienceMilliseconds: UInt64 = 10_000
 
@@ -35,12 +37,21 @@ actor TokenKeyFetch {
   func fetchDue(_ groups: [KeyGroupSettings], _ keys: KeyStore, now: Int64) async {
     for group in groups {
       guard let issuer = keys.issuer(group), isDue(group, issuer, now) else { continue }
-      states[group.name] = State(place: group.jwks, askedAt: now, fetchedAt: states[group.name]?.fetchedAt)
+      let before = states[group.name]
+      let isMoved = before.map { $0.place != group.jwks } ?? false
+      // Those of another place say nothing here.
+      if isMoved { issuer.forget() }
+      states[group.name] = State(
+        place: group.jwks, askedAt: now, fetchedAt: isMoved ? nil : before?.fetchedAt)
       do throws(SetupError) {
-        issuer.adopt(try await fetch(group, issuer.rules))
+        let keys = try await fetch(group, issuer.rules)
+        // Also a set of none: they have been withdrawn.
+        issuer.adopt(keys)
         states[group.name]?.fetchedAt = now
+        guard keys.count > 0 else { throw .other("none of them is for RS256, PS256, ES256 or EdDSA") }
         told[group.name] = nil
       } catch {
+        if let fetched = states[group.name]?.fetchedAt, now - fetched > Self.staleSeconds { issuer.forget() }
         let text = "keys.\(group.name): the keys of \(issuer.rules.issuer) cannot be had: \(error)"
         if told[group.name] != text { warn(text) }
         told[group.name] = text
@@ -73,7 +84,6 @@ actor TokenKeyFetch {
       text = try await get(url)
     }
     guard let keys = TokenKeys(text) else { throw .other("they are no JWKS") }
-    guard keys.count > 0 else { throw .other("none of them is for RS256, PS256, ES256 or EdDSA") }
     return keys
   }
 

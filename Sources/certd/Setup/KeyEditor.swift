@@ -50,6 +50,11 @@ struct KeyEditor {
       guard owner.kind != .link else {
         throw SystemError(call: "replace a symbolic link, name the file itself", code: 40, subject: file)
       }
+      // The file would be another user's, and closed to the daemon: the old keys would go on.
+      guard isRoot || owner.user == FileSystem.ownUser else {
+        throw SystemError(
+          call: "replace a file of another user, run this as that user", code: 1, subject: file)
+      }
       try fs.publish(
         file, list.bytes, mode: Self.mode, user: isRoot ? owner.user : nil, group: isRoot ? owner.group : nil)
     } catch { throw .other("\(error)") }
