@@ -12,7 +12,7 @@ SEED ?=
 KEEP ?=
 TARGETS ?=
 
-.PHONY: run build test test-all soak short-lives fuzz test-asan test-tsan instructions lint install clean
+.PHONY: run build test test-all soak short-lives fuzz test-asan test-tsan instructions lint deb image dist test-packages install clean
 
 run:
 	@scripts/install-packages $(RUN_PACKAGES)
@@ -75,9 +75,33 @@ test-all:
 lint:
 	swift format lint --strict --parallel --recursive Package.swift Sources Tests
 
+# certd_VERSION_ARCH.deb, the same bytes of the same source
+deb: build
+	@scripts/install-packages dpkg-dev binutils python3
+	scripts/deb "$$(swift build $(RELEASE_FLAGS) --show-bin-path)/certd" .build/dist
+
+# A container image without a shell, made without a container engine: .build/dist/certd-image.tar
+image: build
+	@scripts/install-packages binutils python3 ca-certificates
+	mkdir -p .build/dist
+	scripts/image "$$(swift build $(RELEASE_FLAGS) --show-bin-path)/certd" .build/dist/certd-image.tar
+
+# All that is given away, with its sums
+dist: deb image
+	scripts/sbom "$$(swift build $(RELEASE_FLAGS) --show-bin-path)/certd" > .build/dist/certd.cdx.json
+	cd .build/dist && sha256sum certd_*.deb certd-image.tar certd.cdx.json > SHA256SUMS && cat SHA256SUMS
+
+# Installs, uses, upgrades, removes the package in a clean Debian root; to be run as root (docs/testing.md)
+test-packages: build
+	@scripts/install-packages dpkg-dev binutils python3 debootstrap systemd mandoc curl python3-venv
+	scripts/test-packages "$$(swift build $(RELEASE_FLAGS) --show-bin-path)/certd"
+	[ -x .build/manifests/bin/python ] || { python3 -m venv .build/manifests && \
+	  .build/manifests/bin/pip install -q kubernetes-validate go-template pyyaml; }
+	.build/manifests/bin/python scripts/test-manifests "$$(swift build $(RELEASE_FLAGS) --show-bin-path)/certd"
+
 PREFIX ?= /usr/local
 install:
-	install -D -m 0755 "$$(swift build $(RELEASE_FLAGS) --show-bin-path)/certd" $(DESTDIR)$(PREFIX)/bin/certd
+	install -D -s -m 0755 "$$(swift build $(RELEASE_FLAGS) --show-bin-path)/certd" $(DESTDIR)$(PREFIX)/bin/certd
 
 clean:
 	rm -rf .build
