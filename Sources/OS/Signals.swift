@@ -11,6 +11,9 @@ public enum Signals {
   /// Asks to open log files again.
   public static let reopen = SIGUSR1
 
+  /// Asks to let the program that stands at its path by now take over.
+  public static let upgrade = SIGUSR2
+
   /// Blocks the given signals in this thread and all threads it starts later, and ignores SIGPIPE and SIGXFSZ.
   /// To be called first thing in the main thread.
   public static func block(_ signals: [Int32]) {

@@ -45,8 +45,8 @@ struct SpawnedShell: ~Copyable {
 
     var child: pid_t = 0
     let entries = environment.map { "\($0.key)=\($0.value)" }.sorted()
-    let code = unsafe withStrings(["/bin/sh", "-c", command]) { arguments in
-      unsafe withStrings(entries) {
+    let code = unsafe withCStrings(["/bin/sh", "-c", command]) { arguments in
+      unsafe withCStrings(entries) {
         unsafe posix_spawn(&child, "/bin/sh", &actions, &attributes, arguments, $0)
       }
     }
@@ -139,14 +139,4 @@ struct SpawnedShell: ~Copyable {
     let signal = status & 0x7F
     return signal == 0 ? .exited(status >> 8 & 0xFF) : .signalled(signal)
   }
-}
-
-/// Calls `body` with a null-terminated array of C strings. Text after a NUL is cut off by the callee.
-private func withStrings<R>(
-  _ texts: [String], _ body: (UnsafePointer<UnsafeMutablePointer<CChar>?>) -> R
-) -> R {
-  var pointers: [UnsafeMutablePointer<CChar>?] = unsafe texts.map { unsafe strdup($0) }
-  unsafe pointers.append(nil)
-  defer { unsafe pointers.forEach { pointer in unsafe free(pointer) } }
-  return unsafe body(pointers)
 }

@@ -19,6 +19,8 @@ public final class EdgeProxy: Sendable {
   private struct State {
     var settings: Settings
     var bound: [String: SocketAddress] = [:]
+    /// Copies of all listening sockets, for whoever comes after.
+    var kept: [String: KeptSockets] = [:]
     var threads: [Thread] = []
     /// Those that wait for the end of all workers.
     var drainers: [CheckedContinuation<Void, Never>] = []
@@ -29,6 +31,7 @@ public final class EdgeProxy: Sendable {
   private let shared: SharedState
   private let blocks: [CounterBlock]
   private let genAI: [GenAITable]
+  private let inherited: InheritedSockets
   private let state: Mutex<State>
   /// What the workers are to serve by. Held while a change is made and until it is in force: changes come one by one.
   private let desired: Mutex<Desired>
@@ -55,9 +58,10 @@ public final class EdgeProxy: Sendable {
 
   /// Binds every listener and starts the workers. Throws `ProxyError` when an address cannot be bound or a
   /// certificate cannot be used; nothing is left open then. `challenge` answers HTTP-01 by token, `validation` TLS-ALPN-01
-  /// by server name, for CAs that validate names here.
+  /// by server name, for CAs that validate names here. Listeners take those of the `inherited` sockets that are theirs.
   public init(
     workers: Int, settings: Settings, credentials: [Credential], tickets: TicketKeys,
+    inherited: InheritedSockets = .none,
     challenge: @escaping @Sendable (String) -> [UInt8]?,
     validation: @escaping @Sendable (String) -> Credential? = { _ in nil },
     report: @escaping @Sendable (ProxyEvent) -> Void
@@ -71,6 +75,7 @@ public final class EdgeProxy: Sendable {
       for _ in 0..<count { mailboxes.append(try Mailbox()) }
     } catch { throw .system(error) }
     self.mailboxes = mailboxes
+    self.inherited = inherited
     shared = SharedState(mailboxes: mailboxes, challenge: challenge, report: report)
     var desired = Desired(
       settings: settings, credentials: credentials,
@@ -118,6 +123,9 @@ public final class EdgeProxy: Sendable {
       state.settings.listeners.compactMap { state.bound[$0.address.description] }
     }
   }
+
+  /// Copies of all listening sockets, by listener: whoever gets them accepts what this process does not.
+  public var listening: [KeptSockets] { state.withLock { Array($0.kept.values) } }
 
   /// What all workers have counted so far.
   public var counters: [Counter: UInt64] {
@@ -185,6 +193,17 @@ public final class EdgeProxy: Sendable {
       state.settings = settings
       let wanted = Set(settings.listeners.map(\.address.description))
       state.bound = state.bound.filter { wanted.contains($0.key) }
+      state.kept = state.kept.filter { wanted.contains($0.key) }
+    }
+  }
+
+  /// Whether every worker has answered: one that stands still never does.
+  public func answers() async throws(SystemError) -> Bool {
+    let pending = try Pending(count: mailboxes.count)
+    for mailbox in mailboxes where !mailbox.post(.answer { pending.answer() }) { pending.answer() }
+    return try await OwnThread.run {
+      pending.wait()
+      return true
     }
   }
 
@@ -197,6 +216,7 @@ public final class EdgeProxy: Sendable {
   /// Called once more, it can only bring the end nearer.
   public func drain(milliseconds: UInt64) async {
     for mailbox in mailboxes { mailbox.post(.drain(milliseconds: milliseconds)) }
+    state.withLock { $0.kept = [:] }
     await withCheckedContinuation { (done: CheckedContinuation<Void, Never>) in
       let threads = state.withLock { state -> [Thread] in
         defer { state.threads = [] }
@@ -239,6 +259,7 @@ public final class EdgeProxy: Sendable {
     var sockets: [[Order.NewSocket]] = Array(repeating: [], count: mailboxes.count)
     do throws(SystemError) {
       for listener in listeners {
+        if takeOver(listener, &sockets) { continue }
         var address = listener.address
         // Sharing a port is for our own workers: another process that holds it must be noticed. Where we hold it
         // ourselves, by another address that this one may include, there is nothing to notice.
@@ -250,16 +271,35 @@ public final class EdgeProxy: Sendable {
           address = try ListeningSocket.address(of: socket.number)
           sockets[worker].append(Order.NewSocket(fd: socket.release(), listener: listener))
         }
-        state.withLock { $0.bound[listener.address.description] = address }
+        let name = listener.address.description
+        let copies = KeptSockets(name: name, of: sockets.compactMap(\.last?.fd))
+        state.withLock { ($0.bound[name], $0.kept[name]) = (address, copies) }
       }
     } catch {
       for socket in sockets.joined() { Sys.close(socket.fd) }
       state.withLock { state in
-        for listener in listeners { state.bound[listener.address.description] = nil }
+        for listener in listeners {
+          state.bound[listener.address.description] = nil
+          state.kept[listener.address.description] = nil
+        }
       }
       throw .system(error)
     }
     return sockets
+  }
+
+  /// Has the workers accept at sockets that came with the process; false where there is none for a listener.
+  private func takeOver(_ listener: Settings.Listener, _ sockets: inout [[Order.NewSocket]]) -> Bool {
+    guard let shares = inherited.take(listener.address, workers: mailboxes.count),
+      let first = shares.joined().first, let address = try? ListeningSocket.address(of: first)
+    else { return false }
+    for (worker, share) in shares.enumerated() {
+      sockets[worker] += share.map { Order.NewSocket(fd: $0, listener: listener) }
+    }
+    let name = listener.address.description
+    let copies = KeptSockets(name: name, of: Array(shares.joined()))
+    state.withLock { ($0.bound[name], $0.kept[name]) = (address, copies) }
+    return true
   }
 }
 

@@ -30,6 +30,24 @@ public final class TicketKeys: Sendable {
     keys.withLock { $0 = [fresh] + $0.prefix(Self.kept) }
   }
 
+  /// All keys, for a process that takes this one's place: name, cipher and code, 80 bytes each, the newest first. Secret.
+  public var bytes: [UInt8] { keys.withLock { all in all.flatMap { $0.name + $0.cipher + $0.mac } } }
+
+  /// Goes on with the keys of another process; false where these are none.
+  public func adopt(_ bytes: [UInt8]) -> Bool {
+    let size = 80
+    guard !bytes.isEmpty, bytes.count.isMultiple(of: size), bytes.count / size <= Self.kept + 1 else {
+      return false
+    }
+    let all = stride(from: 0, to: bytes.count, by: size).map { at in
+      Key(
+        name: Array(bytes[at..<at + 16]), cipher: Array(bytes[at + 16..<at + 48]),
+        mac: Array(bytes[at + 48..<at + size]))
+    }
+    keys.withLock { $0 = all }
+    return true
+  }
+
   var newest: Key? { keys.withLock { $0.first } }
 
   /// The key of a ticket and whether the ticket ought to be replaced by one of a newer key.

@@ -39,6 +39,12 @@ public final class EngineState: Sendable {
   /// Tokens of prompts that it reads in a second, as learnt.
   public var rate: Int { rateValue.load(ordering: .relaxed) }
 
+  /// Goes on with what another process has learnt, as far as one may lead from what nothing is known of.
+  public func adopt(rate: Int) {
+    let (least, most) = (Self.priorRate / Self.rateSpan, Self.priorRate * Self.rateSpan)
+    rateValue.store(min(max(rate, least), most), ordering: .relaxed)
+  }
+
   /// Requests in it that are not ours, as it has told last; 0 where it does not tell.
   public var others: Int {
     get { othersValue.load(ordering: .relaxed) }

@@ -77,6 +77,9 @@ public final class PrefixIndex: Sendable {
     fillValue.store(fill, ordering: .relaxed)
   }
 
+  /// All blocks that are remembered, those used last first, for a process that takes this one's place.
+  public var remembered: [UInt64] { blocks.withLock { $0.remembered } }
+
   /// How many tokens it follows.
   public var cacheTokens: Int { blocks.withLock { $0.capacity * Self.tokensOfBlock } }
 

@@ -73,6 +73,17 @@ struct RecentBlocks {
     if before == Self.none { oldest = place } else { newer[Int(before)] = place }
   }
 
+  /// All of them, those used last first.
+  var remembered: [UInt64] {
+    var found: [UInt64] = []
+    var place = newest
+    while place != Self.none {
+      found.append(hashes[Int(place)])
+      place = older[Int(place)]
+    }
+    return found
+  }
+
   /// Nothing has been used.
   mutating func removeAll() { self = RecentBlocks(capacity: capacity, key: key) }
 

@@ -12,6 +12,9 @@ import PKI
 /// parts; what the parts promise stands in their own modules.
 @main
 enum Main {
+  // Written once at the start, before other threads exist.
+  nonisolated(unsafe) private(set) static var launch = Launch()
+
   // Not an asynchronous main: its run loop lets the main thread take signals again.
   static func main() {
     CryptoLibrary.keepUntilTheEnd()
@@ -19,6 +22,7 @@ enum Main {
     // Before any other thread exists, so that none of them takes a signal meant for the daemon.
     let isDaemon = CommandLine.arguments.dropFirst().first == "run"
     Signals.block(isDaemon ? Daemon.signals : [])
+    if isDaemon { unsafe launch = Launch.find() }
     guard let gate = try? Gate() else { return Output.error("certd: out of file descriptors") }
     Task.detached {
       await Certd.main()

@@ -61,6 +61,10 @@ void certd_ignore_signal(int number);
 int certd_pin_thread(int cpu);
 /// Number of processors that this process may run on.
 int certd_cpu_count(void);
+/// Sends a datagram to a Unix address (a path, or an abstract name behind '@') with descriptors beside it. 0, or -1 and errno.
+int certd_send_to_unix(const char *address, const void *data, size_t count, const int *descriptors, int descriptor_count);
+/// memfd_create with MFD_CLOEXEC.
+int certd_memory_file(const char *name);
 /// The environment of this process, ended by a null pointer.
 char **certd_environment(void);
 /// pipe2, which the module does not show.

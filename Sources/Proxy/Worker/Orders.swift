@@ -16,6 +16,8 @@ enum Order: Sendable {
   case drain(milliseconds: UInt64)
   /// A request of this worker's that waits is called to a backend, or turned away.
   case call(WaitingCall)
+  /// Say that it is alive.
+  case answer(Answer)
   /// Open the access log's file again.
   case reopenLogs
 
@@ -47,6 +49,7 @@ extension Worker {
       answer()
     case .drain(let milliseconds): drain(milliseconds)
     case .call(let call): answer(call)
+    case .answer(let answer): answer()
     case .reopenLogs: reopenLogs()
     }
   }
@@ -55,13 +58,13 @@ extension Worker {
   func adopt(_ plan: WorkerPlan, _ sockets: [Order.NewSocket]) {
     var states: [ListenerState] = []
     for (listener, context) in zip(plan.settings.listeners, plan.contexts) {
-      let known = listeners.first {
-        $0.isOpen && $0.settings.address.description == listener.address.description
+      let name = listener.address.description
+      let known = listeners.filter { $0.isOpen && $0.settings.address.description == name }.map(\.fd)
+      let fresh = sockets.filter { $0.listener.address.description == name }.map(\.fd)
+      for fd in known + fresh {
+        let port = (try? ListeningSocket.address(of: fd))?.port ?? listener.address.port
+        states.append(ListenerState(fd: fd, settings: listener, port: port, context: context))
       }
-      let fresh = sockets.first { $0.listener.address.description == listener.address.description }
-      guard let fd = known?.fd ?? fresh?.fd else { continue }
-      let port = (try? ListeningSocket.address(of: fd))?.port ?? listener.address.port
-      states.append(ListenerState(fd: fd, settings: listener, port: port, context: context))
     }
     change(to: Snapshot(plan, previous: snapshot), states)
   }
@@ -127,6 +130,8 @@ extension Worker {
   }
 
   private func closeListener(_ i: Int) {
+    // Copies of it may stay open, which would go on to be told of.
+    poller.remove(listeners[i].fd)
     Sys.close(listeners[i].fd)
     listeners[i].isOpen = false
     listeners[i].context = nil

@@ -127,6 +127,7 @@ internal import Telemetry
         for socket in sockets { Sys.close(socket.fd) }
         answer()
       case .call(let call): answer(call)
+      case .answer(let answer): answer()
       case .drain, .reopenLogs: break
       }
     }

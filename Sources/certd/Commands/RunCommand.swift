@@ -12,19 +12,21 @@ struct RunCommand: AsyncParsableCommand {
 
       With --ip ADDRESS in place of --domain a machine that has only an address gets HTTPS.
 
-      SIGHUP reads the configuration again; SIGUSR1 opens the access log again; SIGTERM stops accepting, lets \
-      exchanges finish up to limits.drain_timeout, and exits with 0.
+      SIGHUP reads the configuration again; SIGUSR1 opens the access log again; SIGUSR2 lets the program that stands \
+      at its path by now take over without refusing a connection; SIGTERM stops accepting, lets exchanges finish up \
+      to limits.drain_timeout, and exits with 0.
       """)
 
   @OptionGroup var options: ConfigurationOptions
 
   func run() async throws {
     let source = options.source()
+    let launch = unsafe Main.launch
     do throws(SetupError) {
       let reading = try source.readToServe()
       let log = try Logging.make(reading.configuration.log)
       defer { log.flush(milliseconds: Logging.lastWordsMilliseconds) }
-      let daemon = try await Daemon(source: source, reading: reading, log: log)
+      let daemon = try await Daemon(source: source, reading: reading, launch: launch, log: log)
       await daemon.run()
     } catch { throw Failure.exit(error) }
   }

@@ -28,7 +28,7 @@ extension Daemon {
   }
 
   func flushUsage() async {
-    guard !plan.configuration.keyGroups.isEmpty else { return }
+    guard !plan.configuration.keyGroups.isEmpty, successor == nil else { return }
     let usage = usage
     _ = try? await apart { () throws(SetupError) in usage.flush(now: Self.wallMilliseconds) }
   }
@@ -45,7 +45,7 @@ extension Daemon {
         configuration: plan.configuration, backends: backends, lenience: lenience, keys: keys
       ).make()
       Self.leaveUnwantedPort(
-        &settings, plan.configuration, ours: plan.settings.listeners.map(\.address), nil)
+        &settings, plan.configuration, ours: plan.settings.listeners.map(\.address.description), nil)
       do throws(ProxyError) { try await proxy.apply(settings) } catch { throw .other("\(error)") }
       plan.settings = settings
       for problem in lenience.problems { log.error("file cannot be used", ["reason": .text(problem)]) }

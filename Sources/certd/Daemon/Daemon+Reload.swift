@@ -48,7 +48,7 @@ extension Daemon {
       reading, world: world, store: store, backends: backends, keys: keys, log: log, post: post,
       known: plan.fileCredentials, before: .init(plan.settings, plan.configuration))
     Self.leaveUnwantedPort(
-      &next.settings, next.configuration, ours: plan.settings.listeners.map(\.address), log)
+      &next.settings, next.configuration, ours: plan.settings.listeners.map(\.address.description), log)
     if next.configuration.workers != plan.configuration.workers {
       log.warn("the number of workers changes at the next start only")
     }
@@ -60,7 +60,9 @@ extension Daemon {
       if wasOpen { await port.open() }
       throw .other("\(error)")
     }
+    let before = Set(plan.settings.listeners.map(\.address.description))
     plan = next
+    keepSockets(before)
     await backends.keep(next.configuration.services.flatMap(\.backends).map(\.address))
     log.level = next.configuration.log.level
     log.format = Logging.format(next.configuration.log)
@@ -176,7 +178,7 @@ extension Daemon {
       settings.places != plan.settings.places, configuration == plan.configuration
     else { return }
     Self.leaveUnwantedPort(
-      &settings, configuration, ours: plan.settings.listeners.map(\.address), nil)
+      &settings, configuration, ours: plan.settings.listeners.map(\.address.description), nil)
     do throws(ProxyError) {
       try await proxy.apply(settings)
       plan.settings = settings

@@ -1,4 +1,5 @@
 import Configuration
+import OS
 import Proxy
 import Telemetry
 
@@ -19,7 +20,7 @@ extension Daemon {
       ).make()
       guard isNews || lenience.problems.isEmpty else { return }
       Self.leaveUnwantedPort(
-        &settings, plan.configuration, ours: plan.settings.listeners.map(\.address), nil)
+        &settings, plan.configuration, ours: plan.settings.listeners.map(\.address.description), nil)
       do throws(ProxyError) { try await proxy.apply(settings) } catch { throw .other("\(error)") }
       (plan.settings, plan.problems) = (settings, lenience.problems)
       // Checks trust whom requests trust, and show what they show.

@@ -14,7 +14,9 @@ import Upstream
 /// `certd run`: the proxy, the renewal and the health checks in one process, driven by one queue of events.
 actor Daemon {
   /// The signals that the daemon takes as events.
-  static let signals = [Signals.terminate, Signals.interrupt, Signals.hangup, Signals.reopen]
+  static let signals = [
+    Signals.terminate, Signals.interrupt, Signals.hangup, Signals.reopen, Signals.upgrade,
+  ]
   /// How often files and the store are looked at for changes by others, in seconds.
   static let watchSeconds = 2.0
   /// How often files of keys are looked at, in seconds.
@@ -29,6 +31,7 @@ actor Daemon {
   enum Event: Sendable {
     case reload
     case reopenLogs
+    case upgrade
     case watch
     case watchKeys
     case namesMoved
@@ -89,6 +92,16 @@ actor Daemon {
   var reloaded: (isSuccess: Bool, at: UnixTime)
   /// Since when it runs.
   let startedAt: UnixTime
+  /// What has started the process, and is told of it.
+  let manager: ServiceManager
+  /// The process whose place this one takes.
+  let predecessor: Predecessor?
+  /// The program as it was started, by its path.
+  let program: String?
+  /// The process that has taken this one's place.
+  var successor: Int32?
+  /// Ends it.
+  var stopper: AsyncStream<Stop>.Continuation?
   /// What is listened at for the admin API, by place.
   var admin: [AdminPlace: AdminListener] = [:]
   /// The file of the tokens that are taken there.
@@ -97,8 +110,13 @@ actor Daemon {
   var presentationChange: UnixTime?
 
   /// Binds everything and presents what the store and the files hold. Throws before anything is served.
-  init(source: ConfigurationSource, reading: Configuration.Reading, log: Log) async throws(SetupError) {
+  init(
+    source: ConfigurationSource, reading: Configuration.Reading, launch: Launch, log: Log
+  ) async throws(SetupError) {
     self.source = source
+    (predecessor, manager, program) = (launch.predecessor, launch.manager, launch.program)
+    let inherited = launch.sockets
+    let handover = Handover(reading: launch.predecessor?.knowledge ?? [])
     self.log = log
     world = try World()
     let messages = ProxyMessages(log: log)
@@ -116,12 +134,13 @@ actor Daemon {
     usage = UsageFile(directory: store.root, keys.usages) { log.warn("use of keys", ["reason": .text($0)]) }
     if !reading.configuration.keyGroups.isEmpty { usage.restore(now: Self.wallMilliseconds) }
     tickets = TicketKeys(random: { Random.bytes($0) })
+    await backends.inherit(handover.backends)
     (events, post) = AsyncStream.makeStream(of: Event.self)
     health = HealthChecks { [post] in post.yield(.recognized(service: $0, $1)) }
     var plan = try await Blueprint(
       reading, world: world, store: store, backends: backends, keys: keys, log: log, post: post)
-    await Self.waitForCommands(plan, store, log)
-    Self.leaveUnwantedPort(&plan.settings, plan.configuration, ours: [], log)
+    if launch.predecessor == nil { await Self.waitForCommands(plan, store, log, inherited.addresses) }
+    Self.leaveUnwantedPort(&plan.settings, plan.configuration, ours: inherited.addresses, log)
     self.plan = plan
     fingerprint = store.fingerprint()
     (files, refusedFiles) = plan.watch
@@ -130,15 +149,16 @@ actor Daemon {
     let gathered = try await Self.gather(plan, store, known: [])
     (stored, isStoreRead) = (gathered.stored, gathered.isWhole)
     (presented, presentationChange) = (gathered.presentation.credentials, gathered.presentation.nextChange)
-    ticketsRotatedAt = World.now()
-    judgedAt = ticketsRotatedAt
-    startedAt = ticketsRotatedAt
-    reloaded = (true, ticketsRotatedAt)
+    let now = World.now()
+    ticketsRotatedAt = tickets.adopt(handover.ticketKeys) ? handover.ticketsRotatedAt ?? now : now
+    judgedAt = now
+    startedAt = now
+    reloaded = (true, now)
     let memory = store.challengeMemory()
     do throws(ProxyError) {
       proxy = try EdgeProxy(
         workers: plan.configuration.workers ?? Processors.count, settings: plan.settings,
-        credentials: presented, tickets: tickets,
+        credentials: presented, tickets: tickets, inherited: inherited,
         challenge: { memory.answer(token: $0) },
         validation: { memory.validationCredential(serverName: $0) },
         report: { messages.write($0) })
@@ -151,8 +171,11 @@ actor Daemon {
   }
 
   /// A `certd renew` may have a port for its own orders: it is waited for, and nobody else is.
-  private static func waitForCommands(_ plan: Blueprint, _ store: CertStore, _ log: Log) async {
-    for listener in plan.settings.listeners where listener.address.port != 0 {
+  private static func waitForCommands(
+    _ plan: Blueprint, _ store: CertStore, _ log: Log, _ ours: [String]
+  ) async {
+    for listener in plan.settings.listeners
+    where listener.address.port != 0 && !ours.contains(listener.address.description) {
       do throws(SystemError) { _ = try ListeningSocket.open(listener.address, sharesPort: false) } catch {
         guard error.isAddressInUse else { continue }
         log.info(
@@ -166,13 +189,13 @@ actor Daemon {
   /// The listener that only a default asks for, for the redirect and HTTP-01: where its port is not to be had, the
   /// others are served without it. Nobody else can have a port that is `ours` already.
   static func leaveUnwantedPort(
-    _ settings: inout Proxy.Settings, _ configuration: Configuration, ours: [SocketAddress], _ log: Log?
+    _ settings: inout Proxy.Settings, _ configuration: Configuration, ours: [String], _ log: Log?
   ) {
     guard configuration.hasDefaultPlainListener,
       let index = settings.listeners.firstIndex(where: { $0.profile == nil })
     else { return }
     let address = settings.listeners[index].address
-    guard !ours.contains(where: { $0.description == address.description }) else { return }
+    guard !ours.contains(address.description) else { return }
     do throws(SystemError) { _ = try ListeningSocket.open(address, sharesPort: false) } catch {
       settings.listeners.remove(at: index)
       log?.warn(
@@ -189,6 +212,7 @@ actor Daemon {
   func run() async {
     let post = post
     let (stops, stop) = AsyncStream.makeStream(of: Stop.self)
+    stopper = stop
     let watcher = try? Signals.watch(Self.signals) { number in
       self.take(number, stop)
       return true
@@ -217,6 +241,7 @@ actor Daemon {
     fetchIssuers()
     post.yield(.judge)
     renew()
+    tellOfServing()
     let work = Task { for await event in events { await handle(event) } }
     var draining: Task<Void, Never>?
     for await wish in stops {
@@ -241,7 +266,8 @@ actor Daemon {
     health.stop()
     closeAdmin()
     flushing.cancel()
-    await flushUsage()
+    // Whoever has taken over counts on.
+    if successor == nil { await flushUsage() }
   }
 
   private func watchNames() -> Task<Void, Never> {
@@ -257,7 +283,7 @@ actor Daemon {
   }
 
   /// What a signal wants of the end.
-  private enum Stop { case begin(Int32), now }
+  enum Stop { case begin(Int32), now }
 
   /// Called by the thread that waits for signals.
   private nonisolated func take(_ number: Int32, _ stop: AsyncStream<Stop>.Continuation) {
@@ -265,12 +291,14 @@ actor Daemon {
       switch number {
       case Signals.hangup: .hangup
       case Signals.reopen: .reopen
+      case Signals.upgrade: .upgrade
       default: .stop
       }
     switch signals.withLock({ $0.take(kind) }) {
     case .nothing: break
     case .reload: post.yield(.reload)
     case .reopen: post.yield(.reopenLogs)
+    case .upgrade: post.yield(.upgrade)
     case .stop: stop.yield(.begin(number))
     case .stopNow: stop.yield(.now)
     }
@@ -299,10 +327,15 @@ actor Daemon {
     switch event {
     case .reload:
       signals.withLock { $0.begins(.hangup) }
+      manager.reloading()
       await reload()
+      manager.ready()
     case .reopenLogs:
       signals.withLock { $0.begins(.reopen) }
       proxy.reopenLogs()
+    case .upgrade:
+      signals.withLock { $0.begins(.upgrade) }
+      await upgrade()
     case .watch:
       messages.tellRepeated()
       await watch()
@@ -318,10 +351,12 @@ actor Daemon {
   }
 
   private func drain(_ number: Int32) async {
-    let limit = plan.configuration.limits.drainTimeout
+    let limit =
+      successor == nil ? plan.configuration.limits.drainTimeout.count : Self.upgradeDrainMilliseconds
+    if successor == nil { manager.stopping() }
     log.info(
-      "stopping", ["signal": .number(number), "deadline_milliseconds": .number(Int64(clamping: limit.count))])
-    await proxy.drain(milliseconds: limit.count)
+      "stopping", ["signal": .number(number), "deadline_milliseconds": .number(Int64(clamping: limit))])
+    await proxy.drain(milliseconds: limit)
     log.info("stopped")
   }
 

@@ -8,16 +8,19 @@ struct SignalIntake {
     case reload
     /// Put an opening of the logs into the queue.
     case reopen
+    /// Put a change to the program at its path into the queue.
+    case upgrade
     /// Begin to stop, before anything that waits.
     case stop
     /// Stop without waiting for anybody.
     case stopNow
   }
 
-  enum Kind: CaseIterable { case hangup, reopen, stop }
+  enum Kind: CaseIterable { case hangup, reopen, upgrade, stop }
 
   private var reloadWaits = false
   private var reopenWaits = false
+  private var upgradeWaits = false
   private var isStopping = false
 
   /// A signal has come.
@@ -34,6 +37,9 @@ struct SignalIntake {
     case .reopen:
       defer { reopenWaits = true }
       return reopenWaits ? .nothing : .reopen
+    case .upgrade:
+      defer { upgradeWaits = true }
+      return upgradeWaits ? .nothing : .upgrade
     }
   }
 
@@ -42,6 +48,7 @@ struct SignalIntake {
     switch kind {
     case .hangup: reloadWaits = false
     case .reopen: reopenWaits = false
+    case .upgrade: upgradeWaits = false
     case .stop: break
     }
   }

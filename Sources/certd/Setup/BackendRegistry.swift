@@ -50,6 +50,8 @@ actor BackendRegistry {
   private var names: [Key: Name] = [:]
   private var statuses: [String: BackendStatus] = [:]
   private var rooms: [String: ServiceRoom] = [:]
+  /// What the process before this one knew of backends, until they are met.
+  private var heritage: [String: Handover.Backend] = [:]
   private let warn: @Sendable (String) -> Void
   private let resolve: Resolve
   private let lifetime: Lifetime
@@ -228,7 +230,9 @@ actor BackendRegistry {
     {
       let full = "\(service) \(key)"
       let status = statuses[full] ?? BackendStatus(name: full)
-      statuses[full] = status
+      if statuses.updateValue(status, forKey: full) == nil {
+        heritage.removeValue(forKey: full)?.give(to: status)
+      }
       return Known(
         key: key, address: address, host: host, status: status, isOneOfSeveral: isOneOfSeveral,
         share: share(key))
@@ -244,6 +248,12 @@ actor BackendRegistry {
       return addresses.map { known($0, host, "\(backend) \($0)", addresses.count > 1) }
     }
   }
+
+  /// What is known of all backends, for a process that takes this one's place.
+  var knowledge: [String: Handover.Backend] { statuses.mapValues { Handover.Backend(of: $0) } }
+
+  /// What the process before this one knew of them.
+  func inherit(_ knowledge: [String: Handover.Backend]) { heritage = knowledge }
 
   /// Where a service's requests wait.
   func room(service: String) -> ServiceRoom {

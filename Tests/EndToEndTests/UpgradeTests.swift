@@ -1,0 +1,15 @@
+import EndToEnd
+import TestRun
+import Testing
+
+/// Another program takes the place of the one that serves.
+@Suite(.ownThread) struct UpgradeTests {
+  @Test(
+    "upgrades under load refuse no connection, cut no stream, and resume sessions; a program that does not start changes nothing"
+  )
+  func underLoad() async throws {
+    let place = try Place()
+    let finished = try await PythonClient(place)("upgrade", [try Place.certd()])
+    #expect(finished.ending == .exited(0) && finished.output.hasSuffix("all ok\n"), "\(finished)")
+  }
+}
