@@ -13,6 +13,7 @@ internal import Upstream
 extension Configuration: Defaulted {}
 extension LogSettings: Defaulted {}
 extension HealthCheck: Defaulted {}
+extension CacheEventPlace: Defaulted {}
 extension BackendTLS: Defaulted {}
 extension Proxy.Limits: Defaulted {}
 extension ForwardedFields: Defaulted {}

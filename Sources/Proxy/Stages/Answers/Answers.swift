@@ -147,8 +147,16 @@ extension Worker {
         let predicted = min(model.known * PrefixIndex.tokensOfBlock, prompt)
         let missed = model.isRead && model.tokens > 0 ? abs(min(model.tokens, 1 << 40) - prompt) : 0
         series.add(predicted: predicted, cached: model.cachedTokens ?? 0, missed: missed)
+        if model.isRead { noteLength(model, exchange, prompt) }
       }
       if model.completionTokens > 0 { series.outputTokens.record(UInt64(model.completionTokens)) }
+    }
+  }
+
+  /// The engine has told how long a prompt is.
+  private func noteLength(_ model: Ref<ModelRequest>, _ exchange: Ref<Exchange>, _ told: Int) {
+    unsafe exchange.counted?._withUnsafeGuaranteedRef { status in
+      if status.engine.cache.isFollowed { status.engine.cache.told(estimated: model.tokens, told: told) }
     }
   }
 
