@@ -1,4 +1,5 @@
 internal import Proxy
+internal import Upstream
 
 // Where engines tell of themselves.
 extension Configuration {
@@ -14,12 +15,38 @@ extension Configuration {
     return place
   }
 
+  static func readHedging(_ service: Section) -> Settings.Hedging? {
+    guard let section = service.sectionOrSwitch("hedging") else { return nil }
+    var hedging: Settings.Hedging = section.settings()
+    hedging.after = section.text("after", Settings.Hedging.after) ?? nil
+    if service.has("max_requests_per_backend") {
+      service.report.error(
+        section.origin, "nobody is asked twice where requests wait for room",
+        "remove it, or max_requests_per_backend")
+    }
+    return hedging
+  }
+
   static func readCacheEvents(_ service: Section) -> CacheEventPlace? {
     let section = service.section("kv_events")
     var place = CacheEventPlace()
     section.fill(&place)
     place.topic = section.text("topic", CacheEventPlace.topic) ?? ""
     return service.has("kv_events") ? place : nil
+  }
+}
+
+extension Settings.Hedging {
+  /// How long an answer may be waited for, in milliseconds.
+  private static let span: ClosedRange<Int64> = 1...600_000
+
+  static func after(_ text: String) throws(Invalid) -> Milliseconds? {
+    if text == "expected" { return nil }
+    let duration = try DurationText.parse(text)
+    guard span.contains(duration.wholeMilliseconds) else {
+      throw Invalid("\(quoted(text)) is out of range", "write expected, or a duration from 1ms to 10m")
+    }
+    return Milliseconds(UInt64(duration.wholeMilliseconds))
   }
 }
 

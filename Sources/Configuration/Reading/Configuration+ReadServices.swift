@@ -93,6 +93,7 @@ extension Configuration {
       }
       rules.compression = compressed
     }
+    rules.hedging = readHedging(section)
     return rules
   }
 
@@ -165,7 +166,7 @@ extension Configuration {
           [
             "kind", "compression", "host", "hash", "heartbeat", "progress_timeout", "include_usage",
             "api_key",
-            "pass_key", "metrics", "kv_events", "max_requests_per_backend", "queue",
+            "pass_key", "metrics", "kv_events", "hedging", "max_requests_per_backend", "queue",
           ]
         ),
         (section.section("health"), ["path", "expect"]),

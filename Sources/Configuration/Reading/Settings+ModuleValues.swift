@@ -23,6 +23,7 @@ extension Settings.Timeouts: Defaulted {}
 extension Settings.Retries: Defaulted {}
 extension Settings.Queue: Defaulted {}
 extension Settings.Compression: Defaulted {}
+extension Settings.Hedging: Defaulted {}
 extension Settings.CrossOrigin: Defaulted {}
 extension Settings.RouteRules: Defaulted {}
 extension Settings.MessageEdits: Defaulted {}

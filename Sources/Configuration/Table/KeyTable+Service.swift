@@ -222,6 +222,19 @@ extension KeyTable {
         + "multiply an overload."
     ),
     Key(
+      "services.*.hedging", .booleanOrSection, .described("`false`"),
+      "Gives a request whose answer has not begun in time to a second backend as well; the first answer counts, and the other "
+        + "backend's work ends at once. For requests that are at hand whole and whose answer is no stream: idempotent ones, and "
+        + "towards model servers over HTTP/1.1 those with a prompt. Not with `max_requests_per_backend`."),
+    Key(
+      "services.*.hedging.after", .text(.line), .value("expected"),
+      "How long an answer may take to begin: a duration, or `expected`, what 95 of 100 recent ones of the service have not taken "
+        + "longer than, once 20 are known."),
+    Key(
+      \Settings.Hedging.budgetPercent, "services.*.hedging.budget_percent", .integer(1...100),
+      "Second attempts may be at most this percentage of the service's requests that may have one, of the last ten seconds."
+    ),
+    Key(
       "services.*.outlier_detection", .booleanOrSection, .described("`true`"),
       "Passive health: a backend whose answers to real requests fail in a row gets none for a while. Failures are: "
         + "no connection, no response or a broken one, 502, 503, 504, gRPC's UNAVAILABLE, and of model servers 500. It ends "
