@@ -165,7 +165,7 @@ extension Worker {
     guard let service = unsafe exchange.service, let status = unsafe exchange.counted, let api = model.api
     else { return nil }
     let operation = api.operation
-    var key = unsafe UInt64(UInt(bitPattern: status.toOpaque())) &* 0x9E37_79B9_7F4A_7C15
+    var key = unsafe status._withUnsafeGuaranteedRef { $0.nameHash } &* 0x9E37_79B9_7F4A_7C15
     key ^= model.nameHash &* 0xBF58_476D_1CE4_E5B9
     key = (key ^ key >> 29) &+ UInt64(operation.utf8CodeUnitCount)
     return unsafe genAI.find(key) {
