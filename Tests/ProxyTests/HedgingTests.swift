@@ -43,6 +43,11 @@ import Upstream
     }
   }
 
+  /// Waits until nothing is under way: clients have their answers a moment before anybody counts them.
+  private func ends(_ settings: Settings) async {
+    while settings.services[0].backends.contains(where: { $0.status.inFlight != 0 }) { await Task.yield() }
+  }
+
   @Test("a request whose answer is late is answered by another backend, and the late one's work ends at once")
   func won() async throws {
     let (late, good) = (try Backend(Self.silent), try Backend(Self.answering(200, "good")))
@@ -55,7 +60,7 @@ import Upstream
       }
       let won = edge.proxy.counters[.hedgesWon] ?? 0
       #expect(won > 0 && edge.proxy.counters[.hedgesLost] == 0)
-      for backend in settings.services[0].backends { #expect(backend.status.inFlight == 0) }
+      await ends(settings)
     }
     // It has seen the end of each of its connections.
     _ = (late.finish(), good.finish())
@@ -81,7 +86,7 @@ import Upstream
       client.write(Self.unary)
       #expect(client.readAnswer().body == "first")
       #expect(edge.proxy.counters[.hedgesLost] == 1 && edge.proxy.counters[.hedgesWon] == 0)
-      for backend in settings.services[0].backends { #expect(backend.status.inFlight == 0) }
+      await ends(settings)
     }
     _ = (first.finish(), second.finish())
   }
@@ -133,6 +138,75 @@ import Upstream
     _ = (first.finish(), second.finish())
   }
 
+  private static func answer(_ stream: UInt32, _ text: String) -> [Frame] {
+    [.headers(stream, HPACK.block([":status=200"]), end: false), .data(stream, Array(text.utf8), end: true)]
+  }
+
+  /// A GET to two backends that speak HTTP/2: what it was answered.
+  private func askByHTTP2(
+    _ first: @escaping Backend.Script, _ second: @escaping Backend.Script,
+    _ check: (EdgeProxy) async throws -> Void
+  ) async throws -> String {
+    let backends = [try Backend(first), try Backend(second)]
+    var settings = settings(backends)
+    for place in backends.indices { settings.services[0].backends[place].http2 = true }
+    var body = ""
+    try await Edge.serve(settings) { edge in
+      let client = try edge.connect()
+      client.write("GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+      body = client.readAnswer().body
+      try await check(edge.proxy)
+      await ends(settings)
+    }
+    for backend in backends { _ = backend.finish() }
+    return body
+  }
+
+  @Test("over HTTP/2 the late one's stream is reset")
+  func resetStream() async throws {
+    let reset = try Gate()
+    let late: Backend.Script = { wire in
+      guard wire.read(exactly: 24) == Frame.preface else { return }
+      wire.write(Frame.settings([]).bytes)
+      while true {
+        let head = wire.read(exactly: 9)
+        guard head.count == 9 else { return }
+        _ = wire.read(exactly: Int(head[0]) << 16 | Int(head[1]) << 8 | Int(head[2]))
+        if head[3] == Frame.Kind.rstStream { reset.open() }
+      }
+    }
+    let good = HTTP2BackendTests.answering { stream, _ in Self.answer(stream, "good") }
+    let body = try await askByHTTP2(late, good) { proxy in
+      reset.wait()
+      #expect(proxy.counters[.hedgesWon] == 1)
+    }
+    #expect(body == "good")
+  }
+
+  @Test(
+    "over HTTP/2 the earlier stream's answer counts where it comes first, and its end where it fails",
+    arguments: [true, false])
+  func earlierStream(answers: Bool) async throws {
+    let (gate, ended) = (try Gate(), try Gate())
+    let first = HTTP2BackendTests.answering { stream, wire in
+      gate.wait()
+      guard !answers else { return Self.answer(stream, "first") }
+      wire.write(Frame.reset(stream, .internalError).bytes)
+      ended.open()
+      return []
+    }
+    let second = HTTP2BackendTests.answering { stream, _ in
+      gate.open()
+      guard !answers else { return [] }
+      ended.wait()
+      return Self.answer(stream, "second")
+    }
+    let body = try await askByHTTP2(first, second) { proxy in
+      #expect(proxy.counters[answers ? .hedgesLost : .hedgesWon] == 1)
+    }
+    #expect(body == (answers ? "first" : "second"))
+  }
+
   @Test("a client that leaves ends the work of both")
   func left() async throws {
     let gate = try Gate()
@@ -148,7 +222,7 @@ import Upstream
       client.write(Self.unary)
       gate.wait()
       client.close()
-      while settings.services[0].backends.contains(where: { $0.status.inFlight > 0 }) { await Task.yield() }
+      await ends(settings)
       #expect(edge.proxy.counters[.hedgesAbandoned] == 1)
     }
     _ = (first.finish(), second.finish())
