@@ -67,6 +67,7 @@ let package = Package(
     dataPlaneFloor("EventLoop", "OS"),
     dataPlaneFloor("Telemetry", "JSON", "Bytes", "OS"),
     dataPlaneFloor("ModelAPI", "JSON"),
+    floor("ZeroMQ"),
 
     // Floor 3
     floor("HTTPClient", "TLS", "HTTP", "HTTP2", "EventLoop", "OS", "Bytes", "PKI"),
@@ -98,8 +99,9 @@ let package = Package(
       name: "certd",
       dependencies: [
         "Bytes", "OS", "JSON", "HTTP", "PKI", "TLS", "EventLoop", "Telemetry", "HTTPClient", "ACME",
-        "CertStore", "Upstream", "Exchange", "APIKeys", "SQLite", "Configuration", "Renewal", "Proxy", "GCP",
-        "DNS",
+        "CertStore", "Upstream", "Exchange", "APIKeys", "SQLite", "ModelAPI", "Configuration", "Renewal",
+        "Proxy", "GCP",
+        "DNS", "ZeroMQ",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: rules + strict),
@@ -141,7 +143,7 @@ let package = Package(
       name: "FuzzTargets",
       dependencies: [
         "HTTP", "HTTP2", "Proxy", "Configuration", "DNS", "GCP", "PKI", "ACME", "CertStore", "JSON", "OS",
-        "ModelAPI", "TestSupport",
+        "ModelAPI", "ZeroMQ", "TestSupport",
       ],
       path: "Tests/Fuzz/Targets", swiftSettings: rules),
 
@@ -156,6 +158,7 @@ let package = Package(
     tests("TLS", "TLS", "PKI", "Bytes", "COpenSSL", "TestPeers", "TestSupport"),
     tests("EventLoop", "EventLoop", "OS", "TestSupport"),
     tests("ModelAPI", "ModelAPI", "JSON", "TestSupport"),
+    tests("ZeroMQ", "ZeroMQ", "TestSupport"),
     tests("Telemetry", "Telemetry", "JSON", "Bytes", "OS", "TestSupport"),
     tests("HTTPClient", "HTTPClient", "HTTP", "TLS", "PKI", "Bytes", "OS", "TestPeers", "TestSupport"),
     tests("ACME", "ACME", "PKI", "HTTP", "JSON", "Bytes", "COpenSSL"),

@@ -10,6 +10,12 @@ public enum Action: Equatable, Sendable, BitwiseCopyable {
   case again(Where)
   /// End the attempt and give the same request to the next service of its chain.
   case fallBack
+  /// Make another attempt of the same request beside the one that is under way.
+  case hedge
+  /// End the attempt, and go on with the earlier one beside it.
+  case goBack
+  /// End the earlier one of two attempts.
+  case endEarlier
   /// Send the request, or the rest of it.
   case send
   /// Join both connections into a tunnel without a word of ours.
@@ -52,7 +58,7 @@ public enum Action: Equatable, Sendable, BitwiseCopyable {
   /// closed meanwhile is nobody's.
   public var tellsOfFault: Bool {
     switch self {
-    case .nothing, .wait, .again(.fresh): false
+    case .nothing, .wait, .again(.fresh), .endEarlier: false
     default: true
     }
   }
@@ -60,7 +66,10 @@ public enum Action: Equatable, Sendable, BitwiseCopyable {
   /// Whether it is the last.
   public var isLast: Bool {
     switch self {
-    case .nothing, .choose, .wait, .again, .fallBack, .send, .join, .pass, .relay, .tunnel: false
+    case .nothing, .choose, .wait, .again, .fallBack, .hedge, .goBack, .endEarlier, .send, .join, .pass,
+      .relay,
+      .tunnel:
+      false
     case .answer, .turnAway, .finish, .breakOff, .abandon, .close, .severed, .expire: true
     }
   }

@@ -29,6 +29,12 @@ extension Machine {
     case switched(ResponseFacts)
     /// What the backend says is not HTTP as we understand it.
     case malformed
+    /// The response has not begun when it should have: another backend may have it sooner.
+    case slow
+    /// The earlier of two attempts has an answer that can be passed on.
+    case earlierAnswers
+    /// The earlier of two attempts has come to nothing.
+    case earlierFailed
     /// The response, or its next byte, did not come in time.
     case timedOut
     /// The backend's connection or stream has ended before its response was complete.

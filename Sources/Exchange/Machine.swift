@@ -28,7 +28,7 @@ public struct Machine: Sendable, BitwiseCopyable {
   /// How far it is.
   public private(set) var phase = Phase.head
   /// The try that is under way, or was last.
-  public private(set) var attempt = Attempt()
+  public internal(set) var attempt = Attempt()
   /// Backends that have been chosen.
   public private(set) var attempts: UInt16 = 0
   /// How often a backend has had it again that had refused it untouched.
@@ -36,6 +36,8 @@ public struct Machine: Sendable, BitwiseCopyable {
   /// The next attempt is on the backend that was chosen last.
   private var staysWithBackend = false
   private var maximumAttempts: UInt16
+  /// Another attempt has been made beside an earlier one, whose answer is still waited for.
+  public internal(set) var hasEarlier = false
   /// No request at all: a connection is passed on in TCP.
   public private(set) var isPassage: Bool
 
@@ -121,7 +123,9 @@ public struct Machine: Sendable, BitwiseCopyable {
   public mutating func on(_ event: Event, facts: () -> Facts = { Facts() }) -> Action {
     switch phase {
     case .head: return beforeAttempts(event)
-    case .attempting: return whileAttempting(event, facts)
+    case .attempting:
+      if hasEarlier, let action = besideEarlier(event) { return action }
+      return whileAttempting(event, facts)
     case .waiting: return whileWaiting(event, facts)
     case .relaying: return whileRelaying(event)
     case .tunnel: return whileTunnelling(event)
@@ -183,6 +187,7 @@ public struct Machine: Sendable, BitwiseCopyable {
     case .refused(let answer): return give(up: answer)
     case .clientLeft: return end(.abandon)
     case .tunnelIdle where isPassage: return end(.expire)
+    case .slow: return hedge(facts)
     default: return .nothing
     }
   }
@@ -228,7 +233,7 @@ public struct Machine: Sendable, BitwiseCopyable {
     }
   }
 
-  private mutating func countAttempt() {
+  mutating func countAttempt() {
     if !staysWithBackend { attempts += 1 }
     staysWithBackend = false
   }
@@ -262,7 +267,7 @@ public struct Machine: Sendable, BitwiseCopyable {
   }
 
   /// Nothing has come of the request that the client, or anybody else, could have seen.
-  private var isUnanswered: Bool { isReplayable && attempt.interimHeads == 0 && !isPassage }
+  var isUnanswered: Bool { isReplayable && attempt.interimHeads == 0 && !isPassage }
 
   private func hasAnother(_ facts: Facts) -> Bool { hasAttemptsLeft && facts.hasAnother }
 

@@ -45,6 +45,8 @@ extension Settings {
     public var retries = Retries()
     /// When answers to real requests take a backend out for a while.
     public var outlierDetection = OutlierDetection()
+    /// When another backend gets a request as well whose answer is late; nil for never.
+    public var hedging: Hedging?
     /// How responses are compressed for clients that ask for it; nil when they pass as they are.
     public var compression: Compression?
     /// Connections with work to one backend, of all workers together; nil for no limit.
@@ -115,6 +117,16 @@ extension Settings {
     case header(String)
     /// The value of a cookie; the client's address without it.
     case cookie(String)
+  }
+
+  /// When another backend gets a request as well whose answer is late.
+  public struct Hedging: Sendable, Equatable {
+    /// How long an answer may be waited for; nil for what answers of the service take at most, but for one of twenty.
+    public var after: Milliseconds?
+    /// Further attempts of this kind, in percent of the requests that may have one.
+    public var budgetPercent = 5
+    /// The defaults.
+    public init() {}
   }
 
   /// When a request is sent once more, to another backend.

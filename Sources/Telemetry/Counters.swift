@@ -9,6 +9,7 @@ public enum Counter: Int, CaseIterable, Sendable {
   case responses1xx, responses2xx, responses3xx, responses4xx, responses5xx
   case bytesReceived, bytesSent
   case upstreamConnectionsOpened, upstreamConnectionsReused, upstreamConnectionsFailed
+  case hedgesWon, hedgesLost, hedgesAbandoned
   case upstreamStandstills, streamHeartbeats, streamsBrokenOff
   case upstreamRetries, upstreamFallbacks, upstreamTimeouts, backendEjections, upgrades, accessLinesDropped,
     validations
@@ -39,6 +40,7 @@ public enum Counter: Int, CaseIterable, Sendable {
     case .bytesSent: "certd_sent_bytes_total"
     case .upstreamConnectionsOpened, .upstreamConnectionsReused, .upstreamConnectionsFailed:
       "certd_upstream_connections_total"
+    case .hedgesWon, .hedgesLost, .hedgesAbandoned: "certd_hedges_total"
     case .upstreamRetries: "certd_upstream_retries_total"
     case .upstreamFallbacks: "certd_upstream_fallbacks_total"
     case .upstreamTimeouts: "certd_upstream_timeouts_total"
@@ -76,6 +78,9 @@ public enum Counter: Int, CaseIterable, Sendable {
     case .responses4xx: "class=\"4xx\""
     case .responses5xx: "class=\"5xx\""
     case .upstreamConnectionsOpened: "result=\"opened\""
+    case .hedgesWon: "result=\"won\""
+    case .hedgesLost: "result=\"lost\""
+    case .hedgesAbandoned: "result=\"abandoned\""
     case .upstreamConnectionsReused: "result=\"reused\""
     case .upstreamConnectionsFailed: "result=\"failed\""
     case .h2RapidResets: "kind=\"rapid_reset\""
@@ -111,6 +116,8 @@ public enum Counter: Int, CaseIterable, Sendable {
     case .bytesSent: "Bytes sent to clients, before encryption."
     case .upstreamConnectionsOpened, .upstreamConnectionsReused, .upstreamConnectionsFailed:
       "Connections to backends by how they came about."
+    case .hedgesWon, .hedgesLost, .hedgesAbandoned:
+      "Requests given to a second backend because their answer was late, by whether that has answered first."
     case .upstreamRetries: "Requests tried again on another backend."
     case .upstreamFallbacks: "Requests given to another service, because theirs had no answer."
     case .upstreamTimeouts: "Backends that did not answer in time."

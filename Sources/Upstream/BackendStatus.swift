@@ -16,6 +16,8 @@ public final class BackendStatus: Sendable {
 
   /// The service and the address, for messages.
   public let name: String
+  /// A hash of that, the same over reloads.
+  public let nameHash: UInt64
   /// What is known of it as a model engine.
   public let engine = EngineState()
   /// How long its answers take.
@@ -32,7 +34,10 @@ public final class BackendStatus: Sendable {
   private let ejectedByConnection = Atomic<Bool>(false)
 
   /// A backend that nothing is known of.
-  public init(name: String) { self.name = name }
+  public init(name: String) {
+    self.name = name
+    nameHash = Rendezvous.hash(name.utf8)
+  }
 
   /// The health as last published.
   public var health: Health {

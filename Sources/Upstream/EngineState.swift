@@ -7,11 +7,14 @@ public final class EngineState: Sendable {
   public let index = PrefixIndex()
   /// The models that it says it has.
   public let models = ListedModels()
+  /// What it tells of its cache as it changes.
+  public let cache = CacheEvents()
+  /// What it has told of itself.
+  public let report = EngineReport()
   private let prefillValue = Atomic<Int>(0)
   private let streamingValue = Atomic<Int>(0)
   private let rateValue = Atomic<Int>(EngineState.priorRate)
   private let seenRateValue = Atomic<Int>(EngineState.priorRate)
-  private let othersValue = Atomic<Int>(0)
   private let progressValue = Atomic<UInt64>(0)
   private let suspendedUntilValue = Atomic<UInt64>(0)
 
@@ -45,17 +48,11 @@ public final class EngineState: Sendable {
     rateValue.store(min(max(rate, least), most), ordering: .relaxed)
   }
 
-  /// Requests in it that are not ours, as it has told last; 0 where it does not tell.
-  public var others: Int {
-    get { othersValue.load(ordering: .relaxed) }
-    set { othersValue.store(newValue, ordering: .relaxed) }
-  }
-
   /// How long a request with so many tokens that it does not know would wait beside so many others, in microseconds.
-  public func wait(uncached: Int, requests: Int) -> UInt64 {
+  public func wait(uncached: Int, requests: Int, nowMilliseconds: UInt64) -> UInt64 {
     let tokens = UInt64(min(prefill + max(0, uncached), 1 << 40))
-    return tokens * 1_000_000 / UInt64(max(1, rate)) + UInt64(min(max(0, requests) + others, 1 << 30))
-      * Self.waitOfRequest
+    return tokens * 1_000_000 / UInt64(max(1, rate)) + UInt64(min(max(0, requests), 1 << 30))
+      * Self.waitOfRequest + report.wait(nowMilliseconds: nowMilliseconds)
   }
 
   // MARK: Standing still

@@ -6,7 +6,8 @@
 /// - Within a class keys take turns by tokens (deficit round robin): `turnTokens` a turn, each request costing what it has,
 ///   within `costs`.
 /// - When it is full, a more urgent request takes the place of the last of the key that has most waiting in the least urgent
-///   class; one as urgent does if its own key has fewer.
+///   class (of several the one that came to have so many last); one as urgent does if its own key has fewer.
+/// - Coming, going and finding out whose place is taken cost the same however many wait, and of however many keys.
 public struct WaitingRoom: Sendable {
   /// One that waits, as whoever has put it there knows it.
   public struct Waiter: Sendable, Equatable, BitwiseCopyable {
@@ -112,6 +113,9 @@ public struct WaitingRoom: Sendable {
     var deficit = 0
     var next: Int32 = -1
     var previous: Int32 = -1
+    /// Among those of its class that have as many waiting.
+    var nextEqual: Int32 = -1
+    var previousEqual: Int32 = -1
   }
 
   /// Those of one urgency: keys in the order of their turns.
@@ -121,6 +125,10 @@ public struct WaitingRoom: Sendable {
     var count = 0
     var passedOver = 0
     var flows: [UInt64: Int32] = [:]
+    /// Keys by how many they have waiting, the one that came to it last first.
+    var byCount: [Int32] = [-1]
+    /// The most that any key has.
+    var most = 0
   }
 
   private var nodes: [Node] = []
@@ -202,12 +210,8 @@ public struct WaitingRoom: Sendable {
   /// Whose place one of that class may take.
   private func whoseTurnIsLast(for level: Int, _ key: UInt64) -> Int32? {
     for other in (max(level, 1)..<levels.count).reversed() where levels[other].count > 0 {
-      var (longest, most) = (levels[other].first, 0)
-      var at = longest
-      while at >= 0 {
-        if flows[Int(at)].count > most { (longest, most) = (at, flows[Int(at)].count) }
-        at = flows[Int(at)].next
-      }
+      let most = levels[other].most
+      let longest = levels[other].byCount[most]
       if other == level {
         let own = levels[level].flows[key].map { flows[Int($0)].count } ?? 0
         guard most > own + 1 else { return nil }
@@ -248,7 +252,7 @@ public struct WaitingRoom: Sendable {
       flows[Int(flow)].first = node
     }
     flows[Int(flow)].last = node
-    flows[Int(flow)].count += 1
+    setCount(flow, flows[Int(flow)].count + 1)
     levels[level].count += 1
     count += 1
     return made.waiter.ticket
@@ -263,7 +267,7 @@ public struct WaitingRoom: Sendable {
     nodes[Int(node)].flow = -1
     freeNodes.append(node)
     let level = flows[Int(flow)].level
-    flows[Int(flow)].count -= 1
+    setCount(flow, flows[Int(flow)].count - 1)
     levels[level].count -= 1
     count -= 1
     if levels[level].count == 0 { levels[level].passedOver = 0 }
@@ -285,6 +289,32 @@ public struct WaitingRoom: Sendable {
     levels[level].flows[key] = flow
     link(flow: flow)
     return flow
+  }
+
+  /// So many of a key wait from here on.
+  private mutating func setCount(_ flow: Int32, _ count: Int) {
+    let (level, before) = (flows[Int(flow)].level, flows[Int(flow)].count)
+    if before > 0 {
+      let (next, previous) = (flows[Int(flow)].nextEqual, flows[Int(flow)].previousEqual)
+      if previous >= 0 {
+        flows[Int(previous)].nextEqual = next
+      } else {
+        levels[level].byCount[before] = next
+      }
+      if next >= 0 { flows[Int(next)].previousEqual = previous }
+    }
+    flows[Int(flow)].count = count
+    if count > 0 {
+      if count == levels[level].byCount.count { levels[level].byCount.append(-1) }
+      let next = levels[level].byCount[count]
+      flows[Int(flow)].nextEqual = next
+      flows[Int(flow)].previousEqual = -1
+      if next >= 0 { flows[Int(next)].previousEqual = flow }
+      levels[level].byCount[count] = flow
+    }
+    // One step at most: whoever had most has one fewer now.
+    if count > levels[level].most { levels[level].most = count }
+    if levels[level].byCount[levels[level].most] < 0 { levels[level].most -= 1 }
   }
 
   /// Puts a key behind all others of its class.

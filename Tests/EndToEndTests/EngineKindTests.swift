@@ -12,6 +12,7 @@ import Testing
       ("/v1/models", 200, #"{"object":"list","data":[{"id":"m","owned_by":"vllm"}]}"#, .kind(.vllm)),
       ("/v1/models", 200, #"{"data":[{"id":"m","owned_by":"sglang"}]}"#, .kind(.sglang)),
       ("/v1/models", 200, #"{"data":[{"id":"m","owned_by":"llamacpp"}]}"#, .kind(.llamaCpp)),
+      ("/v1/models", 200, #"{"data":[{"id":"m","owned_by":"tensorrt_llm"}]}"#, .kind(.tensorRTLLM)),
       ("/v1/models", 200, #"{"data":[{"id":"m","owned_by":"library"}]}"#, .nothing),
       ("/v1/models", 200, #"{"data":[]}"#, .nothing), ("/v1/models", 200, "<html>", .nothing),
       ("/v1/models", 503, #"{"error":{"message":"Loading model"}}"#, .later),

@@ -3,7 +3,8 @@ import Testing
 
 /// A machine that has come to a phase, by name, and what there is to know when something has failed.
 enum Start: String, CaseIterable {
-  case head, choosing, waiting, connecting, kept, sent, held, interim, streamed, relaying, speaking, tunnel,
+  case head, choosing, waiting, connecting, kept, sent, twice, twiceSent, held, interim, streamed, relaying,
+    speaking, tunnel,
     passage,
     over
 
@@ -17,7 +18,7 @@ enum Start: String, CaseIterable {
     case .waiting: drive(.full)
     case .connecting, .passage: drive(.opened(.connecting))
     case .kept: drive(.opened(.kept))
-    case .sent, .interim, .held, .relaying, .speaking, .tunnel, .over:
+    case .sent, .twice, .twiceSent, .interim, .held, .relaying, .speaking, .tunnel, .over:
       drive(.opened(.connecting), .connected)
     case .streamed: drive(.opened(.stream))
     }
@@ -26,6 +27,13 @@ enum Start: String, CaseIterable {
       machine.requestSent = true
     }
     switch self {
+    case .twice, .twiceSent:
+      _ = machine.on(.slow) { Row.elsewhere }
+      machine.rewind()
+      if self == .twiceSent {
+        drive(.opened(.connecting), .connected)
+        machine.requestSent = true
+      }
     case .interim: drive(.interim(bytes: 25))
     case .held: _ = machine.holdsHead(canGoElsewhere: true)
     case .relaying: drive(.head(ResponseFacts(status: 200)))
@@ -103,7 +111,9 @@ extension Machine.Event {
   static let all: [Machine.Event] = [
     .admitted, .opened(.connecting), .unopened, .nobody, .full, .room, .queueFull,
     .waitedTooLong, .connected, .connectFailed, .interim(bytes: 25),
-    .status(200), .switched(ResponseFacts(status: 101)), .malformed, .timedOut, .touched, .unsupported,
+    .status(200), .switched(ResponseFacts(status: 101)), .malformed, .slow, .earlierAnswers, .earlierFailed,
+    .timedOut,
+    .touched, .unsupported,
     .ended(isClean: true), .refused(.badRequest), .clientLeft, .bothEnded, .tunnelBroken, .tunnelIdle,
   ]
 }

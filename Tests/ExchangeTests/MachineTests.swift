@@ -82,6 +82,34 @@ import Testing
     Row(.sent, .refused(.overloaded), .answer(.overloaded), .over),
     Row(.sent, .clientLeft, .abandon, .over),
 
+    Row(.sent, .slow, .hedge, .attempting, Row.elsewhere),
+    Row(.sent, .slow, .nothing, .attempting, Row.alone),
+    Row(.connecting, .slow, .nothing, .attempting, Row.elsewhere),
+    Row(.held, .slow, .nothing, .attempting, Row.elsewhere),
+    Row(.interim, .slow, .nothing, .attempting, Row.elsewhere),
+    Row(.twice, .opened(.kept), .send, .attempting),
+    Row(.twice, .nobody, .goBack, .attempting, Row.chained),
+    Row(.twice, .full, .goBack, .attempting),
+    Row(.twice, .unopened, .goBack, .attempting),
+    Row(.twice, .connectFailed, .goBack, .attempting, Row.elsewhere),
+    Row(.twice, .earlierAnswers, .goBack, .attempting),
+    Row(.twice, .earlierFailed, .endEarlier, .attempting),
+    Row(.twice, .clientLeft, .abandon, .over),
+    Row(.twiceSent, .slow, .nothing, .attempting, Row.elsewhere),
+    Row(.twiceSent, .status(200), .relay, .relaying),
+    Row(.twiceSent, .status(404), .relay, .relaying, Row.elsewhere),
+    Row(.twiceSent, .status(503), .goBack, .attempting, Row.elsewhere),
+    Row(.twiceSent, .status(429), .goBack, .attempting, Row.alone),
+    Row(.twiceSent, .malformed, .goBack, .attempting),
+    Row(.twiceSent, .timedOut, .goBack, .attempting, Row.chained),
+    Row(.twiceSent, .touched, .goBack, .attempting, Row.elsewhere),
+    Row(.twiceSent, .interim(bytes: 25), .nothing, .attempting),
+    Row(.twiceSent, .earlierAnswers, .goBack, .attempting),
+    Row(.twiceSent, .earlierFailed, .endEarlier, .attempting),
+    Row(.twiceSent, .refused(.overloaded), .answer(.overloaded), .over),
+    Row(.sent, .earlierAnswers, .nothing, .attempting),
+    Row(.sent, .earlierFailed, .nothing, .attempting),
+
     Row(.kept, .touched, .again(.fresh), .attempting, Row.alone),
     Row(.kept, .touched, .answer(.badGateway), .over, Row.careful),
     Row(.kept, .untouched, .again(.fresh), .attempting, Row.careful),
@@ -174,6 +202,21 @@ import Testing
     }
     let end = machine.on(.untouched) { Row.alone }
     #expect(end == .answer(.badGateway))
+  }
+
+  @Test(
+    "the attempt that is gone back to is one that waits for its answer, and its end is met as any other's")
+  func goingBack() {
+    var machine = Start.twiceSent.machine
+    #expect(machine.attempts == 2 && machine.hasEarlier)
+    let back = machine.on(.touched) { Row.elsewhere }
+    #expect(back == .goBack && !machine.hasEarlier && machine.requestSent && machine.attempt.isConnected)
+    let again = machine.on(.touched) { Row.elsewhere }
+    #expect(again == .again(.elsewhere))
+    var forgotten = Start.sent.machine
+    forgotten.forgetsRequest()
+    let never = forgotten.on(.slow) { Row.elsewhere }
+    #expect(never == .nothing)
   }
 
   @Test("a request that cannot be sent whole is not sent again")

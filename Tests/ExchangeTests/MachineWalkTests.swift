@@ -10,6 +10,7 @@ private struct Walk {
   private let limit: Int
   private var services: Int
   private var isOpen = false
+  private var hasEarlier = false
   private var isWaiting = false
   private var entered = 0
   private var leftRoom = 0
@@ -38,7 +39,7 @@ private struct Walk {
     }
     if last == 0, problem == nil { tell(.clientLeft) }
     check(last == 1, "not one end")
-    check(opened == ended && !isOpen, "an attempt that was not ended once")
+    check(opened == ended && !isOpen && !hasEarlier, "an attempt that was not ended once")
     check(entered == leftRoom && !isWaiting, "a wait that was not ended once")
     for event in [Machine.Event.clientLeft, .ended(isClean: true), .malformed] {
       check(machine.on(event) == .nothing, "something after the end")
@@ -78,9 +79,10 @@ private struct Walk {
     case 16...18: return .ended(isClean: Bool.random(using: &random))
     case 19:
       return .refused([.badRequest, .overloaded, .requestTimeout].randomElement(using: &random) ?? .noRoute)
-    case 20: return .bothEnded
+    case 20: return hasEarlier ? .earlierAnswers : .bothEnded
     case 21: return .tunnelBroken
-    case 22: return .tunnelIdle
+    case 22: return hasEarlier ? .earlierFailed : .tunnelIdle
+    case 23 where Bool.random(using: &random): return .slow
     default: return Int.random(in: 0..<3, using: &random) == 0 ? .clientLeft : .connected
     }
   }
@@ -109,6 +111,10 @@ private struct Walk {
       check(!before.hasSpoken && before.isReplayable, "fell back with what had an answer or is forgotten")
       check(before.attempt.interimHeads == 0, "fell back from a backend that works on it")
     }
+    if action == .hedge {
+      check(before.hasAttemptsLeft && known.hasAnother, "asked twice without another backend")
+      check(!before.hasSpoken && before.isReplayable && before.requestSent, "asked twice what is not whole")
+    }
     if case .answer = action { check(!before.hasSpoken, "an answer on top of another") }
     if before.phase == .over { check(action == .nothing, "something after the end") }
     perform(action)
@@ -117,8 +123,23 @@ private struct Walk {
   private mutating func perform(_ action: Action) {
     switch action {
     case .nothing, .send, .join, .pass: break
+    case .hedge:
+      check(isOpen && !hasEarlier, "two attempts beside nothing, or three")
+      (hasEarlier, isOpen) = (true, false)
+      budget -= 1
+      check(budget >= 0, "the budget is exceeded")
+      machine.rewind()
+      open(elsewhere: true)
+    case .goBack:
+      check(hasEarlier, "back to nothing")
+      end(keepsEarlier: true)
+      (hasEarlier, isOpen) = (false, true)
+    case .endEarlier:
+      check(hasEarlier, "an end of nothing")
+      endEarlier()
     case .relay, .tunnel:
       relays += 1
+      endEarlier()
       check(relays == 1, "two responses")
       check(isOpen, "a response of no attempt")
       if Bool.random(using: &random) { machine.headLeaves() }
@@ -157,15 +178,21 @@ private struct Walk {
     leftRoom += 1
   }
 
-  private mutating func end() {
+  private mutating func endEarlier() {
+    if hasEarlier { ended += 1 }
+    hasEarlier = false
+  }
+
+  private mutating func end(keepsEarlier: Bool = false) {
     leaveRoom()
+    if !keepsEarlier { endEarlier() }
     guard isOpen else { return }
     isOpen = false
     ended += 1
   }
 
   private mutating func open(elsewhere: Bool) {
-    end()
+    end(keepsEarlier: true)
     if elsewhere, !machine.isPassage, Int.random(in: 0..<6, using: &random) == 0 { return tell(.full) }
     if elsewhere {
       chosen += 1

@@ -25,6 +25,7 @@ private struct Place {
     "EventLoop": Place(floor: 2, imports: ["OS", "CLinux"]),
     "Telemetry": Place(floor: 2, imports: ["JSON", "Bytes", "OS"]),
     "ModelAPI": Place(floor: 2, imports: ["JSON"]),
+    "ZeroMQ": Place(floor: 2, imports: []),
 
     "HTTPClient": Place(
       floor: 3, imports: ["TLS", "HTTP", "HTTP2", "EventLoop", "OS", "Bytes", "PKI", "CZlib"]),
@@ -60,7 +61,8 @@ private struct Place {
         "Bytes", "OS", "JSON", "HTTP", "HTTP2", "PKI", "TLS", "EventLoop", "Telemetry", "HTTPClient", "ACME",
         "CertStore",
         "Upstream", "Exchange", "APIKeys", "SQLite", "Configuration", "GCP", "DNS", "Renewal", "Proxy",
-        "CLinux",
+        "ModelAPI",
+        "ZeroMQ", "CLinux",
         "ArgumentParser",
       ]),
   ]

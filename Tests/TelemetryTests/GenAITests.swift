@@ -19,19 +19,32 @@ import Testing
     .init(service: "s", backend: "b", model: model, operation: "chat")
   }
 
-  @Test("a key has one series, and beyond the most of them all share one")
+  @Test("a key has one series, and of too many the one that has been used longest ago gives its place")
   func table() {
     let table = GenAITable()
-    for number in 0..<GenAITable.maximumSeries + 50 {
-      table.find(UInt64(number) &* 2048) { labels("\(number)") }.takeUnretainedValue().duration.record(1)
+    func use(_ number: Int) {
+      table.find(UInt64(number) &* 2048) { labels("\(number)") }.takeUnretainedValue().duration
+        .record(1)
     }
-    for number in 0..<GenAITable.maximumSeries {
-      table.find(UInt64(number) &* 2048) { labels("again") }.takeUnretainedValue().duration.record(1)
-    }
-    #expect(table.series.count == GenAITable.maximumSeries + 1)
-    #expect(BoundedHistogram.total(table.series.dropLast().map(\.duration)).sum == 2048)
-    #expect(table.series.last?.labels.model == "_other")
-    #expect(BoundedHistogram.total([table.series[GenAITable.maximumSeries].duration]).sum == 50)
+    for number in 0..<GenAITable.maximumSeries { use(number) }
+    for number in 0..<GenAITable.maximumSeries where number != 7 { use(number) }
+    #expect(
+      BoundedHistogram.total(table.series.map(\.duration)).sum == UInt64(GenAITable.maximumSeries) * 2 - 1)
+    use(5000)
+    let models = Set(table.series.map(\.labels.model))
+    #expect(models.count == GenAITable.maximumSeries && models.contains("5000") && !models.contains("7"))
+  }
+
+  @Test("whoever still counts in a series that has given its place counts there, and nowhere else")
+  func kept() {
+    let table = GenAITable()
+    let kept = table.find(1) { labels("first") }.retain()
+    defer { kept.release() }
+    for number in 0..<GenAITable.maximumSeries { _ = table.find(UInt64(number) + 10) { labels("\(number)") } }
+    kept.takeUnretainedValue().duration.record(1)
+    #expect(!table.series.contains { $0 === kept.takeUnretainedValue() })
+    #expect(table.series.count == GenAITable.maximumSeries)
+    #expect(BoundedHistogram.total(table.series.map(\.duration)).sum == 0)
   }
 
   @Test("series of several workers are one, its name is escaped, and what has no value is left out")

@@ -23,7 +23,7 @@ private struct Engines: Candidates {
   func weight(_ index: Int) -> Int { weights[index] }
   func wait(_ index: Int) -> UInt64 {
     let known = states[index].index.match(prompt.span) * PrefixIndex.tokensOfBlock
-    return states[index].wait(uncached: tokens - known, requests: requests[index])
+    return states[index].wait(uncached: tokens - known, requests: requests[index], nowMilliseconds: 0)
   }
   func fill(_ index: Int) -> Int { states[index].index.fill }
   func rank(_ index: Int) -> UInt64 { Rendezvous.rank(key, Rendezvous.hash("\(index)".utf8)) }

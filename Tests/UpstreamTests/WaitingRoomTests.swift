@@ -17,6 +17,14 @@ private struct PlainRoom {
   var turns: [[UInt64]] = [[], [], [], []]
   var deficits: [[UInt64: Int]] = [[:], [:], [:], [:]]
   var passedOver = [0, 0, 0, 0]
+  /// When the number of a key's last changed.
+  var changed: [[UInt64: Int]] = [[:], [:], [:], [:]]
+  var changes = 0
+
+  mutating func change(_ one: One) {
+    changes += 1
+    changed[one.level][one.key] = changes
+  }
 
   func of(_ level: Int, _ key: UInt64? = nil) -> [One] {
     waiting.filter { $0.level == level && (key == nil || $0.key == key) }
@@ -32,7 +40,8 @@ private struct PlainRoom {
       let counts = turns[other].map { of(other, $0).count }
       let most = counts.max() ?? 0
       if other == one.level, most <= of(one.level, one.key).count + 1 { return .none }
-      let key = turns[other][counts.firstIndex(of: most) ?? 0]
+      let longest = turns[other].filter { of(other, $0).count == most }
+      let key = longest.max { changed[other][$0, default: 0] < changed[other][$1, default: 0] } ?? 0
       gone = of(other, key).last?.place
       if let gone { _ = leave(gone) }
     }
@@ -41,12 +50,14 @@ private struct PlainRoom {
       deficits[one.level][one.key] = WaitingRoom.turnTokens
     }
     waiting.append(one)
+    change(one)
     return .some(gone)
   }
 
   mutating func leave(_ place: UInt64) -> Bool {
     guard let at = waiting.firstIndex(where: { $0.place == place }) else { return false }
     let one = waiting.remove(at: at)
+    change(one)
     if of(one.level, one.key).isEmpty { turns[one.level].removeAll { $0 == one.key } }
     if of(one.level).isEmpty { passedOver[one.level] = 0 }
     return true
@@ -183,7 +194,7 @@ private struct PlainRoom {
       var random = SeededGenerator(seed: seed)
       var (room, plain) = (WaitingRoom(), PlainRoom())
       var tickets: [UInt64: WaitingRoom.Ticket] = [:]
-      let capacity = Int.random(in: 0...12, using: &random)
+      let capacity = Int.random(in: 0...30, using: &random)
       for place in 0..<UInt64(300) {
         switch Int.random(in: 0..<10, using: &random) {
         case 0...4:
@@ -191,7 +202,8 @@ private struct PlainRoom {
             UInt.random(in: 1...3, using: &random)
           }
           var claim = claim(
-            key: UInt64.random(in: 0...3, using: &random), priority: UInt8.random(in: 0...2, using: &random),
+            key: UInt64.random(in: 0...(seed % 2 == 0 ? 3 : 12), using: &random),
+            priority: UInt8.random(in: 0...2, using: &random),
             tokens: Int.random(in: 0...40_000, using: &random))
           for backend in avoids { claim.avoids.insert(backend) }
           let level = avoids.isEmpty ? 1 + Int(claim.priority) : 0

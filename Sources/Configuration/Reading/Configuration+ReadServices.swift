@@ -50,6 +50,8 @@ extension Configuration {
     service.protocol = spoken
     service.tls = tls.settings()
     service.tls.identity = readIdentity(tls)
+    service.metrics = readMetrics(section.section("metrics"))
+    service.cacheEvents = readCacheEvents(section)
     service.health = readHealth(section.section("health"), service.kind, spoken)
     service.rules = readRules(section, service.kind)
     if let health = service.health {
@@ -91,6 +93,7 @@ extension Configuration {
       }
       rules.compression = compressed
     }
+    rules.hedging = readHedging(section)
     return rules
   }
 
@@ -163,7 +166,7 @@ extension Configuration {
           [
             "kind", "compression", "host", "hash", "heartbeat", "progress_timeout", "include_usage",
             "api_key",
-            "pass_key", "max_requests_per_backend", "queue",
+            "pass_key", "metrics", "kv_events", "hedging", "max_requests_per_backend", "queue",
           ]
         ),
         (section.section("health"), ["path", "expect"]),
@@ -196,6 +199,7 @@ extension Configuration {
           item.node, tablePath: "services.*.backends[]", path: item.origin.path, report: section.report)
         text = own.text("address", BackendText.parse)
         own.fill(&backend)
+        backend.cacheEvents = own.text("kv_events", CacheEventPlace.parse)
       } else {
         text = section.text(item.node, at: item.origin, BackendText.parse)
       }

@@ -13,6 +13,7 @@ internal import Upstream
 extension Configuration: Defaulted {}
 extension LogSettings: Defaulted {}
 extension HealthCheck: Defaulted {}
+extension CacheEventPlace: Defaulted {}
 extension BackendTLS: Defaulted {}
 extension Proxy.Limits: Defaulted {}
 extension ForwardedFields: Defaulted {}
@@ -22,6 +23,7 @@ extension Settings.Timeouts: Defaulted {}
 extension Settings.Retries: Defaulted {}
 extension Settings.Queue: Defaulted {}
 extension Settings.Compression: Defaulted {}
+extension Settings.Hedging: Defaulted {}
 extension Settings.CrossOrigin: Defaulted {}
 extension Settings.RouteRules: Defaulted {}
 extension Settings.MessageEdits: Defaulted {}

@@ -49,6 +49,7 @@ public struct Key: Sendable {
     case pathPattern = "exact path, or prefix ending in /*"
     case listenAddress = "address:port"
     case backend = "host:port, URL or unix:path"
+    case publisher = "tcp://host:port"
     case addressRange = "address range"
     case fieldName = "field name"
     case fieldValue = "field value"

@@ -2,7 +2,7 @@ internal import Proxy
 internal import Upstream
 
 extension KeyTable {
-  static let services: [Key] = basics + health + compression + tuning
+  static let services: [Key] = basics + health + engineMetrics + compression + tuning
 
   private static let basics: [Key] = [
     Key(
@@ -130,6 +130,36 @@ extension KeyTable {
       "Successes in a row after which it gets requests again."),
   ]
 
+  private static let engineMetrics: [Key] = [
+    Key(
+      "services.*.metrics", .section, .described(""),
+      "Where model servers tell of themselves (Prometheus' text, or TensorRT-LLM's JSON), asked under `policy: model-aware` "
+        + "beside each health check that passes. What they tell sizes what certd remembers of their caches and corrects its own "
+        + "counts of requests, by at most a second of waiting and for 15 s."),
+    Key(
+      \EngineMetricsPlace.port, "services.*.metrics.port", .integer(1...65_535),
+      .described("the backend's; 8002 for `triton`"),
+      "Another port for it. There HTTP/1.1 is spoken, over TLS where the backends are, and `api_key` is not shown."
+    ),
+    Key(
+      "services.*.metrics.path", .text(.requestPath),
+      .described("`/metrics`; for `tensorrt-llm` `/prometheus/metrics`, then `/metrics`"), "What is asked."),
+    Key(
+      "services.*.kv_events", .section, .described("engines are not listened to"),
+      "Where vLLM (`--kv-events-config`) and SGLang publish by ZeroMQ what comes into their prefix caches and goes. Blocks that "
+        + "an engine has removed bring no request there any more; without them, and after a gap, certd's own estimate holds. "
+        + "For `policy: model-aware`."),
+    Key(
+      \CacheEventPlace.port, "services.*.kv_events.port", .integer(1...65_535),
+      "The publisher's port at each backend's address."),
+    Key(
+      "services.*.kv_events.topic", .text(.line), .described("all topics"),
+      "How the topics begin that are listened to, at most 254 bytes."),
+    Key(
+      "services.*.backends[].kv_events", .text(.publisher), .described("as `kv_events` of the service says"),
+      "The publisher of this backend."),
+  ]
+
   private static let compression: [Key] = [
     Key(
       "services.*.compression", .booleanOrSection, .described("`false`"),
@@ -192,6 +222,19 @@ extension KeyTable {
         + "multiply an overload."
     ),
     Key(
+      "services.*.hedging", .booleanOrSection, .described("`false`"),
+      "Gives a request whose answer has not begun in time to a second backend as well; the first answer counts, and the other "
+        + "backend's work ends at once. For requests that are at hand whole and whose answer is no stream: idempotent ones, and "
+        + "towards model servers over HTTP/1.1 those with a prompt. Not with `max_requests_per_backend`."),
+    Key(
+      "services.*.hedging.after", .text(.line), .value("expected"),
+      "How long an answer may take to begin: a duration, or `expected`, what 95 of 100 recent ones of the service have not taken "
+        + "longer than, once 20 are known."),
+    Key(
+      \Settings.Hedging.budgetPercent, "services.*.hedging.budget_percent", .integer(1...100),
+      "Second attempts may be at most this percentage of the service's requests that may have one, of the last ten seconds."
+    ),
+    Key(
       "services.*.outlier_detection", .booleanOrSection, .described("`true`"),
       "Passive health: a backend whose answers to real requests fail in a row gets none for a while. Failures are: "
         + "no connection, no response or a broken one, 502, 503, 504, gRPC's UNAVAILABLE, and of model servers 500. It ends "
@@ -221,7 +264,7 @@ extension KeyTable {
     Key(
       \Settings.ServiceRules.progressTimeout, "services.*.progress_timeout",
       .duration(100...3_600_000, off: true),
-      .described("`3s` for `vllm`, `sglang` and `tgi`, else `off`"),
+      .described("`3s` for `vllm`, `sglang`, `tensorrt-llm` and `tgi`, else `off`"),
       "How long a model engine whose health is good may give nothing to anybody while others do, beside three times what "
         + "reading the prompts in flight takes and 100 ms for each token of an answer that comes as a whole; four times that "
         + "long while nobody gives anything. What it has not begun to answer goes to another one then, and it gets no further "

@@ -65,6 +65,10 @@ public struct HealthDefaults: Sendable, Equatable {
       get(
         "/health", "200; 503 while it starts or when it is stuck",
         "https://docs.sglang.io/basic_usage/native_api.html")
+    case .tensorRTLLM:
+      get(
+        "/health", "200 once the model is loaded",
+        "https://nvidia.github.io/TensorRT-LLM/commands/trtllm-serve/index.html")
     case .tgi:
       get(
         "/health", "200; 503 when the model does not answer",

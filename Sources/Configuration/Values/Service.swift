@@ -20,6 +20,10 @@ public struct Service: Sendable, Equatable {
   public var tls = BackendTLS()
   /// How their health is watched; nil when it is not.
   public var health: HealthCheck?
+  /// Where they tell of themselves.
+  public var metrics = EngineMetricsPlace()
+  /// Where they tell of their caches as these change; nil for nowhere.
+  public var cacheEvents: CacheEventPlace?
   /// How the proxy uses them.
   public var rules = Settings.ServiceRules()
   /// Where it was written.
@@ -36,6 +40,8 @@ public enum ServiceKind: String, Sendable, CaseIterable {
   case vllm
   /// SGLang's runtime.
   case sglang
+  /// TensorRT-LLM's OpenAI-compatible server, trtllm-serve.
+  case tensorRTLLM = "tensorrt-llm"
   /// Hugging Face Text Generation Inference.
   case tgi
   /// llama.cpp's llama-server.
@@ -53,7 +59,9 @@ extension ServiceKind {
   public var isModelServer: Bool { self != .http && self != .auto }
   /// Whether its engines work on all requests at once, so that one which gives nothing to anybody stands still: others load
   /// models for minutes, or have one request at a time.
-  public var batches: Bool { self == .vllm || self == .sglang || self == .tgi }
+  public var batches: Bool {
+    self == .vllm || self == .sglang || self == .tgi || self == .tensorRTLLM
+  }
 }
 
 /// What is spoken to backends.
@@ -137,6 +145,8 @@ public struct Backend: Sendable, Equatable {
   public var address: BackendAddress
   /// Its share, from 1 to 1000.
   public var weight = 1
+  /// Where it tells of its cache as it changes; nil for where its service says.
+  public var cacheEvents: CacheEventPlace?
   /// Where it was written.
   public var origin: Origin
 }
@@ -151,6 +161,35 @@ public struct BackendTLS: Sendable, Equatable {
   public var verify = true
   /// The certificate that is shown to backends that ask for one; nil for none.
   public var identity: CertificateFiles?
+}
+
+/// Where engines tell of themselves.
+public struct EngineMetricsPlace: Sendable, Equatable {
+  /// Another port than that of requests; nil for what the kind says.
+  public var port: UInt16?
+  /// The path that is asked; nil for what the kind says.
+  public var path: String?
+}
+
+/// Where engines tell of their caches as these change.
+public struct CacheEventPlace: Sendable, Equatable {
+  /// The host that is connected to; nil for the backend's own.
+  public var host: String?
+  /// The port of its publisher.
+  public var port: UInt16 = 5557
+  /// How the topics of its messages begin.
+  public var topic = ""
+}
+
+extension Service {
+  /// Where a backend tells of its cache as it changes; nil for nowhere.
+  public func cacheEvents(of backend: Backend) -> CacheEventPlace? {
+    guard let own = backend.cacheEvents else { return cacheEvents }
+    var place = cacheEvents ?? CacheEventPlace()
+    place.host = own.host
+    place.port = own.port
+    return place
+  }
 }
 
 /// Something after which a request is tried again.

@@ -93,7 +93,10 @@ extension Worker {
         return endMux(mux)
       }
       guard let exchange = backend.exchange else { return closeBackend(backend) }
-      if looked(exchange, backend, wait) { return }
+      if exchange.backend != backend {
+        return loseEarlier(backend, exchange, "no response within the time limit")
+      }
+      if hedged(exchange, backend, wait) || looked(exchange, backend, wait) { return }
       if exchange.machine.attempt.isHeld { return releaseHeld(exchange, backend) }
       guard exchange.machine.phase != .tunnel else {
         drive(exchange, .tunnelIdle)

@@ -21,6 +21,7 @@ extension Worker {
   /// Reads of a response what there is, and what is wanted at present.
   func pumpResponse(_ backend: Ref<BackendConnection>) {
     guard let exchange = backend.exchange, let client = exchange.client else { return closeBackend(backend) }
+    if exchange.backend != backend { return pumpEarlier(backend, exchange, client) }
     for _ in 0..<Self.readsPerTurn {
       if client.wire.writeClosed {
         conclude(tunnelBackendStirred(backend, client), exchange)
@@ -243,6 +244,10 @@ extension Worker {
     _ backend: Ref<BackendConnection>, _ exchange: Ref<Exchange>, _ reason: String, isUntouched: Bool = false,
     isStream: Bool = false
   ) -> Step {
+    if exchange.backend != backend {
+      loseEarlier(backend, exchange, reason)
+      return .rest
+    }
     let action = decide(exchange, .broken(end(backend, exchange, isUntouched, isStream)))
     if action.tellsOfFault { reportBroken(backend, reason) }
     return .act(action)

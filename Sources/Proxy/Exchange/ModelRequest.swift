@@ -60,6 +60,16 @@ internal import Upstream
   /// When the answer's head has begun to be waited for.
   var waitMilliseconds: UInt64 = 0
 
+  // MARK: Two attempts at once
+
+  /// When another backend gets it as well unless its answer has begun, in monotonic milliseconds; 0 for never.
+  var hedgesAt: UInt64 = 0
+  /// Since when its answer has been waited for first; 0 where nobody looks.
+  var hedgesFrom: UInt64 = 0
+  /// The earlier of two attempts, which has all of it, and the backend that counts it.
+  var earlier: Ref<BackendConnection>?
+  var earlierCounted: Unmanaged<BackendStatus>?
+
   // MARK: Who asks, and what is used
 
   /// The key that it came with; the exchange's snapshot keeps it. Nil without one, and when its tokens have been settled.

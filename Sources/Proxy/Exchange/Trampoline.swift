@@ -50,7 +50,9 @@ extension Worker {
   }
 
   func decide(_ exchange: Ref<Exchange>, _ event: Machine.Event) -> Action {
-    exchange.machine.on(event) { facts(exchange) }
+    exchange.machine.on(event) {
+      event == .slow ? Facts(hasAnother: mayAskAnother(exchange)) : facts(exchange)
+    }
   }
 
   @discardableResult
@@ -77,9 +79,20 @@ extension Worker {
       case .fallBack:
         outcome = .elsewhere
         step = .event(fallBack(exchange))
+      case .hedge:
+        outcome = .elsewhere
+        step = .event(hedge(exchange))
+      case .goBack:
+        outcome = .elsewhere
+        goBack(exchange)
+        step = .rest
+      case .endEarlier:
+        endEarlier(exchange, .hedgesWon)
+        step = .rest
       case .send: step = sendRequest(exchange)
       case .join: step = joinPassage(exchange)
       case .relay:
+        if let model = exchange.model, model.earlier != nil { endEarlier(exchange, .hedgesWon) }
         step = relayHead(exchange)
         // The limits have been set with what was sent.
         if case .more = step { return outcome }

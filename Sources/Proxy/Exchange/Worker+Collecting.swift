@@ -24,7 +24,8 @@ extension Worker {
     guard unsafe !service.pointee.isHTTP2, !exchange.isExtendedConnect else { return false }
     exchange.isRead =
       unsafe (route.pointee.models != nil && desk.request.framing != .none && !isPlainlyAsked(exchange))
-      || (service.pointee.readsPrompts || service.pointee.includesUsage) && mayReadPrompt(base)
+      || (service.pointee.readsPrompts || service.pointee.includesUsage
+        || service.pointee.hedging != nil && service.pointee.isModelServer) && mayReadPrompt(base)
       || route.pointee.keys.hasRing && keyReadsContent()
     return exchange.isRead || wantsLength
   }

@@ -67,7 +67,10 @@ extension Worker {
     }
     counters.add(.bytesReceived, exchange.bytesIn)
     counters.add(.bytesSent, exchange.bytesOut)
-    if let model = exchange.model, unsafe model.room != nil { leaveRoom(model) }
+    if let model = exchange.model {
+      if unsafe model.room != nil { leaveRoom(model) }
+      if model.earlier != nil { endEarlier(exchange, .hedgesAbandoned) }
+    }
     stages.end(self, exchange)
     if unsafe exchange.service?.pointee.room != nil {
       uncount(exchange)

@@ -104,6 +104,7 @@ internal import Upstream
       compression: rules.compression.map { unsafe arena.value(CompiledCompression($0, arena)) },
       outliers: rules.outlierDetection, retryRule: rules.retries.rule,
       budget: RetryBudget(percent: rules.retries.budgetPercent),
+      hedging: rules.hedging.map { unsafe arena.value(CompiledHedging($0)) },
       cursor: rules.policy.draws ? .random(in: .min ... .max) : 0)
   }
 
@@ -168,6 +169,8 @@ internal import Upstream
   let outliers: OutlierDetection
   let retryRule: RetryRule
   var budget: RetryBudget
+  /// When answers are late, and how long they take; nil where nobody asks twice.
+  let hedging: UnsafeMutablePointer<CompiledHedging>?
   var cursor = 0
 
   /// Says whether the choice depends on the prompt, which is asked more often than it changes.

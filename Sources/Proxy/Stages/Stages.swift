@@ -21,6 +21,7 @@ var stages: some Stage {
   Answers()
   AccessLogging()
   Quotas()
+  Hedging()
   Outliers()
   Events()
 }

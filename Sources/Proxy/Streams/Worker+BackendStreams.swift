@@ -241,6 +241,10 @@ extension Worker {
     unsafe backend.buffer = unsafe text - Layout.headroom
     backend.start = Layout.headroom
     backend.end = Layout.headroom + head.count
+    if exchange.backend != backend {
+      _ = unsafe readEarlier(backend, exchange, client, text - Layout.headroom, endsWithHead: head.isLast)
+      return
+    }
     exchange.endsWithHead = head.isLast
     let outcome = unsafe conclude(readHead(backend, exchange, client, text - Layout.headroom), exchange)
     if head.isLast, outcome == .goesOn {

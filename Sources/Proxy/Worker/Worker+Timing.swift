@@ -64,7 +64,10 @@ extension Worker {
   func setWait(ofBackend backend: Ref<BackendConnection>, _ wait: Wait, again: Bool = false) {
     guard again || backend.wait != wait else { return }
     if backend.wait != wait, wait == .responseHead {
-      backend.exchange?.model?.waitMilliseconds = nowMilliseconds
+      if let exchange = backend.exchange, let model = exchange.model {
+        model.waitMilliseconds = nowMilliseconds
+        if unsafe exchange.service?.pointee.hedging != nil { awaitAnswer(model, exchange) }
+      }
     }
     backend.wait = wait
     guard let limit = limit(wait, backend) else { return unsafe wheel.disarm(timer(backend)) }
@@ -105,7 +108,7 @@ extension Worker {
     switch wait {
     case .connect: return timeouts.connect.count
     case .upload, .nextByte: return timeouts.idle.count
-    case .responseHead: return untilLook(backend, timeouts.responseHead.count)
+    case .responseHead: return untilLook(backend, untilHedge(backend, timeouts.responseHead.count))
     case .held:
       guard let exchange = backend.exchange else { return nil }
       let end = heldUntil(exchange, timeouts)

@@ -2,51 +2,69 @@ internal import Synchronization
 
 /// The series of one worker. One thread finds and makes them, any thread reads.
 @safe public final class GenAITable: @unchecked Sendable {
-  /// The most series of one worker. What comes beyond is counted under the model `_other`, with neither service nor backend.
+  /// The most series of one worker; the one that has been used longest ago gives its place to the next.
   public static let maximumSeries = 1024
-  private static let slotCount = maximumSeries * 2
 
-  @safe private struct Slot {
-    var key: UInt64 = 0
-    var series: Unmanaged<GenAISeries>?
+  private struct Entry {
+    var key: UInt64
+    var series: GenAISeries
+    var newer: Int32 = -1
+    var older: Int32 = -1
   }
 
-  private let slots: UnsafeMutablePointer<Slot>
   private let all = Mutex<[GenAISeries]>([])
-  private var count = 0
-  private let other = GenAISeries(.init(service: "", backend: "", model: "_other", operation: "_OTHER"))
+  private var places: [UInt64: Int32] = [:]
+  private var entries: [Entry] = []
+  private var newest: Int32 = -1
+  private var oldest: Int32 = -1
 
   /// Without series.
-  public init() {
-    unsafe slots = .allocate(capacity: Self.slotCount)
-    unsafe slots.initialize(repeating: Slot(), count: Self.slotCount)
-  }
+  public init() {}
 
-  deinit { unsafe slots.deallocate() }
-
-  /// The series of a key, which is a hash of what its labels say; `labels` are asked for when there is none yet. It stays
-  /// as long as the table does. Only for the thread that owns the table.
+  /// The series of a key, which is a hash of what its labels say; `labels` are asked for when there is none yet. Only for the
+  /// thread that owns the table; whoever keeps it beyond the call retains it.
   public func find(_ key: UInt64, _ labels: () -> GenAISeries.Labels) -> Unmanaged<GenAISeries> {
-    var place = Int(truncatingIfNeeded: key % UInt64(Self.slotCount))
-    while let series = unsafe slots[place].series {
-      if unsafe slots[place].key == key { return unsafe series }
-      place = (place + 1) % Self.slotCount
-    }
-    guard count < Self.maximumSeries else {
-      if count == Self.maximumSeries {
-        count += 1
-        all.withLock { $0.append(other) }
+    if let place = places[key] {
+      if place != newest {
+        unlink(place)
+        pushNewest(place)
       }
-      return unsafe Unmanaged.passUnretained(other)
+      return unsafe Unmanaged.passUnretained(entries[Int(place)].series)
     }
-    count += 1
     let made = GenAISeries(labels())
-    all.withLock { $0.append(made) }
-    let series = unsafe Unmanaged.passUnretained(made)
-    unsafe slots[place] = unsafe Slot(key: key, series: series)
-    return unsafe series
+    let place: Int32
+    if entries.count < Self.maximumSeries {
+      place = Int32(entries.count)
+      entries.append(Entry(key: key, series: made))
+      all.withLock { $0.append(made) }
+    } else {
+      place = oldest
+      unlink(place)
+      let old = entries[Int(place)]
+      places[old.key] = nil
+      entries[Int(place)] = Entry(key: key, series: made)
+      all.withLock { all in
+        if let at = all.firstIndex(where: { $0 === old.series }) { all[at] = made }
+      }
+    }
+    places[key] = place
+    pushNewest(place)
+    return unsafe Unmanaged.passUnretained(made)
   }
 
   /// All series there are, from any thread.
   public var series: [GenAISeries] { all.withLock { $0 } }
+
+  private func unlink(_ place: Int32) {
+    let (newer, older) = (entries[Int(place)].newer, entries[Int(place)].older)
+    if newer >= 0 { entries[Int(newer)].older = older } else { newest = older }
+    if older >= 0 { entries[Int(older)].newer = newer } else { oldest = newer }
+  }
+
+  private func pushNewest(_ place: Int32) {
+    entries[Int(place)].newer = -1
+    entries[Int(place)].older = newest
+    if newest >= 0 { entries[Int(newest)].newer = place } else { oldest = place }
+    newest = place
+  }
 }

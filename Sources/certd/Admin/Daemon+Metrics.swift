@@ -88,38 +88,6 @@ extension Daemon {
       sorted.map { Sample(["name": $0.name, "action": $0.action], Double($0.failures)) })
   }
 
-  private func backends(_ out: inout MetricsText) async {
-    let configuration = plan.configuration
-    var known: [(service: String, backend: String, one: BackendRegistry.Known)] = []
-    for (service, candidates) in zip(configuration.services, await backends.candidates(configuration)) {
-      for (backend, ofBackend) in zip(service.backends, candidates) {
-        for one in ofBackend { known.append((service.name, "\(backend.address)", one)) }
-      }
-    }
-    func samples(_ value: (BackendRegistry.Known) -> Int) -> [Sample] {
-      known.map { service, backend, one in
-        let address = one.address?.description ?? ""
-        return Sample(
-          ["service": service, "backend": backend, "address": address], Double(value(one)))
-      }
-    }
-    let now = Clock.monotonicNanoseconds() / 1_000_000
-    out.family(
-      "certd_backend_resolved", .gauge,
-      "Whether a backend has this address; 0 without one while its name leads nowhere.",
-      samples { $0.address == nil ? 0 : 1 })
-    out.family(
-      "certd_backend_healthy", .gauge, "Whether health checks let a backend get requests.",
-      samples { $0.status.health == .unhealthy ? 0 : 1 })
-    out.family(
-      "certd_backend_ejected", .gauge, "Whether a backend is spared for a while because answers failed.",
-      samples { $0.status.isEjected(nowMilliseconds: now) ? 1 : 0 })
-    out.family(
-      "certd_backend_requests", .gauge, "Requests under way at a backend.", samples(\.status.inFlight))
-    out.family(
-      "certd_backend_connections", .gauge, "Connections open to a backend.", samples(\.status.connections))
-  }
-
   private func queues(_ out: inout MetricsText) async {
     var rooms: [(service: String, room: ServiceRoom.Standing)] = []
     for service in plan.configuration.services where service.rules.maxRequestsPerBackend != nil {

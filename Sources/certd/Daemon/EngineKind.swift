@@ -42,6 +42,7 @@ enum EngineKind {
     switch list?["data"]?.elements.first?["owned_by"]?.string {
     case "vllm": .kind(.vllm)
     case "sglang": .kind(.sglang)
+    case "tensorrt_llm": .kind(.tensorRTLLM)
     case "llamacpp": .kind(.llamaCpp)
     default: .nothing
     }

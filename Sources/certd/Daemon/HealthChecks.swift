@@ -11,6 +11,7 @@ import Upstream
 /// Active health checks: one task for each backend, which publishes to the workers by the backend's status.
 struct HealthChecks {
   private var tasks: [String: Task<Void, Never>] = [:]
+  private var listeners = CacheListeners()
   /// Is told what the backends of a service are that were asked for it.
   let recognized: @Sendable (_ service: String, ServiceKind) -> Void
 
@@ -23,7 +24,7 @@ struct HealthChecks {
     _ configuration: Configuration, _ settings: Proxy.Settings, _ candidates: [[[BackendRegistry.Known]]],
     _ backends: BackendRegistry, _ world: World, _ log: Log
   ) {
-    stop()
+    cancel()
     follow(configuration, settings, candidates, backends, world, log)
   }
 
@@ -32,6 +33,7 @@ struct HealthChecks {
     _ configuration: Configuration, _ settings: Proxy.Settings, _ candidates: [[[BackendRegistry.Known]]],
     _ backends: BackendRegistry, _ world: World, _ log: Log
   ) {
+    listeners.follow(configuration, candidates, log)
     var wanted: Set<String> = []
     // Engines whose models are told of by a route are asked for them.
     let listed = Set(configuration.routes.flatMap(\.models).flatMap(\.services).map(\.value))
@@ -63,6 +65,11 @@ struct HealthChecks {
   }
 
   mutating func stop() {
+    cancel()
+    listeners.stop()
+  }
+
+  private mutating func cancel() {
     for task in tasks.values { task.cancel() }
     tasks = [:]
   }
@@ -136,15 +143,15 @@ struct HealthChecks {
   /// How often a backend is checked that requests could not reach, in seconds.
   private static let impatienceSeconds = 0.5
 
-  private static func monotonicMilliseconds() -> UInt64 { OS.Clock.monotonicNanoseconds() / 1_000_000 }
+  static func monotonicMilliseconds() -> UInt64 { OS.Clock.monotonicNanoseconds() / 1_000_000 }
 
   /// The largest health answer that is read, in bytes.
   private static let maximumBodyBytes = 256 << 10
 
   /// The largest answer of an engine about itself that is read, in bytes.
-  private static let maximumMetricsBytes = 4 << 20
+  static let maximumMetricsBytes = 4 << 20
   /// How long an engine may take to tell of itself, in milliseconds.
-  private static let metricsMilliseconds: UInt64 = 2000
+  static let metricsMilliseconds: UInt64 = 2000
 
   /// How long an engine that stood still may take for one token before it is asked again, in milliseconds.
   private static let oneTokenMilliseconds: UInt64 = 3_000
@@ -188,26 +195,6 @@ struct HealthChecks {
     case 401, 403, 404, 405, 501: known.status.engine.models.tell(nil)
     default: return
     }
-  }
-
-  /// Takes in what the engine tells of itself, if it does.
-  private static func askEngine(
-    _ service: Service, _ known: BackendRegistry.Known, _ context: ClientContext?, _ world: World
-  ) async {
-    guard let target = known.address, let url = url("/metrics", service, known, port: target.port) else {
-      return
-    }
-    let options = options(
-      service, target, context, milliseconds: metricsMilliseconds, maximumBytes: maximumMetricsBytes)
-    let before = known.status.inFlight
-    // What it has told before does not hold for ever.
-    known.status.engine.others = 0
-    guard
-      let response = try? await world.client.send(
-        Request("GET", url, fields: service.ownFields()), options),
-      response.status == 200
-    else { return }
-    EngineMetrics(response.body).tell(known.status.engine, own: max(before, known.status.inFlight))
   }
 
   static func url(

@@ -20,7 +20,7 @@ struct RequestProbe {
     milliseconds = UInt64(clamping: check.timeout.wholeMilliseconds)
     path =
       switch service.kind {
-      case .vllm, .sglang, .tgi, .llamaCpp: "/v1/models"
+      case .vllm, .sglang, .tensorRTLLM, .tgi, .llamaCpp: "/v1/models"
       case .ollama: "/api/tags"
       case .triton: "/v2"
       case .http, .auto, .tfServing: if case .get(let path, _, _) = check.probe { path } else { "/" }

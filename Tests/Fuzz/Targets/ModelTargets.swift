@@ -1,8 +1,23 @@
 import ModelAPI
 import TestSupport
+import ZeroMQ
 
 extension FuzzTarget {
   static let models = [
+    FuzzTarget("cache-events") { bytes in
+      _ = CacheEvent.read(bytes[...])
+      let whole = subscribe([bytes])
+      require(whole == subscribe(cut(bytes)), "messages in pieces are not what they are as a whole")
+      require(
+        whole.messages.allSatisfy { $0.count <= Subscription.maximumParts }, "a message with too many parts")
+    },
+    FuzzTarget("engine-metrics") { bytes in
+      let told = EngineMetrics(bytes)
+      for figure in [told.running, told.waiting, told.cacheTokens, told.cachedTokens] {
+        require((0...EngineMetrics.largestFigure).contains(figure ?? 0), "a figure out of bounds")
+      }
+      require((0...1).contains(told.cacheUse ?? 0), "a share out of bounds")
+    },
     FuzzTarget("model-request") { bytes in
       let whole = request(bytes, pieces: [bytes.count])
       require(
@@ -21,6 +36,29 @@ extension FuzzTarget {
       }
     },
   ]
+
+  private struct Heard: Equatable {
+    var messages: [[[UInt8]]] = []
+    var failure: Subscription.Failure?
+  }
+
+  private static func cut(_ bytes: [UInt8]) -> [[UInt8]] {
+    var start = 0
+    return pieces(bytes).map { length in
+      defer { start += length }
+      return Array(bytes[start..<start + length])
+    }
+  }
+
+  private static func subscribe(_ pieces: [[UInt8]]) -> Heard {
+    var (subscription, heard) = (Subscription(topic: ""), Heard())
+    for piece in pieces where heard.failure == nil {
+      do throws(Subscription.Failure) {
+        try subscription.receive(piece) { heard.messages.append($0) }
+      } catch { heard.failure = error }
+    }
+    return heard
+  }
 
   private static func pieces(_ bytes: [UInt8]) -> [Int] {
     var random = chance(bytes)

@@ -147,8 +147,16 @@ extension Worker {
         let predicted = min(model.known * PrefixIndex.tokensOfBlock, prompt)
         let missed = model.isRead && model.tokens > 0 ? abs(min(model.tokens, 1 << 40) - prompt) : 0
         series.add(predicted: predicted, cached: model.cachedTokens ?? 0, missed: missed)
+        if model.isRead { noteLength(model, exchange, prompt) }
       }
       if model.completionTokens > 0 { series.outputTokens.record(UInt64(model.completionTokens)) }
+    }
+  }
+
+  /// The engine has told how long a prompt is.
+  private func noteLength(_ model: Ref<ModelRequest>, _ exchange: Ref<Exchange>, _ told: Int) {
+    unsafe exchange.counted?._withUnsafeGuaranteedRef { status in
+      if status.engine.cache.isFollowed { status.engine.cache.told(estimated: model.tokens, told: told) }
     }
   }
 
@@ -157,7 +165,7 @@ extension Worker {
     guard let service = unsafe exchange.service, let status = unsafe exchange.counted, let api = model.api
     else { return nil }
     let operation = api.operation
-    var key = unsafe UInt64(UInt(bitPattern: status.toOpaque())) &* 0x9E37_79B9_7F4A_7C15
+    var key = unsafe status._withUnsafeGuaranteedRef { $0.nameHash } &* 0x9E37_79B9_7F4A_7C15
     key ^= model.nameHash &* 0xBF58_476D_1CE4_E5B9
     key = (key ^ key >> 29) &+ UInt64(operation.utf8CodeUnitCount)
     return unsafe genAI.find(key) {

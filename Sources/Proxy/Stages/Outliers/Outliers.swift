@@ -274,7 +274,7 @@ extension Worker {
         let known = unsafe status.engine.index.match(Span(_unsafeElements: blocks))
         return status.engine.wait(
           uncached: tokens - known * PrefixIndex.tokensOfBlock,
-          requests: status.load(nowMilliseconds: now))
+          requests: status.load(nowMilliseconds: now), nowMilliseconds: now)
       }
     }
   }

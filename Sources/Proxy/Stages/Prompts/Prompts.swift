@@ -121,6 +121,7 @@ extension Worker {
       model.known = status.engine.index.match(hashes)
       let uncached = max(1, model.tokens - model.known * PrefixIndex.tokensOfBlock)
       status.engine.index.use(hashes)
+      if status.engine.cache.isFollowed { status.engine.cache.sent(hashes, tokens: model.tokens) }
       model.inFlight = status.engine.begin(tokens: uncached, streams: model.streams)
       model.charged = uncached
       model.patience = 0
