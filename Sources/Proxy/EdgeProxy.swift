@@ -25,7 +25,7 @@ public final class EdgeProxy: Sendable {
     var hasEnded = false
   }
 
-  private let mailboxes: [Mailbox<Order>]
+  let mailboxes: [Mailbox<Order>]
   private let shared: SharedState
   private let blocks: [CounterBlock]
   private let genAI: [GenAITable]

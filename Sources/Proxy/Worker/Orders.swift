@@ -18,6 +18,8 @@ enum Order: Sendable {
   case call(WaitingCall)
   /// Open the access log's file again.
   case reopenLogs
+  /// Say where a request would go.
+  case explain(RouteReading, @Sendable (RouteExplanation) -> Void)
 
   /// A bound socket and the listener it is for.
   struct NewSocket: Sendable {
@@ -48,6 +50,7 @@ extension Worker {
     case .drain(let milliseconds): drain(milliseconds)
     case .call(let call): answer(call)
     case .reopenLogs: reopenLogs()
+    case .explain(let reading, let answer): answer(explain(reading))
     }
   }
 

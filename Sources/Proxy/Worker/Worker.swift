@@ -127,6 +127,7 @@ internal import Telemetry
         for socket in sockets { Sys.close(socket.fd) }
         answer()
       case .call(let call): answer(call)
+      case .explain(let reading, let answer): answer(explain(reading))
       case .drain, .reopenLogs: break
       }
     }

@@ -24,6 +24,7 @@ extension Daemon {
     deploys(&out, World.now())
     await backends(&out)
     await queues(&out)
+    keyUse(&out)
     process(&out)
     return out
   }

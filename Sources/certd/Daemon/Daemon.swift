@@ -38,6 +38,8 @@ actor Daemon {
     case wake
     case decided(Report.Entry)
     case renewed(Report)
+    /// What somebody has asked for by the admin API, in its turn.
+    case asked(@Sendable (isolated Daemon) async -> Void)
   }
 
   let source: ConfigurationSource
@@ -87,12 +89,16 @@ actor Daemon {
   var failing: Set<String> = []
   /// How the last SIGHUP ended.
   var reloaded: (isSuccess: Bool, at: UnixTime)
+  /// Why the last one was refused; nil where it was not.
+  var refusal: String?
   /// Since when it runs.
   let startedAt: UnixTime
   /// What is listened at for the admin API, by place.
   var admin: [AdminPlace: AdminListener] = [:]
-  /// The file of the tokens that are taken there.
-  var adminTokens: String?
+  /// The files of the tokens that are taken there.
+  var adminFiles: [String] = []
+  /// An operator wants no new clients: whoever asks whether it is ready is told that it is not.
+  var isLeaving = false
   /// When another certificate may be the best for a name.
   var presentationChange: UnixTime?
 
@@ -314,6 +320,7 @@ actor Daemon {
     case .wake: renew()
     case .decided(let entry): await decided(entry)
     case .renewed(let report): await finished(report)
+    case .asked(let job): await job(self)
     }
   }
 

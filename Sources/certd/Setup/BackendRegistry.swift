@@ -50,6 +50,9 @@ actor BackendRegistry {
   private var names: [Key: Name] = [:]
   private var statuses: [String: BackendStatus] = [:]
   private var rooms: [String: ServiceRoom] = [:]
+  /// Backends that an operator has taken out, and weights that one has given, by service and backend.
+  private var drained: Set<String> = []
+  private var weights: [String: Int] = [:]
   private let warn: @Sendable (String) -> Void
   private let resolve: Resolve
   private let lifetime: Lifetime
@@ -228,6 +231,7 @@ actor BackendRegistry {
     {
       let full = "\(service) \(key)"
       let status = statuses[full] ?? BackendStatus(name: full)
+      if statuses[full] == nil { status.isDrained = drained.contains("\(service) \(backend)") }
       statuses[full] = status
       return Known(
         key: key, address: address, host: host, status: status, isOneOfSeveral: isOneOfSeveral,
@@ -243,6 +247,23 @@ actor BackendRegistry {
       if addresses.isEmpty { return [known(nil, host, "\(backend)")] }
       return addresses.map { known($0, host, "\(backend) \($0)", addresses.count > 1) }
     }
+  }
+
+  // MARK: What an operator says
+
+  /// Takes all addresses of a backend out, or in again, until certd ends or is told otherwise.
+  func drain(_ service: String, _ backend: BackendAddress, _ isDrained: Bool) {
+    let name = "\(service) \(backend)"
+    if isDrained { drained.insert(name) } else { drained.remove(name) }
+    for known in candidates(service: service, backend) { known.status.isDrained = isDrained }
+  }
+
+  /// The weight of a backend that an operator has said, until certd ends; nil where the configuration's holds.
+  func weight(_ service: String, _ backend: BackendAddress) -> Int? { weights["\(service) \(backend)"] }
+
+  /// Gives a backend another weight; nil for the configuration's.
+  func setWeight(_ service: String, _ backend: BackendAddress, _ weight: Int?) {
+    weights["\(service) \(backend)"] = weight
   }
 
   /// Where a service's requests wait.
