@@ -22,6 +22,7 @@ var stages: some Stage {
   AccessLogging()
   Quotas()
   Outliers()
+  Durations()
   Events()
 }
 

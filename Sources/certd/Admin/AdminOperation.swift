@@ -40,7 +40,7 @@ struct AdminOperation: Sendable {
 
   /// All of them.
   static let all: [AdminOperation] = [
-    AdminOperation("GET", "/metrics") { daemon, _, _ in await daemon.metricsAnswer() },
+    AdminOperation("GET", "/metrics") { daemon, request, _ in await daemon.metricsAnswer(request) },
     AdminOperation("GET", "/healthz") { daemon, _, _ in await daemon.readiness() },
     AdminOperation("GET", "/status") { daemon, _, _ in .json(await daemon.statusJSON()) },
     AdminOperation("GET", "/services") { daemon, _, _ in

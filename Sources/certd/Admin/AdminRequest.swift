@@ -9,6 +9,8 @@ struct AdminRequest: Equatable {
   var path: String
   /// What stands behind `Bearer` in Authorization.
   var token: [UInt8]?
+  /// The first Accept field, in lower case; empty without one.
+  var accept = ""
   /// The content.
   var content: [UInt8] = []
 
@@ -77,8 +79,11 @@ struct AdminRequest: Equatable {
     for index in 0..<fields.count {
       let line = unsafe fields.lines[index]
       let name = String(decoding: bytes(Int(line.nameStart), Int(line.nameLength)), as: UTF8.self)
-      guard name.lowercased() == "authorization" else { continue }
       let value = bytes(Int(line.valueStart), Int(line.valueLength))
+      if name.lowercased() == "accept", request.accept.isEmpty {
+        request.accept = String(decoding: value, as: UTF8.self).lowercased()
+      }
+      guard name.lowercased() == "authorization" else { continue }
       let scheme = String(decoding: value.prefix(7), as: UTF8.self).lowercased()
       // Of two nobody can tell which one counts.
       guard request.token == nil, scheme == "bearer " else { return .refused }

@@ -15,8 +15,13 @@ extension Daemon {
   /// From what part of a limit on a key is near it, in percent.
   static let nearPercent = 80
 
-  func metricsAnswer() async -> AdminAnswer {
-    AdminAnswer(status: 200, contentType: Exposition.contentType, body: await metrics().text)
+  /// In the format that the reader asks for: OpenMetrics where it names that, else Prometheus' own.
+  func metricsAnswer(_ request: AdminRequest) async -> AdminAnswer {
+    let metrics = await metrics()
+    guard request.accept.contains("application/openmetrics-text") else {
+      return AdminAnswer(status: 200, contentType: Exposition.contentType, body: metrics.text)
+    }
+    return AdminAnswer(status: 200, contentType: MetricsText.openMetricsType, body: metrics.openMetrics)
   }
 
   /// Whether new clients are wanted.

@@ -87,6 +87,8 @@ actor Daemon {
   var standings: [Standing] = []
   /// Certificates that could not be obtained at the last attempt.
   var failing: Set<String> = []
+  /// What came of the last attempt at each certificate, when, and not before when there is another one.
+  var attempts: [String: (result: String, at: UnixTime, next: UnixTime?)] = [:]
   /// How the last SIGHUP ended.
   var reloaded: (isSuccess: Bool, at: UnixTime)
   /// Why the last one was refused; nil where it was not.
