@@ -44,6 +44,8 @@ public import Synchronization
 
 /// What one worker has measured of the requests to one service, in microseconds.
 public final class ServiceTimes: Sendable {
+  /// From a connection's beginning until it can be used, TLS included; over HTTP/2 none is measured.
+  public let connect = CoarseHistogram()
   /// From a request's head to the head of its answer.
   public let head = CoarseHistogram()
   /// From a request's head to the end of its answer, or whatever came of it.
@@ -85,6 +87,9 @@ extension MetricsText {
     for table in tables { for (name, times) in table.services { groups[name, default: []].append(times) } }
     let sorted = groups.sorted { $0.key < $1.key }
     guard !sorted.isEmpty else { return }
+    histogram(
+      "certd_upstream_connect_seconds", "From a connection's beginning until it can be used, TLS included.",
+      sorted, \.connect)
     histogram(
       "certd_upstream_first_byte_seconds", "From a request's head to the head of its answer.", sorted, \.head)
     histogram(

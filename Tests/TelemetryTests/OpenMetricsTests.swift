@@ -40,6 +40,7 @@ import Testing
     #expect(out.text.contains("\(name)_bucket{service=\"chat\",le=\"0.000512\"} 2\n"))
     #expect(out.text.contains("\(name)_bucket{service=\"chat\",le=\"1073.741824\"} 2\n"))
     #expect(out.text.contains("\(name)_count{service=\"chat\"} 3\n"))
+    #expect(out.text.contains("certd_upstream_connect_seconds_count{service=\"chat\"} 0\n"))
     #expect(out.text.contains("certd_request_duration_seconds_count{service=\"chat\"} 0\n"))
   }
 
