@@ -182,7 +182,7 @@ let package = Package(
       "CZlib", "Scratch", "TestSupport", "TestPeers"),
     tests(
       "EndToEnd", "EndToEnd", "FakeGoogle", "TestPeers", "certd", "Scratch", "TestSupport", "Bytes", "OS",
-      "HTTP", "PKI",
+      "HTTP", "JSON", "PKI",
       "TLS", "HTTPClient", "ACME", "APIKeys", "CertStore", "Renewal"),
     tests(
       "GCP", "GCP", "FakeGoogle", "TestSupport", "EndToEnd", "HTTPClient", "PKI", "HTTP", "JSON", "Bytes",

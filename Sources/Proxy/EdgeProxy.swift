@@ -27,11 +27,12 @@ public final class EdgeProxy: Sendable {
     var hasEnded = false
   }
 
-  private let mailboxes: [Mailbox<Order>]
+  let mailboxes: [Mailbox<Order>]
   private let shared: SharedState
   private let blocks: [CounterBlock]
   private let genAI: [GenAITable]
   private let inherited: InheritedSockets
+  private let times: [ServiceTimesTable]
   private let state: Mutex<State>
   /// What the workers are to serve by. Held while a change is made and until it is in force: changes come one by one.
   private let desired: Mutex<Desired>
@@ -69,6 +70,7 @@ public final class EdgeProxy: Sendable {
     let count = max(1, min(workers, Self.maximumWorkers))
     blocks = (0..<count).map { _ in CounterBlock() }
     genAI = (0..<count).map { _ in GenAITable() }
+    times = (0..<count).map { _ in ServiceTimesTable() }
     state = Mutex(State(settings: settings))
     var mailboxes: [Mailbox<Order>] = []
     do throws(SystemError) {
@@ -79,7 +81,7 @@ public final class EdgeProxy: Sendable {
     shared = SharedState(mailboxes: mailboxes, challenge: challenge, report: report)
     var desired = Desired(
       settings: settings, credentials: credentials,
-      compilers: (0..<count).map { _ in PlanCompiler(tickets: tickets, validation: validation) })
+      compilers: times.map { PlanCompiler(tickets: tickets, times: $0, validation: validation) })
     let plans = try desired.plans()
     let unread = desired.compilers.map(\.unread)
     self.desired = Mutex(desired)
@@ -100,7 +102,7 @@ public final class EdgeProxy: Sendable {
     empty.limits = plan.settings.limits
     let nothing = WorkerPlan(
       settings: empty, contexts: [], routes: RouteTable([]) { _ in true }, serverNames: nil,
-      clientContexts: [:], keyTables: [])
+      clientContexts: [:], keyTables: [], times: [])
     let worker: Worker
     do throws(SystemError) {
       worker = try Worker(
@@ -139,6 +141,7 @@ public final class EdgeProxy: Sendable {
   /// The same as Prometheus reads it.
   public var exposition: String {
     var model = MetricsText()
+    model.services(times)
     model.genAI(genAI)
     return Exposition.text(blocks) + model.text
   }

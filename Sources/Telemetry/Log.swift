@@ -32,6 +32,7 @@ public final class Log: Sendable {
   private let shape: Shape
   private let wallNanoseconds: @Sendable () -> Int64
   private let threshold: Atomic<Int>
+  private let problems = Mutex<[LogLine]>([])
 
   /// A log into a sink; `wallNanoseconds` is the time since the epoch.
   public convenience init(
@@ -99,8 +100,15 @@ public final class Log: Sendable {
   public func write(_ level: Level, _ message: String, _ values: [(String, LogValue)]) {
     guard isEnabled(level) else { return }
     let line = LogLine(wallNanoseconds: wallNanoseconds(), level: level, message: message, values: values)
+    if level >= .warn { problems.withLock { $0 = ($0 + [line]).suffix(Self.maximumProblems) } }
     sink.write(line.bytes(format))
   }
+
+  /// How many of the last warnings and errors are remembered, in lines.
+  public static let maximumProblems = 32
+
+  /// The last warnings and errors that were written, each as a line of JSON, the oldest first.
+  public var recentProblems: [[UInt8]] { problems.withLock { $0.map { $0.bytes(.json) } } }
 
   /// Details for somebody who is looking for a fault.
   public func debug(_ message: String, _ values: KeyValuePairs<String, LogValue> = [:]) {

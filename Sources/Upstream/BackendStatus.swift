@@ -22,6 +22,14 @@ public final class BackendStatus: Sendable {
   public let engine = EngineState()
   /// How long its answers take.
   public let latency = Latency()
+  /// What the control plane knows; workers read what follows from it.
+  private struct Known: Sendable {
+    var checked = Health.unknown
+    var isDrained = false
+    var failure: String?
+  }
+
+  private let known = Mutex(Known())
   private let healthValue = Atomic<Health>(.unknown)
   private let inFlightValue = Atomic<Int>(0)
   private let connectionsValue = Atomic<Int>(0)
@@ -39,10 +47,32 @@ public final class BackendStatus: Sendable {
     nameHash = Rendezvous.hash(name.utf8)
   }
 
-  /// The health as last published.
+  /// The health as workers see it: one that an operator has taken out is not ready, whatever checks say. Checks set it.
   public var health: Health {
     get { healthValue.load(ordering: .relaxed) }
-    set { healthValue.store(newValue, ordering: .relaxed) }
+    set { publish { $0.checked = newValue } }
+  }
+
+  /// What checks have said last.
+  public var checkedHealth: Health { known.withLock { $0.checked } }
+
+  /// An operator has taken it out: what runs goes on, no new request is sent to it.
+  public var isDrained: Bool {
+    get { known.withLock { $0.isDrained } }
+    set { publish { $0.isDrained = newValue } }
+  }
+
+  /// Why the last check has failed; nil where it has not.
+  public var failure: String? {
+    get { known.withLock { $0.failure } }
+    set { known.withLock { $0.failure = newValue } }
+  }
+
+  private func publish(_ change: (inout Known) -> Void) {
+    known.withLock { known in
+      change(&known)
+      healthValue.store(known.isDrained ? .unhealthy : known.checked, ordering: .relaxed)
+    }
   }
 
   /// It has become ready at a time, in monotonic milliseconds.
@@ -138,6 +168,12 @@ public final class BackendStatus: Sendable {
   /// Whether answers to real requests have taken it out for now (monotonic milliseconds).
   public func isEjected(nowMilliseconds: UInt64) -> Bool {
     ejectedUntilValue.load(ordering: .relaxed) > nowMilliseconds
+  }
+
+  /// How long it is still out because of answers to real requests, in milliseconds; 0 where it is not.
+  public func ejectedMilliseconds(nowMilliseconds now: UInt64) -> UInt64 {
+    let until = ejectedUntilValue.load(ordering: .relaxed)
+    return until > now ? until - now : 0
   }
 
   /// How often it has been ejected of late.

@@ -56,7 +56,10 @@ import Testing
     // No postfix here to be reloaded.
     line = line.replacing("systemctl reload postfix", with: "true")
     // A public CA would be asked: the flags must be understood.
-    if line.contains("certd account") || line.contains("certd doctor") { line = "\(line) --help" }
+    let asks = ["explain", "top", "reload", "drain", "backend", "log"].contains {
+      line.hasPrefix("certd \($0) ") || line == "certd \($0)"
+    }
+    if asks || line.contains("certd account") || line.contains("certd doctor") { line = "\(line) --help" }
     // Google's load balancer has a test of its own.
     if line.hasPrefix("curl") || command.document == LoadBalancerTests.document { return }
     let done = try await here.shell(line)
@@ -78,7 +81,7 @@ import Testing
     "every subcommand's help shows an example",
     arguments: [
       "run", "issue", "renew", "list", "show", "status", "plan", "doctor", "check", "revoke", "key",
-      "key create",
+      "key create", "explain", "top", "reload", "drain", "backend", "log level",
     ])
   func help(subcommand: String) async throws {
     let help = try await TemporaryDirectory().shell("certd \(subcommand) --help")

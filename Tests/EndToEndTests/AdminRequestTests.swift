@@ -15,6 +15,21 @@ import Testing
       read("HEAD / HTTP/1.0\r\n\r\nmore") == .request(AdminRequest(method: "HEAD", path: "/", token: nil)))
   }
 
+  @Test("content is waited for by its length, and refused where that is not told or too much")
+  func content() {
+    let head = "POST /explain HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n"
+    #expect(read("\(head)\r\n{") == .incomplete)
+    #expect(read("\(head)Expect: 100-continue\r\n\r\n") == .expects)
+    #expect(
+      read("\(head)\r\n{}more")
+        == .request(AdminRequest(method: "POST", path: "/explain", content: Array("{}".utf8))))
+    #expect(
+      read("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n") == .unfit(status: 411))
+    #expect(
+      read("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: \(AdminRequest.maximumContentBytes + 1)\r\n\r\n")
+        == .unfit(status: 413))
+  }
+
   @Test("every beginning of a request is incomplete")
   func cut() {
     let text = "GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n"

@@ -83,9 +83,50 @@ import Testing
       text.contains(#"certd_backend_resolved{service="a",backend="no-such-host.invalid:80",address=""} 0"#))
     #expect(try await scene.get("/healthz").output == "ok\n")
     #expect(try await scene.get("/nothing").output.contains("there are"))
-    #expect(try await scene.get("/metrics", ["-d", "a"]).output == "only GET and HEAD\n")
+    let refused = try await scene.get("/metrics", ["-i", "-d", "a"]).output
+    #expect(refused.contains("405") && refused.contains("Allow: GET, HEAD"), "\(refused)")
+    #expect(refused.contains(#""code": "method_not_allowed""#))
     _ = try await daemon.stop()
     #expect(try FileSystem().statusIfPresent(socket) == nil)
+  }
+
+  @Test("who asks for OpenMetrics gets it, to its end, and services' times are there")
+  func openMetrics() async throws {
+    let scene = try Scene()
+    let daemon = try await scene.run()
+    _ = try await Curl(
+      scene.place, host: "localhost", port: daemon.httpsPort(), root: scene.authority.rootPath)("/")
+    let told = try await scene.get(
+      "/metrics", ["-i", "-H", "Accept: application/openmetrics-text; version=1.0.0"])
+    #expect(told.output.contains("Content-Type: application/openmetrics-text"), "\(told)")
+    #expect(told.output.hasSuffix("# EOF\n") && told.output.contains("# TYPE certd_requests counter\n"))
+    #expect(told.output.contains(#"certd_request_duration_seconds_count{service="a"} 1"#))
+    _ = try await daemon.stop()
+  }
+
+  @Test(
+    "answers are as the OpenAPI document says, whatever is asked",
+    .enabled(if: PythonClient.has("schemathesis"), "schemathesis is not installed: skipped"))
+  func schema() async throws {
+    let scene = try Scene(
+      "admin: {address: \"127.0.0.1:0\", token_file: tokens, change_token_file: change}")
+    try scene.place.write("tokens", "read-token-0123456789\n")
+    try scene.place.write("change", "change-token-0123456789\n")
+    let daemon = try await scene.run()
+    try await daemon.logged("admin", times: 2)
+    #expect(try await scene.fetch(daemon, ["-H", "Authorization: Bearer read-token-0123456789"]) == "200")
+    let line = daemon.lines("admin").last { $0.contains(#""listening":"127.0.0.1:"#) } ?? ""
+    let port = line.split(separator: "127.0.0.1:").last?.prefix { $0.isNumber } ?? "0"
+    let denied = try await scene.place.run(
+      [
+        "curl", "-sS", "--noproxy", "*", "-X", "POST", "-H", "Authorization: Bearer read-token-0123456789",
+        "http://127.0.0.1:\(port)/reload",
+      ], called: "curl")
+    #expect(denied.output.contains("read_only_token"), "\(denied)")
+    let asked = try await PythonClient(scene.place)(
+      "admin_schema", ["http://127.0.0.1:\(port)", "change-token-0123456789"])
+    #expect(asked.output.hasSuffix("all ok\n"), "\(asked)\n\(daemon.log)")
+    _ = try await daemon.stop()
   }
 
   @Test("promtool finds nothing to say", .enabled(if: promtool, "promtool is not installed: skipped"))

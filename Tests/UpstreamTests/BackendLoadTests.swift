@@ -20,6 +20,21 @@ import Upstream
   }
 
   @Test(
+    "what an operator has taken out is not ready whatever checks say, and afterwards what they have said last"
+  )
+  func drained() {
+    let status = BackendStatus(name: "b")
+    status.health = .healthy
+    status.isDrained = true
+    #expect(status.health == .unhealthy && status.checkedHealth == .healthy)
+    status.health = .unhealthy
+    status.health = .healthy
+    #expect(status.health == .unhealthy)
+    status.isDrained = false
+    #expect(status.health == .healthy)
+  }
+
+  @Test(
     "an ejection for failed connections ends with a check that began later and passed, another one does not")
   func checkPassed() {
     for (isConnection, isOver) in [(true, true), (false, false)] {

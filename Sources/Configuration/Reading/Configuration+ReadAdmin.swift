@@ -17,6 +17,13 @@ extension Configuration {
     }
     let origin = section.origin(of: "token_file")
     admin.tokenFile = section.path("token_file").map { Located($0, origin: origin) }
+    let changeOrigin = section.origin(of: "change_token_file")
+    admin.changeTokenFile = section.path("change_token_file").map { Located($0, origin: changeOrigin) }
+    if admin.changeTokenFile != nil, admin.address == nil {
+      section.report.error(
+        changeOrigin, "no address asks for it: the socket is for certd's user alone",
+        "name an address, or leave it out")
+    }
     if admin.address != nil, !section.has("token_file") {
       section.report.error(
         section.origin(of: "address"), "every user of this machine can reach it",

@@ -27,7 +27,8 @@ extension KeyTable {
       "Where the access log goes: one JSON line a request, without its query. Files are reopened on SIGHUP."),
     Key(
       "admin", .section, .described(""),
-      "Where certd shows what it does: metrics for Prometheus at `/metrics`."),
+      "Where certd shows what it does, and is told what to do: metrics for Prometheus at `/metrics`, JSON at `/status`."
+    ),
     Key(
       "admin.socket", .text(.socketPath), .described("`admin.sock` in the store"),
       "Unix socket, for the user that certd runs as."),
@@ -38,6 +39,10 @@ extension KeyTable {
       "admin.token_file", .text(.path), .described("none"),
       "File with tokens, one a line, at least 16 characters each. Who reads by `address` sends one as `Authorization: Bearer "
         + "TOKEN`."),
+    Key(
+      "admin.change_token_file", .text(.path), .described("none: nothing can be changed by `address`"),
+      "File with other tokens of the same form, which may also change something: reload, drain, weights, the level of the log."
+    ),
   ]
 
   static let limits: [Key] = [

@@ -16,6 +16,8 @@ public struct AdminSettings: Sendable, Equatable {
   public var address: ListenAddress?
   /// File with the tokens that `address` asks for; nil only without an address.
   public var tokenFile: Located<String>?
+  /// File with the tokens that may change something by `address`, and read; nil where nobody may there.
+  public var changeTokenFile: Located<String>?
 
   /// The socket in the store and nothing else.
   public static let standard = AdminSettings(socket: .inStore)

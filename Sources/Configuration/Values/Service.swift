@@ -28,6 +28,8 @@ public struct Service: Sendable, Equatable {
   public var rules = Settings.ServiceRules()
   /// Where it was written.
   public var origin: Origin
+  /// The policy as it is written.
+  public var policyName: String { rules.policy.word }
 }
 
 /// Kinds of model servers.

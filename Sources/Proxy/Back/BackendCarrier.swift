@@ -17,6 +17,8 @@ internal import Upstream
   var state = State.connecting
   /// What it is being waited for.
   var wait = Wait.none
+  /// When it has begun to be made.
+  var dialedNanoseconds: UInt64 = 0
   /// It takes no more of a request at present.
   var isHeldUp = false
   /// The response whose head is held back ends by the connection's end.

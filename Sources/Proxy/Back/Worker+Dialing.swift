@@ -20,6 +20,7 @@ extension Worker {
       return nil
     }
     let backend = backends.acquire()
+    backend.dialedNanoseconds = nowNanoseconds
     backend.wire.fd = Int32(fd)
     backend.wire.timer = TimerNode(owner: token(backend))
     unsafe backend.pool = unsafe pool.retain()
@@ -74,6 +75,10 @@ extension Worker {
     guard let exchange = backend.exchange else { return closeBackend(backend) }
     backend.state = .active
     counters.add(.upstreamConnectionsOpened)
+    if let service = unsafe exchange.service {
+      let taken = (nowNanoseconds &- min(backend.dialedNanoseconds, nowNanoseconds)) / 1000
+      unsafe service.pointee.times._withUnsafeGuaranteedRef { $0.connect.record(taken) }
+    }
     drive(exchange, .connected)
   }
 

@@ -129,10 +129,10 @@ extension Worker {
   private static let slash: StaticString = "/"
 
   /// No place: an encoded slash makes it a matter of taste which route is meant.
-  private static let ambiguousRoute = -2
+  static let ambiguousRoute = -2
 
   /// The place of the route that takes the request on the desk, by its host and by the path that it means; -1 for none.
-  private func findRoute(_ base: UnsafePointer<UInt8>) -> Int {
+  func findRoute(_ base: UnsafePointer<UInt8>) -> Int {
     let host = unsafe base + desk.request.hostStart
     let path = unsafe base + desk.request.targetStart
     let (count, isPlain) = unsafe MatchedPath.scan(path, desk.request.targetLength)

@@ -2,6 +2,7 @@ internal import Exchange
 internal import HTTP
 internal import OS
 internal import TLS
+internal import Telemetry
 internal import Upstream
 
 /// One worker's compiled form of the settings: raw memory for the request path, owned here, never changed.
@@ -19,6 +20,7 @@ internal import Upstream
   private let memory: Arena
   /// What services point to.
   private let keyTables: [KeyTable?]
+  private let times: [ServiceTimes]
 
   /// Compiles a plan; pools of backends that stay are taken over from `previous`.
   init(_ plan: WorkerPlan, previous: Snapshot?) {
@@ -50,7 +52,7 @@ internal import Upstream
         unsafe (members + position).initialize(to: Unmanaged.passUnretained(pool))
       }
       unsafe (services + index).initialize(
-        to: Self.entry(index, service, members, plan.keyTables[index], arena))
+        to: Self.entry(index, service, members, plan.keyTables[index], plan.times[index], arena))
       unsafe services[index].finish()
     }
     let compiled = unsafe arena.array(of: CompiledRoute.self, count: settings.routes.count)
@@ -75,6 +77,7 @@ internal import Upstream
     }
     self.settings = settings
     keyTables = plan.keyTables
+    times = plan.times
     verifiesClients = settings.listeners.contains { $0.clients != nil }
     self.pools = pools
     unsafe self.services = unsafe services
@@ -86,7 +89,7 @@ internal import Upstream
 
   private static func entry(
     _ index: Int, _ service: Settings.Service, _ pools: UnsafeMutablePointer<Unmanaged<BackendPool>>,
-    _ keyTable: KeyTable?, _ arena: Arena
+    _ keyTable: KeyTable?, _ times: ServiceTimes, _ arena: Arena
   ) -> ServiceEntry {
     let rules = service.rules
     return unsafe ServiceEntry(
@@ -105,6 +108,7 @@ internal import Upstream
       outliers: rules.outlierDetection, retryRule: rules.retries.rule,
       budget: RetryBudget(percent: rules.retries.budgetPercent),
       hedging: rules.hedging.map { unsafe arena.value(CompiledHedging($0)) },
+      times: Unmanaged.passUnretained(times),
       cursor: rules.policy.draws ? .random(in: .min ... .max) : 0)
   }
 
@@ -171,6 +175,8 @@ internal import Upstream
   var budget: RetryBudget
   /// When answers are late, and how long they take; nil where nobody asks twice.
   let hedging: UnsafeMutablePointer<CompiledHedging>?
+  /// What this worker measures of it; the snapshot keeps it.
+  let times: Unmanaged<ServiceTimes>
   var cursor = 0
 
   /// Says whether the choice depends on the prompt, which is asked more often than it changes.

@@ -23,6 +23,7 @@ var stages: some Stage {
   Quotas()
   Hedging()
   Outliers()
+  Durations()
   Events()
 }
 

@@ -20,6 +20,8 @@ enum Order: Sendable {
   case answer(Answer)
   /// Open the access log's file again.
   case reopenLogs
+  /// Say where a request would go.
+  case explain(RouteReading, @Sendable (RouteExplanation) -> Void)
 
   /// A bound socket and the listener it is for.
   struct NewSocket: Sendable {
@@ -51,6 +53,7 @@ extension Worker {
     case .call(let call): answer(call)
     case .answer(let answer): answer()
     case .reopenLogs: reopenLogs()
+    case .explain(let reading, let answer): answer(explain(reading))
     }
   }
 

@@ -128,6 +128,7 @@ internal import Telemetry
         answer()
       case .call(let call): answer(call)
       case .answer(let answer): answer()
+      case .explain(let reading, let answer): answer(explain(reading))
       case .drain, .reopenLogs: break
       }
     }

@@ -1,5 +1,6 @@
 internal import OS
 internal import TLS
+internal import Telemetry
 internal import Upstream
 
 /// What one worker serves by, made outside of it. Every part that can fail, and every part that takes long, is here
@@ -15,6 +16,8 @@ struct WorkerPlan: Sendable {
   let clientContexts: [BackendTLS: ClientContext]
   /// Where keys fall in each service; nil where they do not matter.
   let keyTables: [KeyTable?]
+  /// What the worker measures of each service.
+  let times: [ServiceTimes]
 }
 
 extension KeyTable {
@@ -50,14 +53,19 @@ struct BackendTLS: Hashable, Sendable {
 /// Makes the plans of one worker, each from the one before: what has not changed is taken from there.
 struct PlanCompiler {
   private let tickets: TicketKeys
+  /// Of the worker, over all plans.
+  private let times: ServiceTimesTable
   private let validation: @Sendable (String) -> Credential?
   /// Goes with all contexts of the worker.
   let unread = UnreadNames()
   private var contexts: [String: ServerContext] = [:]
   private var clientContexts: [BackendTLS: ClientContext] = [:]
 
-  init(tickets: TicketKeys, validation: @escaping @Sendable (String) -> Credential?) {
+  init(
+    tickets: TicketKeys, times: ServiceTimesTable, validation: @escaping @Sendable (String) -> Credential?
+  ) {
     self.tickets = tickets
+    self.times = times
     self.validation = validation
   }
 
@@ -84,7 +92,8 @@ struct PlanCompiler {
       routes: RouteTable(settings.routes) { !isPassage[$0.service] },
       serverNames: isPassage.contains(true)
         ? RouteTable(settings.routes.map(\.forEveryPath)) { _ in true } : nil,
-      clientContexts: clients, keyTables: keyTables)
+      clientContexts: clients, keyTables: keyTables,
+      times: settings.services.map { times.times(of: $0.name) })
     (contexts, clientContexts) = (next, clients)
     return plan
   }

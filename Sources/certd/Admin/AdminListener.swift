@@ -10,20 +10,30 @@ final class AdminListener: Sendable {
   /// From the connection to the end of its request, and from the answer to its last byte, in milliseconds.
   static let patienceMilliseconds: Int32 = 5000
 
-  /// Answers one request.
-  typealias Answer = @Sendable (_ path: String) async -> AdminAnswer
+  /// Who may do what there; digests, so that how far a guess is right shows in no time.
+  struct Rights: Sendable {
+    /// Tokens that may read; nil where the socket's right is enough for everything.
+    var read: [[UInt8]]?
+    /// Tokens that may change something, and read.
+    var change: [[UInt8]] = []
+
+    /// Everything, without a token.
+    static let all = Rights()
+  }
+
+  /// Answers one request, of somebody who may read, and change something where `mayChange` says so.
+  typealias Answer = @Sendable (_ request: AdminRequest, _ mayChange: Bool) async -> AdminAnswer
 
   private let socket: Descriptor
-  /// Digests: how far a guess is right shows in no time. Nil where the socket's right is enough.
-  private let tokens: Mutex<[[UInt8]]?>
+  private let rights: Mutex<Rights>
   private let answer: Answer
   private let open = Mutex(0)
   private let isClosed = Mutex(false)
 
-  /// Takes a listening socket over. With `tokens` a request has to bring one of them.
-  init(_ socket: consuming Descriptor, tokens: [[UInt8]]?, answer: @escaping Answer) throws(SystemError) {
+  /// Takes a listening socket over. The tokens of `rights` are tokens, not digests.
+  init(_ socket: consuming Descriptor, _ rights: Rights, answer: @escaping Answer) throws(SystemError) {
     self.socket = socket
-    self.tokens = Mutex(Self.digests(tokens))
+    self.rights = Mutex(Self.digests(rights))
     self.answer = answer
     try Thread.start("certd-admin") { self.accept() }.detach()
   }
@@ -32,10 +42,12 @@ final class AdminListener: Sendable {
   var address: SocketAddress? { try? ListeningSocket.address(of: socket.number) }
 
   /// Takes these tokens from now on, and no others.
-  func replaceTokens(_ fresh: [[UInt8]]) { tokens.withLock { $0 = Self.digests(fresh) } }
+  func replace(_ fresh: Rights) { rights.withLock { $0 = Self.digests(fresh) } }
 
-  private static func digests(_ tokens: [[UInt8]]?) -> [[UInt8]]? {
-    tokens?.compactMap { try? Digest.sha256($0) }
+  private static func digests(_ rights: Rights) -> Rights {
+    Rights(
+      read: rights.read?.compactMap { try? Digest.sha256($0) },
+      change: rights.change.compactMap { try? Digest.sha256($0) })
   }
 
   /// Takes no further connection.
@@ -85,7 +97,13 @@ final class AdminListener: Sendable {
     case .request(let request):
       isHead = request.method == "HEAD"
       response = answered(request)
-    case .refused, .incomplete: response = AdminAnswer(status: 400, body: "not an HTTP/1.1 request\n")
+    case .refused, .incomplete, .expects:
+      response = .error(400, "bad_request", "not an HTTP/1.1 request")
+    case .unfit(413):
+      response = .error(
+        413, "content_too_large", "at most \(AdminRequest.maximumContentBytes) bytes of content are read")
+    case .unfit(let status):
+      response = .error(status, "length_required", "content needs a Content-Length")
     }
     write(connection.number, response.bytes(isHead: isHead))
   }
@@ -94,7 +112,10 @@ final class AdminListener: Sendable {
   private func read(_ fd: Int32) -> AdminRequest.Reading? {
     let deadline = Clock.monotonicNanoseconds() + UInt64(Self.patienceMilliseconds) * 1_000_000
     var bytes: [UInt8] = []
-    var piece = [UInt8](repeating: 0, count: 4096)
+    var piece = [UInt8](repeating: 0, count: 64 << 10)
+    var isTold = false
+    // Content is not looked at before all of it can be there.
+    var wanted = 0
     while true {
       let now = Clock.monotonicNanoseconds()
       guard now < deadline,
@@ -106,42 +127,60 @@ final class AdminListener: Sendable {
       if count == Sys.wouldBlock { continue }
       guard count > 0 else { return nil }
       bytes += piece[..<count]
+      guard bytes.count >= wanted else { continue }
       let reading = AdminRequest.read(bytes)
-      if reading != .incomplete { return reading }
+      if reading == .expects, !isTold {
+        isTold = true
+        send(fd, Array("HTTP/1.1 100 Continue\r\n\r\n".utf8), deadline)
+      } else if reading != .incomplete, reading != .expects {
+        return reading
+      }
+      if bytes.count > AdminRequest.maximumHeadBytes { wanted = AdminRequest.length(of: bytes) ?? 0 }
     }
   }
 
   private func answered(_ request: AdminRequest) -> AdminAnswer {
-    guard isAllowed(request.token) else {
-      return AdminAnswer(
-        status: 401, extra: [("WWW-Authenticate", "Bearer")],
-        body: "send a token of admin.token_file as Authorization: Bearer TOKEN\n")
+    guard let right = right(request.token) else {
+      var answer = AdminAnswer.error(
+        401, "unauthorized", "send a token of admin.token_file as Authorization: Bearer TOKEN")
+      answer.extra.append(("WWW-Authenticate", "Bearer"))
+      return answer
     }
-    guard ["GET", "HEAD"].contains(request.method) else {
-      return AdminAnswer(status: 405, extra: [("Allow", "GET, HEAD")], body: "only GET and HEAD\n")
-    }
-    guard let gate = try? Gate() else { return AdminAnswer(status: 503, body: "out of descriptors\n") }
-    let (answer, path, reply) = (answer, request.path, Reply())
+    guard let gate = try? Gate() else { return .error(503, "overloaded", "out of descriptors") }
+    let (answer, reply) = (answer, Reply())
     Task {
-      let response = await answer(path)
+      let response = await answer(request, right == .change)
       reply.value.withLock { $0 = response }
       gate.open()
     }
     gate.wait()
-    return reply.value.withLock { $0 } ?? AdminAnswer(status: 503, body: "no answer\n")
+    return reply.value.withLock { $0 } ?? .error(503, "unavailable", "no answer")
   }
 
   /// Carries an answer from a task to the thread that waits for it.
   private final class Reply: Sendable { let value = Mutex<AdminAnswer?>(nil) }
 
-  private func isAllowed(_ token: [UInt8]?) -> Bool {
-    guard let tokens = tokens.withLock({ $0 }) else { return true }
-    guard let token, let digest = try? Digest.sha256(token) else { return false }
-    return tokens.contains(digest)
+  private enum Right { case read, change }
+
+  /// What the bearer of a token may do; nil for nothing.
+  private func right(_ token: [UInt8]?) -> Right? {
+    let rights = rights.withLock { $0 }
+    guard let readers = rights.read else { return .change }
+    guard let token, let digest = try? Digest.sha256(token) else { return nil }
+    if rights.change.contains(digest) { return .change }
+    return readers.contains(digest) ? .read : nil
   }
 
   private func write(_ fd: Int32, _ bytes: [UInt8]) {
-    let deadline = Clock.monotonicNanoseconds() + UInt64(Self.patienceMilliseconds) * 1_000_000
+    guard send(fd, bytes, Clock.monotonicNanoseconds() + UInt64(Self.patienceMilliseconds) * 1_000_000) else {
+      return
+    }
+    drop(fd)
+  }
+
+  /// False when not all of it could be sent in time.
+  @discardableResult
+  private func send(_ fd: Int32, _ bytes: [UInt8], _ deadline: UInt64) -> Bool {
     var sent = 0
     while sent < bytes.count {
       let count = unsafe bytes.withUnsafeBytes { buffer in
@@ -154,8 +193,13 @@ final class AdminListener: Sendable {
       let now = Clock.monotonicNanoseconds()
       guard count == Sys.wouldBlock, now < deadline,
         Sys.wait(fd, toWrite: true, milliseconds: Int32(clamping: (deadline - now) / 1_000_000 + 1))
-      else { return }
+      else { return false }
     }
+    return true
+  }
+
+  /// Waits a moment for the peer's end.
+  private func drop(_ fd: Int32) {
     // What the peer has sent beyond its request would make the close a reset that overtakes the answer.
     Sys.shutdownWrite(fd)
     var rest = [UInt8](repeating: 0, count: 4096)

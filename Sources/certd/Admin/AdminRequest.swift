@@ -1,6 +1,7 @@
 import HTTP
+import JSON
 
-/// What a request to the admin listener asks for. Read by the data plane's own parser; content is not looked at.
+/// What a request to the admin listener asks for. Its head is read by the data plane's own parser.
 struct AdminRequest: Equatable {
   /// The method as it came.
   var method: String
@@ -8,11 +9,17 @@ struct AdminRequest: Equatable {
   var path: String
   /// What stands behind `Bearer` in Authorization.
   var token: [UInt8]?
+  /// The first Accept field, in lower case; empty without one.
+  var accept = ""
+  /// The content.
+  var content: [UInt8] = []
 
   /// The largest head, in bytes.
   static let maximumHeadBytes = 8192
   /// The most field lines in a head.
   static let maximumFields = 64
+  /// The most content, in bytes: a prompt as long as the longest that counts fits, escaped.
+  static let maximumContentBytes = 8 << 20
 
   /// How the bytes of a connection are taken.
   enum Reading: Equatable {
@@ -21,6 +28,10 @@ struct AdminRequest: Equatable {
     case request(AdminRequest)
     /// Not HTTP/1, or too long.
     case refused
+    /// Content whose length is not told (411), or more than there may be (413).
+    case unfit(status: Int)
+    /// The head alone has come so far: it asks whether its content may follow.
+    case expects
   }
 
   /// Reads what has come so far.
@@ -32,12 +43,28 @@ struct AdminRequest: Equatable {
       case .bareLineFeed: return .refused
       case .found(let count):
         guard count <= maximumHeadBytes else { return .refused }
-        return unsafe parse(base, count)
+        return unsafe parse(base, count, bytes)
       }
     }
   }
 
-  private static func parse(_ base: UnsafePointer<UInt8>, _ count: Int) -> Reading {
+  /// How many bytes the request of a whole head has; nil where that cannot be told, or is not to be waited for.
+  static func length(of bytes: [UInt8]) -> Int? {
+    unsafe bytes.withUnsafeBufferPointer { buffer in
+      guard let base = buffer.baseAddress,
+        case .found(let count) = unsafe HeadEnd.find(
+          base, count: min(buffer.count, maximumHeadBytes), from: 0)
+      else { return nil }
+      var head = RequestHead()
+      var fields = FieldSection(capacity: maximumFields)
+      guard unsafe RequestHead.parse(base, count: count, fields: &fields, into: &head) == nil,
+        case .length(let length) = head.framing, length <= UInt64(maximumContentBytes)
+      else { return nil }
+      return count + Int(length)
+    }
+  }
+
+  private static func parse(_ base: UnsafePointer<UInt8>, _ count: Int, _ all: [UInt8]) -> Reading {
     var head = RequestHead()
     var fields = FieldSection(capacity: maximumFields)
     guard unsafe RequestHead.parse(base, count: count, fields: &fields, into: &head) == nil else {
@@ -52,12 +79,25 @@ struct AdminRequest: Equatable {
     for index in 0..<fields.count {
       let line = unsafe fields.lines[index]
       let name = String(decoding: bytes(Int(line.nameStart), Int(line.nameLength)), as: UTF8.self)
-      guard name.lowercased() == "authorization" else { continue }
       let value = bytes(Int(line.valueStart), Int(line.valueLength))
+      if name.lowercased() == "accept", request.accept.isEmpty {
+        request.accept = String(decoding: value, as: UTF8.self).lowercased()
+      }
+      guard name.lowercased() == "authorization" else { continue }
       let scheme = String(decoding: value.prefix(7), as: UTF8.self).lowercased()
       // Of two nobody can tell which one counts.
       guard request.token == nil, scheme == "bearer " else { return .refused }
       request.token = Array(value.dropFirst(7).drop { $0 == 0x20 })
+    }
+    switch head.framing {
+    case .none: break
+    case .length(let length):
+      guard length <= UInt64(maximumContentBytes) else { return .unfit(status: 413) }
+      guard all.count - count >= Int(length) else {
+        return all.count == count && head.expectsContinue ? .expects : .incomplete
+      }
+      request.content = Array(all[count..<count + Int(length)])
+    default: return .unfit(status: 411)
     }
     return .request(request)
   }
@@ -71,9 +111,20 @@ struct AdminAnswer: Sendable {
   var body: String
 
   private static let reasons = [
-    200: "OK", 400: "Bad Request", 401: "Unauthorized", 404: "Not Found", 405: "Method Not Allowed",
+    200: "OK", 202: "Accepted", 400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found",
+    405: "Method Not Allowed", 409: "Conflict", 411: "Length Required", 413: "Content Too Large",
     503: "Service Unavailable",
   ]
+
+  /// An error as JSON: what went wrong, by a word for programs and in words for people.
+  static func error(_ status: Int, _ code: String, _ message: String) -> AdminAnswer {
+    json(["error": ["code": .string(code), "message": .string(message)]], status: status)
+  }
+
+  /// A value as JSON.
+  static func json(_ value: JSONValue, status: Int = 200) -> AdminAnswer {
+    AdminAnswer(status: status, contentType: "application/json", body: value.indentedText + "\n")
+  }
 
   /// As it goes over the wire; nothing follows it on its connection.
   func bytes(isHead: Bool) -> [UInt8] {

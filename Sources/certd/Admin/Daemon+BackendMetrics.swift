@@ -28,7 +28,10 @@ extension Daemon {
       samples { $0.address == nil ? 0 : 1 })
     out.family(
       "certd_backend_healthy", .gauge, "Whether health checks let a backend get requests.",
-      samples { $0.status.health == .unhealthy ? 0 : 1 })
+      samples { $0.status.checkedHealth == .unhealthy ? 0 : 1 })
+    out.family(
+      "certd_backend_drained", .gauge, "Whether an operator has taken a backend out.",
+      samples { $0.status.isDrained ? 1 : 0 })
     out.family(
       "certd_backend_ejected", .gauge, "Whether a backend is spared for a while because answers failed.",
       samples { $0.status.isEjected(nowMilliseconds: now) ? 1 : 0 })

@@ -5,6 +5,7 @@ import OS
 import PKI
 import Proxy
 import Renewal
+import TLS
 import Telemetry
 import Upstream
 
@@ -20,10 +21,12 @@ extension Daemon {
       "certd_build_info", .gauge, "The version that runs.", [Sample(["version": Version.text], 1)])
     out.append(proxy.exposition)
     certificates(&out, World.now())
+    renewals(&out)
     files(&out)
     deploys(&out, World.now())
     await backends(&out)
     await queues(&out)
+    keyUse(&out)
     process(&out)
     return out
   }
@@ -51,6 +54,30 @@ extension Daemon {
     out.family(
       "certd_certificate_renewal_failing", .gauge, "Whether the last attempt to obtain a certificate failed.",
       plan.managed.map { Sample(["name": "\($0.name)"], failing.contains("\($0.name)") ? 1 : 0) })
+  }
+
+  private func renewals(_ out: inout MetricsText) {
+    let onDisk = stored.compactMap { one in one.pkiChain.map { (one.label, $0.leaf.notAfter) } }
+    out.family(
+      "certd_stored_certificate_not_after_timestamp_seconds", .gauge,
+      "When a certificate of the store expires, served or not.",
+      onDisk.map { Sample(["name": $0.0], Double($0.1.seconds)) })
+    let known = attempts.sorted { $0.key < $1.key }
+    out.family(
+      "certd_certificate_last_attempt_successful", .gauge,
+      "Whether the last attempt to obtain a certificate since the start was successful.",
+      known.filter { $0.value.result != "none" }.map {
+        Sample(["name": $0.key], $0.value.result == "success" ? 1 : 0)
+      })
+    out.family(
+      "certd_certificate_last_attempt_timestamp_seconds", .gauge,
+      "When the last attempt to obtain a certificate since the start was.",
+      known.filter { $0.value.result != "none" }.map { Sample(["name": $0.key], Double($0.value.at.seconds)) }
+    )
+    out.family(
+      "certd_certificate_next_attempt_timestamp_seconds", .gauge,
+      "Before when a certificate is not obtained again, by its CA's word where it has one.",
+      known.compactMap { name, one in one.next.map { Sample(["name": name], Double($0.seconds)) } })
   }
 
   private func files(_ out: inout MetricsText) {

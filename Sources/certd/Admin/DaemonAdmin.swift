@@ -28,6 +28,7 @@ extension Daemon {
   /// Listens where the configuration says, and no longer elsewhere. What cannot be had is told and stops nothing.
   func openAdmin() {
     let wanted = adminPlaces
+    let files = plan.configuration.admin.tokenFiles
     for (place, listener) in admin where !wanted.contains(place) {
       listener.close()
       admin[place] = nil
@@ -36,16 +37,14 @@ extension Daemon {
       do throws(SetupError) {
         if let known = admin[place] {
           // Those that were good go on where the file is not, but not those of another file.
-          if case .address = place, adminTokens != plan.configuration.admin.tokenFile?.value {
-            known.replaceTokens([])
-          }
-          if let tokens = try tokens(place) { known.replaceTokens(tokens) }
-          if case .address = place { adminTokens = plan.configuration.admin.tokenFile?.value }
+          if case .address = place, adminFiles != files { known.replace(.init(read: [])) }
+          known.replace(try rights(place))
+          if case .address = place { adminFiles = files }
           continue
         }
         let listener = try listen(place)
         admin[place] = listener
-        if case .address = place { adminTokens = plan.configuration.admin.tokenFile?.value }
+        if case .address = place { adminFiles = files }
         var shown = "\(place)"
         if case .address = place, let address = listener.address { shown = "\(address)" }
         log.info("admin", ["listening": .text(shown)])
@@ -68,19 +67,22 @@ extension Daemon {
   }
 
   private func listen(_ place: AdminPlace) throws(SetupError) -> AdminListener {
-    let tokens = try tokens(place)
+    let rights = try rights(place)
     do throws(SystemError) {
-      return try AdminListener(try Self.open(place), tokens: tokens) { [weak self] path in
-        await self?.adminAnswer(path) ?? AdminAnswer(status: 503, body: "stopping\n")
+      return try AdminListener(try Self.open(place), rights) { [weak self] request, mayChange in
+        await self?.answer(request, mayChange: mayChange) ?? .error(503, "unavailable", "certd is stopping")
       }
     } catch { throw .other("\(error)") }
   }
 
-  /// Who may read there; nil where the socket's right is enough.
-  private func tokens(_ place: AdminPlace) throws(SetupError) -> [[UInt8]]? {
-    guard case .address = place else { return nil }
-    guard let file = plan.configuration.admin.tokenFile else { throw .other("no token_file") }
-    return try KeyFile.read(file, plan.configuration)
+  /// Who may do what there: everything where the socket's right is enough.
+  private func rights(_ place: AdminPlace) throws(SetupError) -> AdminListener.Rights {
+    guard case .address = place else { return .all }
+    let settings = plan.configuration.admin
+    guard let file = settings.tokenFile else { throw .other("no token_file") }
+    var rights = AdminListener.Rights(read: try KeyFile.read(file, plan.configuration))
+    if let file = settings.changeTokenFile { rights.change = try KeyFile.read(file, plan.configuration) }
+    return rights
   }
 
   private static func open(_ place: AdminPlace) throws(SystemError) -> Descriptor {
@@ -102,13 +104,9 @@ extension Daemon {
     }
     admin = [:]
   }
+}
 
-  private func adminAnswer(_ path: String) async -> AdminAnswer {
-    switch path {
-    case "/metrics":
-      return AdminAnswer(status: 200, contentType: Exposition.contentType, body: await metrics().text)
-    case "/healthz": return AdminAnswer(status: 200, body: "ok\n")
-    default: return AdminAnswer(status: 404, body: "there are /metrics and /healthz\n")
-    }
-  }
+extension AdminSettings {
+  /// The files of tokens.
+  fileprivate var tokenFiles: [String] { [tokenFile, changeTokenFile].map { $0?.value ?? "" } }
 }

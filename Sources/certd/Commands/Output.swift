@@ -17,14 +17,17 @@ enum Output {
   }
 
   /// Columns padded to the widest cell, for a terminal.
-  static func table(_ rows: [[String]]) {
-    guard let first = rows.first else { return }
+  static func table(_ rows: [[String]]) { aligned(rows).forEach(line) }
+
+  /// The lines of such a table.
+  static func aligned(_ rows: [[String]]) -> [String] {
+    guard let first = rows.first else { return [] }
     let widths = first.indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
-    for row in rows {
+    return rows.map { row in
       let cells = row.enumerated().map { index, cell in
         index == row.count - 1 ? cell : cell + String(repeating: " ", count: widths[index] - cell.count)
       }
-      line(cells.joined(separator: "  "))
+      return cells.joined(separator: "  ")
     }
   }
 }

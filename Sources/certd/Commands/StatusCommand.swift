@@ -3,6 +3,7 @@ import Bytes
 import CertStore
 import Configuration
 import HTTPClient
+import JSON
 import OS
 import PKI
 import Proxy
@@ -17,24 +18,69 @@ struct StatusCommand: AsyncParsableCommand {
 
       Shakes hands with every TLS listener of the configuration for each certificate. Exit status: 0 when all of them \
       present what is stored and nothing waits; 1 when one does not, a certificate is missing or expired, or a \
-      deployment has failed; 2 when the configuration is not valid.
+      deployment has failed; 2 when the configuration is not valid. Where certd runs, what it does is shown as well: its \
+      listeners, services, backends and why one gets no requests, and what went wrong of late. --health asks it alone \
+      whether it wants clients (0) or not (1), for containers; --watch shows what it does until it is interrupted.
       """)
 
   @OptionGroup var options: ConfigurationOptions
   @Option(name: .shortAndLong, help: "Output: text or json.") var output = StoreOptions.Format.text
   @Flag(name: .shortAndLong, help: "Say nothing when all is well.") var quiet = false
+  @Flag(help: "Ask the running certd whether it is ready; the answer is the exit status.") var health = false
+  @Flag(
+    help:
+      "Show what the running certd does, again and again: on a terminal anew, else a line for each change.")
+  var watch = false
+  @Option(help: "The admin socket of the running certd.") var socket: String?
 
   func run() async throws {
+    if health { return try await tellHealth() }
+    if watch { return try await StatusWatch(client()).run() }
     let status: ServiceStatus
     do throws(SetupError) { status = try await ServiceStatus.take(options) } catch {
       throw Failure.exit(error)
     }
+    // Where nobody answers there is nothing more to tell.
+    let running = try? await client().ask("GET", "/status")
     if output == .json {
-      Output.line(try CertificateDescription.json(status))
+      Output.line(try CertificateDescription.json(Whole(status: status, daemon: running)))
     } else if !quiet || !status.isWell {
+      if let running {
+        DaemonStatus.lines(running).forEach(Output.line)
+      } else {
+        Output.line("certd does not run here")
+      }
       tell(status)
     }
     guard status.isWell else { throw ExitStatus.failed }
+  }
+
+  private func client() throws(SetupError) -> AdminClient {
+    try AdminClient(AdminLocation.find(config: options.config, store: options.store, socket: socket))
+  }
+
+  private func tellHealth() async throws {
+    do throws(SetupError) {
+      let (status, bytes) = try await client().send("GET", "/healthz")
+      guard status == 200 else {
+        throw .other("not ready: \(String(decoding: bytes.prefix { $0 != 0x0A }, as: UTF8.self))")
+      }
+      if !quiet { Output.line("ready") }
+    } catch { throw Failure.exit(error) }
+  }
+
+  /// What is stored and served, and what the running daemon tells.
+  private struct Whole: Encodable {
+    let status: ServiceStatus
+    let daemon: JSONValue?
+
+    func encode(to encoder: any Encoder) throws {
+      try status.encode(to: encoder)
+      var container = encoder.container(keyedBy: Key.self)
+      try container.encode(daemon.map(EncodableJSON.init), forKey: .daemon)
+    }
+
+    enum Key: CodingKey { case daemon }
   }
 
   private func tell(_ status: ServiceStatus) {

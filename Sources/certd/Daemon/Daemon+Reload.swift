@@ -13,10 +13,10 @@ extension Daemon {
   func reload() async {
     do throws(SetupError) {
       try await adopt(try source.readToServe(recognized))
-      reloaded = (true, World.now())
+      (reloaded, refusal) = ((true, World.now()), nil)
       log.info("configuration reloaded")
     } catch {
-      reloaded = (false, World.now())
+      (reloaded, refusal) = ((false, World.now()), error.description)
       for line in error.description.split(separator: "\n") {
         log.error("configuration refused; the old one goes on", ["error": .text(String(line))])
       }

@@ -59,12 +59,26 @@ extension Daemon {
   /// One certificate's outcome, as soon as it is known: others and the hooks may take long.
   func decided(_ entry: Report.Entry) async {
     tell(entry)
+    note(entry)
     switch entry.outcome {
     case .failed: failing.insert("\(entry.name)")
     case .renewed, .notDue: failing.remove("\(entry.name)")
     case .waiting, .skipped, .wouldRenew: break
     }
     if case .renewed = entry.outcome { await presentStore() }
+  }
+
+  /// For who asks: a look at which nothing was due is no attempt.
+  private func note(_ entry: Report.Entry) {
+    let name = "\(entry.name)"
+    let before = attempts[name]
+    switch entry.outcome {
+    case .renewed: attempts[name] = ("success", World.now(), nil)
+    case .failed: attempts[name] = ("failure", World.now(), nil)
+    case .notDue(let until), .waiting(let until, _):
+      attempts[name] = (before?.result ?? "none", before?.at ?? startedAt, until)
+    case .skipped, .wouldRenew: break
+    }
   }
 
   private func tell(_ entry: Report.Entry) {

@@ -41,6 +41,8 @@ actor Daemon {
     case wake
     case decided(Report.Entry)
     case renewed(Report)
+    /// What somebody has asked for by the admin API, in its turn.
+    case asked(@Sendable (isolated Daemon) async -> Void)
   }
 
   let source: ConfigurationSource
@@ -88,8 +90,12 @@ actor Daemon {
   var standings: [Standing] = []
   /// Certificates that could not be obtained at the last attempt.
   var failing: Set<String> = []
+  /// What came of the last attempt at each certificate, when, and not before when there is another one.
+  var attempts: [String: (result: String, at: UnixTime, next: UnixTime?)] = [:]
   /// How the last SIGHUP ended.
   var reloaded: (isSuccess: Bool, at: UnixTime)
+  /// Why the last one was refused; nil where it was not.
+  var refusal: String?
   /// Since when it runs.
   let startedAt: UnixTime
   /// What has started the process, and is told of it.
@@ -104,8 +110,10 @@ actor Daemon {
   var stopper: AsyncStream<Stop>.Continuation?
   /// What is listened at for the admin API, by place.
   var admin: [AdminPlace: AdminListener] = [:]
-  /// The file of the tokens that are taken there.
-  var adminTokens: String?
+  /// The files of the tokens that are taken there.
+  var adminFiles: [String] = []
+  /// An operator wants no new clients: whoever asks whether it is ready is told that it is not.
+  var isLeaving = false
   /// When another certificate may be the best for a name.
   var presentationChange: UnixTime?
 
@@ -347,6 +355,7 @@ actor Daemon {
     case .wake: renew()
     case .decided(let entry): await decided(entry)
     case .renewed(let report): await finished(report)
+    case .asked(let job): await job(self)
     }
   }
 

@@ -28,7 +28,7 @@ struct Handover {
 
 extension Handover.Backend {
   init(of status: BackendStatus) {
-    health = status.health
+    health = status.checkedHealth
     rate = status.engine.rate
     cacheTokens = status.engine.index.cacheTokens
     blocks = status.engine.index.remembered

@@ -81,7 +81,7 @@ struct HealthChecks {
   ) async {
     let identity = security?.tlsIdentity
     // A reload begins new checks of backends that are known already.
-    let before = known.status.health
+    let before = known.status.checkedHealth
     var tracker = HealthTracker(
       unhealthyThreshold: check.unhealthyThreshold, healthyThreshold: check.healthyThreshold, health: before)
     // Nobody is asked without knowing whom to trust: requests are not sent there either.
@@ -95,6 +95,7 @@ struct HealthChecks {
       let began = monotonicMilliseconds()
       let failure = await probe(service, check, known, context, world)
       guard !Task.isCancelled else { return }
+      known.status.failure = failure
       if failure != nil { await backends.suspect(address) }
       if failure == nil {
         known.status.checkPassed(beganMilliseconds: began, nowMilliseconds: monotonicMilliseconds())

@@ -52,6 +52,10 @@ actor BackendRegistry {
   private var rooms: [String: ServiceRoom] = [:]
   /// What the process before this one knew of backends, until they are met.
   private var heritage: [String: Handover.Backend] = [:]
+
+  /// Backends that an operator has taken out, and weights that one has given, by service and backend.
+  private var drained: Set<String> = []
+  private var weights: [String: Int] = [:]
   private let warn: @Sendable (String) -> Void
   private let resolve: Resolve
   private let lifetime: Lifetime
@@ -232,6 +236,7 @@ actor BackendRegistry {
       let status = statuses[full] ?? BackendStatus(name: full)
       if statuses.updateValue(status, forKey: full) == nil {
         heritage.removeValue(forKey: full)?.give(to: status)
+        status.isDrained = drained.contains("\(service) \(backend)")
       }
       return Known(
         key: key, address: address, host: host, status: status, isOneOfSeveral: isOneOfSeveral,
@@ -254,6 +259,23 @@ actor BackendRegistry {
 
   /// What the process before this one knew of them.
   func inherit(_ knowledge: [String: Handover.Backend]) { heritage = knowledge }
+
+  // MARK: What an operator says
+
+  /// Takes all addresses of a backend out, or in again, until certd ends or is told otherwise.
+  func drain(_ service: String, _ backend: BackendAddress, _ isDrained: Bool) {
+    let name = "\(service) \(backend)"
+    if isDrained { drained.insert(name) } else { drained.remove(name) }
+    for known in candidates(service: service, backend) { known.status.isDrained = isDrained }
+  }
+
+  /// The weight of a backend that an operator has said, until certd ends; nil where the configuration's holds.
+  func weight(_ service: String, _ backend: BackendAddress) -> Int? { weights["\(service) \(backend)"] }
+
+  /// Gives a backend another weight; nil for the configuration's.
+  func setWeight(_ service: String, _ backend: BackendAddress, _ weight: Int?) {
+    weights["\(service) \(backend)"] = weight
+  }
 
   /// Where a service's requests wait.
   func room(service: String) -> ServiceRoom {

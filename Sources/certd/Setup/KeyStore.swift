@@ -65,6 +65,12 @@ final class KeyStore: Sendable {
     return fresh + old.filter { !ids.contains($0.id) }
   }
 
+  /// Every key that is known, with its group's limits.
+  func records() -> [(key: KeyRecord, groupLimits: KeyLimits)] {
+    good.withLock { $0.values.flatMap { one in one.group.keys.map { ($0, one.group.limits) } } }
+      .sorted { ($0.key.group, $0.key.name) < ($1.key.group, $1.key.name) }
+  }
+
   private static func read(_ file: String) throws(SystemError) -> [UInt8]? {
     do throws(SystemError) {
       return try FileSystem().read(file, limitInBytes: KeyList.maximumBytes, followingLinks: true)

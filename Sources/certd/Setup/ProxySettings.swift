@@ -155,13 +155,14 @@ struct ProxySettings {
     var members: [Proxy.Settings.Backend] = []
     // Without what they are to be trusted by, backends get nothing.
     for backend in security == nil ? [] : service.backends {
+      let weight = await backends.weight(service.name, backend.address) ?? backend.weight
       for known in await backends.candidates(service: service.name, backend.address) {
         var member = Proxy.Settings.Backend(
           key: known.key, address: known.address,
           tlsHost: service.protocol.isSecure ? known.host : nil, trust: security?.trust ?? .init(),
           tlsServerName: service.tls.serverName, tlsIdentity: security?.identity,
           http2: service.protocol.isHTTP2,
-          status: known.status, weight: backend.weight * known.share)
+          status: known.status, weight: weight * known.share)
         member.sendProxy = service.sendProxy
         member.isOpaque = service.protocol.isPassage
         member.host = service.authority(of: backend)

@@ -54,19 +54,24 @@ extension Worker {
   ) {
     let model = modelRequest(exchange)
     let source = unsafe route.pointee.keySource
-    switch source.kind {
-    case .none, .nothingYet: return
-    case .address: break
-    case .session, .prompt: model.session = unsafe sessionHash(base)
-    case .header, .cookie:
-      if let name = source.name { model.session = unsafe hash(of: source.kind, name, base) }
-    }
+    if source.kind == .nothingYet { return }
+    model.session = unsafe keyHash(source, base)
     // Policies that go by keys need one; for others it is but a hint.
     guard model.session == 0,
       unsafe route.pointee.service.pointee.policy.goesByKey || source.kind == .address,
       let client = exchange.client
     else { return }
     model.session = addressHash(client)
+  }
+
+  /// A hash of what the head on the desk says of the key; 0 where it says nothing.
+  @inline(never)
+  func keyHash(_ source: KeySource, _ base: UnsafePointer<UInt8>) -> UInt64 {
+    switch source.kind {
+    case .none, .nothingYet, .address: 0
+    case .session, .prompt: unsafe sessionHash(base)
+    case .header, .cookie: source.name.map { unsafe hash(of: source.kind, $0, base) } ?? 0
+    }
   }
 
   /// A hash of a client's address, its port left out.

@@ -24,6 +24,14 @@ struct Models: Stage {
   let name: UInt64
 }
 
+/// What a request's head says of the model.
+@safe enum HeadModel: BitwiseCopyable {
+  case none
+  case refused(OwnAnswer)
+  /// The name, which may be empty, and how much of the path it takes with what stands before it, in bytes.
+  case named(UnsafeBufferPointer<UInt8>, taken: Int)
+}
+
 /// The catalog of the route that was asked for last.
 struct KeptCatalog {
   let route: Int
@@ -60,32 +68,17 @@ extension Worker {
     _ route: UnsafeMutablePointer<CompiledRoute>, _ models: UnsafeMutablePointer<CompiledModels>
   ) -> Bool {
     asked = nil
-    let (prefix, field) = unsafe (route.pointee.modelPath, route.pointee.modelHeader)
-    guard prefix.count > 0 || field.count > 0 else { return false }
-    let path = unsafe base + desk.request.targetStart
-    var name = unsafe UnsafeBufferPointer<UInt8>(start: nil, count: 0)
-    if prefix.count > 0, unsafe desk.request.pathLength(base) > prefix.count, unsafe Self.begins(path, prefix)
-    {
-      // What hides where the name ends, or leads out of what is left, cannot be taken apart.
-      guard unsafe MatchedPath.scan(path, desk.request.targetLength).isPlain else {
-        unsafe forgetKey(route)
-        unsafe refuse(client, .pathNotNormal, closing: false, route: route)
-        return true
-      }
-      var end = prefix.count
-      while unsafe end < desk.request.pathLength(base), unsafe path[end] != 0x2F { end += 1 }
-      unsafe name = UnsafeBufferPointer(start: path + prefix.count, count: end - prefix.count)
-      if end < desk.request.targetLength, unsafe path[end] == 0x2F {
-        desk.request.targetStart += end
-        desk.request.targetLength -= end
-      } else {
-        // Nothing of a path is left behind it: no backend can be asked for that.
-        unsafe forgetKey(route)
-        unsafe refuse(client, .noRoute, closing: false, route: route)
-        return true
-      }
-    } else if field.count > 0 {
-      unsafe name = fieldNamed(field, base)
+    let name: UnsafeBufferPointer<UInt8>
+    switch unsafe headModel(base, route) {
+    case .none: return false
+    case .refused(let refusal):
+      unsafe forgetKey(route)
+      unsafe refuse(client, refusal, closing: false, route: route)
+      return true
+    case .named(let found, let taken):
+      unsafe name = unsafe found
+      desk.request.targetStart += taken
+      desk.request.targetLength -= taken
     }
     guard let start = name.baseAddress, name.count > 0 else { return false }
     guard let rule = unsafe models.pointee.find(start, name.count), unsafe rule.pointee.shares > 0,
@@ -97,6 +90,31 @@ extension Worker {
     }
     asked = unsafe AskedModel(rule: rule, name: Rendezvous.hash(name))
     return false
+  }
+
+  /// What the head on the desk says of the model.
+  @inline(never)
+  func headModel(
+    _ base: UnsafePointer<UInt8>, _ route: UnsafeMutablePointer<CompiledRoute>
+  ) -> HeadModel {
+    let (prefix, field) = unsafe (route.pointee.modelPath, route.pointee.modelHeader)
+    guard prefix.count > 0 || field.count > 0 else { return .none }
+    let path = unsafe base + desk.request.targetStart
+    if prefix.count > 0, unsafe desk.request.pathLength(base) > prefix.count, unsafe Self.begins(path, prefix)
+    {
+      // What hides where the name ends, or leads out of what is left, cannot be taken apart.
+      guard unsafe MatchedPath.scan(path, desk.request.targetLength).isPlain else {
+        return .refused(.pathNotNormal)
+      }
+      var end = prefix.count
+      while unsafe end < desk.request.pathLength(base), unsafe path[end] != 0x2F { end += 1 }
+      // Where nothing of a path is left behind it no backend can be asked for that.
+      guard end < desk.request.targetLength, unsafe path[end] == 0x2F else { return .refused(.noRoute) }
+      return unsafe .named(
+        UnsafeBufferPointer(start: path + prefix.count, count: end - prefix.count), taken: end)
+    }
+    guard field.count > 0 else { return .none }
+    return unsafe .named(fieldNamed(field, base), taken: 0)
   }
 
   private static func begins(_ path: UnsafePointer<UInt8>, _ prefix: RawBytes) -> Bool {

@@ -63,7 +63,7 @@ extension Worker {
   }
 
   @inline(__always)
-  private func candidates(
+  func candidates(
     _ service: UnsafeMutablePointer<ServiceEntry>, _ model: Ref<ModelRequest>?, sparing time: UInt64,
     maximumRequests: Int
   ) -> Pools {
@@ -213,7 +213,7 @@ extension Worker {
 }
 
 /// A service's backends, as a worker sees them at one moment.
-@safe private struct Pools: Candidates {
+@safe struct Pools: Candidates {
   let service: UnsafeMutablePointer<ServiceEntry>
   /// Requests under way at which one has no room; 0 for no limit.
   let maximumRequests: Int
