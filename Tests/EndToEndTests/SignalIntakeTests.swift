@@ -4,7 +4,7 @@ import Testing
 @testable import certd
 
 @Suite(.ownThread) struct SignalIntakeTests {
-  /// `h` for a hangup, `r` for reopen, `s` for stop; `H` and `R` when what they asked for begins.
+  /// `h` for a hangup, `r` for reopen, `u` for another program, `s` for stop; `H` and `R` when what they asked for begins.
   @Test(
     "reloads that wait are one, a stop is begun once and then insisted on",
     arguments: [
@@ -13,6 +13,7 @@ import Testing
       ("rrRr", [.reopen, .nothing, .reopen]),
       ("hhs", [.reload, .nothing, .stop]), ("sh", [.stop, .nothing]), ("sr", [.stop, .nothing]),
       ("sss", [.stop, .stopNow, .stopNow]), ("hHsh", [.reload, .stop, .nothing]),
+      ("uuh", [.upgrade, .nothing, .reload]), ("su", [.stop, .nothing]),
     ] as [(String, [SignalIntake.Action])])
   func table(_ signals: String, _ expected: [SignalIntake.Action]) {
     var intake = SignalIntake()
@@ -21,6 +22,7 @@ import Testing
       switch signal {
       case "h": actions.append(intake.take(.hangup))
       case "r": actions.append(intake.take(.reopen))
+      case "u": actions.append(intake.take(.upgrade))
       case "s": actions.append(intake.take(.stop))
       case "H": intake.begins(.hangup)
       default: intake.begins(.reopen)

@@ -2,7 +2,7 @@ import EndToEnd
 import TestRun
 import Testing
 
-/// Another program takes the place of the one that serves.
+/// Another program takes the place of the one that serves, and systemd keeps its sockets.
 @Suite(.ownThread) struct UpgradeTests {
   @Test(
     "upgrades under load refuse no connection, cut no stream, and resume sessions; a program that does not start changes nothing"
@@ -10,6 +10,15 @@ import Testing
   func underLoad() async throws {
     let place = try Place()
     let finished = try await PythonClient(place)("upgrade", [try Place.certd()])
+    #expect(finished.ending == .exited(0) && finished.output.hasSuffix("all ok\n"), "\(finished)")
+  }
+
+  @Test(
+    "systemd's sockets are taken, it is told of start, reload, life and stop, and after a kill nobody was refused"
+  )
+  func serviceManager() async throws {
+    let place = try Place()
+    let finished = try await PythonClient(place)("service_manager", [try Place.certd()])
     #expect(finished.ending == .exited(0) && finished.output.hasSuffix("all ok\n"), "\(finished)")
   }
 }
