@@ -216,10 +216,13 @@ public final class EdgeProxy: Sendable {
   }
 
   /// Accepts nothing more, lets exchanges finish for so many milliseconds, and returns when all workers have ended.
-  /// Called once more, it can only bring the end nearer.
-  public func drain(milliseconds: UInt64) async {
-    for mailbox in mailboxes { mailbox.post(.drain(milliseconds: milliseconds)) }
+  /// Called once more, it can only bring the end nearer. `gently`: connections that are idle, and those that have asked
+  /// nothing yet, are not closed but get one more answer, which says that it is the last: a request that is on its way meets
+  /// no closed connection.
+  public func drain(milliseconds: UInt64, gently: Bool = false) async {
+    // First, or the kernel would go on to take connections that nobody accepts.
     state.withLock { $0.kept = [:] }
+    for mailbox in mailboxes { mailbox.post(.drain(milliseconds: milliseconds, gently: gently)) }
     await withCheckedContinuation { (done: CheckedContinuation<Void, Never>) in
       let threads = state.withLock { state -> [Thread] in
         defer { state.threads = [] }

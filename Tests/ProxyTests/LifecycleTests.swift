@@ -78,6 +78,32 @@ import Upstream
     _ = slow.finish()
   }
 
+  @Test("A gentle drain answers what is asked on idle and on fresh connections, and says that it was the last")
+  func gentle() async throws {
+    let backend = try Backend { wire in
+      while !wire.readHead().isEmpty { wire.write("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok") }
+    }
+    try await Edge.serve(.bare(backend.target)) { edge in
+      let (kept, fresh) = (try edge.connect(), try edge.connect())
+      kept.write(FramingCase.probe)
+      #expect(kept.readAnswer().field("Connection") != "close")
+      let drained = Task(priority: .high) { await edge.proxy.drain(milliseconds: 60_000, gently: true) }
+      try await OwnThread.run {
+        let address = edge.proxy.addresses[0]
+        while (try? Wire.connect(address)) != nil {}
+        for client in [kept, fresh] {
+          client.write(FramingCase.probe)
+          let answer = client.readAnswer()
+          #expect(answer.body == "ok" && answer.field("Connection") == "close")
+          #expect(client.readToEnd() == [] && client.ending == .closed)
+          client.close()
+        }
+      }
+      await drained.value
+    }
+    _ = backend.finish()
+  }
+
   @Test("A drain ends at its deadline whatever is under way", arguments: [1, 2])
   func deadline(workers: Int) async throws {
     let next = try Event()

@@ -19,7 +19,7 @@ extension Worker {
     // A client of HTTP/1.1 has had them in its last chunk.
     if isFramed { exchange.trailers = ParkedOutput() }
     endExchange(exchange, keepsBackend: keepsBackend)
-    endAnswer(client, keeps: keepsClient && !isDraining, trailers: isFramed ? trailers : ParkedOutput())
+    endAnswer(client, keeps: keepsClient && !closesIdle, trailers: isFramed ? trailers : ParkedOutput())
   }
 
   /// Nothing has been sent yet: the client gets an answer of ours.

@@ -13,7 +13,7 @@ enum Order: Sendable {
   /// one. Answered when it is in force.
   case adopt(WorkerPlan, newSockets: [NewSocket], accessLog: NewAccessLog?, Answer)
   /// Accept nothing more, let exchanges finish, stop at the deadline (milliseconds from now).
-  case drain(milliseconds: UInt64)
+  case drain(milliseconds: UInt64, gently: Bool)
   /// A request of this worker's that waits is called to a backend, or turned away.
   case call(WaitingCall)
   /// Say that it is alive.
@@ -49,7 +49,7 @@ extension Worker {
       }
       adopt(plan, sockets)
       answer()
-    case .drain(let milliseconds): drain(milliseconds)
+    case .drain(let milliseconds, let gently): drain(milliseconds, gently)
     case .call(let call): answer(call)
     case .answer(let answer): answer()
     case .reopenLogs: reopenLogs()
@@ -104,11 +104,13 @@ extension Worker {
     unread.contains = next.passesUnread
   }
 
-  private func drain(_ milliseconds: UInt64) {
+  private func drain(_ milliseconds: UInt64, _ gently: Bool) {
     let deadline = nowMilliseconds &+ milliseconds
     if deadline < shared.drainDeadline.load(ordering: .relaxed) {
       shared.drainDeadline.store(deadline, ordering: .relaxed)
     }
+    closesIdle = closesIdle || !gently
+    defer { if closesIdle { closeIdleClients() } }
     guard !isDraining else { return }
     isDraining = true
     // What the kernel has accepted for us already would be reset by closing the socket.
@@ -116,12 +118,15 @@ extension Worker {
       accept(i)
       closeListener(i)
     }
+    for mux in muxes.live {
+      if mux.client != nil { announceEnd(mux) }
+    }
+  }
+
+  private func closeIdleClients() {
     for client in clients.live
     where client.state == .reading && client.end == client.start {
       beginClose(client)
-    }
-    for mux in muxes.live {
-      if mux.client != nil { announceEnd(mux) }
     }
   }
 

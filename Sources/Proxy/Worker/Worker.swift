@@ -92,6 +92,8 @@ internal import Telemetry
   var accessLog: AccessLog?
   var accessFlushAt: UInt64 = 0
   var isDraining = false
+  /// Connections that nobody asks on are not waited for at the end.
+  var closesIdle = false
   var isStopped = false
   var acceptPaused = false
   var acceptResumeAt: UInt64 = .max

@@ -34,6 +34,9 @@ enum AdminDocument {
         "post": post("Where a request would go now, and why", "explain", "Question", "Explanation")
       ],
       "/reload": ["post": post("Read the configuration again", "reload", nil, "Reloaded", [409])],
+      "/upgrade": [
+        "post": post("Have the program at its path take over", "upgrade", nil, "Upgraded", [409])
+      ],
       "/drain": [
         "post": post("Say that no new clients are wanted, or are again", "drain", "Undo", "Draining")
       ],
@@ -133,7 +136,7 @@ extension AdminDocument {
     [
       "Anything": ["type": "object"],
       "Error": object(["error": object(["code": text, "message": text])]),
-      "Reloaded": object(["reloaded": flag]), "Draining": object(["draining": flag]),
+      "Upgraded": object(["process": count]), "Reloaded": object(["reloaded": flag]), "Draining": object(["draining": flag]),
       "Level": closed(["level": ["type": "string", "enum": ["debug", "info", "warn", "error"]]], ["level"]),
       "Undo": closed(["undo": flag], []),
       "Weight": closed(

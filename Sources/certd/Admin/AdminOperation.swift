@@ -55,6 +55,7 @@ struct AdminOperation: Sendable {
     AdminOperation("GET", "/openapi.json") { _, _, _ in .json(AdminDocument.value) },
     AdminOperation("POST", "/explain") { daemon, request, _ in await daemon.explain(request) },
     AdminOperation("POST", "/reload", changes: true) { daemon, _, _ in await daemon.reloadAnswer() },
+    AdminOperation("POST", "/upgrade", changes: true) { daemon, _, _ in await daemon.upgradeAnswer() },
     AdminOperation("POST", "/drain", changes: true) { daemon, request, _ in await daemon.leave(request) },
     AdminOperation("POST", "/backends/{service}/{backend}/drain", changes: true) { daemon, _, names in
       await daemon.edit(names) { await $0.drain($1, $2, true) }

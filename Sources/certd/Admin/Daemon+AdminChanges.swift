@@ -17,6 +17,14 @@ extension Daemon {
     }
   }
 
+  /// Lets the program at its path take over.
+  func upgradeAnswer() async -> AdminAnswer {
+    await inTurn { daemon in
+      if let refusal = await daemon.upgrade() { return .error(409, "not_upgraded", refusal) }
+      return .json(["process": .number("\(daemon.successor ?? 0)")])
+    }
+  }
+
   /// Says that no new clients are wanted, or that they are again.
   func leave(_ request: AdminRequest) -> AdminAnswer {
     var isLeaving = true

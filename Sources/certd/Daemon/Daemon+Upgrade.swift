@@ -31,10 +31,18 @@ extension Daemon {
   /// How long exchanges of a process whose place has been taken may go on, in milliseconds: an hour.
   static let upgradeDrainMilliseconds: UInt64 = 3_600_000
 
-  /// Starts the program that stands at its path by now, hands over, and ends; where it does not serve, all goes on as it was.
-  func upgrade() async {
-    guard successor == nil else { return }
-    guard let program else { return log.error("upgrade: /proc does not say where the program is") }
+  /// How long whoever has asked for it has to hear that it was done, in seconds.
+  static let lastAnswerSeconds = 0.2
+
+  /// Starts the program that stands at its path by now, hands over, and ends; where it does not serve, all goes on as it was,
+  /// and the reason is the result.
+  @discardableResult
+  func upgrade() async -> String? {
+    guard successor == nil else { return "another process has taken over already" }
+    guard let program else {
+      log.error("upgrade: /proc does not say where the program is")
+      return "/proc does not say where the program is"
+    }
     log.info("upgrade: another process is started", ["program": .text(program)])
     await flushUsage()
     // Its place is another one's from here on.
@@ -59,13 +67,20 @@ extension Daemon {
       manager.follows(process: process)
       log.info("upgrade: another process serves", ["process": .number(process)])
       _ = signals.withLock { $0.take(.stop) }
-      stopper?.yield(.begin(Signals.upgrade))
+      let stopper = stopper
+      Task {
+        try? await World.sleep(seconds: Self.lastAnswerSeconds)
+        stopper?.yield(.begin(Signals.upgrade))
+      }
+      return nil
     case .success(nil):
       log.error("upgrade: the new process did not serve and has said why; this one goes on")
       openAdmin()
+      return "the new process did not serve; its log says why; this one goes on"
     case .failure(let error):
       log.error("upgrade: this process goes on", ["reason": .describing(error)])
       openAdmin()
+      return "\(error); this process goes on"
     }
   }
 

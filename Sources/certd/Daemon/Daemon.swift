@@ -365,7 +365,7 @@ actor Daemon {
     if successor == nil { manager.stopping() }
     log.info(
       "stopping", ["signal": .number(number), "deadline_milliseconds": .number(Int64(clamping: limit))])
-    await proxy.drain(milliseconds: limit)
+    await proxy.drain(milliseconds: limit, gently: successor != nil)
     log.info("stopped")
   }
 

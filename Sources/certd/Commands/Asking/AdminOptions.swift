@@ -61,7 +61,7 @@ struct AdminClient: Sendable {
   /// The largest answer that is read, in bytes.
   static let maximumAnswerBytes = 16 << 20
   /// How long an answer is waited for, in milliseconds.
-  static let patienceMilliseconds: UInt64 = 30_000
+  static let patienceMilliseconds: UInt64 = 90_000
 
   init(_ options: AdminOptions) throws(SetupError) { try self.init(options.place()) }
 

@@ -21,6 +21,28 @@ struct ReloadCommand: AsyncParsableCommand {
   }
 }
 
+struct UpgradeCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "upgrade",
+    abstract: "Have the program that stands at its path take the running certd's place; nobody is refused.",
+    discussion: """
+      Example: certd upgrade --config certd.yaml
+
+      What SIGUSR2 does, with an answer. The new process gets the listening sockets, ticket keys and what was learnt of \
+      backends; the old one ends when its exchanges have. Exit status: 0 when the new one serves; 1 when it does not, and \
+      the old one goes on: its log says why.
+      """)
+
+  @OptionGroup var options: AdminOptions
+
+  func run() async throws {
+    do throws(SetupError) {
+      let answer = try await AdminClient(options).ask("POST", "/upgrade")
+      Output.line("process \(answer.cell("process")) serves; the one before ends when its exchanges have")
+    } catch { throw Failure.exit(error) }
+  }
+}
+
 struct DrainCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "drain",

@@ -15,7 +15,8 @@ from schemathesis.specs.openapi.checks import (
 
 url, token = sys.argv[1], sys.argv[2]
 headers = {"Authorization": f"Bearer {token}"}
-schema = schemathesis.openapi.from_url(f"{url}/openapi.json", headers=headers)
+# Another program would take the place of the one that is asked: upgrade.py asks for that.
+schema = schemathesis.openapi.from_url(f"{url}/openapi.json", headers=headers).exclude(path="/upgrade")
 checks = [content_type_conformance, response_schema_conformance, status_code_conformance]
 asked = []
 
