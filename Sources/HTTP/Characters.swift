@@ -43,6 +43,70 @@ package enum Characters {
     return true
   }
 
+  /// Passes letters and hyphens, eight at a time: answers where something else stands, or may stand. Reads nothing from `end` on.
+  @inline(__always)
+  package static func passNameLetters(_ p: UnsafePointer<UInt8>, from start: Int, to end: Int) -> Int {
+    let ones: UInt64 = 0x0101_0101_0101_0101
+    let highs: UInt64 = 0x8080_8080_8080_8080
+    var at = start
+    while at + 8 <= end {
+      let word = unsafe UInt64(littleEndian: UnsafeRawPointer(p + at).loadUnaligned(as: UInt64.self))
+      let low = (word | ones &* 0x20) & ~highs
+      let letters = (low &+ ones &* 0x1F) & ~(low &+ ones &* 0x05)
+      let hyphen = word ^ ones &* 0x2D
+      let hyphens = ~(((hyphen & ~highs) &+ ~highs) | hyphen)
+      let others = ~((letters & ~word) | hyphens) & highs
+      guard others == 0 else { return at + others.trailingZeroBitCount / 8 }
+      at += 8
+    }
+    return at
+  }
+
+  /// Whether a name is of lower-case letters and hyphens alone. Eight bytes at a time.
+  @inline(__always)
+  package static func isPlainLowerName(_ p: UnsafePointer<UInt8>, _ count: Int) -> Bool {
+    let ones: UInt64 = 0x0101_0101_0101_0101
+    let highs: UInt64 = 0x8080_8080_8080_8080
+    func isPlain(_ word: UInt64) -> Bool {
+      let low = word & ~highs
+      let letters = (low &+ ones &* 0x1F) & ~(low &+ ones &* 0x05)
+      let hyphen = word ^ ones &* 0x2D
+      let hyphens = ~(((hyphen & ~highs) &+ ~highs) | hyphen)
+      return ~((letters & ~word) | hyphens) & highs == 0
+    }
+    let raw = unsafe UnsafeRawPointer(p)
+    guard count >= 8 else {
+      for i in 0..<count where unsafe p[i] &- 0x61 >= 26 && p[i] != 0x2D { return false }
+      return true
+    }
+    var i = 0
+    while i + 8 <= count {
+      if unsafe !isPlain(raw.loadUnaligned(fromByteOffset: i, as: UInt64.self)) { return false }
+      i += 8
+    }
+    // The last word overlaps the one before.
+    return unsafe isPlain(raw.loadUnaligned(fromByteOffset: count - 8, as: UInt64.self))
+  }
+
+  /// Passes what may stand in a request target, eight bytes at a time: answers where something else stands, or `end`.
+  @inline(__always)
+  package static func passTarget(_ p: UnsafePointer<UInt8>, from start: Int, to end: Int) -> Int {
+    let ones: UInt64 = 0x0101_0101_0101_0101
+    let highs: UInt64 = 0x8080_8080_8080_8080
+    var at = start
+    while at + 8 <= end {
+      let word = unsafe UnsafeRawPointer(p + at).loadUnaligned(as: UInt64.self)
+      // A byte up to space, a fragment mark, or one beyond ASCII sets a high bit here.
+      let below = (word &- ones &* 0x21) & ~word
+      let mark = ((word ^ ones &* 0x23) &- ones) & ~(word ^ ones &* 0x23)
+      let delete = ((word ^ ones &* 0x7F) &- ones) & ~(word ^ ones &* 0x7F)
+      guard (below | mark | delete | word) & highs == 0 else { break }
+      at += 8
+    }
+    while at < end, unsafe isTarget(p[at]) { at += 1 }
+    return at
+  }
+
   /// What may stand in a request target: visible US-ASCII without a fragment mark (RFC 9112 §3.2).
   @inline(__always)
   package static func isTarget(_ c: UInt8) -> Bool { c > 0x20 && c < 0x7F && c != 0x23 }

@@ -82,6 +82,12 @@ public enum FieldName: UInt8, Sendable, BitwiseCopyable {
       return unsafe raw.loadUnaligned(fromByteOffset: count - 8, as: UInt64.self) | fold
         == text.loadUnaligned(fromByteOffset: count - 8, as: UInt64.self) | fold
     }
+    if count >= 4 {
+      let fold: UInt32 = 0x2020_2020
+      return unsafe raw.loadUnaligned(as: UInt32.self) | fold == text.loadUnaligned(as: UInt32.self) | fold
+        && raw.loadUnaligned(fromByteOffset: count - 4, as: UInt32.self) | fold
+          == text.loadUnaligned(fromByteOffset: count - 4, as: UInt32.self) | fold
+    }
     for i in 0..<count where unsafe p[i] | 0x20 != literal.utf8Start[i] { return false }
     return true
   }

@@ -54,7 +54,7 @@ public struct FieldLine: BitwiseCopyable, Sendable {
     while at < last {
       guard let found = unsafe memchr(base + at, 0x0A, end - at) else { return .bareLineFeed }
       let lineEnd = unsafe UnsafePointer(found.assumingMemoryBound(to: UInt8.self)) - base - 1
-      if let error = unsafe parseLine(base, at, lineEnd, most) { return error }
+      if let error = unsafe parseLine(base, at, lineEnd, within: end, most) { return error }
       at = lineEnd + 2
     }
     return nil
@@ -62,10 +62,10 @@ public struct FieldLine: BitwiseCopyable, Sendable {
 
   @inline(__always)
   private mutating func parseLine(
-    _ base: UnsafePointer<UInt8>, _ start: Int, _ end: Int, _ most: Int
+    _ base: UnsafePointer<UInt8>, _ start: Int, _ end: Int, within all: Int, _ most: Int
   ) -> ParseError? {
     if unsafe base[start] == 0x20 || base[start] == 0x09 { return .obsoleteFolding }
-    var colon = start
+    var colon = unsafe Characters.passNameLetters(base, from: start, to: all)
     while colon < end, unsafe Characters.isNameLetter(base[colon]) || Characters.isToken(base[colon]) {
       colon += 1
     }

@@ -69,6 +69,13 @@
   /// Appends one whole field line of a parsed head as it was: name, value, CRLF.
   @inline(__always)
   public mutating func append(_ line: FieldLine, of base: UnsafePointer<UInt8>) {
+    // Mostly it stands there as it is to be written.
+    let nameEnd = Int(line.nameStart) + Int(line.nameLength)
+    if unsafe Int(line.valueStart) == nameEnd + 2 && base[nameEnd + 1] == 0x20 {
+      unsafe append(base + Int(line.nameStart), Int(line.nameLength) + 2 + Int(line.valueLength))
+      append("\r\n")
+      return
+    }
     unsafe append(base + Int(line.nameStart), Int(line.nameLength))
     append(": ")
     unsafe append(base + Int(line.valueStart), Int(line.valueLength))

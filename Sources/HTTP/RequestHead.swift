@@ -118,7 +118,7 @@ extension RequestHead {
     let end = unsafe UnsafePointer(found.assumingMemoryBound(to: UInt8.self)) - base
     lineEnd = end
     var at = 0
-    while at < end, unsafe Characters.isToken(base[at]) { at += 1 }
+    while at < end, unsafe Characters.isNameLetter(base[at]) || Characters.isToken(base[at]) { at += 1 }
     guard at > 0, at < end, unsafe base[at] == 0x20 else {
       return at == 0 ? .malformedMethod : .malformedRequestLine
     }
@@ -126,7 +126,7 @@ extension RequestHead {
     method = unsafe Method.identify(base, at)
     at += 1
     let start = at
-    while at < end, unsafe Characters.isTarget(base[at]) { at += 1 }
+    at = unsafe Characters.passTarget(base, from: at, to: end)
     guard at > start else { return .malformedTarget }
     guard at < end, unsafe base[at] == 0x20 else { return .malformedTarget }
     let target = (start, at - start)

@@ -59,8 +59,10 @@ internal import HTTP
     guard nameLength > 0 else { return malformed() }
     guard unsafe Self.isCleanValue(value, valueLength) else { return malformed() }
     if unsafe name[0] == 0x3A { return unsafe takePseudo(name, nameLength, value, valueLength) }
-    for i in 0..<nameLength where unsafe !Characters.isToken(name[i]) || name[i] &- 0x41 < 26 {
-      return malformed()
+    if unsafe !Characters.isPlainLowerName(name, nameLength) {
+      for i in 0..<nameLength where unsafe !Characters.isToken(name[i]) || name[i] &- 0x41 < 26 {
+        return malformed()
+      }
     }
     if !startWritten { writeStart() }
     unsafe takeRegular(name, nameLength, value, valueLength)
@@ -140,7 +142,10 @@ internal import HTTP
 
   private mutating func writeRequestLine() {
     guard method.count > 0 else { return malformed() }
-    for i in 0..<method.count where unsafe !Characters.isToken(base[method.start + i]) { return malformed() }
+    for i in 0..<method.count {
+      let byte = unsafe base[method.start + i]
+      guard Characters.isNameLetter(byte) || Characters.isToken(byte) else { return malformed() }
+    }
     let isConnect = method.count == 7 && memcmpLiteral(method, "CONNECT")
     if isConnect, !connectProtocol.isSet || !isWebSocket {
       let isPlain = !connectProtocol.isSet && !path.isSet && !scheme.isSet
@@ -189,7 +194,7 @@ internal import HTTP
 
   private var isPath: Bool {
     let p = unsafe base + path.start
-    for i in 0..<path.count where unsafe !Characters.isTarget(p[i]) { return false }
+    guard unsafe Characters.passTarget(p, from: 0, to: path.count) == path.count else { return false }
     return unsafe p[0] == 0x2F || (path.count == 1 && p[0] == 0x2A)
   }
 

@@ -48,7 +48,8 @@ struct Certd: AsyncParsableCommand {
       RunCommand.self, IssueCommand.self, RenewCommand.self, ListCommand.self, ShowCommand.self,
       StatusCommand.self, PlanCommand.self, DoctorCommand.self,
       CheckCommand.self, RevokeCommand.self, AccountCommand.self, GCPCommand.self, CACommand.self,
-      KeyCommand.self, ExplainCommand.self, ReloadCommand.self, UpgradeCommand.self, DrainCommand.self, BackendCommand.self,
+      KeyCommand.self, ExplainCommand.self, ReloadCommand.self, UpgradeCommand.self, DrainCommand.self,
+      BackendCommand.self,
       LogCommand.self, TopCommand.self,
     ])
 }

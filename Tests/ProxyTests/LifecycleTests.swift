@@ -78,7 +78,8 @@ import Upstream
     _ = slow.finish()
   }
 
-  @Test("A gentle drain answers what is asked on idle and on fresh connections, and says that it was the last")
+  @Test(
+    "A gentle drain answers what is asked on idle and on fresh connections, and says that it was the last")
   func gentle() async throws {
     let backend = try Backend { wire in
       while !wire.readHead().isEmpty { wire.write("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok") }

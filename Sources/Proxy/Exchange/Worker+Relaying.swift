@@ -87,34 +87,23 @@ extension Worker {
     var content = ContentRange(from: from, to: backend.end)
     backend.start = Layout.headroom
     backend.end = Layout.headroom
-    let found: Bool?
-    if let model = exchange.model, model.isScanned {
-      found = unsafe followAnswer(model, exchange, buffer, &content)
-      if let refusal = refusalBySpending(model) { return .event(.refused(refusal)) }
+    let ended: Bool
+    let hasCome: Bool
+    if let model = exchange.model {
+      var event: Machine.Event?
+      (ended, hasCome, event) = unsafe relayAnswer(
+        model, backend, exchange, client, buffer, &content, head: head)
+      if let event { return .event(event) }
     } else {
-      found = unsafe exchange.responseContent.follow(buffer, &content) { byte in
+      let found = unsafe exchange.responseContent.follow(buffer, &content) { byte in
         unsafe withUnsafePointer(to: byte) { unsafe exchange.trailers.append($0, 1) }
       }
-    }
-    guard let found else {
-      // What is right of it does not go out: the client must not take it for all. Nor does a head that is still here.
-      if head == 0 { exchange.machine.headLeaves() }
-      reportBroken(backend, "malformed chunked content")
-      return .event(.malformed)
-    }
-    let ended = hasEnded(backend, byLength: found)
-    let hasCome = !content.isEmpty
-    if let model = exchange.model, model.filtersUsage,
-      unsafe !filterUsage(model, exchange, client, buffer, &content, ended: ended)
-    {
-      return .event(.clientLeft)
-    }
-    guard unsafe relayContent(backend, exchange, client, buffer, content, head: head, ended: ended) else {
-      return .event(.clientLeft)
-    }
-    if let model = exchange.model, ended || hasCome {
-      if model.tellsProgress { answerGoesOn(model, exchange) }
-      if model.isOpen { noteEvents(model, exchange) }
+      guard let found else { return .event(broken(backend, exchange, head: head)) }
+      ended = hasEnded(backend, byLength: found)
+      hasCome = !content.isEmpty
+      guard unsafe relayContent(backend, exchange, client, buffer, content, head: head, ended: ended) else {
+        return .event(.clientLeft)
+      }
     }
     if ended { return .event(.ended(isClean: content.surplus == 0)) }
     if hasCome { exchange.machine.contentCame() }
@@ -122,6 +111,51 @@ extension Worker {
     // The buffer is empty again; the next reader may have it.
     if client.wire.output.isEmpty, !backend.wire.readable { dropBuffer(backend) }
     return .more
+  }
+
+  /// The same of an answer to a model request, which is read as it passes: whether it has ended, whether content has come of
+  /// it, and what puts an end to it.
+  @inline(never)
+  private func relayAnswer(
+    _ model: Ref<ModelRequest>, _ backend: Ref<BackendConnection>, _ exchange: Ref<Exchange>,
+    _ client: Ref<ClientConnection>, _ buffer: UnsafeMutablePointer<UInt8>, _ content: inout ContentRange,
+    head: Int
+  ) -> (ended: Bool, hasCome: Bool, Machine.Event?) {
+    let found: Bool?
+    if model.isScanned {
+      found = unsafe followAnswer(model, exchange, buffer, &content)
+      if let refusal = refusalBySpending(model) { return (false, false, .refused(refusal)) }
+    } else {
+      found = unsafe exchange.responseContent.follow(buffer, &content) { byte in
+        unsafe withUnsafePointer(to: byte) { unsafe exchange.trailers.append($0, 1) }
+      }
+    }
+    guard let found else { return (false, false, broken(backend, exchange, head: head)) }
+    let ended = hasEnded(backend, byLength: found)
+    let hasCome = !content.isEmpty
+    if model.filtersUsage,
+      unsafe !filterUsage(model, exchange, client, buffer, &content, ended: ended)
+    {
+      return (ended, hasCome, .clientLeft)
+    }
+    guard unsafe relayContent(backend, exchange, client, buffer, content, head: head, ended: ended) else {
+      return (ended, hasCome, .clientLeft)
+    }
+    if ended || hasCome {
+      if model.tellsProgress { answerGoesOn(model, exchange) }
+      if model.isOpen { noteEvents(model, exchange) }
+    }
+    return (ended, hasCome, nil)
+  }
+
+  /// What is right of it does not go out: the client must not take it for all. Nor does a head that is still here.
+  @inline(never)
+  private func broken(
+    _ backend: Ref<BackendConnection>, _ exchange: Ref<Exchange>, head: Int
+  ) -> Machine.Event {
+    if head == 0 { exchange.machine.headLeaves() }
+    reportBroken(backend, "malformed chunked content")
+    return .malformed
   }
 
   /// Sends a range of content, framed and coded for the client. False when the client is gone.

@@ -45,6 +45,7 @@ extension Worker {
     unsafe model.room = unsafe Unmanaged.passRetained(room)
     waiting.append(Token(kind: 0, index: exchange.slot.index, generation: exchange.slot.generation))
     lookAt = min(lookAt, nowMilliseconds &+ Self.waitingLookMilliseconds)
+    tendsWaiting = true
     if let other = entry.turnedAway { send(WaitingCall(room: room, status: nil, waiter: other)) }
     // What has become free while it came in is nobody else's to notice.
     unsafe callToAll(service, room)
@@ -107,6 +108,7 @@ extension Worker {
   }
 
   /// What requests of this worker's are called to.
+  @inline(never)
   func answerCalls() {
     let batch = calls
     calls.removeAll(keepingCapacity: true)
@@ -242,6 +244,7 @@ extension Worker {
   private func send(_ call: WaitingCall) {
     if call.waiter.worker == index {
       calls.append(call)
+      tendsWaiting = true
     } else if !shared.mailboxes[call.waiter.worker].post(.call(call)) {
       // Its worker has ended, and so has it.
       call.status?.endInOrder()
@@ -250,9 +253,15 @@ extension Worker {
 
   // MARK: Looking after those who wait
 
-  /// Backends come back and go, settings change, and a drain has an end: whoever waits learns of it here.
+  /// Looks after them when it is time.
   @inline(never)
-  func lookAfterWaiting() {
+  func tendWaiting() {
+    if nowMilliseconds >= lookAt { lookAfterWaiting() }
+    tendsWaiting = !waiting.isEmpty || !calls.isEmpty
+  }
+
+  /// Backends come back and go, settings change, and a drain has an end: whoever waits learns of it here.
+  private func lookAfterWaiting() {
     lookAt = .max
     let batch = waiting
     waiting.removeAll(keepingCapacity: true)

@@ -79,6 +79,8 @@ internal import Telemetry
   /// Requests that wait for room, those among them that do no more included, and when they are looked after.
   var waiting: [Token] = []
   var lookAt: UInt64 = .max
+  /// Whether there are any, or calls.
+  var tendsWaiting = false
   /// What is to be told to requests of our own that wait.
   var calls: [WaitingCall] = []
   /// Connections that had their share of a turn and have more to do.
@@ -151,11 +153,11 @@ internal import Telemetry
       handle(event.token, event.readiness)
     }
     runDeferred()
-    if !calls.isEmpty { answerCalls() }
+    if tendsWaiting { answerCalls() }
     flushDirty()
     runHandshakes()
     runTimers()
-    if nowMilliseconds >= lookAt { lookAfterWaiting() }
+    if tendsWaiting { tendWaiting() }
     flushDirty()
     muxes.recycle()
     streams.recycle()
@@ -167,10 +169,13 @@ internal import Telemetry
   }
 
   private func waitMilliseconds() -> Int32 {
-    if !deferred.isEmpty || handshakesTaken < handshakes.count || !calls.isEmpty { return 0 }
+    if !deferred.isEmpty || handshakesTaken < handshakes.count { return 0 }
     var wait: UInt64 = .max
     if let next = wheel.nextWakeMilliseconds(now: nowMilliseconds) { wait = next }
-    if lookAt != .max { wait = min(wait, lookAt > nowMilliseconds ? lookAt - nowMilliseconds : 0) }
+    if tendsWaiting {
+      let due = lookAt > nowMilliseconds ? lookAt - nowMilliseconds : 0
+      wait = min(wait, calls.isEmpty ? due : 0)
+    }
     if acceptPaused {
       wait = min(wait, acceptResumeAt > nowMilliseconds ? acceptResumeAt - nowMilliseconds : 0)
     }

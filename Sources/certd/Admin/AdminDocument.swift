@@ -136,7 +136,8 @@ extension AdminDocument {
     [
       "Anything": ["type": "object"],
       "Error": object(["error": object(["code": text, "message": text])]),
-      "Upgraded": object(["process": count]), "Reloaded": object(["reloaded": flag]), "Draining": object(["draining": flag]),
+      "Upgraded": object(["process": count]), "Reloaded": object(["reloaded": flag]),
+      "Draining": object(["draining": flag]),
       "Level": closed(["level": ["type": "string", "enum": ["debug", "info", "warn", "error"]]], ["level"]),
       "Undo": closed(["undo": flag], []),
       "Weight": closed(
