@@ -4,6 +4,7 @@ public import Synchronization
 public enum Counter: Int, CaseIterable, Sendable {
   case connectionsAccepted, connectionsClosed, connectionsRefused, idleConnectionsClosed
   case handshakesFull, handshakesResumed, handshakesFailed
+  case handshakesTLS12, handshakesTLS13
   case requests, requestsRejected, requestsWithoutBackend, requestsWithoutBuffer, requestsAborted,
     requestTimeouts, requestsBeyondLimits
   case responses1xx, responses2xx, responses3xx, responses4xx, responses5xx
@@ -28,6 +29,7 @@ public enum Counter: Int, CaseIterable, Sendable {
     case .connectionsRefused: "certd_connections_refused_total"
     case .idleConnectionsClosed: "certd_idle_connections_closed_total"
     case .handshakesFull, .handshakesResumed, .handshakesFailed: "certd_tls_handshakes_total"
+    case .handshakesTLS12, .handshakesTLS13: "certd_tls_versions_total"
     case .requests: "certd_requests_total"
     case .requestsRejected: "certd_requests_rejected_total"
     case .requestsWithoutBackend: "certd_requests_without_backend_total"
@@ -72,6 +74,8 @@ public enum Counter: Int, CaseIterable, Sendable {
     case .handshakesFull: "result=\"full\""
     case .handshakesResumed: "result=\"resumed\""
     case .handshakesFailed: "result=\"failed\""
+    case .handshakesTLS12: "version=\"1.2\""
+    case .handshakesTLS13: "version=\"1.3\""
     case .responses1xx: "class=\"1xx\""
     case .responses2xx: "class=\"2xx\""
     case .responses3xx: "class=\"3xx\""
@@ -103,6 +107,7 @@ public enum Counter: Int, CaseIterable, Sendable {
     case .connectionsRefused: "Client connections closed at once because the limit was reached."
     case .idleConnectionsClosed: "Idle client connections closed to make room for backends."
     case .handshakesFull, .handshakesResumed, .handshakesFailed: "TLS handshakes by how they ended."
+    case .handshakesTLS12, .handshakesTLS13: "TLS handshakes that came to their end, by version."
     case .requests: "Requests whose head was read."
     case .requestsRejected: "Requests that broke the rules of HTTP."
     case .requestsWithoutBackend: "Requests for which no backend was ready."
@@ -164,13 +169,15 @@ public enum Counter: Int, CaseIterable, Sendable {
 
   /// All zero.
   public init() {
-    let count = Counter.allCases.count
-    unsafe storage = .allocate(capacity: count)
-    for index in 0..<count { unsafe (storage + index).initialize(to: Atomic(0)) }
+    unsafe storage = .allocate(capacity: Self.count)
+    for index in 0..<Self.count { unsafe (storage + index).initialize(to: Atomic(0)) }
   }
 
+  /// Counters, and errors of requests behind them.
+  private static var count: Int { Counter.allCases.count + RequestError.allCases.count }
+
   deinit {
-    unsafe storage.deinitialize(count: Counter.allCases.count)
+    unsafe storage.deinitialize(count: Self.count)
     unsafe storage.deallocate()
   }
 
@@ -179,6 +186,18 @@ public enum Counter: Int, CaseIterable, Sendable {
   public func add(_ counter: Counter, _ amount: UInt64 = 1) {
     let old = unsafe storage[counter.rawValue].load(ordering: .relaxed)
     unsafe storage[counter.rawValue].store(old &+ amount, ordering: .relaxed)
+  }
+
+  /// Counts an error. Only for the thread that owns the block.
+  public func add(_ error: RequestError) {
+    let place = Counter.allCases.count + error.rawValue
+    let old = unsafe storage[place].load(ordering: .relaxed)
+    unsafe storage[place].store(old &+ 1, ordering: .relaxed)
+  }
+
+  /// How many there were of an error, from any thread.
+  public func value(of error: RequestError) -> UInt64 {
+    unsafe storage[Counter.allCases.count + error.rawValue].load(ordering: .relaxed)
   }
 
   /// The present value, from any thread.

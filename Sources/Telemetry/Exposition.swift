@@ -15,6 +15,14 @@ public enum Exposition {
       }
       out += "\(counter.name)\(counter.label.map { "{\($0)}" } ?? "") \(sum(counter))\n"
     }
+    let errors = "certd_request_errors_total"
+    out +=
+      "# HELP \(errors) Requests that got an answer of certd's own instead, by whose doing it was and why.\n"
+    out += "# TYPE \(errors) counter\n"
+    for error in RequestError.allCases {
+      let count = blocks.reduce(0) { $0 &+ $1.value(of: error) }
+      out += "\(errors){origin=\"\(error.origin)\",reason=\"\(error.reason)\"} \(count)\n"
+    }
     let closed = sum(.connectionsClosed)
     let accepted = sum(.connectionsAccepted)
     out += "# HELP certd_connections Client connections open now.\n# TYPE certd_connections gauge\n"

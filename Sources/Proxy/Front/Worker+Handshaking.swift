@@ -89,6 +89,7 @@ extension Worker {
       return false
     }
     counters.add(session.wasResumed ? .handshakesResumed : .handshakesFull)
+    counters.add(session.version == .tls12 ? .handshakesTLS12 : .handshakesTLS13)
     if snapshot.verifiesClients, !learnIdentity(client, session) {
       closeClient(client)
       return false

@@ -49,6 +49,7 @@ extension Worker {
     isGRPC: Bool,
     route: UnsafeMutablePointer<CompiledRoute>?
   ) {
+    counters.add(answer.counted)
     if isGRPC, desk.request.version == .http2 { return unsafe sayCall(client, answer, words, route) }
     unsafe say(
       client, answer.status, answer.fields(words), answer.content(words), closing: closing,
@@ -79,5 +80,43 @@ extension Worker {
     unsafe writer.appendCall(answer, words, own: route?.pointee.setOwn)
     guard sendHeadToClient(client, writer, isLast: true) else { return closeClient(client) }
     endAnswer(client, keeps: true)
+  }
+}
+
+extension OwnAnswer {
+  /// As what it is counted.
+  fileprivate var counted: RequestError {
+    switch self {
+    case .badRequest: .malformedContent
+    case .refused: .malformedHead
+    case .headTooLarge: .headTooLarge
+    case .contentTooLarge: .contentTooLarge
+    case .requestTimeout: .requestTimeout
+    case .noRoute: .noRoute
+    case .misdirected: .misdirected
+    case .pathNotNormal: .pathNotNormal
+    case .certificateNeeded: .certificateNeeded
+    case .keyNeeded: .keyNeeded
+    case .keyExpired: .keyExpired
+    case .keyElsewhere: .keyElsewhere
+    case .modelUnknown: .modelUnknown
+    case .modelMissing, .modelUnread: .modelMissing
+    case .modelUntold: .modelUntold
+    case .limited(let hit):
+      switch hit.what {
+      case .requests: .requestLimit
+      case .tokens: .tokenLimit
+      case .quota: .quota
+      case .concurrent: .concurrency
+      case .size: .requestSize
+      }
+    case .noBackend: .noBackend
+    case .badGateway: .badGateway
+    case .backendTimeout: .backendTimeout
+    case .noTunnel: .noTunnel
+    case .queueFull: .queueFull
+    case .queueTimeout: .queueTimeout
+    case .overloaded: .overloaded
+    }
   }
 }

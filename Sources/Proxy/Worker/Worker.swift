@@ -152,13 +152,14 @@ internal import Telemetry
       let event = poller.event(i)
       handle(event.token, event.readiness)
     }
-    runDeferred()
+    // Most turns have nothing of these.
+    if !deferred.isEmpty { runDeferred() }
     if tendsWaiting { answerCalls() }
-    flushDirty()
-    runHandshakes()
+    if !dirty.isEmpty { flushDirty() }
+    if !handshakes.isEmpty { runHandshakes() }
     runTimers()
     if tendsWaiting { tendWaiting() }
-    flushDirty()
+    if !dirty.isEmpty { flushDirty() }
     muxes.recycle()
     streams.recycle()
     clients.recycle()
