@@ -18,14 +18,13 @@ public struct ResponseContent: Sendable, BitwiseCopyable {
   /// How its end is told.
   public private(set) var framing = BodyFraming.none
   /// How it passes.
-  public private(set) var relay = Relay.asIs {
-    didSet { addsChunks = relay == .addChunks || relay == .renewChunks }
-  }
+  public private(set) var relay = Relay.asIs
   private var left: UInt64 = 0
   private var chunks = ChunkedFraming(allowsSpace: true)
 
   /// Whether it is wrapped into chunks of ours.
-  public private(set) var addsChunks = false
+  @inlinable
+  public var addsChunks: Bool { relay == .addChunks || relay == .renewChunks }
 
   /// Whether something of ours may stand before what comes next: no chunk has been begun.
   public var isBetweenChunks: Bool { framing != .chunked || chunks.isBetweenChunks }
