@@ -27,7 +27,7 @@ import Testing
       """)
     let certd = try Certd(place)
     let made = try await certd(
-      "key", "create", "--config", file, "--name", "alice", with: ["--tokens-per-day", "1M"])
+      "key", "create", "--config", file, "--name", "alice", with: ["--tokens-per-minute", "1M"])
     #expect(made.ending == .exited(0), "\(made)")
     let key = String(made.output.split(separator: "\n").first ?? "")
     let daemon = try await certd.run(["--config", file])

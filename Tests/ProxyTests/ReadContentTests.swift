@@ -213,4 +213,62 @@ import Upstream
       #expect(ask("m", 80) == 429)
     }
   }
+
+  @Test("a request that an engine of HTTP/2 does not answer in time is answered by another one")
+  func hedged() async throws {
+    let late = try Backend { wire in _ = wire.readToEnd() }
+    try await Self.serve([late, Self.engine("good")], http2: [0, 1], inOne: true) { settings in
+      settings.services[0].rules.policy = .leastRequest
+      settings.services[0].rules.retries.rule.repeatsAll = true
+      settings.services[0].rules.outlierDetection = .off
+      settings.services[0].rules.hedging = Settings.Hedging()
+      settings.services[0].rules.hedging?.after = 20
+      settings.services[0].rules.hedging?.budgetPercent = 100
+    } _: { edge in
+      for _ in 0..<4 {
+        let client = try edge.connect()
+        client.write(Self.post(content("m", 5000)))
+        let answer = client.readAnswer()
+        #expect(answer.field("X-Engine") == "good" && answer.body == content("m", 5000))
+      }
+      #expect((edge.proxy.counters[.hedgesWon] ?? 0) > 0)
+    }
+  }
+
+  @Test("how many bytes make a token is learnt from what engines tell of a model")
+  func learnt() async throws {
+    let usage = #"{"usage":{"prompt_tokens":250,"completion_tokens":1}}"#
+    let engine = try Backend { wire in
+      while true {
+        let head = wire.readHead()
+        guard !head.isEmpty else { return }
+        _ = Origin.readContent(wire, head)
+        wire.write(
+          "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: \(usage.utf8.count)\r\n\r\n\(usage)"
+        )
+      }
+    }
+    let secret = "sk-certd-0123456789abcdefghijABCDEFG000000"
+    var key = KeyRecord(
+      id: "k", name: "alice", group: "team", sha256: Hex.encode(try Digest.sha256(Array(secret.utf8))))
+    // 20 requests of 251 tokens, and room for one that is not taken for 1000.
+    key.limits.tokensPerDay = 20 * 251 + 700
+    let usages = KeyUsages()
+    let ring = KeyRing([KeyGroup(name: "team", limits: KeyLimits(), keys: [key])]) {
+      usages.usage(.init(group: $0, id: $1))
+    }
+    try await Self.serve([engine], http2: [0]) {
+      $0.routes[0].ring = ring
+    } _: { edge in
+      let client = try edge.connect()
+      let text = String(repeating: "x", count: 3970)
+      for number in 0..<21 {
+        client.write(
+          Self.post(
+            #"{"model":"m","max_tokens":1,"messages":[{"content":"\#(text)"}]}"#,
+            "Authorization: Bearer \(secret)\r\n"))
+        #expect(client.readAnswer().status == 200, "\(number)")
+      }
+    }
+  }
 }
