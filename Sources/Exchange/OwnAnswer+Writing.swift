@@ -104,10 +104,12 @@ extension HeadWriter {
     append("\r\ngrpc-message: ")
     append(Array(answer.message(words.service).utf8))
     append("\r\n")
-    if words.retryAfterSeconds > 0 {
+    var seconds = words.retryAfterSeconds
+    if case .limited(let hit) = answer { seconds = UInt64(max(0, hit.seconds)) }
+    if seconds > 0 {
       // gRPC's own word for it (gRPC proposal A6).
       append("grpc-retry-pushback-ms: ")
-      append(decimal: words.retryAfterSeconds * 1000)
+      append(decimal: seconds * 1000)
       append("\r\n")
     }
     append(own)

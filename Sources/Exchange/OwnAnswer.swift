@@ -130,11 +130,11 @@ public enum OwnAnswer: Equatable, Sendable, BitwiseCopyable {
     case .modelUnknown: return "the model does not exist here"
     case .modelMissing:
       return
-        "the content must be a JSON object with one member 'model', the name of a model, written just so"
+        "the content must be a JSON object with one member 'model', the name of a model, written just so, or a call with a model_name"
     case .modelUnread(let fault):
       return
         "the content cannot be read at byte \(fault.offset), where \(fault.reason.expected) was expected; which engine is "
-        + "meant goes by the member 'model' of a JSON object, sent without Content-Encoding"
+        + "meant goes by the member 'model' of a JSON object"
     case .misdirected:
       return "this connection's handshake was not for this host, or did not ask for a client certificate"
     case .certificateNeeded: return "a client certificate is required"
@@ -170,9 +170,10 @@ public enum OwnAnswer: Equatable, Sendable, BitwiseCopyable {
   /// gRPC's status code for it.
   public var callStatus: UInt64 {
     switch self {
-    case .badRequest, .headTooLarge, .contentTooLarge, .pathNotNormal, .modelMissing, .modelUnread, .refused:
-      13
-    case .noRoute, .modelUnknown, .noTunnel, .misdirected: 12
+    case .badRequest, .headTooLarge, .contentTooLarge, .pathNotNormal, .refused: 13
+    case .modelMissing, .modelUnread: 3
+    case .modelUnknown: 5
+    case .noRoute, .noTunnel, .misdirected: 12
     case .certificateNeeded, .keyNeeded, .keyExpired: 16
     case .keyElsewhere, .modelUntold: 7
     case .limited: 8

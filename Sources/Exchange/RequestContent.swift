@@ -19,6 +19,20 @@ public struct RequestContent: Sendable, BitwiseCopyable {
     if case .length(let length) = framing { left = length }
   }
 
+  /// What is still to come of content whose length was told, in bytes; nil of other content.
+  public var leftOfLength: UInt64? {
+    guard case .length = framing else { return nil }
+    return left
+  }
+
+  /// From here on chunks pass as they come: answers how they go on behind one that has all so far. Nil, and nothing changes,
+  /// where that cannot be told.
+  public mutating func passChunks() -> ChunkedFraming.Joint? {
+    guard unwraps, let joint = chunks.joint else { return nil }
+    unwraps = false
+    return joint
+  }
+
   /// What some bytes were.
   public struct Taken: Equatable, Sendable {
     /// Bytes of content, which stand together at the beginning.

@@ -38,6 +38,44 @@ public struct ChunkedFraming: BitwiseCopyable, Sendable {
   /// Whether what comes next is the size of a chunk, of which nothing has come.
   public var isBetweenChunks: Bool { state == .size }
 
+  /// How content can go on in chunks as it comes, behind one chunk that has all so far.
+  public struct Joint: Equatable, BitwiseCopyable, Sendable {
+    /// What is still to come of that chunk, in bytes.
+    public let left: UInt64
+    /// What stands behind it of what has come already: the end of its line, the size of the next one, the end of that.
+    public let end: StaticString
+    /// The next one's size, as far as it has come.
+    public let size: UInt64?
+    /// What has come behind the size.
+    public let sizeEnd: StaticString
+
+    /// A joint.
+    public init(left: UInt64 = 0, end: StaticString = "", size: UInt64? = nil, sizeEnd: StaticString = "") {
+      self.left = left
+      self.end = end
+      self.size = size
+      self.sizeEnd = sizeEnd
+    }
+
+    /// Whether two are the same.
+    public static func == (a: Self, b: Self) -> Bool {
+      a.left == b.left && a.size == b.size && "\(a.end)\(a.sizeEnd)" == "\(b.end)\(b.sizeEnd)"
+    }
+  }
+
+  /// How content can go on from here; nil within an extension, or behind the last chunk.
+  public var joint: Joint? {
+    switch state {
+    case .data: Joint(left: left)
+    case .dataCR: Joint()
+    case .dataLF: Joint(end: "\r")
+    case .size: Joint(end: "\r\n")
+    case .sizeDigits: Joint(end: "\r\n", size: left)
+    case .sizeLF: Joint(end: "\r\n", size: left, sizeEnd: "\r")
+    default: nil
+    }
+  }
+
   /// Whether the last chunk and the trailers have been seen.
   public var isDone: Bool { state == .done }
 

@@ -14,8 +14,10 @@
   private let keys: (UInt64, UInt64, UInt64, UInt64)
   /// Blocks that have been hashed.
   private(set) var count = 0
-  /// Bytes that have been taken in, hashed or not.
+  /// Bytes that have been taken in, hashed or not, since the text began.
   private(set) var total = 0
+  /// Bytes of texts before it.
+  private(set) var before = 0
   private var lanes: (UInt64, UInt64)
   /// Bytes behind the last step, `total % stepBytes` of them, the first one lowest.
   private var rest = InlineArray<4, UInt64>(repeating: 0)
@@ -25,6 +27,13 @@
     unsafe self.blocks = blocks
     self.capacity = unsafe (blocks == nil) ? 0 : max(capacity, 0)
     keys = (Mixing.key(seed, 1), Mixing.key(seed, 2), Mixing.key(seed, 3), Mixing.key(seed, 4))
+    lanes = (keys.2, keys.3)
+  }
+
+  /// Another text begins: its blocks are those that it has alone.
+  mutating func restart() {
+    before += total
+    total = 0
     lanes = (keys.2, keys.3)
   }
 

@@ -29,7 +29,8 @@ extension EngineAPI {
     case .completions, .ollamaGenerate, .ollamaEmbeddings, .llamaCompletion: out.member("prompt", prompt)
     case .responses, .embeddings, .ollamaEmbed, .speech: out.member("input", prompt)
     case .generate, .generateStream: out.member("inputs", prompt)
-    case .kserveInfer, .kserveGenerate, .kserveGenerateStream: out.member("text_input", prompt)
+    case .kserveInfer, .kserveGenerate, .kserveGenerateStream, .kserveCall, .kserveStreamCall:
+      out.member("text_input", prompt)
     case .tensorFlowPredict, .tensorFlowGenerate: out.array("instances") { $0.string(prompt) }
     case .transcriptions, .translations: break
     }

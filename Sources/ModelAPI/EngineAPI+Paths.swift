@@ -32,6 +32,10 @@ extension EngineAPI {
       if isLast("embeddings") { return .ollamaEmbeddings }
     }
     if isBefore("chat"), isLast("completions") { return .chatCompletions }
+    if isBefore("inference.GRPCInferenceService") {
+      if isLast("ModelInfer") { return .kserveCall }
+      if isLast("ModelStreamInfer") { return .kserveStreamCall }
+    }
     if isBefore("audio"), whole.matches(walk.next(), "v1") {
       if isLast("transcriptions") { return .transcriptions }
       if isLast("translations") { return .translations }

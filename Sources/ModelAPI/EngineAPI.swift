@@ -42,6 +42,10 @@ public enum EngineAPI: UInt8, BitwiseCopyable, Sendable, CaseIterable {
   case kserveGenerate
   /// Its generate extension, the same with `/generate_stream`.
   case kserveGenerateStream
+  /// Its gRPC service, `inference.GRPCInferenceService/ModelInfer`.
+  case kserveCall
+  /// The same, `ModelStreamInfer`.
+  case kserveStreamCall
   /// TensorFlow Serving, `POST /v1/models/NAME[/versions/VERSION|/labels/LABEL]:predict`, or `:classify`, `:regress`.
   case tensorFlowPredict
   /// The same with `:generate` or what begins with it, as servers of text under that interface have it.
@@ -49,4 +53,7 @@ public enum EngineAPI: UInt8, BitwiseCopyable, Sendable, CaseIterable {
 
   /// Whether requests are multipart/form-data (RFC 7578) rather than JSON.
   public var takesForm: Bool { self == .transcriptions || self == .translations }
+
+  /// Whether requests are calls of gRPC.
+  public var isCall: Bool { self == .kserveCall || self == .kserveStreamCall }
 }

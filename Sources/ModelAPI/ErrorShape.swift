@@ -19,7 +19,7 @@ extension EngineAPI {
       .openAI
     case .messages: .anthropic
     case .ollamaChat, .ollamaGenerate, .ollamaEmbed, .ollamaEmbeddings, .kserveInfer, .kserveGenerate,
-      .kserveGenerateStream, .tensorFlowPredict, .tensorFlowGenerate:
+      .kserveGenerateStream, .kserveCall, .kserveStreamCall, .tensorFlowPredict, .tensorFlowGenerate:
       .ollama
     case .generate, .generateStream: .tgi
     }
@@ -37,7 +37,7 @@ extension EngineAPI {
   /// in its name.
   public var streamsByDefault: Bool {
     switch self {
-    case .ollamaChat, .ollamaGenerate, .generateStream, .kserveGenerateStream: true
+    case .ollamaChat, .ollamaGenerate, .generateStream, .kserveGenerateStream, .kserveStreamCall: true
     default: false
     }
   }

@@ -6,8 +6,9 @@ enum Member: UInt8, BitwiseCopyable {
   case cacheKey, sessionID, user, userID
   /// Objects that have a member of interest: limits, and who asks.
   case options, metadata
-  /// Text that the model reads, whatever kind of value; and one that is text only where it is a string.
-  case prompt, text
+  /// Text that the model reads, whatever kind of value; one that may be a list of several; and one that is text only where it
+  /// is a string.
+  case prompt, prompts, text
 
   /// Which hint of a session counts more: the lower one.
   var sessionRank: Int {
@@ -36,15 +37,17 @@ enum Member: UInt8, BitwiseCopyable {
     switch name.count {
     case 1 where name.matches("n"): .choices
     case 4: name.matches("user") ? .user : name.matches("text") ? .text : .other
-    case 5: name.matches("model") ? .model : name.matches("input") || name.matches("tools") ? .prompt : .other
+    case 5:
+      name.matches("model")
+        ? .model : name.matches("input") ? .prompts : name.matches("tools") ? .prompt : .other
     case 6:
       name.matches("stream")
         ? .stream
-        : name.matches("prompt") || name.matches("system")
-          || name.matches("inputs") ? .prompt : .other
+        : name.matches("prompt") || name.matches("inputs")
+          ? .prompts : name.matches("system") ? .prompt : .other
     case 7: name.matches("best_of") ? .choices : name.matches("options") ? .options : .other
     case 8: name.matches("messages") ? .prompt : name.matches("metadata") ? .metadata : .other
-    case 9: name.matches("n_predict") ? .limit : name.matches("instances") ? .prompt : .other
+    case 9: name.matches("n_predict") ? .limit : name.matches("instances") ? .prompts : .other
     case 10:
       name.matches("max_tokens")
         ? .limit

@@ -27,6 +27,14 @@ public struct RequestFault: BitwiseCopyable, Equatable, Sendable {
     case part
     /// A form that ends before its last boundary (RFC 2046 §5.1.1).
     case formEnd
+    /// No message of `inference.GRPCInferenceService` that can be read (KServe): cut off, malformed, or compressed.
+    case call
+    /// Content-Encoding is another one than gzip and deflate, or several.
+    case coding
+    /// The content is not what its Content-Encoding says.
+    case coded
+    /// More inflated content than is read, or than compressed content of its size should have.
+    case inflated
 
     /// What was expected instead, for a message.
     public var expected: StaticString {
@@ -36,6 +44,10 @@ public struct RequestFault: BitwiseCopyable, Equatable, Sendable {
       case .tooDeep: "at most 64 levels"
       case .part: "a part of a form"
       case .formEnd: "the last boundary of a form"
+      case .call: "one uncompressed message ModelInferRequest"
+      case .coding: "content as it is, or with Content-Encoding gzip or deflate"
+      case .coded: "content as its Content-Encoding says"
+      case .inflated: "at most 32 MiB of inflated content, and 100 times what came"
       }
     }
   }

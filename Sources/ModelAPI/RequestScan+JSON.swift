@@ -57,7 +57,58 @@ extension RequestScan {
       return leave(token)
     case .model: return unsafe readModel(piece, &at)
     case .number: return unsafe readNumber(piece, &at)
+    case .list: return unsafe readList(piece, &at)
+    case .text:
+      let start = at
+      let token = unsafe scanner.skip(to: depth + 1, piece, &at)
+      unsafe hasher.add(UnsafeRawBufferPointer(rebasing: piece[start..<at]))
+      guard leave(token) else { return false }
+      phase = .list
+      return true
     }
+  }
+
+  /// In a list that may be one of prompts: it is where texts or lists of tokens stand in it, and else one prompt.
+  private mutating func readList(_ piece: UnsafeRawBufferPointer, _ at: inout Int) -> Bool {
+    if !isListed {
+      var place = at
+      while place < piece.count, unsafe Self.isSpace(piece[place]) { place += 1 }
+      if place > at {
+        // White space before the first one belongs to none.
+        _ = unsafe scanner.next(UnsafeRawBufferPointer(rebasing: piece[at..<place]), &scratch)
+        at = place
+      }
+      scratch = 0
+      guard at < piece.count else { return false }
+      let byte = unsafe piece[at]
+      isListed = byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "[")
+      guard isListed else {
+        unsafe withUnsafeBytes(of: UInt8(ascii: "[")) { unsafe hasher.add($0) }
+        phase = .prompt
+        return true
+      }
+    }
+    let token = unsafe scanner.next(piece, &at)
+    switch token {
+    case .stringStart, .arrayStart, .objectStart:
+      texts += 1
+      if texts > 1 { hasher.restart() }
+      unsafe hasher.add(UnsafeRawBufferPointer(rebasing: piece[at - 1..<at]))
+      phase = .text
+      return true
+    case .numberStart:
+      phase = .text
+      return true
+    case .arrayEnd:
+      phase = .members
+      return true
+    case .true, .false, .null: return true
+    default: return leave(token)
+    }
+  }
+
+  private static func isSpace(_ byte: UInt8) -> Bool {
+    byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09
   }
 
   /// Open objects around the member that is being read.
@@ -142,7 +193,12 @@ extension RequestScan {
       parent = member
       phase = .members
       return true
-    case (.prompt, .stringStart), (.text, .stringStart), (.prompt, .objectStart), (.prompt, .arrayStart):
+    case (.prompts, .arrayStart):
+      isListed = false
+      phase = .list
+      return true
+    case (.prompt, .stringStart), (.text, .stringStart), (.prompt, .objectStart), (.prompt, .arrayStart),
+      (.prompts, .stringStart), (.prompts, .objectStart):
       unsafe hasher.add(UnsafeRawBufferPointer(rebasing: piece[at - 1..<at]))
       phase = .prompt
       return true

@@ -3,7 +3,8 @@ internal import JSON
 /// Reads a request to a model server as it comes: the model, the limits, hints for affinity, and hashes of its prompt.
 ///
 /// The owner calls `feed` with each piece of the content, however it is cut, then `end`. Content is one JSON object; only its
-/// own members count, and of nested ones those that are said below; or it is a form (`init(boundary:)`). Nothing of it is kept but the model's name. What has been
+/// own members count, and of nested ones those that are said below; or it is a form (`init(boundary:)`) or a call of gRPC
+/// (`init(callSeed:…)`). Nothing of it is kept but the model's name. What has been
 /// found can be read at any time; after a fault the rest of the content is passed over, and what was found stays.
 ///
 /// It points into memory that the owner lends for the hashes of the prompt, and may be copied and forgotten like an integer.
@@ -18,7 +19,7 @@ internal import JSON
   private static let sliceBytes = 16 * 1024
 
   enum Phase: UInt8 {
-    case start, members, name, value, skip, prompt, model, session, number, failed
+    case start, members, name, value, skip, prompt, model, session, number, list, text, failed
   }
 
   var phase = Phase.start
@@ -51,6 +52,15 @@ internal import JSON
 
   var hasher: BlockHasher
   var form = FormReader()
+  var call = CallReader()
+  /// A call's messages may go on behind the first one.
+  public var callStreams = false
+  var modelLengthStart = -1
+  /// Texts of the prompt, where there are several.
+  var texts = 0
+  /// The list that is being read is one of prompts.
+  var isListed = false
+  var scratch = 0
   var faultReason: RequestFault.Reason?
   var faultOffset = 0
   /// Whether the content has ended as it should.
@@ -69,6 +79,7 @@ internal import JSON
   public mutating func feed(_ bytes: UnsafeRawBufferPointer) {
     guard !isWhole else { return }
     guard form.delimiterCount == 0 else { return unsafe readForm(bytes) }
+    guard call.step == .off else { return unsafe readCall(bytes) }
     var at = 0
     while at < bytes.count, phase != .failed {
       let length = min(bytes.count - at, Self.sliceBytes)
@@ -81,6 +92,7 @@ internal import JSON
   public mutating func end() {
     guard phase != .failed, !isWhole else { return }
     guard form.delimiterCount == 0 else { return endForm() }
+    guard call.step == .off else { return endCall() }
     guard phase != .start else { return fail(.noObject, at: front + markBytes) }
     if scanner.finish() == .end { isWhole = true } else { failAsScanner() }
   }
@@ -118,10 +130,20 @@ internal import JSON
   /// How long the prompt is, in bytes of the content: the values of `tools`, `system`, `instructions`, `messages`, `prompt`,
   /// `input`, `inputs`, KServe's `text_input`, TensorFlow's `instances` and SGLang's `text`, in the order in which they
   /// stand, quotes and brackets included.
-  public var promptBytes: Int { hasher.total }
+  public var promptBytes: Int { hasher.before + hasher.total }
+
+  /// How many prompts there are: the texts, or lists of tokens, in a list that is the value of `prompt`, `input`, `inputs` or
+  /// `instances`, or a call's texts; one at least. Each has the blocks that it has alone.
+  public var promptCount: Int { max(1, texts) }
 
   /// How many of the prompt's blocks, each of `blockBytes`, have been hashed.
   public var blockCount: Int { hasher.count }
+
+  /// The content cannot be read, for a reason that stands outside of what it is fed with.
+  public mutating func refuse(_ reason: RequestFault.Reason, at offset: Int) {
+    isWhole = false
+    fail(reason, at: offset)
+  }
 
   mutating func fail(_ reason: RequestFault.Reason, at offset: Int) {
     faultReason = reason

@@ -73,7 +73,7 @@ public struct Settings: Sendable {
     public var ring: KeyRing?
     /// Issuers of tokens that stand for keys; nil where none do.
     public var tokens: TokenDoor?
-    /// Services by the model that content asks for; empty not to look. All of them, and the route's own, speak HTTP/1.1.
+    /// Services by the model that content asks for; empty not to look. All of them, and the route's own, speak HTTP.
     public var models: [ModelRule] = []
     /// A route.
     public init(hosts: [String], paths: [PathMatch], service: Int) {

@@ -7,6 +7,7 @@ public enum Counter: Int, CaseIterable, Sendable {
   case handshakesTLS12, handshakesTLS13
   case requests, requestsRejected, requestsWithoutBackend, requestsWithoutBuffer, requestsAborted,
     requestTimeouts, requestsBeyondLimits
+  case contentPassedOn, contentTooLarge, contentWithoutRoom
   case responses1xx, responses2xx, responses3xx, responses4xx, responses5xx
   case bytesReceived, bytesSent
   case upstreamConnectionsOpened, upstreamConnectionsReused, upstreamConnectionsFailed
@@ -37,6 +38,9 @@ public enum Counter: Int, CaseIterable, Sendable {
     case .requestsAborted: "certd_requests_aborted_total"
     case .requestTimeouts: "certd_request_timeouts_total"
     case .requestsBeyondLimits: "certd_requests_beyond_key_limits_total"
+    case .contentPassedOn: "certd_request_content_passed_on_total"
+    case .contentTooLarge: "certd_request_content_too_large_total"
+    case .contentWithoutRoom: "certd_request_content_without_room_total"
     case .responses1xx, .responses2xx, .responses3xx, .responses4xx, .responses5xx: "certd_responses_total"
     case .bytesReceived: "certd_received_bytes_total"
     case .bytesSent: "certd_sent_bytes_total"
@@ -115,6 +119,11 @@ public enum Counter: Int, CaseIterable, Sendable {
     case .requestsAborted: "Requests whose client left before the answer was complete."
     case .requestTimeouts: "Requests that did not arrive in time."
     case .requestsBeyondLimits: "Requests answered 429 because of a limit of their key, or of its group."
+    case .contentPassedOn:
+      "Requests too long to be kept whose backend was chosen by a first part of their content."
+    case .contentTooLarge:
+      "Requests answered 413: more content than may be kept of one, and no choice without it."
+    case .contentWithoutRoom: "Requests answered 503: no memory for content that has to be kept."
     case .responses1xx, .responses2xx, .responses3xx, .responses4xx, .responses5xx:
       "Responses by the class of their status code."
     case .bytesReceived: "Bytes received from clients, after decryption."

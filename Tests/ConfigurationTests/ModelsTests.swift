@@ -32,7 +32,7 @@ import Testing
       (#"{"a b": a}"#, "", "is no model's name"),
       ("{a: {model: x}}", "", #"models.a: the key "service" is missing"#),
       (#"{a: {service: b, model: "x*"}}"#, "", "is not one model"),
-      ("{a: b}", ", protocol: h2c", #""b" speaks h2c, and a service by model HTTP/1.1"#),
+      ("{a: b}", ", protocol: tcp", #""b" speaks tcp, and a service by model HTTP"#),
       ("[a]", "", "expected a section"), ("{a: {service: b, x: 1}}", "", "unknown key"),
     ])
   func errors(_ models: String, _ more: String, _ told: String) {

@@ -16,7 +16,7 @@ import Testing
     "the prompt is the values that the model reads, quotes and brackets included",
     arguments: [
       ("{}", 0), (#"{"prompt":"abc"}"#, 5), (#"{"prompt" : "a\n" , "x":"y"}"#, 5),
-      (#"{"input":["a", 1]}"#, 8),
+      (#"{"input":["a", 1]}"#, 4),
       (#"{"messages":[{"a":1}],"tools":[]}"#, 11), (#"{"system":"s","instructions":"i"}"#, 6),
       (#"{"prompt":null,"input":7}"#, 0), (#"{"suffix":"abc"}"#, 0), (#"{"text":"abc"}"#, 5),
       (#"{"text":{"format":1}}"#, 0), (#"{"x":{"prompt":"abc"}}"#, 0), (#"{"prompt":"ab"#, 3),

@@ -25,6 +25,8 @@ import Testing
       ("/api/embeddings", .ollamaEmbeddings),
       ("/generate", .generate), ("/", .generate), ("/generate_stream", .generateStream),
       ("/completion", .llamaCompletion), ("/completions", .llamaCompletion),
+      ("/inference.GRPCInferenceService/ModelInfer", .kserveCall),
+      ("/inference.GRPCInferenceService/ModelStreamInfer", .kserveStreamCall),
     ] as [(String, EngineAPI)])
   func plain(_ path: String, _ api: EngineAPI) throws {
     let found = try #require(find(path))

@@ -54,7 +54,7 @@ extension Configuration {
     }
   }
 
-  /// Services by model are chosen when the head has been written: all of them take the same one.
+  /// Services by model are asked by HTTP: bytes that are passed on have no model.
   private func checkModels(_ route: Route, _ names: [String], _ report: Report) {
     guard !route.models.isEmpty else { return }
     for name in [route.service] + route.models.flatMap(\.services) {
@@ -66,11 +66,11 @@ extension Configuration {
         }
         continue
       }
-      guard service.protocol != .http1, service.protocol != .https else { continue }
+      guard service.protocol.isPassage else { continue }
       report.error(
         name.origin,
-        "\(quoted(name.value)) speaks \(service.protocol.rawValue), and a service by model HTTP/1.1",
-        "set its protocol to http1 or https, or give it a route of its own")
+        "\(quoted(name.value)) speaks \(service.protocol.rawValue), and a service by model HTTP",
+        "set its protocol to http1, https, h2 or h2c, or give it a route of its own")
     }
   }
 

@@ -58,10 +58,11 @@ extension KeyTable {
         "routes[].models", .named(of: .textOrSection(.name), maximumCount: 1000),
         .described("the model is not looked at"),
         "Services by the `model` that a request's JSON content asks for, as OpenAI's, Anthropic's and Ollama's interfaces have "
-          + "it: a whole name, a beginning such as `llama-*`, or `*`; the most exact one counts. A model that none is for is "
+          + "it, or by `model_name` in calls of KServe's gRPC service: a whole name, a beginning such as `llama-*`, or `*`; the most exact one counts. A model that none is for is "
           + "answered with 404 `model_not_found`, content without a model with 400. Content is kept until it is whole, as by "
-          + "`request_buffering`, at most 64 MiB of it. Requests without content, `GET /v1/models` for one, go to `service`. "
-          + "All of these services speak HTTP/1.1."),
+          + "`request_buffering`; of more than 64 MiB a first part is, if the model stands in it. Compressed content (`gzip`, "
+          + "`deflate`) is read too. Requests without content, `GET /v1/models` for one, and other calls of gRPC go to "
+          + "`service`. All of these services speak HTTP, of either version."),
       Key(
         "routes[].models.*.service", .text(.name), .described("see `split` and `status`"),
         "Name of the service."),

@@ -225,7 +225,7 @@ extension KeyTable {
       "services.*.hedging", .booleanOrSection, .described("`false`"),
       "Gives a request whose answer has not begun in time to a second backend as well; the first answer counts, and the other "
         + "backend's work ends at once. For requests that are at hand whole and whose answer is no stream: idempotent ones, and "
-        + "towards model servers over HTTP/1.1 those with a prompt. Not with `max_requests_per_backend`."),
+        + "towards model servers those with a prompt. Not with `max_requests_per_backend`."),
     Key(
       "services.*.hedging.after", .text(.line), .value("expected"),
       "How long an answer may take to begin: a duration, or `expected`, what 95 of 100 recent ones of the service have not taken "

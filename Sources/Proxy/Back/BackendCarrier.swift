@@ -75,8 +75,22 @@ extension Worker {
     if let stream = backend.stream {
       return unsafe forwardFrames(exchange, client, backend, stream, buffer)
     }
-    unsafe forwardBytes(client, backend, buffer)
+    unsafe forwardBytes(client, backend, buffer, to: client.requestEnd)
     return nil
+  }
+
+  /// Sends the head of a request whose content has been kept. False when the backend takes no more at present, or at all.
+  func forwardHeadOfKept(
+    _ exchange: Ref<Exchange>, _ client: Ref<ClientConnection>, _ backend: Ref<BackendConnection>,
+    _ buffer: UnsafeMutablePointer<UInt8>
+  ) -> Bool {
+    let end = client.start + exchange.requestHeadLength
+    guard let stream = backend.stream else {
+      if client.sent < end { unsafe forwardBytes(client, backend, buffer, to: end) }
+      return client.sent >= end && !backend.wire.writeClosed
+    }
+    if !stream.headSent { unsafe forwardHead(exchange, client, stream, UnsafePointer(buffer)) }
+    return true
   }
 
   /// Receives at most `capacity` bytes: how many, 0 at the end, or a negative error.

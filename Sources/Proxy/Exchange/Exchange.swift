@@ -41,7 +41,7 @@ internal import Upstream
   /// Field lines behind the request's content.
   var requestTrailers = ParkedOutput()
 
-  /// All of the request's content is waited for before a backend is chosen.
+  /// The request's content is waited for before a backend is chosen: all of it, or a first part.
   var collects = false
   /// It is read then: for its model, or its prompt.
   var isRead = false
@@ -49,8 +49,18 @@ internal import Upstream
   var reserved = 0
   /// What has come of it.
   var collected = ParkedOutput()
+  /// How much of that stands before the content: what ends the head, in bytes.
+  var collectedFront = 0
   /// Bytes of it that the attempt's backend has.
   var collectedSent = 0
+  /// What was kept is but the first part: the rest is passed on as it comes.
+  var goesOn = false
+  /// After how many bytes of content the first part is looked at, and how many there were when that was last done.
+  var looksAt = Int.max
+  var lookedAt = 0
+  /// What is still to come, as its end was told: of the content, or of the chunk that the first part is sent in.
+  var restOfContent: UInt64?
+  var restOfChunk: UInt64 = 0
   /// What `service` belongs to, where settings came while content was collected.
   var laterSnapshot: Unmanaged<Snapshot>?
   /// What `service` belongs to.

@@ -28,6 +28,8 @@ internal import Upstream
   /// Where the model's name begins, in bytes from the end of what is kept of the content, and how long it is there.
   var nameFromEnd = 0
   var nameLength = 0
+  /// Bytes right before it that tell its length; 0 where none do.
+  var nameFrame = 0
 
   // MARK: The prompt
 
@@ -35,14 +37,17 @@ internal import Upstream
   var isRead = false
   /// The answer comes as it is made: when it begins, the prompt has been read.
   var streams = false
-  /// How long it is, in tokens as far as one can tell.
+  /// How long it is, in bytes, and in tokens as far as one can tell.
+  var promptBytes = 0
   var tokens = 0
   /// The blocks of the worker's that are its own, as long as nobody else's have been read.
   var blocks = 0
   var reading: UInt64 = 0
-  /// How long the content is that it stands in, in bytes, as it goes to the engine and as it came.
-  var contentBytes = 0
+  /// How long the content is that it stands in, in bytes, as it came.
   var readBytes = 0
+  /// How the content is coded that is kept, and whether it had come otherwise.
+  var coding = RequestCoding.none
+  var isInflated = false
   /// The most tokens that the answer has, where it comes as a whole; nil where nobody knows.
   var wholeTokens: Int? = 0
 
@@ -147,6 +152,15 @@ internal import Upstream
   var eventMilliseconds: UInt64 = 0
 
   init() {}
+
+  /// Its length in tokens of four bytes, which do not change with what engines tell.
+  var plainTokens: Int { (promptBytes + 3) / 4 }
+
+  /// How many of the prompt's tokens so many of its blocks have.
+  func tokens(ofBlocks blocks: Int) -> Int {
+    guard promptBytes > 0 else { return blocks * PrefixIndex.tokensOfBlock }
+    return Int(Double(tokens) * Double(blocks * RequestScan.blockBytes) / Double(promptBytes))
+  }
 
   /// The name, for people.
   var name: String {

@@ -114,9 +114,13 @@ extension Worker {
     guard let backend = exchange.backend, backend.state == .active, let client = exchange.client,
       let buffer = unsafe client.buffer, !exchange.machine.requestSent, !backend.wire.writeClosed
     else { return .rest }
+    if exchange.collects, !exchange.collected.isEmpty,
+      unsafe !forwardCollected(exchange, client, backend, buffer)
+    {
+      return .rest
+    }
     if let problem = unsafe forwardBuffered(exchange, client, backend, buffer) { return .event(problem) }
     guard client.sent == client.requestEnd, !backend.wire.writeClosed else { return .rest }
-    if exchange.collects, !forwardCollected(exchange, backend) { return .rest }
     guard exchange.machine.requestComplete else {
       if exchange.machine.attempt.hasHead || client.isFull { makeRoom(client, exchange) }
       return .rest
@@ -125,12 +129,14 @@ extension Worker {
     return .rest
   }
 
+  /// Sends what the client's buffer holds up to a place.
   func forwardBytes(
-    _ client: Ref<ClientConnection>, _ backend: Ref<BackendConnection>, _ buffer: UnsafeMutablePointer<UInt8>
+    _ client: Ref<ClientConnection>, _ backend: Ref<BackendConnection>, _ buffer: UnsafeMutablePointer<UInt8>,
+    to end: Int
   ) {
     backend.isHeldUp = false
-    while client.sent < client.requestEnd {
-      let n = unsafe backend.wire.sendSome(buffer + client.sent, client.requestEnd - client.sent, pipe)
+    while client.sent < end {
+      let n = unsafe backend.wire.sendSome(buffer + client.sent, end - client.sent, pipe)
       if n == Sys.wouldBlock {
         backend.isHeldUp = true
         return
@@ -154,6 +160,10 @@ extension Worker {
   /// request cannot be repeated on another backend.
   func makeRoom(_ client: Ref<ClientConnection>, _ exchange: Ref<Exchange>) {
     guard client.sent == client.requestEnd, client.requestEnd == client.end else { return }
+    if exchange.collects, !exchange.collected.isEmpty {
+      guard exchange.collectedSent == exchange.collected.count else { return }
+      forgetCollected(exchange)
+    }
     exchange.machine.forgetsRequest()
     client.element.emptyBuffer()
   }

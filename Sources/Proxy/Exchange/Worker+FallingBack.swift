@@ -22,8 +22,13 @@ extension Worker {
     let target = unsafe rule.pointee.target(of: key)
     let name = unsafe target.pointee.model
     if let place {
-      model.nameLength = name.count > 0 ? name.count : place.count
-      model.nameFromEnd = exchange.collected.count - Self.lengthRoom - place.upperBound + model.nameLength
+      model.nameFrame = scan.modelLengthPlace?.count ?? 0
+      // Of a call the name is written unescaped.
+      let isCall = model.nameFrame > 0
+      model.nameLength =
+        name.count == 0 ? place.count : isCall ? Self.plainLength(name) : name.count
+      model.nameFromEnd =
+        exchange.collected.count - exchange.collectedFront - place.upperBound + model.nameLength
     }
     unsafe model.fallback = unsafe rule.pointee.firstFallback
     model.fallbacks = unsafe rule.pointee.fallbacks
@@ -33,7 +38,8 @@ extension Worker {
   /// Whether another service is to have the request where its own has no answer: nothing of it has been forgotten.
   func hasNextService(_ exchange: Ref<Exchange>) -> Bool {
     guard let model = exchange.model, model.fallbacks > 0 else { return false }
-    return exchange.collects && !exchange.collected.isEmpty
+    // Where the rest is passed on as it comes, how it does goes by the first one.
+    return exchange.collects && !exchange.goesOn && !exchange.collected.isEmpty
   }
 
   /// Gives the request to the next service of its chain, by the name that its model has there.
@@ -66,23 +72,74 @@ extension Worker {
   /// Writes another name of the model into what is kept of the content, and its length before it.
   private func rename(_ exchange: Ref<Exchange>, _ model: Ref<ModelRequest>, _ name: RawBytes) {
     let from = exchange.collected.count - model.nameFromEnd
-    let contentBytes = model.contentBytes + name.count - model.nameLength
-    guard from >= 0, model.nameLength > 0, model.nameLength <= model.nameFromEnd, model.contentBytes > 0
+    guard from >= exchange.collectedFront, model.nameLength > 0, model.nameLength <= model.nameFromEnd
     else { return }
-    let before = exchange.collected.count
-    unsafe exchange.collected.replace(from..<from + model.nameLength, with: name.start, name.count)
-    var writer = desk.writer()
-    writer.append("Content-Length: ")
-    writer.append(decimal: UInt64(contentBytes))
-    writer.append("\r\n\r\n")
-    unsafe exchange.collected.replace(
-      0..<exchange.collected.count - contentBytes, with: writer.start, writer.count)
-    collectedBytes += exchange.collected.count - before
-    model.nameFromEnd += name.count - model.nameLength
-    model.nameLength = name.count
+    let count = writeName(exchange, from..<from + model.nameLength, framed: model.nameFrame, name)
+    writeFront(exchange)
+    model.nameFromEnd += count - model.nameLength
+    model.nameLength = count
     unsafe model.wanted = Rendezvous.hash(UnsafeBufferPointer(start: name.start, count: name.count))
-    model.contentBytes = contentBytes
     // Under another name the same text is another prompt.
     model.reading = 0
+  }
+
+  /// How long a name is in a call: in JSON there is a backslash before a quote and before a backslash.
+  static func plainLength(_ name: RawBytes) -> Int {
+    var (count, at) = (0, 0)
+    while at < name.count {
+      at += unsafe name.start[at] == 0x5C && at + 1 < name.count ? 2 : 1
+      count += 1
+    }
+    return count
+  }
+
+  /// Writes a name of the model in the place of another one into what is kept; in a call, where `framed` bytes before it tell
+  /// its length, as that wants it. Answers how long the name is there.
+  func writeName(_ exchange: Ref<Exchange>, _ place: Range<Int>, framed: Int, _ name: RawBytes) -> Int {
+    let before = exchange.collected.count
+    defer { collectedBytes += exchange.collected.count - before }
+    guard framed > 0 else {
+      unsafe exchange.collected.replace(place, with: name.start, name.count)
+      return name.count
+    }
+    let count = Self.plainLength(name)
+    var writer = desk.writer()
+    writer.append(varint: count)
+    exchange.model?.nameFrame = writer.count
+    var at = 0
+    while at < name.count {
+      if unsafe name.start[at] == 0x5C, at + 1 < name.count { at += 1 }
+      unsafe writer.append(name.start + at, 1)
+      at += 1
+    }
+    unsafe exchange.collected.replace(
+      place.lowerBound - framed..<place.upperBound, with: writer.start, writer.count)
+    tellMessageLength(exchange, by: exchange.collected.count - before)
+    return count
+  }
+
+  /// The message of gRPC that what is kept begins with is longer than it was (gRPC over HTTP/2, "Length-Prefixed-Message").
+  private func tellMessageLength(_ exchange: Ref<Exchange>, by difference: Int) {
+    let at = exchange.collectedFront + 1
+    guard exchange.collected.count >= at + 4 else { return }
+    let old = unsafe exchange.collected.bytes[at..<at + 4].reduce(0) { $0 << 8 | Int($1) }
+    var bytes = InlineArray<4, UInt8>(repeating: 0)
+    for place in 0..<4 { bytes[place] = UInt8(truncatingIfNeeded: (old + difference) >> (24 - 8 * place)) }
+    unsafe withUnsafeBytes(of: bytes) { raw in
+      guard let start = raw.baseAddress else { return }
+      unsafe exchange.collected.overwrite(at: at, start.assumingMemoryBound(to: UInt8.self), 4)
+    }
+  }
+}
+
+extension HeadWriter {
+  /// A number as protocol buffers write it: seven bits a byte, the lowest first.
+  fileprivate mutating func append(varint value: Int) {
+    var left = UInt64(value)
+    repeat {
+      let byte = UInt8(left & 0x7F) | (left > 0x7F ? 0x80 : 0)
+      unsafe withUnsafePointer(to: byte) { unsafe append($0, 1) }
+      left >>= 7
+    } while left > 0
   }
 }

@@ -55,6 +55,7 @@ struct RouteReading: Sendable {
   private(set) var isNameTooLong = false
   /// The prompt in tokens, as far as one can tell.
   private(set) var tokens = 0
+  private(set) var promptBytes = 0
   private(set) var session: UInt64 = 0
   /// Hashes of the prompt's blocks, its model left out.
   private(set) var blocks: [UInt64] = []
@@ -65,23 +66,24 @@ struct RouteReading: Sendable {
     self.question = question
     self.head = head
     guard !question.content.isEmpty else { return }
-    var (name, tokens, session, fault) = (String?.none, 0, UInt64(0), RequestFault?.none)
+    var (name, bytes, session, fault) = (String?.none, 0, UInt64(0), RequestFault?.none)
     var isNameTooLong = false
     let content = question.content
     blocks = unsafe Array(unsafeUninitializedCapacity: PromptBlocks.capacity) { room, count in
-      unsafe content.withUnsafeBytes { bytes in
+      unsafe content.withUnsafeBytes { text in
         var scan = unsafe RequestScan(seed: 0, blocks: room.baseAddress, capacity: PromptBlocks.capacity)
-        unsafe scan.feed(bytes)
+        unsafe scan.feed(text)
         scan.end()
         if scan.modelPlace != nil {
           name = unsafe scan.withModelName { unsafe String(decoding: $0, as: UTF8.self) }
         }
-        (tokens, session, fault) = ((scan.promptBytes + 3) / 4, scan.sessionHash ?? 0, scan.fault)
+        (bytes, session, fault) = (scan.promptBytes, scan.sessionHash ?? 0, scan.fault)
         isNameTooLong = scan.model == .tooLong
         count = scan.blockCount
       }
     }
-    (model, self.tokens, self.session, self.fault) = (name, tokens, session, fault)
+    (model, promptBytes, self.session, self.fault) = (name, bytes, session, fault)
+    tokens = (bytes + 3) / 4
     self.isNameTooLong = isNameTooLong
   }
 }

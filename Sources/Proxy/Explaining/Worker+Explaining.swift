@@ -74,8 +74,10 @@ extension Worker {
     if out.model == nil { out.model = name }
     if isRead {
       if model.session == 0 { model.session = reading.session }
-      model.tokens = reading.tokens
-      out.promptTokens = reading.tokens
+      model.promptBytes = reading.promptBytes
+      model.tokens = tokenRatios.tokens(
+        bytes: reading.promptBytes, of: Rendezvous.hash((reading.model ?? "").utf8))
+      out.promptTokens = model.tokens
     }
     unsafe follow(reading, route, rule, model, isRead ? reading.model : nil, client, &out)
   }
@@ -117,7 +119,7 @@ extension Worker {
   ) -> Bool {
     let plain = unsafe rule?.pointee.plainTarget
     let service = unsafe plain?.pointee.service ?? route.pointee.service
-    guard desk.request.framing != .none, unsafe !service.pointee.isHTTP2 else { return false }
+    guard desk.request.framing != .none, unsafe !isUnreadCall(base) else { return false }
     return unsafe route.pointee.models != nil && plain == nil
       || (service.pointee.readsPrompts || service.pointee.includesUsage) && mayReadPrompt(base)
       || route.pointee.keys.hasRing

@@ -82,7 +82,7 @@ extension Worker {
     (out.tokensInFlight, out.rate) = (status.engine.prefill, status.engine.rate)
     let blocks = unsafe prompts.blocks(of: model)
     let known = unsafe status.engine.index.match(Span(_unsafeElements: blocks))
-    out.knownTokens = min(model.tokens, known * PrefixIndex.tokensOfBlock)
+    out.knownTokens = min(model.tokens, model.element.tokens(ofBlocks: known))
     if unsafe service.pointee.policy == .modelAware { out.waitMicroseconds = all.wait(place) }
     if unsafe service.pointee.policy == .peakEWMA { out.latencyMicroseconds = all.latency(place) }
     out.hasRoom = maximum == 0 || status.inFlight < maximum

@@ -13,6 +13,12 @@ internal import Upstream
     let fallbacks: Int
     let totalWeight: UInt64
 
+    /// Whether one of its services has another name for the model, which is written into the content.
+    var writesNames: Bool {
+      for place in 0..<shares + fallbacks where unsafe targets[place].model.count > 0 { return true }
+      return false
+    }
+
     /// Its only service, whose name for it is the client's: nothing of the content need be known.
     var plainTarget: UnsafeMutablePointer<Target>? {
       guard shares == 1, fallbacks == 0, unsafe targets.pointee.model.count == 0 else { return nil }

@@ -182,7 +182,7 @@ internal import Upstream
   /// Says whether the choice depends on the prompt, which is asked more often than it changes.
   mutating func finish() {
     let goesByPrompt = policy == .modelAware || policy.goesByKey && keySource.kind == .prompt
-    readsPrompts = goesByPrompt && count > 1 && !isHTTP2 && !isPassage
+    readsPrompts = goesByPrompt && count > 1 && !isPassage
   }
 }
 

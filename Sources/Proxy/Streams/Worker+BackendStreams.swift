@@ -169,7 +169,7 @@ extension Worker {
     resumeAll(mux)
   }
 
-  private func forwardHead(
+  func forwardHead(
     _ exchange: Ref<Exchange>, _ client: Ref<ClientConnection>, _ stream: Ref<MuxStream>,
     _ buffer: UnsafePointer<UInt8>
   ) {
@@ -180,14 +180,36 @@ extension Worker {
     stream.state.isTunnel = exchange.wantsUpgrade
     let isLast =
       exchange.machine.requestComplete && client.requestEnd == client.start + count
-      && exchange.requestTrailers.isEmpty && !exchange.wantsUpgrade
-    unsafe sendHeadFrames(
-      stream,
+      && exchange.requestTrailers.isEmpty && !exchange.wantsUpgrade && !exchange.collects
+    let kind: HTTP2.Connection.HeadKind =
       exchange.wantsUpgrade
-        ? .connect(isSecure: isSecure)
-        : .request(isSecure: isSecure, acceptsTrailers: exchange.acceptsTrailers),
-      buffer + client.start, count, isLast: isLast)
+      ? .connect(isSecure: isSecure)
+      : .request(isSecure: isSecure, acceptsTrailers: exchange.acceptsTrailers)
     client.sent = client.start + count
+    guard !exchange.collects else {
+      return unsafe sendHeadOfKept(exchange, stream, kind, buffer + client.start, count)
+    }
+    unsafe sendHeadFrames(stream, kind, buffer + client.start, count, isLast: isLast)
+  }
+
+  /// The head of a request whose content has been kept ends with what stands before that.
+  @inline(never)
+  private func sendHeadOfKept(
+    _ exchange: Ref<Exchange>, _ stream: Ref<MuxStream>, _ kind: HTTP2.Connection.HeadKind,
+    _ head: UnsafePointer<UInt8>, _ count: Int
+  ) {
+    var writer = desk.writer()
+    unsafe writer.append(head, count)
+    if let front = unsafe exchange.collected.bytes.baseAddress {
+      unsafe writer.append(front, exchange.collectedFront)
+    }
+    exchange.collectedSent = exchange.collectedFront
+    guard !writer.overflowed else {
+      guard let mux = stream.mux else { return }
+      ready(mux)
+      return unsafe mux.connection.reset(&stream.state, .internalError)
+    }
+    unsafe sendHeadFrames(stream, kind, writer.start, writer.count, isLast: false)
   }
 
   // MARK: Responses

@@ -177,7 +177,7 @@ extension Worker {
     guard let exchange = client.exchange else { return .wait }
     guard let buffer = unsafe client.buffer else { return .noBuffer }
     let room = Layout.full - client.end
-    if !isTunnel, !exchange.collects, exchange.requestContent.framing == .chunked,
+    if !isTunnel, !exchange.collects || exchange.goesOn, exchange.requestContent.framing == .chunked,
       unsafe exchange.service?.pointee.isHTTP2 != true
     {
       return unsafe fillChunk(client, stream, exchange, buffer, room)

@@ -9,6 +9,7 @@ internal import PKI
 internal import Synchronization
 internal import TLS
 internal import Telemetry
+internal import Upstream
 
 /// One worker: a thread with its own epoll set, listening sockets, TLS contexts, upstream connections and buffers.
 /// Nothing here is touched by another thread; orders come by mailbox.
@@ -70,6 +71,9 @@ internal import Telemetry
   var tokenCache = TokenCache()
   /// The blocks of the prompt that was read last.
   var prompts = PromptBlocks()
+  var tokenRatios = TokenRatios()
+  /// Made when content comes compressed that has to be read.
+  lazy var inflater = Inflater()
   /// What the head of the request at hand says of its model, on a route by models.
   var asked: AskedModel?
   /// The models that were told of last.

@@ -24,6 +24,12 @@ extension FuzzTarget {
         request(bytes, pieces: pieces(bytes)) == whole, "a request in pieces is not what it is as a whole")
       edit(bytes)
     },
+    FuzzTarget("model-call") { bytes in
+      let whole = request(bytes, pieces: [bytes.count], isCall: true)
+      require(
+        request(bytes, pieces: pieces(bytes), isCall: true) == whole,
+        "a call in pieces is not what it is as a whole")
+    },
     FuzzTarget("model-form") { bytes in
       let whole = form(bytes, pieces: [bytes.count])
       require(form(bytes, pieces: pieces(bytes)) == whole, "a form in pieces is not what it is as a whole")
@@ -81,11 +87,14 @@ extension FuzzTarget {
   }
 
   /// What a scan says of a request, and the hashes of its prompt, of which there are never more than there is room.
-  private static func request(_ bytes: [UInt8], pieces: [Int]) -> String {
+  private static func request(_ bytes: [UInt8], pieces: [Int], isCall: Bool = false) -> String {
     let capacity = 8
     var said = ""
     let hashes = [UInt64](unsafeUninitializedCapacity: capacity) { room, count in
-      var scan = RequestScan(seed: 1, blocks: room.baseAddress, capacity: capacity)
+      var scan =
+        isCall
+        ? RequestScan(callSeed: 1, blocks: room.baseAddress, capacity: capacity)
+        : RequestScan(seed: 1, blocks: room.baseAddress, capacity: capacity)
       feed(bytes, pieces) { scan.feed($0) }
       scan.end()
       require(scan.blockCount <= min(capacity, scan.promptBytes / RequestScan.blockBytes), "too many blocks")

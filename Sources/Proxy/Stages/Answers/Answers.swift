@@ -144,7 +144,7 @@ extension Worker {
       if let told = model.promptTokens {
         let prompt = min(max(0, told), 1 << 40)
         series.inputTokens.record(UInt64(clamping: prompt))
-        let predicted = min(model.known * PrefixIndex.tokensOfBlock, prompt)
+        let predicted = min(model.element.tokens(ofBlocks: model.known), prompt)
         let missed = model.isRead && model.tokens > 0 ? abs(min(model.tokens, 1 << 40) - prompt) : 0
         series.add(predicted: predicted, cached: model.cachedTokens ?? 0, missed: missed)
         if model.isRead { noteLength(model, exchange, prompt) }
@@ -155,8 +155,10 @@ extension Worker {
 
   /// The engine has told how long a prompt is.
   private func noteLength(_ model: Ref<ModelRequest>, _ exchange: Ref<Exchange>, _ told: Int) {
+    // Of a first part nobody knows how much of the rest was prompt.
+    if !exchange.goesOn { tokenRatios.learn(bytes: model.promptBytes, tokens: told, of: model.nameHash) }
     unsafe exchange.counted?._withUnsafeGuaranteedRef { status in
-      if status.engine.cache.isFollowed { status.engine.cache.told(estimated: model.tokens, told: told) }
+      if status.engine.cache.isFollowed { status.engine.cache.told(estimated: model.plainTokens, told: told) }
     }
   }
 
@@ -184,7 +186,7 @@ extension EngineAPI {
     case .chatCompletions, .responses, .messages, .ollamaChat: "chat"
     case .embeddings, .ollamaEmbed, .ollamaEmbeddings: "embeddings"
     case .completions, .ollamaGenerate, .generate, .generateStream, .llamaCompletion, .kserveGenerate,
-      .kserveGenerateStream, .tensorFlowGenerate:
+      .kserveGenerateStream, .kserveCall, .kserveStreamCall, .tensorFlowGenerate:
       "text_completion"
     case .transcriptions, .translations, .speech, .kserveInfer, .tensorFlowPredict: "generate_content"
     }

@@ -15,6 +15,7 @@ struct Events: Stage {
     if unsafe service.pointee.readsPrompts { worker.modelRequest(exchange).tellsProgress = true }
     guard exchange.method == .post,
       unsafe service.pointee.isModelServer || service.pointee.heartbeatMilliseconds > 0
+        || service.pointee.readsPrompts
         || service.pointee.includesUsage || exchange.route?.pointee.models != nil
     else { return }
     let request = worker.desk.request

@@ -97,7 +97,9 @@ extension Worker {
       else { return .keyElsewhere }
     }
     // What a tunnel carries is not read.
-    if unsafe entry.pointee.limitsTokens, desk.request.upgrade { return .modelUntold }
+    if unsafe entry.pointee.limitsTokens, unsafe desk.request.upgrade || isStreamOfCalls(base) {
+      return .modelUntold
+    }
     guard unsafe entry.pointee.isForSomeModels else { return nil }
     let path = unsafe base + desk.request.targetStart
     guard unsafe MatchedPath.scan(path, desk.request.targetLength).isPlain else { return .pathNotNormal }
@@ -106,13 +108,19 @@ extension Worker {
     }
     // Which model is meant must be readable, or any could be asked for.
     let hasContent = desk.request.framing != .none
-    let isUnread = unsafe desk.request.upgrade || hasContent && route.pointee.service.pointee.isHTTP2
+    let isUnread = unsafe desk.request.upgrade || hasContent && isUnreadCall(base) || isStreamOfCalls(base)
     switch desk.request.method {
     case .get, .head, .options: return isUnread ? .modelUntold : nil
     default:
-      return unsafe isUnread || route.pointee.service.pointee.isHTTP2 || mayNameModel(base, route)
-        ? .modelUntold : nil
+      return unsafe isUnread || mayNameModel(base, route) ? .modelUntold : nil
     }
+  }
+
+  /// Whether more may be asked for behind what is read of the request on the desk.
+  private func isStreamOfCalls(_ base: UnsafePointer<UInt8>) -> Bool {
+    guard desk.request.method == .post else { return false }
+    let path = unsafe base + desk.request.targetStart
+    return unsafe EngineAPI.find(path: path, count: desk.request.pathLength(base))?.api == .kserveStreamCall
   }
 
   /// Whether a path of no interface that is known may name a model all the same: engines may go by that, and not by the

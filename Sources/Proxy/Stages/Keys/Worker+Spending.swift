@@ -33,7 +33,9 @@ extension Worker {
     else { return nil }
     let entry = unsafe key.pointee
     let most = min(entry.limits.mostTokens, entry.groupLimits.mostTokens)
-    let answers = model.api?.generates == false ? 0 : min(max(1, scan.choices ?? 1), Self.maximumChoices)
+    let answers =
+      model.api?.generates == false
+      ? 0 : min(max(1, scan.choices ?? 1), Self.maximumChoices) * min(scan.promptCount, Self.maximumChoices)
     let asked = model.tokens + min(scan.tokenLimit ?? 0, Self.maximumAnswerTokens) * answers
     // It would be refused however long it waits.
     guard asked <= most else {

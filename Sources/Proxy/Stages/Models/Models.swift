@@ -73,7 +73,7 @@ extension Worker {
     case .none: return false
     case .refused(let refusal):
       unsafe forgetKey(route)
-      unsafe refuse(client, refusal, closing: false, route: route)
+      unsafe refuse(client, refusal, closing: false, isGRPC: desk.request.isCall, route: route)
       return true
     case .named(let found, let taken):
       unsafe name = unsafe found
@@ -85,7 +85,7 @@ extension Worker {
       unsafe mayUse(UnsafeRawBufferPointer(name), route)
     else {
       unsafe forgetKey(route)
-      unsafe refuse(client, .modelUnknown, closing: false, route: route)
+      unsafe refuse(client, .modelUnknown, closing: false, isGRPC: desk.request.isCall, route: route)
       return true
     }
     asked = unsafe AskedModel(rule: rule, name: Rendezvous.hash(name))

@@ -71,7 +71,13 @@ extension Worker {
       service: service, maximumRequests: maximumRequests, now: nowMilliseconds, sparing: time,
       session: model?.session ?? 0, name: model.map { unsafe listedName($0, service) } ?? 0,
       tokens: model?.tokens ?? 0,
+      tokensOfBlock: model.map { Self.tokensOfBlock($0) } ?? 0,
       blocks: prompts.blocks(of: model))
+  }
+
+  private static func tokensOfBlock(_ model: Ref<ModelRequest>) -> Double {
+    guard model.promptBytes > 0 else { return Double(PrefixIndex.tokensOfBlock) }
+    return Double(model.tokens) * Double(PromptBlocks.blockBytes) / Double(model.promptBytes)
   }
 
   /// The model that only engines are asked for that may have it. Where nobody lists it, whoever is asked may have it all the
@@ -225,6 +231,8 @@ extension Worker {
   let name: UInt64
   /// Of the request's prompt.
   let tokens: Int
+  /// What one of its blocks has.
+  let tokensOfBlock: Double
   let blocks: UnsafeBufferPointer<UInt64>
 
   var count: Int { unsafe service.pointee.count }
@@ -273,7 +281,7 @@ extension Worker {
       unsafe pool.status._withUnsafeGuaranteedRef { status in
         let known = unsafe status.engine.index.match(Span(_unsafeElements: blocks))
         return status.engine.wait(
-          uncached: tokens - known * PrefixIndex.tokensOfBlock,
+          uncached: tokens - Int(Double(known) * tokensOfBlock),
           requests: status.load(nowMilliseconds: now), nowMilliseconds: now)
       }
     }

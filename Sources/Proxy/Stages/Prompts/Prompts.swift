@@ -15,6 +15,8 @@ internal import Upstream
 
   /// The longest prompt whose end counts, in blocks: 2 MiB.
   static let capacity = 8192
+  /// One block, in bytes.
+  static let blockBytes = RequestScan.blockBytes
 
   /// Where the next prompt's blocks go.
   mutating func begin() -> UnsafeMutablePointer<UInt64> {
@@ -46,18 +48,20 @@ extension Worker {
   /// Content whose length nobody has told is waited for only while there is so much room, in bytes.
   private static let roomForUnknownLength = 16 << 20
 
-  /// Whether the request on the desk has a prompt that can be waited for. What is longer than may be kept is passed on as
-  /// it comes.
+  /// The least room in which content is waited for whose length is told, in bytes: a first part fits.
+  private static let leastRoom = 1 << 20
+
+  /// Whether the request on the desk has a prompt that can be waited for. Without room for it the request is passed on as it
+  /// comes.
   @inline(never)
   func mayReadPrompt(_ base: UnsafePointer<UInt8>) -> Bool {
     guard desk.request.method == .post, !desk.request.upgrade,
       desk.request.length + Self.minimumCollectingRoom * 2 <= Layout.room
     else { return false }
-    if case .length(let length) = desk.request.framing {
-      let most = min(Settings.maximumModelContent, roomToKeep)
-      guard length <= UInt64(max(0, most)) else { return false }
-    } else {
-      guard desk.request.framing != .none, roomToKeep >= Self.roomForUnknownLength else { return false }
+    switch desk.request.framing {
+    case .length: guard roomToKeep >= Self.leastRoom else { return false }
+    case .chunked: guard roomToKeep >= Self.roomForUnknownLength else { return false }
+    case .none, .untilClose: return false
     }
     let path = unsafe base + desk.request.targetStart
     guard let found = unsafe EngineAPI.find(path: path, count: desk.request.pathLength(base)) else {
@@ -66,30 +70,42 @@ extension Worker {
     return found.api.hasPrompt
   }
 
-  /// Reads the content that has been kept, from a place on.
+  /// Reads the content that has been kept: all of it, or a first part.
   @inline(never)
-  func scan(_ exchange: Ref<Exchange>, from: Int) -> RequestScan {
+  func scan(_ exchange: Ref<Exchange>, isWhole: Bool) -> RequestScan {
     let kept = unsafe UnsafeRawBufferPointer(exchange.collected.bytes)
     // The same seed at every node of a fleet, so that cold prompts fall on the same engines.
-    var scan = unsafe RequestScan(seed: 0, blocks: prompts.begin(), capacity: PromptBlocks.capacity)
-    unsafe scan.feed(UnsafeRawBufferPointer(rebasing: kept[min(from, kept.count)...]))
-    scan.end()
+    let (blocks, capacity) = unsafe (prompts.begin(), PromptBlocks.capacity)
+    let api = exchange.model?.api
+    var scan =
+      api?.isCall == true
+      ? unsafe RequestScan(callSeed: 0, blocks: blocks, capacity: capacity)
+      : unsafe RequestScan(seed: 0, blocks: blocks, capacity: capacity)
+    scan.callStreams = api == .kserveStreamCall
+    if let coding = exchange.model?.coding, coding != .none, api?.isCall != true {
+      scanCoded(&scan, exchange, coding, isWhole: isWhole)
+      return scan
+    }
+    unsafe scan.feed(UnsafeRawBufferPointer(rebasing: kept[min(exchange.collectedFront, kept.count)...]))
+    if isWhole { scan.end() }
     return scan
   }
 
   /// Keeps what is known of the prompt. `name`: a hash of the model's name towards the engine, since another one makes
   /// something else of the same text.
   @inline(never)
-  func notePrompt(_ exchange: Ref<Exchange>, _ scan: RequestScan, name: UInt64, contentBytes: Int) {
+  func notePrompt(_ exchange: Ref<Exchange>, _ scan: RequestScan, name: UInt64) {
     let model = modelRequest(exchange)
     prompts.finish(scan.blockCount, model: name)
-    let streams = scan.stream ?? model.api?.streamsByDefault ?? false
+    // Of a first part nobody knows what stands behind it: most of such content is a prompt, and it may be a stream.
+    let rest = exchange.goesOn ? Int(clamping: exchange.restOfContent ?? 0) : 0
+    let streams = scan.stream ?? (exchange.goesOn || model.api?.streamsByDefault == true)
     model.isRead = true
     model.streams = streams
-    model.wholeTokens = streams ? 0 : scan.tokenLimit
-    model.tokens = (scan.promptBytes + 3) / 4
+    model.wholeTokens = streams ? 0 : exchange.goesOn ? nil : scan.tokenLimit
+    model.promptBytes = scan.promptBytes + min(rest, 1 << 40)
+    model.tokens = tokenRatios.tokens(bytes: model.promptBytes, of: model.nameHash)
     model.blocks = scan.blockCount
-    model.contentBytes = contentBytes
     model.reading = prompts.reading
     if model.session == 0, let session = scan.sessionHash { model.session = session }
   }
@@ -100,10 +116,8 @@ extension Worker {
     guard let model = exchange.model, model.isRead, model.reading != prompts.reading,
       !exchange.collected.isEmpty
     else { return }
-    let from = exchange.collected.count - model.contentBytes
-    guard from >= 0 else { return }
-    let scan = scan(exchange, from: from)
-    notePrompt(exchange, scan, name: Self.nameHash(scan), contentBytes: model.contentBytes)
+    let scan = scan(exchange, isWhole: !exchange.goesOn)
+    notePrompt(exchange, scan, name: Self.nameHash(scan))
   }
 
   /// The hash of the name that the content has.
@@ -119,9 +133,9 @@ extension Worker {
     unsafe status._withUnsafeGuaranteedRef { status in
       let hashes = unsafe Span(_unsafeElements: blocks)
       model.known = status.engine.index.match(hashes)
-      let uncached = max(1, model.tokens - model.known * PrefixIndex.tokensOfBlock)
+      let uncached = max(1, model.tokens - model.element.tokens(ofBlocks: model.known))
       status.engine.index.use(hashes)
-      if status.engine.cache.isFollowed { status.engine.cache.sent(hashes, tokens: model.tokens) }
+      if status.engine.cache.isFollowed { status.engine.cache.sent(hashes, tokens: model.plainTokens) }
       model.inFlight = status.engine.begin(tokens: uncached, streams: model.streams)
       model.charged = uncached
       model.patience = 0
@@ -177,7 +191,8 @@ extension EngineAPI {
   var hasPrompt: Bool {
     switch self {
     case .chatCompletions, .completions, .responses, .messages, .ollamaChat, .ollamaGenerate, .generate,
-      .generateStream, .llamaCompletion, .kserveGenerate, .kserveGenerateStream, .tensorFlowGenerate:
+      .generateStream, .llamaCompletion, .kserveGenerate, .kserveGenerateStream, .tensorFlowGenerate,
+      .kserveCall, .kserveStreamCall:
       true
     case .embeddings, .transcriptions, .translations, .speech, .ollamaEmbed, .ollamaEmbeddings, .kserveInfer,
       .tensorFlowPredict:
