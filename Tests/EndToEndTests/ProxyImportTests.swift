@@ -180,7 +180,8 @@ import Testing
       run: ["caddy", "run", "--config", file, "--adapter", "caddyfile"],
       [
         ("a.example.com", "/"), ("a.example.com", "/api/v1?x"), ("a.example.com", "/exact"),
-        ("a.example.com", "/exactly"), ("a.example.com", "/never"), ("b.example.com", "/b"),
+        ("a.example.com", "/exactly"), ("a.example.com", "/never"),
+        ("a.example.com", "/secret/a"), ("b.example.com", "/b"),
       ])
     #expect(made.errors.contains("Caddyfile:29: not carried, or worth a look: basicauth"), "\(made.errors)")
     let text = scene.place.read("certd.yaml")
@@ -253,12 +254,53 @@ import Testing
     arguments: [
       ("nginx", "http {\n  server {\n", "1:"), ("nginx", "server { listen 80 }\n", "1:"),
       ("caddyfile", "a.example.com {\n  reverse_proxy \"x\n}\n", "2:"), ("caddyfile", "}\n", "1:"),
-      ("haproxy", "bind :80\n", "1:"), ("nginx", "", "no server"), ("haproxy", "", "no frontend"),
+      ("haproxy", "bind :80\n", "1:"), ("nginx", "", "nothing in it passes"),
+      ("haproxy", "", "nothing in it passes"),
     ])
   func notUnderstood(program: String, text: String, words: String) async throws {
     let place = try Place()
     let file = try place.write("input", text)
     let done = try await Certd(place)("import", program, file)
     #expect(done.ending == .exited(1) && done.errors.contains(words), "\(done)")
+  }
+
+  @Test(
+    "what asked who somebody is, or let only some in, is never open to everybody afterwards",
+    arguments: [
+      (
+        "nginx",
+        "server { listen 80; auth_basic x; location / { proxy_pass http://127.0.0.1:1; }\n"
+          + "location /open/ { auth_basic off; proxy_pass http://127.0.0.1:1; } }\n", ["/*", "-/open/*"]
+      ),
+      (
+        "nginx",
+        "server { listen 80; location / { proxy_pass http://127.0.0.1:1; }\nlocation = /metrics { deny all; }\n"
+          + "location /admin/ { return 403; } }\n", ["-/*", "/metrics", "/admin/*"]
+      ),
+      ("caddyfile", "http://a.example.com {\nbasic_auth {\nx y\n}\nreverse_proxy 127.0.0.1:1\n}\n", ["/*"]),
+      (
+        "caddyfile",
+        "http://a.example.com {\nbasic_auth /secret/* {\nx y\n}\nhandle /secret/in/* {\nreverse_proxy 127.0.0.1:1\n}\n"
+          + "reverse_proxy 127.0.0.1:1\n}\n", ["-/*", "/secret/*", "/secret/in/*"]
+      ),
+      (
+        "haproxy",
+        "frontend f\nbind :80\nhttp-request deny if { src 10.0.0.0/8 }\ndefault_backend b\nbackend b\n"
+          + "server s 127.0.0.1:1\n", ["/*"]
+      ),
+    ])
+  func guarded(program: String, text: String, paths: [String]) async throws {
+    let place = try Place()
+    let certd = try Certd(place)
+    let made = try await certd("import", program, place.write("input", text), "--write", place("certd.yaml"))
+    #expect(made.ending == .exited(0), "\(made)")
+    #expect(try await certd("check", "--config", place("certd.yaml")).ending == .exited(0))
+    let routes = place.read("certd.yaml").split(separator: "  - service: ").dropFirst()
+    for path in paths {
+      let isOpen = path.hasPrefix("-")
+      let bare = isOpen ? String(path.dropFirst()) : path
+      let route = routes.first { bare == "/*" ? !$0.contains("paths:") : $0.contains(bare) }
+      #expect(route?.contains("keys: clients") == !isOpen, "\(path): \(place.read("certd.yaml"))")
+    }
   }
 }

@@ -125,10 +125,20 @@ struct ImportCommand: AsyncParsableCommand {
     for remark in made.remarks {
       Output.error("\(remark.file):\(remark.line): not carried, or worth a look: \(remark.words)")
     }
+    guard !made.routes.isEmpty else {
+      throw .other(
+        "\(place): nothing in it passes requests on to a backend in a way that certd could go on with")
+    }
+    let open = made.listeners.count { !$0.redirects }
+    if open > 1 {
+      Output.error("worth a look: it listened at \(open) addresses; certd's routes hold at each of them")
+    }
     Output.error(
       "\(made.routes.count) routes, \(made.services.count) services, \(made.remarks.count) remarks")
     let heading = "Made by 'certd import \(program.rawValue) \(place)'; check it with 'certd check'."
     try GeneratedFile.put(made.yaml(heading: heading, agreesToTerms: agreeTOS), at: write, force: force)
+    // What the other program takes and certd does not is better known at once.
+    if let write { _ = try ConfigurationSource.file(write, store: nil).read() }
   }
 
   private func tell(_ result: Takeover.Result) {

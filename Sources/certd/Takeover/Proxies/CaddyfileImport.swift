@@ -14,6 +14,7 @@ struct CaddyfileImport {
     var hosts: [String]
     var paths: [String] = []
     var strips: String?
+    var isGuarded = false
   }
 
   init(_ path: String) throws {
@@ -31,9 +32,6 @@ struct CaddyfileImport {
     // Caddy redirects to HTTPS by itself where it has certificates.
     if hasTLS, hasAutomaticHTTPS, !hasPlain {
       made.listen(.init(address: ":\(httpPort)", isTLS: false, redirects: true), path, 1)
-    }
-    guard !made.routes.isEmpty else {
-      throw NotUnderstood(path, 1, "there is no site with a reverse_proxy in it that certd could go on with")
     }
   }
 
@@ -78,7 +76,7 @@ struct CaddyfileImport {
         continue
       }
       if !host.isEmpty { hosts.append(host) }
-      if !isTLS { hasPlain = true }
+      if !isTLS, port == httpPort { hasPlain = true }
       hasTLS = hasTLS || isTLS
       let redirects = !isTLS && (site.block ?? []).contains(where: Self.isToHTTPS)
       made.listen(.init(address: ":\(port)", isTLS: isTLS, redirects: redirects), file, site.number)
@@ -107,6 +105,16 @@ struct CaddyfileImport {
       }
     }
     // Caddy looks at handles before reverse_proxy: one for everything leaves nothing for what stands beside it.
+    var match = match
+    var closed: [(paths: [String], line: Int)] = []
+    for line in lines where Self.guards(line) {
+      if let paths = guardedPaths(line, matchers) {
+        closed.append((paths, line.number))
+      } else {
+        match.isGuarded = true
+      }
+    }
+    defer { for one in closed { made.close(match.hosts, one.paths, file, one.line) } }
     let takesAll = lines.contains { ["handle", "route"].contains($0.words.first) && $0.words.count == 1 }
     for line in lines {
       let name = line.words.first ?? ""
@@ -131,12 +139,39 @@ struct CaddyfileImport {
       case "encode", "log":
         if name == "encode", !line.words.contains("gzip") { note(line, "certd compresses with gzip") }
       case _ where name.hasPrefix("@"): break
-      case "basicauth", "basic_auth": note(line, "certd asks for API keys: see routes[].keys")
+      case "basicauth", "basic_auth", "forward_auth":
+        note(line, "certd asks for a key of the group \(ImportedProxy.group) in its place (routes[].keys)")
       case "root", "file_server", "try_files", "php_fastcgi": note(line, "certd serves no files")
       case "redir": note(line, "certd redirects from HTTP to HTTPS only")
       default: note(line, "certd has nothing for it")
       }
     }
+  }
+
+  /// Whether a line lets not everybody in; a refusal of some paths counts for all of the site, as it may be for anybody.
+  private static func guards(_ line: CaddyLine) -> Bool {
+    switch line.words.first ?? "" {
+    case "basicauth", "basic_auth", "forward_auth", "abort": true
+    case "respond", "error":
+      line.words.dropFirst().contains { ($0.hasPrefix("4") || $0.hasPrefix("5")) && $0.count == 3 }
+        && !(line.words.dropFirst().first == "404")
+    case "tls": (line.block ?? []).contains { $0.words.first == "client_auth" }
+    default: false
+    }
+  }
+
+  /// The paths that a guard is for, by its matcher; nil where it may be for everything.
+  private mutating func guardedPaths(_ line: CaddyLine, _ matchers: [String: Match?]) -> [String]? {
+    guard let word = line.words.dropFirst().first else { return nil }
+    if word.hasPrefix("/") {
+      let paths = paths(word, line)
+      return paths.isEmpty ? nil : paths
+    }
+    guard word.hasPrefix("@"), let known = matchers[word] ?? nil, known.hosts.isEmpty, !known.paths.isEmpty
+    else {
+      return nil
+    }
+    return known.paths
   }
 
   private mutating func matcher(_ line: CaddyLine) -> Match? {
@@ -241,6 +276,7 @@ struct CaddyfileImport {
     var route = ImportedProxy.Route(
       hosts: match.hosts, paths: match.paths, service: "", strips: match.strips, line: line.number)
     route.responseFields = response
+    route.isGuarded = match.isGuarded
     for option in line.block ?? [] { read(option, &service, &route, &words) }
     for word in words { backend(word, &service, line) }
     // Caddy's own choice where several are named.

@@ -25,6 +25,8 @@ struct HAProxyImport {
     case paths([String])
   }
 
+  /// Whether the frontend at hand lets not everybody in.
+  private var isGuarded = false
   private var defaults: [Line] = []
   private var backends: [String: Section] = [:]
 
@@ -43,9 +45,6 @@ struct HAProxyImport {
     for section in sections
     where !["global", "defaults", "frontend", "backend", "listen"].contains(section.kind) {
       made.note(path, section.number, "\(section.kind) \(section.name): certd has nothing for it")
-    }
-    guard !made.routes.isEmpty || !made.listeners.isEmpty else {
-      throw NotUnderstood(path, 1, "there is no frontend in it that certd could go on with")
     }
   }
 
@@ -138,6 +137,7 @@ struct HAProxyImport {
         "\(section.kind) \(section.name) passes TCP on: services.*.protocol 'tcp' or 'tls' of a route for every path"
       )
     }
+    isGuarded = section.lines.contains(where: Self.guards)
     var rules: [String: [Rule]?] = [:]
     var isRedirect = false
     for line in section.lines where line.words[0] == "acl" && line.words.count > 2 {
@@ -159,7 +159,11 @@ struct HAProxyImport {
       } else if line.words.count > 3, line.words[1].hasSuffix("-header") {
         fields.append((line, line.words[0] == "http-request"))
       } else {
-        note(line, "certd redirects from HTTP to HTTPS, and sets or removes fields; nothing else")
+        note(
+          line,
+          Self.guards(line)
+            ? "certd asks for a key of the group \(ImportedProxy.group) in its place (routes[].keys)"
+            : "certd redirects from HTTP to HTTPS, and sets or removes fields; nothing else")
       }
     }
     for line in section.lines where line.words[0] == "bind" { bind(line, isRedirect) }
@@ -178,6 +182,16 @@ struct HAProxyImport {
     }
     if section.kind == "listen", section.lines.contains(where: { $0.words[0] == "server" }) {
       route(to: section.name, [], [], fields, Line(number: section.number, words: ["listen", section.name]))
+    }
+  }
+
+  private static func guards(_ line: Line) -> Bool {
+    let second = line.words.count > 1 ? line.words[1] : ""
+    return switch line.words[0] {
+    case "http-request": ["deny", "auth", "reject", "tarpit", "silent-drop", "return"].contains(second)
+    case "tcp-request": true
+    case "bind": line.words.contains("verify") && line.words.contains("required")
+    default: false
     }
   }
 
@@ -287,6 +301,7 @@ struct HAProxyImport {
   ) {
     guard let section = backends[name] else { return note(line, "there is no backend \(name)") }
     var route = ImportedProxy.Route(hosts: hosts, paths: paths, service: "", line: line.number)
+    route.isGuarded = isGuarded || section.lines.contains(where: Self.guards)
     guard let service = service(section, &route, fields) else {
       return note(line, "the backend has no server left")
     }

@@ -32,6 +32,11 @@ extension ImportedProxy {
     }
     lines.append("routes:")
     for route in routes { lines += text(route) }
+    if routes.contains(where: \.isGuarded) {
+      lines.append("keys:")
+      lines.append(
+        "  \(Self.group): { file: certd-keys }    # certd key create --group \(Self.group) --name NAME")
+    }
     lines.append("services:")
     for service in services { lines += text(service) }
     return lines.joined(separator: "\n")
@@ -41,6 +46,7 @@ extension ImportedProxy {
     var lines = ["  - service: \(route.service)"]
     if !route.hosts.isEmpty { lines.append("    hosts: \(YAMLText.list(route.hosts))") }
     if !route.paths.isEmpty { lines.append("    paths: \(YAMLText.list(route.paths))") }
+    if route.isGuarded { lines.append("    keys: \(Self.group)    # nobody is let in before a key is made") }
     if let prefix = route.strips { lines.append("    strip_prefix: \(YAMLText.quoted(prefix))") }
     if let prefix = route.adds { lines.append("    add_prefix: \(YAMLText.quoted(prefix))") }
     func fields(_ set: [String: String], _ removed: [String]) -> String? {

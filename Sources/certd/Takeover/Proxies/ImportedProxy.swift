@@ -20,6 +20,8 @@ struct ImportedProxy {
     var responseFields: [String: String] = [:]
     var removedRequestFields: [String] = []
     var removedResponseFields: [String] = []
+    /// Whether the other program asked who it is, or let only some in: certd then asks for a key.
+    var isGuarded = false
     let line: Int
   }
 
@@ -115,6 +117,26 @@ struct ImportedProxy {
     route.paths = free
     routes.append(route)
   }
+
+  /// Closes what the other program refused to everybody, where a wider route of the same hosts would answer it now.
+  mutating func close(_ hosts: [String], _ paths: [String], _ file: String, _ line: Int) {
+    guard !paths.isEmpty, let wider = routes.first(where: { $0.hosts == hosts }) else { return }
+    func isInside(_ path: String) -> Bool {
+      paths.contains { $0 == path || $0.hasSuffix("/*") && path.hasPrefix($0.dropLast()) }
+    }
+    for index in routes.indices
+    where routes[index].hosts == hosts && routes[index].paths.contains(where: isInside) {
+      routes[index].isGuarded = true
+    }
+    add(Route(hosts: hosts, paths: paths, service: wider.service, isGuarded: true, line: line), file)
+    note(
+      file, line,
+      "\(paths.joined(separator: " ")) was not for everybody; certd asks for a key of the group \(Self.group) there"
+    )
+  }
+
+  /// The group of keys that guarded routes ask for.
+  static let group = "clients"
 
   /// A name of its own for a service, made of letters, digits, `.`, `_` and `-`.
   func serviceName(_ wish: String) -> String {

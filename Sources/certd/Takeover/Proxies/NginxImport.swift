@@ -3,6 +3,8 @@ struct NginxImport {
   private(set) var made = ImportedProxy()
   private var upstreams: [String: NginxDirective] = [:]
   private let files = ForeignFiles()
+  /// What a server refuses to everybody.
+  private var closed: [(hosts: [String], paths: [String], line: Int)] = []
 
   init(_ path: String) throws {
     let slash = path.lastIndex(of: "/")
@@ -20,9 +22,6 @@ struct NginxImport {
     let inherited = all.filter { !["server", "upstream"].contains($0.name) }
     for directive in inherited where !Self.heirs.contains(directive.name) { refuse(directive) }
     for directive in all where directive.name == "server" { server(directive, inherited) }
-    guard !made.routes.isEmpty || !made.listeners.isEmpty else {
-      throw NotUnderstood(path, 1, "there is no server in it that certd could go on with")
-    }
   }
 
   /// What locations inherit from outside.
@@ -54,7 +53,9 @@ struct NginxImport {
       case "client_max_body_size": "certd passes content as it comes and has no such limit"
       case "ssl_protocols", "ssl_ciphers", "ssl_ecdh_curve":
         "TLS is certd's profile 'modern'; see listeners[].tls"
-      case "auth_basic", "auth_basic_user_file": "certd asks for API keys: see routes[].keys"
+      case "auth_basic", "auth_basic_user_file", "auth_request", "auth_jwt", "allow", "deny",
+        "ssl_verify_client":
+        "certd asks for a key of the group \(ImportedProxy.group) in its place (routes[].keys)"
       case "limit_req", "limit_conn", "limit_req_zone", "limit_conn_zone": "limits go with keys: see keys.*"
       case "include": "there is no such file"
       case "return", "rewrite": "certd redirects from HTTP to HTTPS only"
@@ -91,6 +92,26 @@ struct NginxImport {
       default: refuse(directive)
       }
     }
+    for one in closed { made.close(one.hosts, one.paths, server.file, one.line) }
+    closed = []
+  }
+
+  /// Whether a location answers everybody with an error.
+  private static func refuses(_ directive: NginxDirective) -> Bool {
+    switch (directive.name, directive.words.first ?? "") {
+    case ("deny", "all"), ("internal", _): true
+    case ("return", let status): status.count == 3 && (status.hasPrefix("4") || status.hasPrefix("5"))
+    default: false
+    }
+  }
+
+  /// Whether not everybody is let in.
+  private static func guards(_ settings: [NginxDirective]) -> Bool {
+    if let basic = settings.last(where: { $0.name == "auth_basic" }), basic.words.first != "off" {
+      return true
+    }
+    let others: Set = ["auth_request", "auth_jwt", "deny", "ssl_verify_client", "secure_link"]
+    return settings.contains { others.contains($0.name) && $0.words.first != "off" }
   }
 
   /// `return 301 https://…$request_uri`.
@@ -151,14 +172,16 @@ struct NginxImport {
         location.file, location.line,
         "location \(location.words.joined(separator: " ")): paths are exact, or beginnings that end in /*")
     }
-    for inner in block where inner.name == "location" { self.location(inner, hosts, outer) }
+    for inner in block where inner.name == "location" { self.location(inner, hosts, outer + block) }
     // Redirects to HTTPS are the listener's.
     if block.contains(where: Self.isToHTTPS) { return }
     let settings = outer.filter { Self.heirs.contains($0.name) } + block
     guard let pass = block.first(where: { $0.name == "proxy_pass" || $0.name == "grpc_pass" }),
       let target = pass.words.first
     else {
-      if !block.contains(where: { $0.name == "location" }) {
+      if block.contains(where: Self.refuses) {
+        closed.append((hosts, modifier == "=" ? [path] : ProxyValue.paths(beginning: path), location.line))
+      } else if !block.contains(where: { $0.name == "location" }) {
         made.note(location.file, location.line, "location \(path): it passes nothing on (proxy_pass)")
       }
       block.filter { $0.name != "location" }.forEach { refuse($0) }
@@ -173,6 +196,7 @@ struct NginxImport {
     guard let (found, uri) = service(target, pass, settings) else { return }
     var service = found
     var route = ImportedProxy.Route(hosts: hosts, paths: paths, service: "", line: location.line)
+    route.isGuarded = Self.guards(outer + block)
     if let uri { rewrite(&route, path, uri, isExact: modifier == "=", pass) }
     fields(settings, &route, &service)
     for directive in block where !["proxy_pass", "grpc_pass", "location"].contains(directive.name) {
