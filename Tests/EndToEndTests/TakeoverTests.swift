@@ -1,6 +1,7 @@
 import Bytes
 import EndToEnd
 import OS
+import PKI
 import Scratch
 import TestRun
 import Testing
@@ -258,6 +259,59 @@ import Testing
     #expect(proven.output.contains("dns01: { exec: \(place("hook")) }"), "\(proven)")
   }
 
+  @Test("what renews hours before the end does so afterwards, and a key that others may read is told")
+  func renewBefore() async throws {
+    let place = try Place()
+    try await CertbotTree(place, ["a.example.com"], settings: "renew_before_expiry = 10 hours").make()
+    _ = try await place.run(
+      ["chmod", "644", place("le/archive/a.example.com/privkey1.pem")], called: "chmod")
+    let certd = try Certd(place)
+    let taken = try await certd(
+      "import", "certbot", place("le"), "--agree-tos", "--store", place("store"), "--write",
+      place("certd.yaml"))
+    #expect(taken.ending == .exited(0) && taken.errors.contains("the mode 0644"), "\(taken)")
+    let key = try FileSystem().status(place("store/certificates/a.example.com/gen-1/privkey.pem"))
+    #expect(key.mode == 0o600)
+    let leaf = try #require(
+      try Certificate.parse(pem: Array(place.read("store/certificates/a.example.com/gen-1/cert.pem").utf8))
+        .first)
+    let plan = try await certd("renew", "--dry-run", "--no-delay", "--config", place("certd.yaml"))
+    #expect(plan.output.contains("a.example.com: not due before \(leaf.notAfter - 36_000)"), "\(plan)")
+  }
+
+  @Test("of several accounts at one CA all are kept, and the one with the most certificates goes on")
+  func severalAccounts() async throws {
+    let place = try Place()
+    let files = try TestCertificates(place, "c").issue(["c.example.com"], called: "c")
+    let ca = "acme-v02.api.letsencrypt.org-directory"
+    let directory = "https://acme-v02.api.letsencrypt.org/directory"
+    let made = try await place.run(
+      [
+        "sh", "-euc",
+        """
+        mkdir -p caddy/certificates/\(ca)/c.example.com
+        cp \(files.certificate) caddy/certificates/\(ca)/c.example.com/c.example.com.crt
+        cp \(files.key) caddy/certificates/\(ca)/c.example.com/c.example.com.key
+        echo '{"sans":["c.example.com"],"issuer_data":{"ca":"\(directory)","account":"https://ca/acct/2"}}' \
+          > caddy/certificates/\(ca)/c.example.com/c.example.com.json
+        for n in 1 2; do
+          mkdir -p caddy/acme/\(ca)/users/$n@example.com
+          openssl ecparam -name prime256v1 -genkey -noout -out caddy/acme/\(ca)/users/$n@example.com/$n.key
+          echo "{\\"contact\\":[\\"mailto:$n@example.com\\"],\\"location\\":\\"https://ca/acct/$n\\"}" \
+            > caddy/acme/\(ca)/users/$n@example.com/$n.json
+        done
+        """,
+      ], called: "sh")
+    #expect(made.ending == .exited(0), "\(made)")
+    let taken = try await Certd(place)("import", "caddy", place("caddy"), "--store", place("store"))
+    #expect(taken.ending == .exited(0), "\(taken)")
+    #expect(taken.errors.contains("certd goes on with https://ca/acct/2"), "\(taken)")
+    #expect(
+      taken.output.contains("email: \"2@example.com\"") && taken.output.contains("- letsencrypt"), "\(taken)")
+    let kept = try await place.run(["sh", "-c", "ls store/accounts/*/ | wc -l"], called: "ls")
+    #expect(kept.output.contains("2"), "\(kept)")
+  }
+
   @Test("a hundred lineages are taken at once, and the second time nothing is left to do")
   func many() async throws {
     let place = try Place()
@@ -307,8 +361,11 @@ struct CertbotTree {
   let names: [String]
   let root: String
 
-  init(_ place: Place, _ names: [String], root: String = "le") throws {
-    (self.place, self.names, self.root) = (place, names, root)
+  /// More lines at the top of each renewal configuration.
+  let settings: String
+
+  init(_ place: Place, _ names: [String], root: String = "le", settings: String = "") throws {
+    (self.place, self.names, self.root, self.settings) = (place, names, root, settings)
   }
 
   func make() async throws {
@@ -323,6 +380,7 @@ struct CertbotTree {
         for f in fullchain privkey; do ln -s ../../archive/\(lineage)/${f}1.pem $f.pem; done; cd ../../..
         cat > \(root)/renewal/\(lineage).conf <<END
         version = 2.1.0
+        \(settings)
         fullchain = /nowhere/live/\(lineage)/fullchain.pem
         [renewalparams]
         server = https://acme-v02.api.letsencrypt.org/directory
