@@ -12,6 +12,7 @@ extension Client {
   func perform<Value>(
     _ call: Call<Value>, recover: ((Failure) async throws(ACMEError) -> Value?)? = nil
   ) async throws(ACMEError) -> Value {
+    environment.stepping(call.step, call.identifier)
     var policy = RetryPolicy(patienceSeconds: options.limits.patienceSeconds)
     while true {
       if Task.isCancelled { throw ACMEError(call.step, .cancelled, identifier: call.identifier) }

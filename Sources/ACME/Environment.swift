@@ -1,4 +1,5 @@
 public import Bytes
+public import PKI
 
 /// Time and chance, passed in so that a test decides them.
 public struct Environment: Sendable {
@@ -10,6 +11,9 @@ public struct Environment: Sendable {
   public var random: @Sendable () -> Double
   /// Told of every failed try that is followed by another one; for logs.
   public var retrying: @Sendable (_ failure: ACMEError, _ afterSeconds: Double) -> Void = { _, _ in }
+
+  /// Told of each request before its first try; for whoever watches.
+  public var stepping: @Sendable (_ step: ACMEError.Step, _ identifier: Identifier?) -> Void = { _, _ in }
 
   /// An environment.
   public init(

@@ -67,7 +67,7 @@ extension CertStore {
   ) throws(StoreError) -> StoredAccount {
     let host = Self.directoryName(host: host)
     return try doing("storing an account at \(host)") {
-      let id = Hex.encode(try Digest.sha256(key.publicKeyInfo).prefix(8))
+      let id = try Self.accountID(key)
       let parent = layout.accounts + "/" + host
       try underStoreLock {
         try ensureDirectory(parent, shared: false)
@@ -76,6 +76,18 @@ extension CertStore {
       }
       return StoredAccount(host: host, id: id, record: record, key: key)
     }
+  }
+
+  /// Whether there is an account with this key.
+  public func hasAccount(host: String, key: PrivateKey) throws(StoreError) -> Bool {
+    try doing("looking for an account at \(host)") {
+      let path = layout.accounts + "/" + Self.directoryName(host: host)
+      return try fs.statusIfPresent("\(path)/\(try Self.accountID(key))/key.pem") != nil
+    }
+  }
+
+  private static func accountID(_ key: PrivateKey) throws -> String {
+    Hex.encode(try Digest.sha256(key.publicKeyInfo).prefix(8))
   }
 
   /// Replaces what is known of an account.

@@ -84,7 +84,7 @@ internal import COpenSSL
   }
 
   /// Reads a key from DER: PKCS#8, SEC1 or PKCS#1.
-  convenience init(der: [UInt8]) throws(PKIError) {
+  public convenience init(der: [UInt8]) throws(PKIError) {
     let handle: OpaquePointer? = unsafe der.withUnsafeBufferPointer { buffer in
       var at = buffer.baseAddress
       return unsafe d2i_AutoPrivateKey(nil, &at, buffer.count)

@@ -51,8 +51,10 @@ extension Executor {
     do throws(IssuerError) {
       guard let advice = try await issuer.advice(certificateID: id) else {
         let now = environment.now()
+        // A moment without a window is not the CA's: it came with the certificate from another program.
+        let own = previous?.windowStart == nil ? previous : nil
         return (
-          .afterSilence(nil, certificateID: id, retryAfter: now + RenewalRecord.unsupportedSeconds, now: now),
+          .afterSilence(own, certificateID: id, retryAfter: now + RenewalRecord.unsupportedSeconds, now: now),
           nil, false
         )
       }

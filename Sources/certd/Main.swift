@@ -20,10 +20,16 @@ enum Main {
     CryptoLibrary.keepUntilTheEnd()
     DescriptorBudget.claim()
     // Before any other thread exists, so that none of them takes a signal meant for the daemon.
-    let isDaemon = CommandLine.arguments.dropFirst().first == "run"
+    let arguments = CommandLine.arguments.dropFirst()
+    let isDaemon = arguments.first == "run" || arguments.first == "demo"
     Signals.block(isDaemon ? Daemon.signals : [])
     if isDaemon { unsafe launch = Launch.find() }
     guard let gate = try? Gate() else { return Output.error("certd: out of file descriptors") }
+    if Array(arguments) == ["help", "errors"] { return Output.line(ErrorsHelp.text) }
+    if let complaint = CommandNames.complaint(arguments) {
+      Output.error("certd: \(complaint)")
+      Certd.exit(withError: ExitCode.validationFailure)
+    }
     Task.detached {
       await Certd.main()
       gate.open()
@@ -41,7 +47,7 @@ struct Certd: AsyncParsableCommand {
       --email ops@example.com --agree-tos
 
       Exit status: 0 done; 1 something failed, the reason is on standard error; 2 the configuration is not \
-      valid; 64 the command line is not valid.
+      valid; 64 the command line is not valid. 'certd help errors' tells what to do about errors.
       """,
     version: Version.text,
     subcommands: [
@@ -51,6 +57,7 @@ struct Certd: AsyncParsableCommand {
       KeyCommand.self, ExplainCommand.self, ReloadCommand.self, UpgradeCommand.self, DrainCommand.self,
       BackendCommand.self,
       LogCommand.self, TopCommand.self,
+      ImportCommand.self, InitCommand.self, DemoCommand.self,
     ])
 }
 

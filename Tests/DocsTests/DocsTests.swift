@@ -56,9 +56,10 @@ import Testing
     // No postfix here to be reloaded.
     line = line.replacing("systemctl reload postfix", with: "true")
     // A public CA would be asked: the flags must be understood.
-    let asks = ["explain", "top", "reload", "drain", "backend", "log"].contains {
-      line.hasPrefix("certd \($0) ") || line == "certd \($0)"
-    }
+    let asks = ["explain", "top", "reload", "drain", "backend", "log", "import", "init", "demo", "demo"]
+      .contains {
+        line.hasPrefix("certd \($0) ") || line == "certd \($0)"
+      }
     if asks || line.contains("certd account") || line.contains("certd doctor") { line = "\(line) --help" }
     // Google's load balancer has a test of its own.
     if line.hasPrefix("curl") || command.document == LoadBalancerTests.document { return }
@@ -81,7 +82,7 @@ import Testing
     "every subcommand's help shows an example",
     arguments: [
       "run", "issue", "renew", "list", "show", "status", "plan", "doctor", "check", "revoke", "key",
-      "key create", "explain", "top", "reload", "drain", "backend", "log level",
+      "key create", "explain", "top", "reload", "drain", "backend", "log level", "import", "init",
     ])
   func help(subcommand: String) async throws {
     let help = try await TemporaryDirectory().shell("certd \(subcommand) --help")

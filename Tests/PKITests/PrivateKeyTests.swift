@@ -13,6 +13,32 @@ import Testing
     #expect(again.publicKeyInfo == key.publicKeyInfo)
   }
 
+  /// The EC key of RFC 7517, appendix A.2.
+  private static let jwk = [
+    "kty": "EC", "crv": "P-256", "x": "MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4",
+    "y": "4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM",
+    "d": "870MB6gfuTJ4HtUnUvYMyJpr5eUZNP4Bk43bVdj3eAE",
+  ]
+
+  @Test("a key in a JWK is read, and is the one that the JWK tells")
+  func readsJWK() throws {
+    let key = try PrivateKey(jwk: Self.jwk)
+    #expect(key.type == .ecP256)
+    #expect(try key.jwk().contains(Self.jwk["x"] ?? "-"))
+  }
+
+  @Test(
+    "a JWK that is not whole, of another kind or of another point is refused",
+    arguments: [
+      ("kty", nil), ("kty", "oct"), ("crv", "P-521"), ("d", nil), ("d", "AA*"), ("x", "AAAA"), ("y", ""),
+    ]
+      as [(String, String?)])
+  func refusesJWK(_ member: String, _ value: String?) {
+    var jwk = Self.jwk
+    jwk[member] = value
+    #expect(throws: PKIError.self) { try PrivateKey(jwk: jwk) }
+  }
+
   @Test("larger RSA keys have the size they are named for", arguments: [KeyType.rsa3072, .rsa4096])
   func largeRSA(_ type: KeyType) throws { #expect(try PrivateKey.generate(type).type == type) }
 

@@ -1,5 +1,6 @@
 import Bytes
 import CertStore
+import PKI
 import Synchronization
 import TestRun
 import Testing
@@ -56,6 +57,30 @@ import Testing
     #expect(await executor.askAdvice(wanted) == [])
     #expect(await preview() == .wouldRenew(.advised))
     #expect(bench.issuer.adviceQuestions == 1)
+  }
+
+  @Test("a moment that came with a certificate stays where the CA suggests none, and goes where it does")
+  func ownMoment() async throws {
+    let advice = RenewalAdvice(start: now - 3 * day, end: now - day, askAgainAt: now + day)
+    let bench = try Bench(FakeIssuer(advice: advice))
+    let executor = bench.executor()
+    let wanted = [managed()]
+    _ = await executor.run(wanted)
+    let held = try #require(bench.store.load(wanted[0].name, now: now))
+    let id = try #require(held.chain.leaf.ariCertID)
+    if let lock = try bench.store.lock(wanted[0].name) {
+      try bench.store.record(
+        lock, RenewalRecord(certificateID: id, chosen: now + 10 * day, askAgainAt: now))
+    }
+    bench.issuer.isWithoutAdvice.withLock { $0 = true }
+    #expect(await executor.askAdvice(wanted) == [] && bench.issuer.adviceQuestions == 1)
+    let kept = await executor.run(wanted, isDryRun: true)
+    #expect(kept.outcome("example.com") == .notDue(until: now + 10 * day))
+    bench.issuer.isWithoutAdvice.withLock { $0 = false }
+    bench.pass(seconds: 2 * 86_400)
+    _ = await executor.askAdvice(wanted)
+    let advised = await executor.run(wanted, isDryRun: true)
+    #expect(advised.outcome("example.com") == .wouldRenew(.advised))
   }
 
   @Test("a CA that does not answer is asked once in a run, one that refuses for each certificate")

@@ -26,6 +26,8 @@ final class FakeIssuer: Issuer {
   let onIssue: @Sendable (IssueRequest) -> Void
   /// What every question for advice fails with.
   let silence: Mutex<IssuerError?> = Mutex(nil)
+  /// Whether every question for advice is answered with nothing.
+  let isWithoutAdvice = Mutex(false)
 
   init(
     _ behaviours: [String: Behaviour] = [:], advice: RenewalAdvice? = nil,
@@ -46,7 +48,7 @@ final class FakeIssuer: Issuer {
   func advice(certificateID: String) async throws(IssuerError) -> RenewalAdvice? {
     questions.withLock { $0 += 1 }
     if let error = silence.withLock({ $0 }) { throw error }
-    return advised
+    return isWithoutAdvice.withLock { $0 } ? nil : advised
   }
 
   func issue(

@@ -1,5 +1,5 @@
 /// Finds the word that somebody who mistyped probably meant.
-enum Nearest {
+public enum Nearest {
   /// Words longer than this are not compared.
   static let maximumLength = 64
 
@@ -39,7 +39,7 @@ enum Nearest {
   }
 
   /// `did you mean "x"?`, or nil.
-  static func hint(for text: String, among candidates: some Sequence<String>) -> String? {
+  public static func hint(for text: String, among candidates: some Sequence<String>) -> String? {
     word(to: text, among: candidates).map { "did you mean \"\($0)\"?" }
   }
 }

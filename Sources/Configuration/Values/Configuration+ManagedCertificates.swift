@@ -92,7 +92,7 @@ extension Configuration {
 
   /// Names that the public cannot reach: single labels, special-use domains (RFC 6761, RFC 6762, RFC 8375)
   /// and private addresses (RFC 1918, RFC 4193).
-  static func isPrivate(_ name: String) -> Bool {
+  public static func isPrivate(_ name: String) -> Bool {
     if let address = IPAddress(name) {
       return privateRanges.contains { $0.contains(address.bytes) }
     }

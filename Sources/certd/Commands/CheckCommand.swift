@@ -14,29 +14,39 @@ struct CheckCommand: AsyncParsableCommand {
 
   func run() async throws {
     do throws(SetupError) {
-      let reading = try options.source().readToServe()
-      for warning in reading.warnings { Output.error("warning: \(warning)") }
-      let configuration = reading.configuration
-      let backends = BackendRegistry { Output.error("warning: \($0)") }
-      let loaded = try Credentials.load(configuration).whole()
-      for remark in Credentials.remarks(configuration) {
-        Output.error("warning: \(remark.file): \(remark.words)")
-      }
-      let managed = try ManagedCertificates.list(configuration, covered: { loaded.cover($0, besides: nil) })
-      _ = try await ProxySettings(configuration: configuration, backends: backends).make()
-      for warning in ListenerSecurity(configuration: configuration).warnings() {
-        Output.error("warning: \(warning)")
-      }
-      try IssuerFactory.checkFiles(configuration)
-      if let file = configuration.admin.tokenFile { _ = try KeyFile.read(file, configuration) }
-      try checkStart(configuration)
-      if !quiet {
-        Output.line(
-          "\(configuration.file): ok; \(configuration.listeners.count) listeners, "
-            + "\(configuration.routes.count) routes, \(configuration.services.count) services, "
-            + "\(loaded.credentials.count) certificates from files, \(managed.count) obtained")
-      }
+      try await ConfigurationCheck(source: options.source(), quiet: quiet).run()
     } catch { throw Failure.exit(error) }
+  }
+}
+
+/// Everything that a start would find out, found out before it.
+struct ConfigurationCheck {
+  let source: ConfigurationSource
+  let quiet: Bool
+
+  func run() async throws(SetupError) {
+    let reading = try source.readToServe()
+    for warning in reading.warnings { Output.error("warning: \(warning)") }
+    let configuration = reading.configuration
+    let backends = BackendRegistry { Output.error("warning: \($0)") }
+    let loaded = try Credentials.load(configuration).whole()
+    for remark in Credentials.remarks(configuration) {
+      Output.error("warning: \(remark.file): \(remark.words)")
+    }
+    let managed = try ManagedCertificates.list(configuration, covered: { loaded.cover($0, besides: nil) })
+    _ = try await ProxySettings(configuration: configuration, backends: backends).make()
+    for warning in ListenerSecurity(configuration: configuration).warnings() {
+      Output.error("warning: \(warning)")
+    }
+    try IssuerFactory.checkFiles(configuration)
+    if let file = configuration.admin.tokenFile { _ = try KeyFile.read(file, configuration) }
+    try checkStart(configuration)
+    if !quiet {
+      Output.line(
+        "\(configuration.file): ok; \(configuration.listeners.count) listeners, "
+          + "\(configuration.routes.count) routes, \(configuration.services.count) services, "
+          + "\(loaded.credentials.count) certificates from files, \(managed.count) obtained")
+    }
   }
 
   /// What a start would find: a store or an access log that cannot be written, and ports that are not to be had. They may be

@@ -75,7 +75,13 @@ struct IssueCommand: AsyncParsableCommand {
     }
     let store = try StoreLocation.open(named) { Output.error("certd: store: \($0)") }
     let quiet = quiet
-    let warn: @Sendable (String) -> Void = { if !quiet { Output.error("certd: \($0)") } }
+    let progress = quiet ? nil : StepProgress()
+    job.progress = progress
+    let warn: @Sendable (String) -> Void = {
+      progress?.clear()
+      if !quiet { Output.error("certd: \($0)") }
+    }
+    defer { progress?.clear() }
     let world = try World()
     let report = try await job.run(
       world, store, force: force ? .all : .impatient, isDryRun: false, warn: warn)

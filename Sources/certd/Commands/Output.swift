@@ -5,7 +5,8 @@ enum Output {
   static func line(_ text: String) { write(1, text + "\n") }
   static func error(_ text: String) { write(2, text + "\n") }
 
-  private static func write(_ descriptor: Int32, _ text: String) {
+  /// Text as it is, without an end of line.
+  static func write(_ descriptor: Int32, _ text: String) {
     var bytes = Array(text.utf8)[...]
     while !bytes.isEmpty {
       let n = unsafe bytes.withUnsafeBytes { raw in

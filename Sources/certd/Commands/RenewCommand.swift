@@ -84,13 +84,22 @@ struct RenewCommand: AsyncParsableCommand {
       guard !managed.isEmpty || wanted.isEmpty else { continue }
       var chosen = job
       chosen.managed = managed
+      let progress = quiet ? nil : StepProgress()
+      chosen.progress = progress
       do throws(SetupError) {
         let report = try await chosen.run(
           world, store, force: force ? .all : .impatient, isDryRun: dryRun, beforeOrders: delay,
-          warn: { if !quiet { Output.error("certd: \($0)") } })
+          warn: {
+            progress?.clear()
+            if !quiet { Output.error("certd: \($0)") }
+          })
+        progress?.clear()
         if isTelling { ReportPrinter(quiet: quiet).tell(report) }
         outcome.add(report)
-      } catch { fail("\(error)") }
+      } catch {
+        progress?.clear()
+        fail("\(error)")
+      }
     }
     for missing in wanted.subtracting(seen).sorted() {
       fail("there is no certificate \(missing) to renew; 'certd list' shows all")

@@ -28,7 +28,10 @@ struct StoreOptions: ParsableArguments {
   /// Where the store is or would be.
   func path() throws(SetupError) -> String { StoreLocation.path(try named()) }
 
-  private func named() throws(SetupError) -> String? {
+  private func named() throws(SetupError) -> String? { try Self.named(store, config) }
+
+  /// The store that flags or the configuration name; nil for the usual one.
+  static func named(_ store: String?, _ config: String?) throws(SetupError) -> String? {
     if let store { return store }
     let source = ConfigurationSource.usual(config, store: nil)
     guard case .file = source else { return nil }

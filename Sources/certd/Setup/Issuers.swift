@@ -17,6 +17,9 @@ struct IssuerFactory {
   /// Whether nobody will be asked: then no roots are loaded, which takes as long as planning a thousand certificates.
   var isForPlanning = false
 
+  /// Who shows what a CA is being asked for; nil for nobody.
+  var progress: StepProgress?
+
   /// The largest file with a root or an external account's key, in bytes.
   static let maximumFileBytes = 256 << 10
 
@@ -116,11 +119,13 @@ struct IssuerFactory {
         world: world, configuration: configuration, warn: { warn("\(name): \($0)") }
       ).fetch(origin)
     }
+    var environment = world.acmeEnvironment { warn("\(name): \($0)") }
+    if let progress { environment.stepping = { progress.step(name, $0, $1) } }
     return Renewal.ACMEIssuer(
       issuer, store: store,
       transport: ClientTransport(
         client: world.client, context: isForPlanning ? nil : try Self.context(settings.roots)),
-      environment: world.acmeEnvironment { warn("\(name): \($0)") }, warn: { warn("\(name): \($0)") })
+      environment: environment, warn: { warn("\(name): \($0)") })
   }
 
   private func look(

@@ -15,6 +15,8 @@ struct RenewalJob {
   var managed: [Renewal.ManagedCertificate]
   /// Whether the configuration's listeners are to present the certificates: not for those issued by name.
   var isServedHere = false
+  /// Who shows what a CA is being asked for; nil for nobody.
+  var progress: StepProgress?
 
   /// Renews what is due. Answers HTTP-01 on the configured address for as long as it takes, unless somebody
   /// else has the port: then that one answers from the challenge directory.
@@ -70,7 +72,8 @@ struct RenewalJob {
     isForPlanning: Bool = false
   ) throws(SetupError) -> (Executor, [String: any Renewal.Issuer]) {
     let issuers = try IssuerFactory(
-      world: world, store: store, warn: warn, configuration: configuration, isForPlanning: isForPlanning
+      world: world, store: store, warn: warn, configuration: configuration, isForPlanning: isForPlanning,
+      progress: progress
     ).issuers(acme)
     var environment = Executor.Environment(
       now: { World.now() }, random: { World.random() }, hookEnvironment: Subprocess.inheritedEnvironment())

@@ -49,6 +49,9 @@ public struct Certd: Sendable {
 
     init(_ child: Child) { self.child = child }
 
+    /// One that was started by another command than `run`.
+    public init(running child: Child) { self.child = child }
+
     /// Its log so far.
     public var log: String { child.errors }
 
