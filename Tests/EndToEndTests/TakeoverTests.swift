@@ -41,8 +41,23 @@ import Testing
         ])
     }
 
+    /// The program's usual ports are other tests' and other people's: challenges are answered at ports of our own.
+    func useFreePorts() throws {
+      let http = "address: \"127.0.0.1:\(pebble.http01Port)\""
+      var text = place.read("certd.yaml")
+      text =
+        text.contains("http01: { webroot")
+        ? text.replacing("http01: { webroot", with: "http01: { \(http), webroot")
+        : text.replacing("  issuers:\n", with: "  http01: { \(http) }\n  issuers:\n")
+      text = text.replacing(
+        "  issuers:\n", with: "  tls_alpn01: { address: \"127.0.0.1:\(try FreePort.take())\" }\n  issuers:\n")
+      try place.write(
+        "certd.yaml", text + "\nlisteners: [{ address: \"127.0.0.1:\(try FreePort.take())\" }]\n")
+    }
+
     /// What was made is valid, is due no earlier, and asks the CA for nothing until it is.
     func expectGoesOn(_ names: String..., account: Bool = true) async throws {
+      try useFreePorts()
       let file = ["--config", place("certd.yaml")]
       let before = pebble.log
       let checked = try await certd("check", with: file)
