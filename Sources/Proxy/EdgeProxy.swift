@@ -138,6 +138,9 @@ public final class EdgeProxy: Sendable {
     return sums
   }
 
+  /// What all workers have counted and measured of their traffic so far.
+  public var traffic: TrafficFigures { TrafficFigures(blocks, times, genAI) }
+
   /// The same as Prometheus reads it.
   public var exposition: String {
     var model = MetricsText()

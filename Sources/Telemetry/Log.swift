@@ -33,6 +33,7 @@ public final class Log: Sendable {
   private let wallNanoseconds: @Sendable () -> Int64
   private let threshold: Atomic<Int>
   private let problems = Mutex<[LogLine]>([])
+  private let events = Mutex<[LogLine]>([])
 
   /// A log into a sink; `wallNanoseconds` is the time since the epoch.
   public convenience init(
@@ -101,6 +102,7 @@ public final class Log: Sendable {
     guard isEnabled(level) else { return }
     let line = LogLine(wallNanoseconds: wallNanoseconds(), level: level, message: message, values: values)
     if level >= .warn { problems.withLock { $0 = ($0 + [line]).suffix(Self.maximumProblems) } }
+    if level >= .info { events.withLock { $0 = ($0 + [line]).suffix(Self.maximumEvents) } }
     sink.write(line.bytes(format))
   }
 
@@ -109,6 +111,12 @@ public final class Log: Sendable {
 
   /// The last warnings and errors that were written, each as a line of JSON, the oldest first.
   public var recentProblems: [[UInt8]] { problems.withLock { $0.map { $0.bytes(.json) } } }
+
+  /// How many of the last lines that are no details are remembered, in lines.
+  public static let maximumEvents = 64
+
+  /// The last lines that were written and are no details, each as a line of JSON, the oldest first.
+  public var recentEvents: [[UInt8]] { events.withLock { $0.map { $0.bytes(.json) } } }
 
   /// Details for somebody who is looking for a fault.
   public func debug(_ message: String, _ values: KeyValuePairs<String, LogValue> = [:]) {

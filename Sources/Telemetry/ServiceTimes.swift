@@ -77,7 +77,7 @@ public final class ServiceTimesTable: Sendable {
     }
   }
 
-  fileprivate var services: [String: ServiceTimes] { all.withLock { $0 } }
+  var services: [String: ServiceTimes] { all.withLock { $0 } }
 }
 
 extension MetricsText {

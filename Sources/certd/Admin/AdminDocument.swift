@@ -22,6 +22,10 @@ enum AdminDocument {
 
   private static var paths: JSONValue {
     var paths: JSONValue = [
+      "/": ["get": text("The status page, for browsers", "page", "text/html")],
+      "/events": [
+        "get": text("Parts of the page as they change, without an end", "events", "text/event-stream")
+      ],
       "/metrics": ["get": text("Metrics for Prometheus", "metrics", "text/plain")],
       "/healthz": ["get": readiness], "/openapi.json": ["get": get("This document", "openapi", "Anything")],
       "/status": [
@@ -159,6 +163,7 @@ extension AdminDocument {
       "Certificate": object([
         "name": text, "source": ["enum": ["file", "store"]], "not_before": text, "not_after": text,
         "findings": list(object(["kind": text, "message": text])), "renewal_failing": flag,
+        "names": list(text), "issuer": text, "next_attempt": maybe, "last_error": maybe,
       ]),
       "Status": status, "Question": question, "Explanation": explanation,
     ]
@@ -172,7 +177,8 @@ extension AdminDocument {
       "services": list(reference("Service")), "certificates": list(reference("Certificate")),
       "keys_near_limits": list(
         object(["id": text, "name": text, "group": text, "limit": text, "used": count, "of": count])),
-      "problems": list(["type": "object"]), "reload": object(["ok": flag, "at": text, "error": maybe]),
+      "problems": list(["type": "object"]), "events": list(["type": "object"]),
+      "reload": object(["ok": flag, "at": text, "error": maybe]),
       "unusable_files": list(text),
     ])
   }

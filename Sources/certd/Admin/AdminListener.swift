@@ -7,6 +7,10 @@ import Synchronization
 final class AdminListener: Sendable {
   /// The most connections at once; more are closed at once.
   static let maximumConnections = 8
+  /// The most answers without an end at once; more are told to come again.
+  static let maximumStreams = 16
+  /// How long an answer without an end says nothing between two pieces, in milliseconds.
+  static let streamPauseMilliseconds: Int32 = 2000
   /// From the connection to the end of its request, and from the answer to its last byte, in milliseconds.
   static let patienceMilliseconds: Int32 = 5000
 
@@ -28,6 +32,7 @@ final class AdminListener: Sendable {
   private let rights: Mutex<Rights>
   private let answer: Answer
   private let open = Mutex(0)
+  private let streams = Mutex(0)
   private let isClosed = Mutex(false)
 
   /// Takes a listening socket over. The tokens of `rights` are tokens, not digests.
@@ -105,7 +110,54 @@ final class AdminListener: Sendable {
     case .unfit(let status):
       response = .error(status, "length_required", "content needs a Content-Length")
     }
-    write(connection.number, response.bytes(isHead: isHead))
+    guard case .request(let request) = request, let pieces = response.pieces, !isHead else {
+      return write(connection.number, response.bytes(isHead: isHead))
+    }
+    stream(connection.number, request, response, pieces)
+  }
+
+  /// Sends pieces until either side ends it, beside the connections that are counted otherwise.
+  private func stream(
+    _ fd: Int32, _ request: AdminRequest, _ answer: AdminAnswer,
+    _ pieces: @escaping @Sendable () async -> String?
+  ) {
+    let hasRoom = streams.withLock { streams in
+      guard streams < Self.maximumStreams else { return false }
+      streams += 1
+      return true
+    }
+    guard hasRoom else {
+      var full = AdminAnswer.error(
+        503, "overloaded", "\(Self.maximumStreams) pages are open already: come again later")
+      full.extra.append(("Retry-After", "30"))
+      return write(fd, full.bytes(isHead: false))
+    }
+    open.withLock { $0 -= 1 }
+    defer {
+      streams.withLock { $0 -= 1 }
+      open.withLock { $0 += 1 }
+    }
+    func sent(_ bytes: [UInt8]) -> Bool {
+      send(fd, bytes, Clock.monotonicNanoseconds() + UInt64(Self.patienceMilliseconds) * 1_000_000)
+    }
+    guard sent(answer.bytes(isHead: false)) else { return }
+    // Whoever loses the right to read gets no further piece; a client that says something more, or leaves, neither.
+    while !isClosed.withLock({ $0 }), right(request) != nil, let piece = waited({ await pieces() }) ?? nil,
+      sent(Array(piece.utf8)), !Sys.wait(fd, milliseconds: Self.streamPauseMilliseconds)
+    {}
+  }
+
+  /// Waits for something that is not waited for on this thread.
+  private func waited<Value: Sendable>(_ work: @escaping @Sendable () async -> Value) -> Value? {
+    guard let gate = try? Gate() else { return nil }
+    let reply = Reply<Value>()
+    Task {
+      let value = await work()
+      reply.value.withLock { $0 = value }
+      gate.open()
+    }
+    gate.wait()
+    return reply.value.withLock { $0 }
   }
 
   /// Nil when nothing came in time.
@@ -140,34 +192,30 @@ final class AdminListener: Sendable {
   }
 
   private func answered(_ request: AdminRequest) -> AdminAnswer {
-    guard let right = right(request.token) else {
+    guard let right = right(request) else {
       var answer = AdminAnswer.error(
         401, "unauthorized", "send a token of admin.token_file as Authorization: Bearer TOKEN")
       answer.extra.append(("WWW-Authenticate", "Bearer"))
+      // A browser asks its user, who gives the token as the password.
+      if request.path == "/" { answer.extra.append(("WWW-Authenticate", "Basic realm=\"certd\"")) }
       return answer
     }
-    guard let gate = try? Gate() else { return .error(503, "overloaded", "out of descriptors") }
-    let (answer, reply) = (answer, Reply())
-    Task {
-      let response = await answer(request, right == .change)
-      reply.value.withLock { $0 = response }
-      gate.open()
-    }
-    gate.wait()
-    return reply.value.withLock { $0 } ?? .error(503, "unavailable", "no answer")
+    let answer = answer
+    return waited { await answer(request, right == .change) }
+      ?? .error(503, "overloaded", "out of descriptors")
   }
 
   /// Carries an answer from a task to the thread that waits for it.
-  private final class Reply: Sendable { let value = Mutex<AdminAnswer?>(nil) }
+  private final class Reply<Value: Sendable>: Sendable { let value = Mutex<Value?>(nil) }
 
   private enum Right { case read, change }
 
-  /// What the bearer of a token may do; nil for nothing.
-  private func right(_ token: [UInt8]?) -> Right? {
+  /// What whoever asks may do; nil for nothing.
+  private func right(_ request: AdminRequest) -> Right? {
     let rights = rights.withLock { $0 }
     guard let readers = rights.read else { return .change }
-    guard let token, let digest = try? Digest.sha256(token) else { return nil }
-    if rights.change.contains(digest) { return .change }
+    guard let token = request.token, let digest = try? Digest.sha256(token) else { return nil }
+    if rights.change.contains(digest) { return request.isBasic ? .read : .change }
     return readers.contains(digest) ? .read : nil
   }
 

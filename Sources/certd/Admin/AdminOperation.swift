@@ -40,6 +40,8 @@ struct AdminOperation: Sendable {
 
   /// All of them.
   static let all: [AdminOperation] = [
+    AdminOperation("GET", "/") { daemon, _, _ in await daemon.pageAnswer() },
+    AdminOperation("GET", "/events") { daemon, _, _ in await daemon.pageEvents() },
     AdminOperation("GET", "/metrics") { daemon, request, _ in await daemon.metricsAnswer(request) },
     AdminOperation("GET", "/healthz") { daemon, _, _ in await daemon.readiness() },
     AdminOperation("GET", "/status") { daemon, _, _ in .json(await daemon.statusJSON()) },
@@ -125,6 +127,9 @@ extension Daemon {
       return .error(
         403, "read_only_token",
         "this token may only read: send one of admin.change_token_file, or use the Unix socket")
+    }
+    guard !operation.changes || !request.hasOrigin else {
+      return .error(403, "from_a_page", "pages in browsers may read alone: use a command, or curl")
     }
     return await operation.run(self, request, arguments)
   }

@@ -1,3 +1,4 @@
+import Bytes
 import HTTP
 import JSON
 
@@ -7,8 +8,12 @@ struct AdminRequest: Equatable {
   var method: String
   /// The target without its query.
   var path: String
-  /// What stands behind `Bearer` in Authorization.
+  /// What stands behind `Bearer` in Authorization, or the password behind `Basic`.
   var token: [UInt8]?
+  /// The token came as a browser sends it by itself, whoever has made it ask: it is good for reading alone.
+  var isBasic = false
+  /// It has an Origin field: a page in a browser asks.
+  var hasOrigin = false
   /// The first Accept field, in lower case; empty without one.
   var accept = ""
   /// The content.
@@ -83,11 +88,10 @@ struct AdminRequest: Equatable {
       if name.lowercased() == "accept", request.accept.isEmpty {
         request.accept = String(decoding: value, as: UTF8.self).lowercased()
       }
+      if name.lowercased() == "origin" { request.hasOrigin = true }
       guard name.lowercased() == "authorization" else { continue }
-      let scheme = String(decoding: value.prefix(7), as: UTF8.self).lowercased()
       // Of two nobody can tell which one counts.
-      guard request.token == nil, scheme == "bearer " else { return .refused }
-      request.token = Array(value.dropFirst(7).drop { $0 == 0x20 })
+      guard request.token == nil, request.takeToken(value) else { return .refused }
     }
     switch head.framing {
     case .none: break
@@ -103,12 +107,31 @@ struct AdminRequest: Equatable {
   }
 }
 
+extension AdminRequest {
+  /// Takes what Authorization says; false where it is of no kind that is known here.
+  fileprivate mutating func takeToken(_ value: [UInt8]) -> Bool {
+    let scheme = String(decoding: value.prefix { $0 != 0x20 }, as: UTF8.self).lowercased()
+    let rest = Array(value.dropFirst(scheme.utf8.count).drop { $0 == 0x20 })
+    if scheme == "bearer", value.count > scheme.utf8.count {
+      token = rest
+      return true
+    }
+    guard scheme == "basic", let pair = Base64.decode(String(decoding: rest, as: UTF8.self)),
+      let colon = pair.firstIndex(of: UInt8(ascii: ":"))
+    else { return false }
+    (token, isBasic) = (Array(pair[(colon + 1)...]), true)
+    return true
+  }
+}
+
 /// An answer of the admin listener.
 struct AdminAnswer: Sendable {
   var status: Int
   var contentType = "text/plain; charset=utf-8"
   var extra: [(name: String, value: String)] = []
   var body: String
+  /// Makes one piece of an answer without an end after another; nil ends it.
+  var pieces: (@Sendable () async -> String?)?
 
   private static let reasons = [
     200: "OK", 202: "Accepted", 400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found",
@@ -130,7 +153,8 @@ struct AdminAnswer: Sendable {
   func bytes(isHead: Bool) -> [UInt8] {
     let body = Array(body.utf8)
     var text = "HTTP/1.1 \(status) \(Self.reasons[status] ?? "")\r\nContent-Type: \(contentType)\r\n"
-    text += "Content-Length: \(body.count)\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"
+    if pieces == nil { text += "Content-Length: \(body.count)\r\n" }
+    text += "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"
     for field in extra { text += "\(field.name): \(field.value)\r\n" }
     return Array("\(text)Connection: close\r\n\r\n".utf8) + (isHead ? [] : body)
   }

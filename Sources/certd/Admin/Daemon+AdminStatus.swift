@@ -44,6 +44,7 @@ extension Daemon {
       "requests": JSONValue(Int(running.reduce(0, +))), "services": .array(services),
       "certificates": .array(certificatesJSON()), "keys_near_limits": .array(nearKeys()),
       "problems": .array(log.recentProblems.compactMap { try? JSONValue(parsing: $0) }),
+      "events": .array(log.recentEvents.compactMap { try? JSONValue(parsing: $0) }),
     ]
     var listeners: [JSONValue] = []
     for (listener, address) in zip(plan.settings.listeners, proxy.addresses) {
@@ -61,10 +62,10 @@ extension Daemon {
 
   /// Services with their backends and queues.
   func servicesJSON() async -> [JSONValue] {
-    let all = await backendsJSON()
+    let all = Dictionary(grouping: await backendsJSON()) { $0["service"]?.string ?? "" }
     var out: [JSONValue] = []
     for service in plan.configuration.services {
-      let own = all.filter { $0["service"]?.string == service.name }
+      let own = all[service.name] ?? []
       var one: JSONValue = [
         "name": .string(service.name), "kind": .string(service.kind.rawValue),
         "policy": .string(service.policyName), "backends": .array(own),
@@ -141,7 +142,10 @@ extension Daemon {
         "name": .string(one.name), "source": one.isFile ? "file" : "store",
         "not_before": .string(one.notBefore.description), "not_after": .string(one.notAfter.description),
         "findings": .array(findings.map { ["kind": .string($0.kind), "message": .string($0.description)] }),
-        "renewal_failing": .bool(failing.contains(one.name)),
+        "renewal_failing": .bool(failing.contains(one.name)), "names": JSONValue(one.names),
+        "issuer": .string(one.issuer),
+        "next_attempt": attempts[one.name]?.next.map { .string($0.description) } ?? .null,
+        "last_error": failures[one.name].map { .string($0) } ?? .null,
       ]
     }
   }

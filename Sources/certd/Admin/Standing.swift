@@ -9,6 +9,10 @@ struct Standing: Sendable {
   /// The file, or the name in the store.
   let name: String
   let isFile: Bool
+  /// What it is for.
+  let names: [String]
+  /// Who has issued it, in the certificate's words.
+  let issuer: String
   let notBefore: UnixTime
   let notAfter: UnixTime
   /// What stays wrong however the time goes.
@@ -33,8 +37,9 @@ struct Standing: Sendable {
       // What a CA has given is whole, and the CA need not be one of this system's.
       let lasting = isFile ? judge.lastingFindings(chain) : judge.keyFindings(chain)
       return Standing(
-        chain: credential.chain, name: credential.label, isFile: isFile, notBefore: chain.leaf.notBefore,
-        notAfter: chain.leaf.notAfter, lasting: lasting)
+        chain: credential.chain, name: credential.label, isFile: isFile,
+        names: chain.leaf.identifiers.map(\.description), issuer: chain.leaf.issuer,
+        notBefore: chain.leaf.notBefore, notAfter: chain.leaf.notAfter, lasting: lasting)
     }
   }
 }

@@ -61,8 +61,12 @@ extension Daemon {
     tell(entry)
     note(entry)
     switch entry.outcome {
-    case .failed: failing.insert("\(entry.name)")
-    case .renewed, .notDue: failing.remove("\(entry.name)")
+    case .failed(let why):
+      failing.insert("\(entry.name)")
+      failures["\(entry.name)"] = why
+    case .renewed, .notDue:
+      failing.remove("\(entry.name)")
+      failures["\(entry.name)"] = nil
     case .waiting, .skipped, .wouldRenew: break
     }
     if case .renewed = entry.outcome { await presentStore() }

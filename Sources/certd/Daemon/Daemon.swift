@@ -92,6 +92,8 @@ actor Daemon {
   var failing: Set<String> = []
   /// What came of the last attempt at each certificate, when, and not before when there is another one.
   var attempts: [String: (result: String, at: UnixTime, next: UnixTime?)] = [:]
+  /// Why the last attempt at a certificate has failed, and what to do about it, by name.
+  var failures: [String: String] = [:]
   /// How the last SIGHUP ended.
   var reloaded: (isSuccess: Bool, at: UnixTime)
   /// Why the last one was refused; nil where it was not.
@@ -112,6 +114,10 @@ actor Daemon {
   var admin: [AdminPlace: AdminListener] = [:]
   /// The files of the tokens that are taken there.
   var adminFiles: [String] = []
+  /// What has been counted of late, a second each.
+  var traffic = TrafficRing()
+  /// The parts of the status page as they were last made, and when, in monotonic milliseconds.
+  var pageParts: (at: UInt64, parts: [StatusPage.Part])?
   /// An operator wants no new clients: whoever asks whether it is ready is told that it is not.
   var isLeaving = false
   /// When another certificate may be the best for a name.
@@ -236,7 +242,7 @@ actor Daemon {
       try? await World.sleep(seconds: Self.startSeconds)
       ProcessMemory.dropUnusedCode()
     }
-    let (keyTicker, flushing) = (tickForKeys(), keepUsage())
+    let (keyTicker, flushing, sampling) = (tickForKeys(), keepUsage(), sampleTraffic())
     let fetching = keepTokenKeys()
     openAdmin()
     announce()
@@ -274,6 +280,7 @@ actor Daemon {
     health.stop()
     closeAdmin()
     flushing.cancel()
+    sampling.cancel()
     // Whoever has taken over counts on.
     if successor == nil { await flushUsage() }
   }

@@ -16,11 +16,14 @@ public struct PythonClient: Sendable {
   }
 
   /// Whether a package that not every machine has is installed.
-  public static func has(_ module: String) -> Bool {
+  public static func has(_ module: String) -> Bool { file(module) != nil }
+
+  /// Where a file of a package is; nil where it is not installed.
+  public static func file(_ name: String) -> String? {
     let libraries = "\(Place.package)/.build/clients/lib"
     let versions = (try? FileSystem().list(libraries)) ?? []
-    return versions.contains {
-      (try? FileSystem().status("\(libraries)/\($0)/site-packages/\(module)")) != nil
+    return versions.map { "\(libraries)/\($0)/site-packages/\(name)" }.first {
+      (try? FileSystem().status($0)) != nil
     }
   }
 

@@ -22,6 +22,8 @@ asked = []
 
 for result in schema.get_all_operations():
     operation = result.ok()
+    if operation.path == "/events":  # has no end
+        continue
 
     @given(case=operation.as_strategy())
     @settings(
