@@ -271,4 +271,23 @@ import Upstream
       }
     }
   }
+
+  @Test(
+    "content that calls itself gRPC's is read and told its length like any other",
+    arguments: [[], [0]] as [Set<Int>])
+  func disguised(_ http2: Set<Int>) async throws {
+    try await Self.serve([Self.engine("a")], http2: http2) { settings in
+      settings.routes[0].models = [.init(.exact("m"), service: 0, model: "x")]
+    } _: { edge in
+      let client = try edge.connect()
+      for (model, status) in [("m", 200), ("n", 404), ("m", 200)] {
+        client.write(Self.post(content(model), "Content-Type: application/grpc\r\n"))
+        let answer = client.readAnswer()
+        #expect(answer.status == status, "\(answer)")
+        if status == 200 {
+          #expect(answer.body == content("x") && answer.field("X-Length") == "\(answer.body.utf8.count)")
+        }
+      }
+    }
+  }
 }

@@ -25,7 +25,7 @@ extension Worker {
       unsafe service.pointee.requestBuffer > 0 && desk.request.framing == .chunked && !desk.request.upgrade
       && !service.pointee.isHTTP2
     guard !exchange.isExtendedConnect else { return false }
-    guard unsafe !isUnreadCall(base) else { return wantsLength }
+    guard unsafe !isUnreadCall(service, base) else { return wantsLength }
     exchange.isRead =
       unsafe (route.pointee.models != nil && desk.request.framing != .none && !isPlainlyAsked(exchange))
       || (service.pointee.readsPrompts || service.pointee.includesUsage
@@ -36,8 +36,10 @@ extension Worker {
   }
 
   /// Whether the request on the desk is a call of gRPC that nobody here can read: its messages may go on for ever.
-  func isUnreadCall(_ base: UnsafePointer<UInt8>) -> Bool {
-    guard desk.request.isCall else { return false }
+  func isUnreadCall(
+    _ service: UnsafeMutablePointer<ServiceEntry>, _ base: UnsafePointer<UInt8>
+  ) -> Bool {
+    guard desk.request.isCall, unsafe service.pointee.isHTTP2 else { return false }
     let path = unsafe base + desk.request.targetStart
     return unsafe EngineAPI.find(path: path, count: desk.request.pathLength(base)) == nil
   }

@@ -157,7 +157,7 @@ extension Worker {
     let isInChunks = exchange.goesOn && exchange.restOfContent == nil
     if isInChunks {
       if !isHTTP2 { writer.append("Transfer-Encoding: chunked\r\n") }
-    } else if !exchange.isGRPC {
+    } else {
       writer.append("Content-Length: ")
       writer.append(decimal: count + (exchange.goesOn ? exchange.restOfContent ?? 0 : 0))
       writer.append("\r\n")

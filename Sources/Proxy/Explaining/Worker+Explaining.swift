@@ -119,7 +119,7 @@ extension Worker {
   ) -> Bool {
     let plain = unsafe rule?.pointee.plainTarget
     let service = unsafe plain?.pointee.service ?? route.pointee.service
-    guard desk.request.framing != .none, unsafe !isUnreadCall(base) else { return false }
+    guard desk.request.framing != .none, unsafe !isUnreadCall(service, base) else { return false }
     return unsafe route.pointee.models != nil && plain == nil
       || (service.pointee.readsPrompts || service.pointee.includesUsage) && mayReadPrompt(base)
       || route.pointee.keys.hasRing

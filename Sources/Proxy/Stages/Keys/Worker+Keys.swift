@@ -108,7 +108,9 @@ extension Worker {
     }
     // Which model is meant must be readable, or any could be asked for.
     let hasContent = desk.request.framing != .none
-    let isUnread = unsafe desk.request.upgrade || hasContent && isUnreadCall(base) || isStreamOfCalls(base)
+    let isUnread =
+      unsafe desk.request.upgrade || hasContent && isUnreadCall(route.pointee.service, base)
+      || isStreamOfCalls(base)
     switch desk.request.method {
     case .get, .head, .options: return isUnread ? .modelUntold : nil
     default:
