@@ -118,8 +118,9 @@ struct IssuerFactory {
     }
     return Renewal.ACMEIssuer(
       issuer, store: store,
-      transport: ClientTransport(
-        client: world.client, context: isForPlanning ? nil : try Self.context(settings.roots)),
+      transport: TracedTransport(
+        inner: ClientTransport(
+          client: world.client, context: isForPlanning ? nil : try Self.context(settings.roots))),
       environment: world.acmeEnvironment { warn("\(name): \($0)") }, warn: { warn("\(name): \($0)") })
   }
 
