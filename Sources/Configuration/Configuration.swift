@@ -32,6 +32,8 @@ public struct Configuration: Sendable, Equatable {
   public var hasDefaultPlainListener = false
   /// Peers whose `X-Forwarded-*` and `Forwarded` fields are believed.
   public var trustedProxies: [AddressRange] = []
+  /// Where traces are sent; nil for nowhere.
+  public var traces: TracePlace?
   /// Which forwarding fields are sent to backends.
   public var forwarding = ForwardedFields()
   /// Field changes for every route; a route's own come after them.

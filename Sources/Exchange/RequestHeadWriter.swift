@@ -8,6 +8,8 @@ public struct ForwardedFields: Sendable, Equatable, BitwiseCopyable {
   public var forwarded = false
   /// Via (RFC 9110 §7.6.3).
   public var via = true
+  /// X-Request-Id: that of a trusted client, or a new one.
+  public var requestID = false
   /// The default set.
   public init() {}
 }
@@ -28,6 +30,10 @@ public struct ForwardedFields: Sendable, Equatable, BitwiseCopyable {
   public var isEarly = false
   /// Some listener verifies clients: nobody else may say who they are.
   public var verifiesClients = false
+  /// It gets a name of ours in place of what came as X-Request-Id.
+  public var isNamed = false
+  /// It is part of a trace, as which we pass it on.
+  public var isTraced = false
 
   /// A client's address and the port that it connected to.
   public init(peer: UnsafeBufferPointer<UInt8>, port: UInt16) {
@@ -131,8 +137,12 @@ extension Desk {
   @inline(__always)
   private func isOurs(_ name: UnsafePointer<UInt8>, _ length: Int, _ origin: RequestOrigin) -> Bool {
     switch length {
-    case 10: return unsafe origin.isEarly && ASCII.same(name, length, Self.earlyData)
+    case 10:
+      if origin.isTraced, !origin.isTrusted, unsafe ASCII.same(name, length, "tracestate") { return true }
+      return unsafe origin.isEarly && ASCII.same(name, length, Self.earlyData)
+    case 12: return unsafe origin.isNamed && ASCII.same(name, length, "x-request-id")
     case 11, 17, 21:
+      if origin.isTraced, unsafe ASCII.same(name, length, "traceparent") { return true }
       return unsafe IdentityFields.contains(name, length) && (origin.verifiesClients || !origin.isTrusted)
     default: return false
     }

@@ -65,6 +65,7 @@ public final class EdgeProxy: Sendable {
     inherited: InheritedSockets = .none,
     challenge: @escaping @Sendable (String) -> [UInt8]?,
     validation: @escaping @Sendable (String) -> Credential? = { _ in nil },
+    random: @escaping @Sendable () -> UInt64 = { .random(in: .min ... .max) },
     report: @escaping @Sendable (ProxyEvent) -> Void
   ) throws(ProxyError) {
     let count = max(1, min(workers, Self.maximumWorkers))
@@ -78,7 +79,7 @@ public final class EdgeProxy: Sendable {
     } catch { throw .system(error) }
     self.mailboxes = mailboxes
     self.inherited = inherited
-    shared = SharedState(mailboxes: mailboxes, challenge: challenge, report: report)
+    shared = SharedState(mailboxes: mailboxes, challenge: challenge, random: random, report: report)
     var desired = Desired(
       settings: settings, credentials: credentials,
       compilers: times.map { PlanCompiler(tickets: tickets, times: $0, validation: validation) })
@@ -254,11 +255,13 @@ public final class EdgeProxy: Sendable {
   }
 
   /// The access log of each worker; all or none.
-  private func openLogs(_ destination: AccessLog.Destination?) throws(ProxyError) -> [NewAccessLog] {
-    guard let destination else { return mailboxes.map { _ in NewAccessLog(log: nil) } }
+  private func openLogs(_ settings: AccessSettings?) throws(ProxyError) -> [NewAccessLog] {
+    guard let settings else { return mailboxes.map { _ in NewAccessLog(log: nil) } }
     var logs: [NewAccessLog] = []
     do throws(SystemError) {
-      for _ in mailboxes { logs.append(NewAccessLog(log: try AccessLog(to: destination))) }
+      for _ in mailboxes {
+        logs.append(NewAccessLog(log: try AccessLog(settings, seed: shared.random())))
+      }
     } catch { throw .system(error) }
     return logs
   }

@@ -19,7 +19,9 @@ public struct Settings: Sendable {
   /// Which fields tell backends about the client.
   public var forwarding = Forwarding()
   /// Where a line for each exchange goes; nil for nowhere.
-  public var accessLog: AccessLog.Destination?
+  public var accessLog: AccessSettings?
+  /// Which requests are traced; nil for none.
+  public var traces: TraceSettings?
 
   /// No listeners, no routes.
   public init() {}

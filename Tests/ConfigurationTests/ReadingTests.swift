@@ -14,7 +14,10 @@ struct ReadingTests {
   func full() throws {
     let c = try configuration(fullExample)
     #expect(c.store == "/etc/certd/certs" && c.workers == 4)
-    #expect(c.log == LogSettings(level: .debug, format: .json, access: .file("/etc/certd/logs/access.log")))
+    #expect(
+      c.log
+        == LogSettings(
+          level: .debug, format: .json, access: AccessSettings(to: .file("/etc/certd/logs/access.log"))))
     #expect(c.acme.issuers.map(\.name) == ["letsencrypt", "google", "ca.corp.example_14000", "local"])
     #expect(c.acme.issuers.map(\.isPublic) == [true, true, false, false])
     guard case .acme(let google) = c.acme.issuers[1].kind, case .acme(let own) = c.acme.issuers[2].kind

@@ -40,7 +40,7 @@ struct AccessLogTests {
                   about.promptTokens = 40
                   about.completionTokens = 7
                   about.firstTokenMicroseconds = 1500
-                  about.attempts = 2
+                  entry.attempts = 2
                   entry.model = about
                   log.append(entry)
                 }

@@ -67,7 +67,7 @@ final class TemporaryDirectory {
   }
 
   deinit {
-    for name in ["access.log", "access.log.1"] { unlink("\(path)/\(name)") }
+    for name in ["access.log", "access.log.1", "access.log.2", "old", "j"] { unlink("\(path)/\(name)") }
     rmdir(path)
   }
 

@@ -61,7 +61,7 @@ public enum ConfigurationReference {
   /// Where the keys below a key stand in the table.
   private static func childPath(of key: Key) -> String? {
     switch key.type {
-    case .section, .choiceOrSection, .booleanOrSection: key.path
+    case .section, .choiceOrSection, .booleanOrSection, .textOrSection: key.path
     case .list(of: .section, _), .list(of: .textOrSection, _): "\(key.path)[]"
     case .named(of: .section, _), .named(of: .textOrSection, _): "\(key.path).*"
     case .named(of: .list(of: .section, _), _): "\(key.path).*[]"

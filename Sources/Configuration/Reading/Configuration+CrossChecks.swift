@@ -14,7 +14,7 @@ extension Configuration {
     checkLoadBalancer(report)
     checkCertificates(report)
     checkExternalAccounts(report)
-    if case .file(let path)? = log.access, path.hasSuffix("/") {
+    if let path = log.access?.file, path.hasSuffix("/") {
       report.error(top.section("log").origin(of: "access"), "is a directory", "name a file")
     }
   }

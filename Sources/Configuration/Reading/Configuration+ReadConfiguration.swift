@@ -58,7 +58,8 @@ extension Configuration {
     var configuration = Configuration()
     configuration.file = top.report.file
     top.fill(&configuration)
-    configuration.log = top.section("log").settings()
+    configuration.log = readLog(top.section("log"))
+    configuration.traces = readTraces(top)
     configuration.admin = readAdmin(top.section("admin"))
     configuration.acme = readACME(top.section("acme"))
     configuration.certificates = readCertificates(top, configuration.acme)

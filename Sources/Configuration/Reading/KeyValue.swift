@@ -72,7 +72,7 @@ extension Key.ValueType {
   fileprivate var wordForNothing: String? {
     switch self {
     case .integerOr(let word, _): word
-    case .duration(_, off: true), .text(.accessLog): "off"
+    case .duration(_, off: true): "off"
     default: nil
     }
   }
@@ -212,17 +212,6 @@ extension Milliseconds: KeyValue {
 
   func text(as type: Key.ValueType) -> String? {
     self == .never ? "off" : DurationText.text(.milliseconds(Int64(clamping: count)))
-  }
-}
-
-/// Standard output, or a file.
-extension AccessLog.Destination: KeyValue {
-  static func read(
-    _ node: YAMLNode, at origin: Origin, as type: Key.ValueType, in section: Section
-  ) -> AccessLog.Destination? {
-    section.text(node, at: origin) { text throws(Invalid) in
-      try Word.line(text) == "stdout" ? .descriptor(1) : .file(section.report.resolved(text))
-    }
   }
 }
 

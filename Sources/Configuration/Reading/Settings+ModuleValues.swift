@@ -12,6 +12,7 @@ internal import Upstream
 
 extension Configuration: Defaulted {}
 extension LogSettings: Defaulted {}
+extension AccessSettings.Rotation: Defaulted {}
 extension HealthCheck: Defaulted {}
 extension CacheEventPlace: Defaulted {}
 extension BackendTLS: Defaulted {}

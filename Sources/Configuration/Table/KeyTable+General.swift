@@ -23,8 +23,42 @@ extension KeyTable {
       \LogSettings.format, "log.format", .choice(of: LogSettings.Format.self),
       "The shape of a line; `auto` is text on a terminal and JSON otherwise."),
     Key(
-      \LogSettings.access, "log.access", .text(.accessLog),
-      "Where the access log goes: one JSON line a request, without its query. Files are reopened on SIGHUP."),
+      "log.access", .textOrSection(.accessLog), .described("`off`"),
+      "Where the access log goes: one line a request, without its query. Files are opened again on SIGUSR1, and within a "
+        + "second when they were renamed. To the journal, where standard output is it, a line has a field for everything."
+    ),
+    Key(
+      "log.access.file", .text(.accessLog), .required, "As in place of the section."),
+    Key(
+      "log.access.format", .text(.line), .described("`json`"),
+      "`json`; `combined`, as Apache and nginx have it; or a text with fields in braces, such as "
+        + "`\"{client_ip} {method} {path} {status}\"`; each field once, `{{` is a brace, what is not known is `-`."
+    ),
+    Key(
+      "log.access.sample", .text(.share), .described("`1`"),
+      "The share of requests that have a line; those with a status of 400 or more, or none, have one always."),
+    Key(
+      "log.access.rotate", .section, .described("never"),
+      "When the file is put aside: `FILE.1` is the newest of those that were."),
+    Key(
+      "log.access.rotate.size", .size(64 << 10...1 << 40), .described("`100MiB`"),
+      "From which size on; looked at once a second."),
+    Key(
+      \AccessSettings.Rotation.keep, "log.access.rotate.keep", .integer(0...1000),
+      "How many are kept."),
+    Key(
+      "traces", .section, .described("no traces"),
+      "Traces of requests and of renewals, by OTLP over HTTP. `traceparent` (W3C Trace Context) of peers in `trusted_proxies` is "
+        + "gone on with, that of others replaced; backends get it."),
+    Key(
+      "traces.endpoint", .text(.endpoint), .required,
+      "A collector's address, such as `http://127.0.0.1:4318/v1/traces`."),
+    Key(
+      "traces.sample", .text(.share), .described("`0.01`"),
+      "The share of requests whose traces begin here that are told."),
+    Key(
+      "traces.headers", .named(of: .text(.fieldValue), maximumCount: 16), .described("none"),
+      "Fields that the collector wants."),
     Key(
       "admin", .section, .described(""),
       "Where certd shows what it does, and is told what to do: metrics for Prometheus at `/metrics`, JSON at `/status`."

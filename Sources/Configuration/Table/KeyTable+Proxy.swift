@@ -37,6 +37,10 @@ extension KeyTable {
         \ForwardedFields.forwarded, "forwarded.forwarded", .boolean, "`Forwarded` (RFC 7239)."),
       Key(
         \ForwardedFields.via, "forwarded.via", .boolean, "`Via` (RFC 9110 §7.6.3)."),
+      Key(
+        \ForwardedFields.requestID, "forwarded.request_id", .boolean,
+        "`X-Request-Id`: that of peers in `trusted_proxies`, at most 64 letters, digits and `-_.:+/=`; else a new one. Backends, "
+          + "clients and the access log get it."),
     ] + headers(at: "headers", "Field changes for every route.") + [
       Key(
         "routes", .list(of: .section, maximumCount: 10_000), .described("none"),

@@ -9,5 +9,5 @@ public struct LogSettings: Sendable, Equatable {
   /// The shape of a line.
   public var format = Format.auto
   /// Where the access log goes; nil for nowhere.
-  public var access: AccessLog.Destination?
+  public var access: AccessSettings?
 }

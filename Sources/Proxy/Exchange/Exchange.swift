@@ -78,6 +78,8 @@ internal import Upstream
   var bytesIn: UInt64 = 0
   var bytesOut: UInt64 = 0
   var logged = LoggedRequest()
+  /// What it is called and the steps of its trace, where that is on.
+  var followed: UnsafeMutablePointer<FollowedRequest>?
 
   init() {}
 }

@@ -60,6 +60,7 @@ extension Worker {
     var action = first
     var outcome = Outcome.goesOn
     while true {
+      if unsafe exchange.followed != nil { followStep(exchange, action) }
       let step: Step
       switch action {
       case .nothing, .pass:

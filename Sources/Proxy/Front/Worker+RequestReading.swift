@@ -239,6 +239,10 @@ extension Worker {
     origin.isEarly = client.isEarly
     origin.tellsLength = exchange.collects
     origin.verifiesClients = snapshot.verifiesClients
+    if let followed = unsafe exchange.followed {
+      origin.isNamed = unsafe followed.pointee.idCount > 0
+      origin.isTraced = unsafe followed.pointee.trace != nil
+    }
     unsafe desk.writeRequestHead(
       &writer, base, from: origin, route.pointee.request, snapshot.settings.forwarding,
       path: route.pointee.path, upgrades: exchange.wantsUpgrade

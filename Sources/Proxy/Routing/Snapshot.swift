@@ -17,6 +17,8 @@ internal import Upstream
   let pools: [String: BackendPool]
   /// Whether any listener verifies clients' certificates.
   let verifiesClients: Bool
+  /// Whether requests have identifiers or traces.
+  let follows: Bool
   private let memory: Arena
   /// What services point to.
   private let keyTables: [KeyTable?]
@@ -79,6 +81,7 @@ internal import Upstream
     keyTables = plan.keyTables
     times = plan.times
     verifiesClients = settings.listeners.contains { $0.clients != nil }
+    follows = settings.forwarding.requestID || settings.traces != nil
     self.pools = pools
     unsafe self.services = unsafe services
     unsafe compiledRoutes = unsafe compiled

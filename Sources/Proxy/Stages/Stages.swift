@@ -20,6 +20,7 @@ var stages: some Stage {
   Compression()
   Answers()
   AccessLogging()
+  Following()
   Quotas()
   Hedging()
   Outliers()

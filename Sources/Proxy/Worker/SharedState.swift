@@ -15,17 +15,21 @@ final class SharedState: Sendable {
   let challenge: @Sendable (String) -> [UInt8]?
   /// Takes messages about single connections.
   let report: @Sendable (ProxyEvent) -> Void
+  /// Chance, for identifiers.
+  let random: @Sendable () -> UInt64
   /// Those of all workers, by their places.
   let mailboxes: [Mailbox<Order>]
 
   init(
     mailboxes: [Mailbox<Order>],
     challenge: @escaping @Sendable (String) -> [UInt8]?,
+    random: @escaping @Sendable () -> UInt64,
     report: @escaping @Sendable (ProxyEvent) -> Void
   ) {
     workers = mailboxes.count
     self.mailboxes = mailboxes
     self.challenge = challenge
+    self.random = random
     self.report = report
   }
 }

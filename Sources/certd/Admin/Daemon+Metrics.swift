@@ -27,6 +27,7 @@ extension Daemon {
     await backends(&out)
     await queues(&out)
     keyUse(&out)
+    traceMetrics(&out)
     process(&out)
     return out
   }

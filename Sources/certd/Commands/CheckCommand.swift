@@ -58,7 +58,7 @@ struct ConfigurationCheck {
       guard error.isPermission else { throw .configuration("store: \(error)") }
       Output.error("warning: store: \(error)")
     }
-    if case .file(let path)? = configuration.log.access {
+    if let path = configuration.log.access?.file {
       do throws(SystemError) { try FileSystem().checkAppendable(path) } catch {
         guard error.isPermission else { throw .configuration("log.access: \(error)") }
         Output.error("warning: log.access: \(error)")

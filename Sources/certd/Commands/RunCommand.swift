@@ -56,6 +56,20 @@ enum Logging {
     } catch { throw .other("the log could not be started: \(error)") }
   }
 
+  /// Where the access log goes: to the journal with a field for everything, where standard output is it.
+  static func access(_ settings: LogSettings) -> AccessSettings? {
+    guard var access = settings.access else { return nil }
+    if access.destination == .descriptor(1), let name = Sys.streamName(1),
+      name == Subprocess.inheritedEnvironment()["JOURNAL_STREAM"]
+    {
+      access.destination = .journal(journalSocket)
+    }
+    return access
+  }
+
+  /// The journal's socket.
+  static let journalSocket = "/run/systemd/journal/socket"
+
   /// Text on a terminal and JSON elsewhere, unless the configuration says otherwise.
   static func format(_ settings: LogSettings) -> Log.Format {
     let noColour = !(Subprocess.inheritedEnvironment()["NO_COLOR"] ?? "").isEmpty

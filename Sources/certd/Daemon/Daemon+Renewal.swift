@@ -19,6 +19,7 @@ extension Daemon {
       return
     }
     isRenewing = true
+    if plan.configuration.traces != nil { RenewalTrace.ofProcess.begin() }
     let (executor, managed, post) = (plan.executor, plan.managed, post)
     Task { post.yield(.renewed(await executor.run(managed))) }
   }
@@ -32,6 +33,7 @@ extension Daemon {
 
   func finished(_ report: Report) async {
     isRenewing = false
+    RenewalTrace.ofProcess.end(report)
     await presentStore()
     remember(report)
     for deploy in report.deploys {

@@ -116,6 +116,8 @@ actor Daemon {
   var adminFiles: [String] = []
   /// What has been counted of late, a second each.
   var traffic = TrafficRing()
+  /// Sends traces.
+  let exporter: TraceExporter
   /// The parts of the status page as they were last made, and when, in monotonic milliseconds.
   var pageParts: (at: UInt64, parts: [StatusPage.Part])?
   /// An operator wants no new clients: whoever asks whether it is ready is told that it is not.
@@ -133,6 +135,7 @@ actor Daemon {
     let handover = Handover(reading: launch.predecessor?.knowledge ?? [])
     self.log = log
     world = try World()
+    exporter = TraceExporter(world.client, log)
     let messages = ProxyMessages(log: log)
     self.messages = messages
     store = try StoreLocation.open(reading.configuration.store) { problem in
@@ -243,6 +246,7 @@ actor Daemon {
       ProcessMemory.dropUnusedCode()
     }
     let (keyTicker, flushing, sampling) = (tickForKeys(), keepUsage(), sampleTraffic())
+    let exporting = exportTraces()
     let fetching = keepTokenKeys()
     openAdmin()
     announce()
@@ -281,6 +285,8 @@ actor Daemon {
     closeAdmin()
     flushing.cancel()
     sampling.cancel()
+    exporting.cancel()
+    if let place = plan.configuration.traces { await exporter.export(to: place) }
     // Whoever has taken over counts on.
     if successor == nil { await flushUsage() }
   }

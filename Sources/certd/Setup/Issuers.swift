@@ -123,8 +123,9 @@ struct IssuerFactory {
     if let progress { environment.stepping = { progress.step(name, $0, $1) } }
     return Renewal.ACMEIssuer(
       issuer, store: store,
-      transport: ClientTransport(
-        client: world.client, context: isForPlanning ? nil : try Self.context(settings.roots)),
+      transport: TracedTransport(
+        inner: ClientTransport(
+          client: world.client, context: isForPlanning ? nil : try Self.context(settings.roots))),
       environment: environment, warn: { warn("\(name): \($0)") })
   }
 

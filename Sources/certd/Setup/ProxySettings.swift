@@ -4,6 +4,7 @@ import Configuration
 import OS
 import Proxy
 import TLS
+import Telemetry
 import Upstream
 
 /// A configuration as the proxy is told it.
@@ -19,7 +20,8 @@ struct ProxySettings {
     var settings = Proxy.Settings()
     settings.listeners = try listeners()
     settings.limits = limits()
-    settings.accessLog = configuration.log.access
+    settings.accessLog = Logging.access(configuration.log)
+    settings.traces = configuration.traces.map { TraceSettings(sample: $0.sample) }
     settings.trustedProxies = configuration.trustedProxies
     settings.forwarding = configuration.forwarding
     await backends.prepare(configuration.services.flatMap(\.backends).map(\.address))

@@ -13,7 +13,16 @@ struct AccessLogging: Stage {
   func begin(_ worker: Worker, _ exchange: Ref<Exchange>, _ base: UnsafePointer<UInt8>) {
     guard worker.accessLog != nil else { return }
     unsafe exchange.logged = LoggedRequest(
-      worker.desk.request, base, pathLength: worker.desk.request.pathLength(base))
+      worker.desk.request, base, pathLength: worker.desk.request.pathLength(base),
+      userAgent: worker.userAgent(base))
+  }
+
+  @inline(__always)
+  func judge(
+    _ worker: Worker, _ exchange: Ref<Exchange>, _ backend: Ref<BackendConnection>,
+    _ base: UnsafePointer<UInt8>
+  ) {
+    if exchange.logged.isKept { exchange.logged.answeredNanoseconds = worker.nowNanoseconds }
   }
 
   @inline(__always)
@@ -26,6 +35,17 @@ struct AccessLogging: Stage {
 extension Worker {
   /// How often buffered lines are written, in milliseconds.
   static let flushMilliseconds: UInt64 = 1000
+  /// What the client calls itself, where the log tells it; empty otherwise.
+  fileprivate func userAgent(_ base: UnsafePointer<UInt8>) -> UnsafeBufferPointer<UInt8> {
+    let nothing = unsafe UnsafeBufferPointer<UInt8>(start: nil, count: 0)
+    guard accessLog?.tellsUserAgent == true else { return unsafe nothing }
+    for index in 0..<desk.fields.count where unsafe desk.fields.lines[index].isNamed("user-agent", base) {
+      let line = unsafe desk.fields.lines[index]
+      return unsafe UnsafeBufferPointer(start: base + Int(line.valueStart), count: Int(line.valueLength))
+    }
+    return unsafe nothing
+  }
+
   fileprivate func logAccess(_ exchange: Ref<Exchange>) {
     guard let accessLog, let client = exchange.client, exchange.logged.isKept else { return }
     let logged = exchange.logged
@@ -45,6 +65,7 @@ extension Worker {
           entry.durationMicroseconds = (nowNanoseconds &- exchange.startedNanoseconds) / 1000
           entry.tls = Self.version(client)
           unsafe entry.identity = unsafe Self.identityLabel(client)
+          describe(&entry, exchange, logged)
           guard let model = exchange.model, unsafe model.api != nil || model.key != nil else {
             return accessLog.append(entry)
           }
@@ -52,6 +73,24 @@ extension Worker {
         }
       }
     }
+  }
+
+  private func describe(_ entry: inout AccessEntry, _ exchange: Ref<Exchange>, _ logged: LoggedRequest) {
+    entry.attempts = Int(exchange.machine.attempts)
+    let answered = logged.answeredNanoseconds
+    if answered > 0 {
+      entry.firstByteMicroseconds = max(1, (answered &- min(exchange.startedNanoseconds, answered)) / 1000)
+    }
+    entry.version =
+      switch exchange.version {
+      case .http10: 10
+      case .http11: 11
+      case .http2: 20
+      }
+    unsafe entry.userAgent = unsafe logged.userAgent
+    guard let followed = unsafe exchange.followed else { return }
+    unsafe entry.requestID = unsafe followed.pointee.requestIDText
+    unsafe entry.traceID = unsafe followed.pointee.traceIDText
   }
 
   /// The same with what is known of a request to a model.
@@ -65,7 +104,6 @@ extension Worker {
     about.cachedTokens = model.cachedTokens
     about.completionTokens = model.completionTokens
     about.firstTokenMicroseconds = firstTokenMicroseconds(model, exchange)
-    about.attempts = Int(exchange.machine.attempts)
     unsafe withUnsafeBytes(of: model.nameText) { text in
       unsafe about.name = unsafe UnsafeRawBufferPointer(rebasing: text[..<model.nameCount])
       entry.model = about
@@ -118,6 +156,7 @@ extension Worker {
     guard let accessLog, nowMilliseconds >= accessFlushAt else { return }
     accessFlushAt = nowMilliseconds + Self.flushMilliseconds
     accessLog.flush()
+    accessLog.lookAtFile()
   }
 }
 
@@ -127,15 +166,24 @@ extension Worker {
   private var methodLength = 0
   private var hostLength = 0
   private var pathLength = 0
+  private var agentLength = 0
+  /// When the answer's head has come, in monotonic nanoseconds; 0 until then.
+  var answeredNanoseconds: UInt64 = 0
   /// The longest path that is remembered, in bytes.
   private static let maximumPathBytes = 1024
   /// The longest method that is remembered, in bytes.
   private static let maximumMethodBytes = 32
+  /// The longest name of a client for itself that is remembered, in bytes.
+  private static let maximumAgentBytes = 200
 
   init() {}
 
   /// A request's method, host and path. The query is left out: it may hold a key.
-  init(_ head: RequestHead, _ base: UnsafePointer<UInt8>, pathLength path: Int) {
+  init(
+    _ head: RequestHead, _ base: UnsafePointer<UInt8>, pathLength path: Int,
+    userAgent: UnsafeBufferPointer<UInt8>
+  ) {
+    agentLength = min(userAgent.count, Self.maximumAgentBytes)
     methodLength = min(head.methodLength, Self.maximumMethodBytes)
     hostLength = head.hostLength
     pathLength = min(path, Self.maximumPathBytes)
@@ -143,6 +191,9 @@ extension Worker {
     unsafe memory.update(from: base, count: methodLength)
     unsafe (memory + methodLength).update(from: base + head.hostStart, count: hostLength)
     unsafe (memory + methodLength + hostLength).update(from: base + head.targetStart, count: pathLength)
+    if let agent = userAgent.baseAddress {
+      unsafe (memory + methodLength + hostLength + pathLength).update(from: agent, count: agentLength)
+    }
   }
 
   /// A connection that is passed on: its server name stands for the host.
@@ -159,6 +210,10 @@ extension Worker {
   var host: UnsafeRawBufferPointer { unsafe part(methodLength, hostLength) }
   var path: UnsafeRawBufferPointer { unsafe part(methodLength + hostLength, pathLength) }
 
+  var userAgent: UnsafeRawBufferPointer {
+    unsafe part(methodLength + hostLength + pathLength, agentLength)
+  }
+
   mutating func free() {
     unsafe text?.deallocate()
     unsafe text = nil
@@ -166,7 +221,7 @@ extension Worker {
 
   private mutating func allocate() -> UnsafeMutablePointer<UInt8> {
     let memory = UnsafeMutablePointer<UInt8>.allocate(
-      capacity: max(1, methodLength + hostLength + pathLength))
+      capacity: max(1, methodLength + hostLength + pathLength + agentLength))
     unsafe text = unsafe memory
     return unsafe memory
   }

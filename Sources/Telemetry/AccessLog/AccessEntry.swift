@@ -29,6 +29,19 @@
   /// Who the client has proven to be by a certificate; empty when it has not.
   public var identity = unsafe UnsafeRawBufferPointer(start: nil, count: 0)
 
+  /// From the request's head to the head of its answer, in microseconds; 0 where no backend has answered.
+  public var firstByteMicroseconds: UInt64 = 0
+  /// Backends that were tried.
+  public var attempts = 0
+  /// 10, 11 or 20 for HTTP/1.0, 1.1 and 2; 0 where it is none.
+  public var version: UInt8 = 0
+  /// What the request is called, in every place that tells of it; empty where it has no name.
+  public var requestID = unsafe UnsafeRawBufferPointer(start: nil, count: 0)
+  /// The trace that it is part of, in hexadecimal digits; empty without one.
+  public var traceID = unsafe UnsafeRawBufferPointer(start: nil, count: 0)
+  /// What the client calls itself; empty unless it is wanted.
+  public var userAgent = unsafe UnsafeRawBufferPointer(start: nil, count: 0)
+
   /// What is known of it as a request to a model.
   public var model: Model?
 
@@ -46,9 +59,6 @@
     public var completionTokens = 0
     /// From the request's first byte to the first content of a stream, in microseconds; 0 where there was none.
     public var firstTokenMicroseconds: UInt64 = 0
-    /// Backends that were tried.
-    public var attempts = 0
-
     /// Nothing known.
     public init() {}
   }

@@ -11,6 +11,8 @@ import JSON
   static let maximumHostInBytes = 512
   /// The longest name of a service or backend that is written, in bytes.
   static let maximumNameInBytes = 256
+  /// The longest address, method or identifier that is written, in bytes.
+  static let maximumWordInBytes = 64
   /// The longest line, in bytes.
   static let maximumLineInBytes = 4096
 
@@ -22,14 +24,34 @@ import JSON
   init(_ start: UnsafeMutablePointer<UInt8>) { unsafe cursor = unsafe start }
 
   /// Writes a line where at least ``maximumLineInBytes`` are free; answers its length.
-  mutating func write(_ entry: borrowing AccessEntry, at start: UnsafeMutablePointer<UInt8>) -> Int {
+  mutating func write(
+    _ entry: borrowing AccessEntry, _ format: AccessFormat, at start: UnsafeMutablePointer<UInt8>
+  ) -> Int {
     unsafe cursor = unsafe start
+    switch format {
+    case .json: writeJSON(entry)
+    case .combined: writeCombined(entry)
+    case .template(let template): write(template, entry)
+    }
+    return unsafe cursor - start
+  }
+
+  /// Writes a datagram for the journal; answers its length.
+  mutating func writeDatagram(
+    _ entry: borrowing AccessEntry, at start: UnsafeMutablePointer<UInt8>
+  ) -> Int {
+    unsafe cursor = unsafe start
+    writeJournal(entry)
+    return unsafe cursor - start
+  }
+
+  private mutating func writeJSON(_ entry: borrowing AccessEntry) {
     literal("{\"time\":\"")
     time(entry.wallNanoseconds)
     literal("\",\"client\":\"")
-    unsafe escaped(entry.client, Self.maximumNameInBytes)
+    unsafe escaped(entry.client, Self.maximumWordInBytes)
     literal("\",\"method\":\"")
-    unsafe escaped(entry.method, Self.maximumNameInBytes)
+    unsafe escaped(entry.method, Self.maximumWordInBytes)
     literal("\",\"host\":\"")
     unsafe escaped(entry.host, Self.maximumHostInBytes)
     literal("\",\"path\":\"")
@@ -56,9 +78,26 @@ import JSON
       unsafe escaped(entry.identity, Self.maximumNameInBytes)
     }
     literal("\"")
+    if entry.firstByteMicroseconds > 0 {
+      literal(",\"first_byte_us\":")
+      number(entry.firstByteMicroseconds)
+    }
     if let model = entry.model { write(model) }
+    if entry.attempts > 0 {
+      literal(",\"attempts\":")
+      number(UInt64(clamping: entry.attempts))
+    }
+    if unsafe entry.requestID.count > 0 {
+      literal(",\"request_id\":\"")
+      unsafe escaped(entry.requestID, Self.maximumWordInBytes)
+      literal("\"")
+    }
+    if unsafe entry.traceID.count > 0 {
+      literal(",\"trace_id\":\"")
+      unsafe escaped(entry.traceID, Self.maximumWordInBytes)
+      literal("\"")
+    }
     literal("}\n")
-    return unsafe cursor - start
   }
 
   private mutating func write(_ model: AccessEntry.Model) {
@@ -86,26 +125,24 @@ import JSON
       literal(",\"first_token_us\":")
       number(model.firstTokenMicroseconds)
     }
-    literal(",\"attempts\":")
-    number(UInt64(clamping: model.attempts))
   }
 
-  private static func path(of target: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
+  static func path(of target: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
     let end = unsafe target.firstIndex { $0 == 0x3F || $0 == 0x23 } ?? target.count
     return unsafe UnsafeRawBufferPointer(rebasing: target[..<end])
   }
 
-  private mutating func byte(_ value: UInt8) {
+  mutating func byte(_ value: UInt8) {
     unsafe cursor.pointee = value
     unsafe cursor += 1
   }
 
-  private mutating func literal(_ text: StaticString) {
+  mutating func literal(_ text: StaticString) {
     unsafe cursor.update(from: text.utf8Start, count: text.utf8CodeUnitCount)
     unsafe cursor += text.utf8CodeUnitCount
   }
 
-  private mutating func number(_ value: UInt64) {
+  mutating func number(_ value: UInt64) {
     var divisor: UInt64 = 1
     while value / divisor >= 10 { divisor *= 10 }
     while divisor > 0 {
@@ -115,23 +152,29 @@ import JSON
   }
 
   /// The inside of a JSON string, which is one whatever a client sent.
-  private mutating func escaped(_ bytes: UnsafeRawBufferPointer, _ maximum: Int) {
+  mutating func escaped(_ bytes: UnsafeRawBufferPointer, _ maximum: Int) {
     unsafe cursor += JSONString.escape(
       bytes, into: UnsafeMutableBufferPointer(start: cursor, count: maximum))
   }
 
-  private mutating func time(_ wallNanoseconds: Int64) {
+  mutating func time(_ wallNanoseconds: Int64) {
     let now = max(0, wallNanoseconds)
-    if now / 1_000_000_000 != second {
-      second = now / 1_000_000_000
-      secondText = Array(UnixTime(seconds: second).description.utf8.dropLast())
-    }
-    for value in secondText { byte(value) }
+    for value in timeText(now) { byte(value) }
     let milliseconds = UInt8(truncatingIfNeeded: now / 1_000_000 % 1000 / 10)
     byte(0x2E)
     byte(0x30 + milliseconds / 10)
     byte(0x30 + milliseconds % 10)
     byte(0x30 + UInt8(truncatingIfNeeded: now / 1_000_000 % 10))
     byte(0x5A)
+  }
+
+  /// `2026-11-22T15:04:05` of a time; made once a second.
+  mutating func timeText(_ wallNanoseconds: Int64) -> [UInt8] {
+    let now = max(0, wallNanoseconds) / 1_000_000_000
+    if now != second {
+      second = now
+      secondText = Array(UnixTime(seconds: second).description.utf8.dropLast())
+    }
+    return secondText
   }
 }
