@@ -18,12 +18,12 @@ extension Machine {
     case .nobody, .full, .connectFailed, .malformed, .timedOut, .broken, .unsupported, .earlierAnswers:
       return goBack()
     case .head(let head):
-      // What the earlier one says may be better.
-      if head.status == 429 || head.status >= 500 || head.isUnavailable { return goBack() }
+      // What the earlier one says may be better; and whatever might be asked for again elsewhere is not, beside it.
+      if head.status >= 300 || head.isUnavailable { return goBack() }
       hasEarlier = false
-    case .interim(let bytes):
-      // It has begun, as the earlier one may have: both have nothing that can be passed on.
-      return attempt.count(interim: Int(bytes)) ? .nothing : goBack()
+    case .interim:
+      // Nothing of it could be passed on while the earlier one may still answer.
+      return goBack()
     case .earlierFailed:
       hasEarlier = false
       return .endEarlier

@@ -26,7 +26,9 @@ extension JSONValue {
 private struct JSONBuilder {
   /// An object or array that is open, and the name of the member whose value is being read.
   struct Level {
-    var value: JSONValue
+    var isObject: Bool
+    var elements: [JSONValue] = []
+    var members: [String: JSONValue] = [:]
     var name = ""
   }
 
@@ -48,8 +50,8 @@ private struct JSONBuilder {
 
   private mutating func take(_ token: JSONScanner.Token) {
     switch token {
-    case .objectStart: levels.append(Level(value: .object([:])))
-    case .arrayStart: levels.append(Level(value: .array([])))
+    case .objectStart: levels.append(Level(isObject: true))
+    case .arrayStart: levels.append(Level(isObject: false))
     case .objectEnd, .arrayEnd: if let level = levels.popLast() { put(level.value) }
     case .nameStart, .stringStart, .numberStart: text.removeAll(keepingCapacity: true)
     case .nameEnd: levels[levels.count - 1].name = String(decoding: text, as: UTF8.self)
@@ -76,18 +78,11 @@ private struct JSONBuilder {
 }
 
 extension JSONBuilder.Level {
-  /// Adds an element or member. The collection is taken out and put back, so that it is not copied.
+  /// What has been read of it.
+  fileprivate var value: JSONValue { isObject ? .object(members) : .array(elements) }
+
+  /// Adds an element or member, in place.
   fileprivate mutating func add(_ value: JSONValue) {
-    switch self.value {
-    case .array(var elements):
-      self.value = .null
-      elements.append(value)
-      self.value = .array(elements)
-    case .object(var members):
-      self.value = .null
-      members[name] = value
-      self.value = .object(members)
-    default: break
-    }
+    if isObject { members[name] = value } else { elements.append(value) }
   }
 }

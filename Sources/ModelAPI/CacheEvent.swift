@@ -95,7 +95,7 @@ private struct CacheEventFields {
       guard let text = reader.text() else { return false }
       type = Self.word(text)
     case .hashes:
-      guard let count = reader.list(), count <= CacheEvent.maximumBlocks else { return false }
+      guard let count = reader.list(), hashes.count + count <= CacheEvent.maximumBlocks else { return false }
       for _ in 0..<count {
         guard let hash = Self.hash(&reader) else { return false }
         hashes.append(hash)

@@ -11,12 +11,16 @@ public struct Successor: ~Copyable {
   /// The longest list of names, in bytes.
   static let maximumNames = 65_536
 
+  /// Whether this process is the first one of a container, which ends with it: nobody can take its place.
+  public static var isImpossible: Bool { getpid() == 1 }
+
   /// Starts it with listening sockets, and with what it is to know. It answers by `Predecessor.ready`.
   public init(
     program: String, arguments: [String], sockets: [KeptSockets], knowledge: [UInt8]
   ) throws(SystemError) {
     let pairs = sockets.flatMap { kept in kept.descriptors.map { (kept.name, $0) } }
-    guard pairs.count <= InheritedSockets.maximum else {
+    let names = pairs.map(\.0).joined(separator: " ")
+    guard pairs.count <= InheritedSockets.maximum, names.utf8.count <= Self.maximumNames else {
       throw SystemError(call: "posix_spawn", code: E2BIG, subject: "listening sockets")
     }
     var ends: [Int32] = [-1, -1]
@@ -38,7 +42,7 @@ public struct Successor: ~Copyable {
       copies.append(copy)
     }
     var environment = Subprocess.inheritedEnvironment()
-    environment[Self.socketNames] = pairs.map(\.0).joined(separator: " ")
+    environment[Self.socketNames] = names
     // Its own number is another one.
     environment["WATCHDOG_PID"] = nil
     process = try Self.spawn(program, arguments, environment, copies, end)
@@ -119,10 +123,9 @@ public struct Predecessor: Sendable {
   /// The one that has started this process to take its place; nil when this is a first one. To be called before other
   /// threads exist.
   public static func find() -> Predecessor? {
-    guard let names = Subprocess.inheritedEnvironment()[Successor.socketNames],
-      names.utf8.count <= Successor.maximumNames
-    else { return nil }
+    guard let names = Subprocess.inheritedEnvironment()[Successor.socketNames] else { return nil }
     unsafe unsetenv(Successor.socketNames)
+    guard names.utf8.count <= Successor.maximumNames else { return nil }
     let all = names.split(separator: " ").map(String.init)
     let memory = InheritedSockets.first + Int32(all.count)
     for descriptor in InheritedSockets.first...memory + 1 {
@@ -148,10 +151,10 @@ public struct Predecessor: Sendable {
     return bytes
   }
 
-  /// Tells it that this process serves: it begins to end.
-  public func ready() {
+  /// Tells it that this process serves: it begins to end. False when it has ended already, and did not want a successor.
+  public func ready() -> Bool {
     var byte: UInt8 = 1
-    _ = unsafe Sys.write(answer, &byte, 1)
-    Sys.close(answer)
+    defer { Sys.close(answer) }
+    return unsafe Sys.write(answer, &byte, 1) == 1
   }
 }

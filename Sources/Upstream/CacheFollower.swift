@@ -8,6 +8,8 @@ public struct CacheFollower: Sendable {
   public static let maximumBlocks = 262_144
   /// Prompts that are kept while their blocks have not come, at most.
   public static let maximumPrompts = 1024
+  /// Blocks of prompts that are kept for all chains, at most: 8 MiB. Beyond it everything is forgotten, and the estimate holds.
+  public static let maximumKept = 1_048_576
   /// The longest chain that is followed, in tokens.
   static let maximumTokens = 1 << 30
   /// How many times longer or shorter than estimated a prompt may turn out.
@@ -41,6 +43,8 @@ public struct CacheFollower: Sendable {
   private var chains: [Int: Chain] = [:]
   private var waiting: [Int] = []
   private var made = 0
+  /// Blocks of prompts in all chains.
+  private(set) var kept = 0
 
   /// How many tokens the engine makes of one that is estimated.
   private(set) var ratio = 1.0
@@ -58,6 +62,8 @@ public struct CacheFollower: Sendable {
   public mutating func send(_ prompt: Prompt) {
     guard !prompt.blocks.isEmpty else { return }
     if waiting.count >= Self.maximumPrompts { dropFirstWaiting() }
+    if kept + prompt.blocks.count > Self.maximumKept { forgetAll() }
+    kept += prompt.blocks.count
     made += 1
     chains[made] = Chain(prompt: prompt)
     waiting.append(made)
@@ -155,11 +161,23 @@ public struct CacheFollower: Sendable {
   private mutating func forget(_ block: UInt64) {
     guard let node = nodes.removeValue(forKey: block), var chain = chains[node.chain] else { return }
     chain.references -= 1
-    chains[node.chain] = chain.references <= 0 && !waiting.contains(node.chain) ? nil : chain
+    chains[node.chain] = chain
+    if chain.references <= 0, !waiting.contains(node.chain) { drop(node.chain) }
   }
 
   private mutating func dropFirstWaiting() {
     let first = waiting.removeFirst()
-    if chains[first]?.references == 0 { chains[first] = nil }
+    if chains[first]?.references == 0 { drop(first) }
+  }
+
+  private mutating func drop(_ chain: Int) {
+    kept -= chains.removeValue(forKey: chain)?.prompt.blocks.count ?? 0
+  }
+
+  private mutating func forgetAll() {
+    nodes = [:]
+    chains = [:]
+    waiting = []
+    kept = 0
   }
 }

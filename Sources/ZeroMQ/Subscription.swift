@@ -119,9 +119,9 @@ public struct Subscription: Sendable {
   private static func text(_ name: String) -> [UInt8] { [UInt8(name.utf8.count)] + Array(name.utf8) }
 
   private mutating func obey(_ body: [UInt8]) throws(Failure) {
-    guard let length = body.first, body.count > Int(length) else { throw .malformed }
+    guard let length = body.first, length > 0, body.count > Int(length) else { throw .malformed }
     let rest = body[(1 + Int(length))...]
-    switch String(decoding: body[1...Int(max(1, length))], as: UTF8.self) {
+    switch String(decoding: body[1..<1 + Int(length)], as: UTF8.self) {
     case "READY":
       guard let kind = Self.property("socket-type", rest) else { throw .malformed }
       guard kind == "PUB" || kind == "XPUB" else { throw .noPublisher }

@@ -75,7 +75,7 @@ import Testing
     #expect(answer.output.contains("X-Client-Cert-SAN: \"DNS:alice.test\"\r\n"))
     #expect(!answer.output.contains("Zm9yZ2Vk"))
     try await eventually("the access log: \(scene.place.read("access.log"))") {
-      scene.place.read("access.log").contains(#""identity":"O=Example,CN=alice"}"#)
+      scene.place.read("access.log").contains(#""identity":"O=Example,CN=alice""#)
     }
     #expect(try await scene.curl("/hello", ["--tls-max", version]).ending != .exited(0))
     let stranger = try scene.files(ClientAuthority("Strangers").client(), "stranger")

@@ -1,7 +1,8 @@
 import TestRun
 import TestSupport
 import Testing
-import Upstream
+
+@testable import Upstream
 
 @Suite("Blocks of engines are joined with prompts", .ownThread) struct CacheFollowerTests {
   /// A prompt of so many blocks of ours from a number on, as long as they are.
@@ -103,5 +104,16 @@ import Upstream
     }
     for number in 0..<3000 as Range<UInt64> { follower.send(prompt(number...number)) }
     #expect(follower.waitingCount <= CacheFollower.maximumPrompts)
+  }
+
+  @Test("however many prompts an engine stores a block of, what is kept of them is bounded")
+  func bounded() {
+    var follower = CacheFollower()
+    for number in UInt64(0)..<600 {
+      follower.send(prompt(number * 4096 + 1...number * 4096 + 4096))
+      follower.store([number + 1], parent: nil, tokens: 4096 * PrefixIndex.tokensOfBlock)
+      #expect(follower.kept <= CacheFollower.maximumKept)
+    }
+    #expect(follower.count < 600)
   }
 }

@@ -96,4 +96,14 @@ import ZeroMQ
     try subscription.receive(Self.command("PING", [0, 1, 0x61, 0x62])) { _ in }
     #expect(subscription.output == Self.command("PONG", [0x61, 0x62]))
   }
+
+  @Test(
+    "a command without a name, or shorter than its name, is a failure",
+    arguments: [[4, 1, 0], [4, 2, 5, 65], [4, 0]])
+  func nameless(_ command: [UInt8]) throws {
+    var subscription = Subscription(topic: "kv")
+    #expect(throws: Subscription.Failure.self) {
+      try subscription.receive((Self.greeting + command)[...]) { _ in }
+    }
+  }
 }

@@ -46,7 +46,8 @@ extension Worker {
   func closeAttempt(_ backend: Ref<BackendConnection>) {
     unsafe backend.pool?._withUnsafeGuaranteedRef { $0.forgetIdle(backend) }
     if let exchange = backend.exchange {
-      exchange.backend = nil
+      // The earlier one of two attempts is not the exchange's own.
+      if exchange.backend == backend { exchange.backend = nil } else { forgetEarlier(backend, exchange) }
       backend.exchange = nil
     }
     release(backend)

@@ -76,9 +76,11 @@ extension Worker {
         step = waitForRoom(exchange)
       case .again(let place):
         outcome = .elsewhere
+        if let model = exchange.model, model.earlier != nil { endEarlier(exchange, .hedgesAbandoned) }
         step = .event(repeatRequest(exchange, place))
       case .fallBack:
         outcome = .elsewhere
+        if let model = exchange.model, model.earlier != nil { endEarlier(exchange, .hedgesAbandoned) }
         step = .event(fallBack(exchange))
       case .hedge:
         outcome = .elsewhere

@@ -98,7 +98,7 @@ extension Worker {
       let found = unsafe exchange.responseContent.follow(buffer, &content) { byte in
         unsafe withUnsafePointer(to: byte) { unsafe exchange.trailers.append($0, 1) }
       }
-      guard let found else { return .event(broken(backend, exchange, head: head)) }
+      guard let found else { return .event(endsMalformed(backend, exchange, head: head)) }
       ended = hasEnded(backend, byLength: found)
       hasCome = !content.isEmpty
       guard unsafe relayContent(backend, exchange, client, buffer, content, head: head, ended: ended) else {
@@ -130,7 +130,7 @@ extension Worker {
         unsafe withUnsafePointer(to: byte) { unsafe exchange.trailers.append($0, 1) }
       }
     }
-    guard let found else { return (false, false, broken(backend, exchange, head: head)) }
+    guard let found else { return (false, false, endsMalformed(backend, exchange, head: head)) }
     let ended = hasEnded(backend, byLength: found)
     let hasCome = !content.isEmpty
     if model.filtersUsage,
@@ -150,7 +150,7 @@ extension Worker {
 
   /// What is right of it does not go out: the client must not take it for all. Nor does a head that is still here.
   @inline(never)
-  private func broken(
+  private func endsMalformed(
     _ backend: Ref<BackendConnection>, _ exchange: Ref<Exchange>, head: Int
   ) -> Machine.Event {
     if head == 0 { exchange.machine.headLeaves() }

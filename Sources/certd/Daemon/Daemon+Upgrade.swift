@@ -31,6 +31,8 @@ extension Daemon {
   /// How long exchanges of a process whose place has been taken may go on, in milliseconds: an hour.
   static let upgradeDrainMilliseconds: UInt64 = 3_600_000
 
+  /// When the new process says once more that it serves, in seconds: systemd knows by then that it is the main one.
+  static let introductionSeconds = 1.0
   /// How long whoever has asked for it has to hear that it was done, in seconds.
   static let lastAnswerSeconds = 0.2
 
@@ -39,6 +41,10 @@ extension Daemon {
   @discardableResult
   func upgrade() async -> String? {
     guard successor == nil else { return "another process has taken over already" }
+    guard !Successor.isImpossible else {
+      log.error("upgrade: process 1 of a container cannot be replaced; start another container")
+      return "process 1 of a container cannot be replaced; start another container"
+    }
     guard let program else {
       log.error("upgrade: /proc does not say where the program is")
       return "/proc does not say where the program is"
@@ -47,8 +53,10 @@ extension Daemon {
     await flushUsage()
     // Its place is another one's from here on.
     closeAdmin()
-    let handover = Handover(
+    var handover = Handover(
       ticketKeys: tickets.bytes, ticketsRotatedAt: ticketsRotatedAt, backends: await backends.knowledge)
+    (handover.drained, handover.weights) = await backends.wishes
+    handover.isLeaving = isLeaving
     let (sockets, arguments, knowledge) = (proxy.listening, CommandLine.arguments, handover.bytes)
     let result: Result<Int32?, SystemError>
     do throws(SystemError) {
@@ -66,7 +74,6 @@ extension Daemon {
       successor = process
       manager.follows(process: process)
       log.info("upgrade: another process serves", ["process": .number(process)])
-      _ = signals.withLock { $0.take(.stop) }
       let stopper = stopper
       Task {
         try? await World.sleep(seconds: Self.lastAnswerSeconds)
@@ -86,9 +93,22 @@ extension Daemon {
 
   /// It serves: whoever waits for that is told.
   func tellOfServing() {
+    // Listeners that the configuration has no more: nobody accepts there.
+    for address in inherited.addresses { manager.forget(address) }
+    inherited.closeRest()
     if let predecessor {
-      predecessor.ready()
+      guard predecessor.ready() else {
+        log.error("upgrade: the process before has been stopped; this one ends too")
+        stopper?.yield(.begin(Signals.terminate))
+        return
+      }
       log.info("upgrade: this process has taken over")
+      // What is said before the process is the main one is not heard.
+      Task {
+        try? await World.sleep(seconds: Self.introductionSeconds)
+        self.manager.ready()
+        keepSockets([])
+      }
     }
     manager.ready()
     keepSockets([])

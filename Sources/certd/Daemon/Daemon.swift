@@ -104,6 +104,8 @@ actor Daemon {
   let manager: ServiceManager
   /// The process whose place this one takes.
   let predecessor: Predecessor?
+  /// Listening sockets that came with it.
+  let inherited: InheritedSockets
   /// The program as it was started, by its path.
   let program: String?
   /// The process that has taken this one's place.
@@ -131,7 +133,7 @@ actor Daemon {
   ) async throws(SetupError) {
     self.source = source
     (predecessor, manager, program) = (launch.predecessor, launch.manager, launch.program)
-    let inherited = launch.sockets
+    inherited = launch.sockets
     let handover = Handover(reading: launch.predecessor?.knowledge ?? [])
     self.log = log
     world = try World()
@@ -152,6 +154,8 @@ actor Daemon {
     if !reading.configuration.keyGroups.isEmpty { usage.restore(now: Self.wallMilliseconds) }
     tickets = TicketKeys(random: { Random.bytes($0) })
     await backends.inherit(handover.backends)
+    await backends.follow(drained: handover.drained, weights: handover.weights)
+    isLeaving = handover.isLeaving
     (events, post) = AsyncStream.makeStream(of: Event.self)
     health = HealthChecks { [post] in post.yield(.recognized(service: $0, $1)) }
     var plan = try await Blueprint(
@@ -277,6 +281,10 @@ actor Daemon {
           await drain(number)
           stop.finish()
         }
+      case .begin where successor != nil:
+        // It has handed over and waits for its last exchanges: no longer than any other that is stopped.
+        let limit = plan.configuration.limits.drainTimeout.count
+        Task { await proxy.drain(milliseconds: limit) }
       case .begin: break
       case .now: Task { await proxy.drain(milliseconds: 0) }
       }

@@ -24,6 +24,10 @@ struct Handover {
   /// When the newest was made.
   var ticketsRotatedAt: UnixTime?
   var backends: [String: Backend] = [:]
+  /// What an operator has said: backends that are out, weights, and whether no new clients are wanted.
+  var drained: [String] = []
+  var weights: [String: Int] = [:]
+  var isLeaving = false
 }
 
 extension Handover.Backend {
@@ -55,7 +59,8 @@ extension Handover {
     let value: JSONValue = .object([
       "ticket_keys": .string(Hex.encode(ticketKeys)),
       "tickets_rotated_at": ticketsRotatedAt.map { .number("\($0.seconds)") } ?? .null,
-      "backends": .object(members),
+      "backends": .object(members), "drained": .array(drained.map { .string($0) }),
+      "weights": .object(weights.mapValues { .number("\($0)") }), "is_leaving": .bool(isLeaving),
     ])
     return Array(value.text.utf8)
   }
@@ -65,6 +70,11 @@ extension Handover {
     guard !bytes.isEmpty, let value = try? JSONValue(parsing: bytes) else { return }
     ticketKeys = value["ticket_keys"]?.string.flatMap { Hex.decode($0) } ?? []
     ticketsRotatedAt = value["tickets_rotated_at"]?.int.map { UnixTime(seconds: $0) }
+    drained = value["drained"]?.strings ?? []
+    for (name, one) in value["weights"]?.members ?? [:] {
+      if let weight = one.int, Daemon.weights.contains(Int(clamping: weight)) { weights[name] = Int(weight) }
+    }
+    isLeaving = value["is_leaving"]?.bool ?? false
     for (name, one) in value["backends"]?.members ?? [:] { backends[name] = Backend(one) }
   }
 }

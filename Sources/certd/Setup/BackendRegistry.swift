@@ -262,6 +262,14 @@ actor BackendRegistry {
 
   // MARK: What an operator says
 
+  /// What an operator has said, for a process that takes this one's place.
+  var wishes: (drained: [String], weights: [String: Int]) { (drained.sorted(), weights) }
+
+  /// What an operator has said to the process before.
+  func follow(drained: [String], weights: [String: Int]) {
+    (self.drained, self.weights) = (Set(drained), weights)
+  }
+
   /// Takes all addresses of a backend out, or in again, until certd ends or is told otherwise.
   func drain(_ service: String, _ backend: BackendAddress, _ isDrained: Bool) {
     let name = "\(service) \(backend)"

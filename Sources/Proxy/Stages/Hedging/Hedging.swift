@@ -35,6 +35,8 @@ struct Hedging: Stage {
     _ worker: Worker, _ exchange: Ref<Exchange>, _ backend: Ref<BackendConnection>,
     _ base: UnsafePointer<UInt8>
   ) {
+    // A refusal says nothing about how long answers take.
+    guard worker.desk.response.status < 400 else { return }
     if let model = exchange.model, model.hedgesFrom > 0 { worker.noteAnswer(model, exchange) }
   }
 }
@@ -60,7 +62,8 @@ extension Worker {
     guard unsafe service.pointee.count > 1, unsafe service.pointee.room == nil, exchange.machine.isReplayable,
       exchange.machine.requestComplete, !exchange.wantsUpgrade, !exchange.isExtendedConnect, !exchange.isGRPC
     else { return false }
-    if exchange.method.isIdempotent { return true }
+    // Two that change something must not run at once, even where once more does no harm.
+    if exchange.method == .get || exchange.method == .head { return true }
     return unsafe service.pointee.isModelServer && model.isRead && !model.streams
       && model.api?.hasPrompt == true
   }
@@ -159,6 +162,15 @@ extension Worker {
     unsafe model.earlierCounted?._withUnsafeGuaranteedRef { $0.end() }
     unsafe model.earlierCounted = nil
     counters.add(result)
+  }
+
+  /// The earlier attempt's backend is closed: nobody may reach it by this any more.
+  @inline(never)
+  func forgetEarlier(_ backend: Ref<BackendConnection>, _ exchange: Ref<Exchange>) {
+    guard let model = exchange.model, model.earlier == backend else { return }
+    model.earlier = nil
+    unsafe model.earlierCounted?._withUnsafeGuaranteedRef { $0.end() }
+    unsafe model.earlierCounted = nil
   }
 
   /// Something has come of the earlier attempt, or it is over.
