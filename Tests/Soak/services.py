@@ -29,13 +29,18 @@ class Service:
             protocol = "protocol: h2, " if scheme else "protocol: h2c, "
         host = moving_host or "127.0.0.1"
         backends = [f'"{scheme}{host}:{self.port}"']
+        if self.name.startswith("hedged"):
+            backends = [f'"{scheme}{host}:{self.port}"' for host in self.hosts]
         if self.kind == "pair":
             backends.insert(0, '"127.0.0.1:1"')
         tls = "tls: { verify: false }, " if scheme else ""
         if self.name.startswith("buffered"):
             tls += "request_buffering: 16MiB, "
+        # Two attempts at once, again and again, and what the second says may be asked for elsewhere.
+        if self.name.startswith("hedged"):
+            tls += 'hedging: { after: 3ms, budget_percent: 100 }, retries: { attempts: 2, on: [connect-failure, reset, 502, 503, 404] }, '
         # Others wait for these, over reloads, breaks and clients that leave.
-        if self.kind in ("slow", "pair", "chunked", "breaking", "h2c", "h2-breaking"):
+        elif self.kind in ("slow", "pair", "chunked", "breaking", "h2c", "h2-breaking"):
             tls += "max_requests_per_backend: 3, "
         return (f"  {self.name}: {{ {protocol}{tls}backends: [{', '.join(backends)}], health: {{ enabled: false }}, "
                 f"outlier_detection: false, timeouts: {{ connect: {timeouts}, keepalive: 2s }} }}\n")
@@ -52,6 +57,9 @@ def make(kinds, ports, moving):
         services.append(Service("buffered", "plain", next(ports)))
     if "early-close" in kinds:
         services.append(Service("buffered-early-close", "early-close", next(ports)))
+    for kind in ("slow", "interim", "chunked", "breaking", "h2c", "h2-breaking"):
+        if kind in kinds:
+            services.append(Service(f"hedged-{kind}", kind, next(ports), ("127.0.0.1", "127.0.0.2", "127.0.0.3")))
     if moving and "h2c" in kinds:
         services.append(Service("moving", "h2c", next(ports), ("127.0.0.2", "127.0.0.3")))
     return services
