@@ -43,19 +43,27 @@ package enum Characters {
     return true
   }
 
+  /// The high bit of each byte of a word that is neither hyphen nor letter; those are told by `low`, the word or the word with its
+  /// letters in lower case.
+  @inline(__always)
+  private static func othersThanNameLetters(_ word: UInt64, low: UInt64) -> UInt64 {
+    let ones: UInt64 = 0x0101_0101_0101_0101
+    let highs: UInt64 = 0x8080_8080_8080_8080
+    let low = low & ~highs
+    let letters = (low &+ ones &* 0x1F) & ~(low &+ ones &* 0x05)
+    let hyphen = word ^ ones &* 0x2D
+    let hyphens = ~(((hyphen & ~highs) &+ ~highs) | hyphen)
+    return ~((letters & ~word) | hyphens) & highs
+  }
+
   /// Passes letters and hyphens, eight at a time: answers where something else stands, or may stand. Reads nothing from `end` on.
   @inline(__always)
   package static func passNameLetters(_ p: UnsafePointer<UInt8>, from start: Int, to end: Int) -> Int {
     let ones: UInt64 = 0x0101_0101_0101_0101
-    let highs: UInt64 = 0x8080_8080_8080_8080
     var at = start
     while at + 8 <= end {
       let word = unsafe UInt64(littleEndian: UnsafeRawPointer(p + at).loadUnaligned(as: UInt64.self))
-      let low = (word | ones &* 0x20) & ~highs
-      let letters = (low &+ ones &* 0x1F) & ~(low &+ ones &* 0x05)
-      let hyphen = word ^ ones &* 0x2D
-      let hyphens = ~(((hyphen & ~highs) &+ ~highs) | hyphen)
-      let others = ~((letters & ~word) | hyphens) & highs
+      let others = othersThanNameLetters(word, low: word | ones &* 0x20)
       guard others == 0 else { return at + others.trailingZeroBitCount / 8 }
       at += 8
     }
@@ -65,15 +73,7 @@ package enum Characters {
   /// Whether a name is of lower-case letters and hyphens alone. Eight bytes at a time.
   @inline(__always)
   package static func isPlainLowerName(_ p: UnsafePointer<UInt8>, _ count: Int) -> Bool {
-    let ones: UInt64 = 0x0101_0101_0101_0101
-    let highs: UInt64 = 0x8080_8080_8080_8080
-    func isPlain(_ word: UInt64) -> Bool {
-      let low = word & ~highs
-      let letters = (low &+ ones &* 0x1F) & ~(low &+ ones &* 0x05)
-      let hyphen = word ^ ones &* 0x2D
-      let hyphens = ~(((hyphen & ~highs) &+ ~highs) | hyphen)
-      return ~((letters & ~word) | hyphens) & highs == 0
-    }
+    func isPlain(_ word: UInt64) -> Bool { othersThanNameLetters(word, low: word) == 0 }
     let raw = unsafe UnsafeRawPointer(p)
     guard count >= 8 else {
       for i in 0..<count where unsafe p[i] &- 0x61 >= 26 && p[i] != 0x2D { return false }

@@ -31,27 +31,8 @@ struct SpawnedShell: ~Copyable {
     }
     unsafe certd_spawn_closefrom(&actions, 3)
 
-    var attributes = posix_spawnattr_t()
-    unsafe posix_spawnattr_init(&attributes)
-    defer { unsafe posix_spawnattr_destroy(&attributes) }
-    let flags = POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK
-    unsafe posix_spawnattr_setflags(&attributes, Int16(flags))
-    unsafe posix_spawnattr_setpgroup(&attributes, 0)
-    var signals = sigset_t()
-    unsafe sigemptyset(&signals)
-    unsafe posix_spawnattr_setsigmask(&attributes, &signals)
-    unsafe sigfillset(&signals)
-    unsafe posix_spawnattr_setsigdefault(&attributes, &signals)
-
-    var child: pid_t = 0
-    let entries = environment.map { "\($0.key)=\($0.value)" }.sorted()
-    let code = unsafe withCStrings(["/bin/sh", "-c", command]) { arguments in
-      unsafe withCStrings(entries) {
-        unsafe posix_spawn(&child, "/bin/sh", &actions, &attributes, arguments, $0)
-      }
-    }
-    guard code == 0 else { throw SystemError(call: "posix_spawn", code: code, subject: "/bin/sh") }
-    DescriptorBudget.restore(in: child)
+    let child = try unsafe Spawning.start(
+      "/bin/sh", ["/bin/sh", "-c", command], environment, &actions, hasOwnGroup: true)
     // Not closed before the child has it.
     extendLifetime(stdin)
     process = child

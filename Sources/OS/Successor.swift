@@ -75,25 +75,7 @@ public struct Successor: ~Copyable {
       unsafe posix_spawn_file_actions_adddup2(&actions, copy, InheritedSockets.first + Int32(place))
     }
     unsafe certd_spawn_closefrom(&actions, end)
-    var attributes = posix_spawnattr_t()
-    unsafe posix_spawnattr_init(&attributes)
-    defer { unsafe posix_spawnattr_destroy(&attributes) }
-    unsafe posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK))
-    var signals = sigset_t()
-    unsafe sigemptyset(&signals)
-    unsafe posix_spawnattr_setsigmask(&attributes, &signals)
-    unsafe sigfillset(&signals)
-    unsafe posix_spawnattr_setsigdefault(&attributes, &signals)
-    var child: pid_t = 0
-    let entries = environment.map { "\($0.key)=\($0.value)" }.sorted()
-    let code = unsafe withCStrings(arguments) { arguments in
-      unsafe withCStrings(entries) {
-        unsafe posix_spawn(&child, program, &actions, &attributes, arguments, $0)
-      }
-    }
-    guard code == 0 else { throw SystemError(call: "posix_spawn", code: code, subject: program) }
-    DescriptorBudget.restore(in: child)
-    return child
+    return try unsafe Spawning.start(program, arguments, environment, &actions, hasOwnGroup: false)
   }
 
   /// Waits until it serves. False when it has ended, or has not answered in time: it is killed then.

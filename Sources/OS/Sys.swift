@@ -88,6 +88,15 @@ public enum Sys {
       Int(CLinux.setsockopt(fd, level, name, &value, socklen_t(MemoryLayout<Int32>.size))))
   }
 
+  /// Has a connection in which nothing comes end when the peer's machine is not there any more: it is asked after so much
+  /// silence, so often, that many times.
+  public static func keepAlive(_ fd: Int32, _ seconds: (idle: Int32, every: Int32, times: Int32)) {
+    setOption(fd, level: SOL_SOCKET, name: SO_KEEPALIVE, value: 1)
+    setOption(fd, level: Int32(IPPROTO_TCP), name: TCP_KEEPIDLE, value: seconds.idle)
+    setOption(fd, level: Int32(IPPROTO_TCP), name: TCP_KEEPINTVL, value: seconds.every)
+    setOption(fd, level: Int32(IPPROTO_TCP), name: TCP_KEEPCNT, value: seconds.times)
+  }
+
   /// Sends small writes at once.
   @inlinable
   public static func setNoDelay(_ fd: Int32) {

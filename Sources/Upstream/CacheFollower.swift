@@ -154,7 +154,9 @@ public struct CacheFollower: Sendable {
       guard let chain = chains[owner] else { return false }
       if owner == node.chain { return true }
       return chain.stored <= node.end && Double(node.end) < length(chain)
-        && chain.prompt.blocks.count >= shared && chain.prompt.blocks[..<shared] == before[..<shared]
+        && chain.prompt.blocks.count >= shared
+        // A block's hash is one of all before it, too.
+        && (shared == 0 || chain.prompt.blocks[shared - 1] == before[shared - 1])
     }
   }
 

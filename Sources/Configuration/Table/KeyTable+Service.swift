@@ -224,7 +224,7 @@ extension KeyTable {
     Key(
       "services.*.hedging", .booleanOrSection, .described("`false`"),
       "Gives a request whose answer has not begun in time to a second backend as well; the first answer counts, and the other "
-        + "backend's work ends at once. For requests that are at hand whole and whose answer is no stream: idempotent ones, and "
+        + "backend's work ends at once. For requests that are at hand whole and whose answer is no stream: GET and HEAD, and "
         + "towards model servers those with a prompt. Not with `max_requests_per_backend`."),
     Key(
       "services.*.hedging.after", .text(.line), .value("expected"),

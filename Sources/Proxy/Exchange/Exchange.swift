@@ -18,6 +18,8 @@ internal import Upstream
   var service: UnsafeMutablePointer<ServiceEntry>?
   /// The backend whose load counts this exchange.
   var counted: Unmanaged<BackendStatus>?
+  /// Its room there is another's already.
+  var hasLeftRoom = false
   var tried = BackendSet()
 
   var method = Method.other

@@ -22,6 +22,22 @@ extension Worker {
     endAnswer(client, keeps: keepsClient && !closesIdle, trailers: isFramed ? trailers : ParkedOutput())
   }
 
+  /// The backend has done with it: where it may have so many requests only, the next one must find room as soon as the client
+  /// has seen the end of this one, whichever worker it comes to.
+  @inline(__always)
+  func leaveLimitedRoom(_ exchange: Ref<Exchange>) {
+    guard let service = unsafe exchange.service, unsafe service.pointee.maximumConnections > 0,
+      unsafe service.pointee.room == nil
+    else { return }
+    leaveRoom(exchange)
+  }
+
+  private func leaveRoom(_ exchange: Ref<Exchange>) {
+    guard !exchange.hasLeftRoom else { return }
+    exchange.hasLeftRoom = true
+    unsafe exchange.counted?._withUnsafeGuaranteedRef { $0.end() }
+  }
+
   /// Nothing has been sent yet: the client gets an answer of ours.
   func answerExchange(_ exchange: Ref<Exchange>, _ client: Ref<ClientConnection>, _ answer: OwnAnswer) {
     if case .noBackend = answer { counters.add(.requestsWithoutBackend) }
@@ -75,7 +91,7 @@ extension Worker {
     if unsafe exchange.service?.pointee.room != nil {
       uncount(exchange)
     } else {
-      unsafe exchange.counted?._withUnsafeGuaranteedRef { $0.end() }
+      leaveRoom(exchange)
     }
     exchange.client?.exchange = nil
     exchange.requestTrailers.free()

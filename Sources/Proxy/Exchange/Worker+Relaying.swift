@@ -46,6 +46,7 @@ extension Worker {
       let hasNone = hasEnded(backend, byLength: exchange.responseContent.framing == .none)
       // Compressed, even nothing is something.
       let isLast = hasNone && exchange.coding.gzip == nil
+      if isLast { leaveLimitedRoom(exchange) }
       guard sendHeadToClient(client, writer, isLast: isLast) else { return .event(.clientLeft) }
       return unsafe relay(backend, exchange, client, buffer, from: bodyStart, head: 0)
     }
@@ -163,6 +164,7 @@ extension Worker {
     _ backend: Ref<BackendConnection>, _ exchange: Ref<Exchange>, _ client: Ref<ClientConnection>,
     _ buffer: UnsafeMutablePointer<UInt8>, _ content: ContentRange, head: Int, ended: Bool
   ) -> Bool {
+    if ended { leaveLimitedRoom(exchange) }
     if exchange.coding.gzip != nil {
       return unsafe sendCompressed(backend, exchange, client, buffer, content, head: head, ended: ended)
     }

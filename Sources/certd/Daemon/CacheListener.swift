@@ -12,6 +12,10 @@ final class CacheListener: Sendable {
   private static let pauseMilliseconds: Int32 = 1000
   /// How long a connection may take to come about, in milliseconds.
   private static let connectMilliseconds: Int32 = 3000
+  /// How long an engine may take to say that it is ready, in milliseconds.
+  private static let readyMilliseconds: UInt64 = 5000
+  /// After how much silence it is seen whether the engine's machine is still there, and how often until it is given up, in seconds.
+  private static let keepalive: (idle: Int32, every: Int32, times: Int32) = (15, 5, 3)
   /// How long one waits for something to come before one looks whether to stop, in milliseconds.
   private static let lookMilliseconds: Int32 = 250
   /// What is read at once, in bytes.
@@ -97,6 +101,7 @@ final class CacheListener: Sendable {
     } else if status < 0 {
       return "\(SystemError(call: "connect", code: Int32(-status)))"
     }
+    Sys.keepAlive(socket.number, Self.keepalive)
     return follow(socket.number)
   }
 
@@ -104,7 +109,11 @@ final class CacheListener: Sendable {
     var subscription = Subscription(topic: place.topic)
     var sequence: UInt64?
     var buffer = [UInt8](repeating: 0, count: Self.readBytes)
+    let began = Clock.monotonicNanoseconds() / 1_000_000
     while goesOn {
+      if !subscription.isReady, Clock.monotonicNanoseconds() / 1_000_000 > began + Self.readyMilliseconds {
+        return "it has not said within \(Self.readyMilliseconds / 1000) s that it is ready"
+      }
       if !subscription.output.isEmpty {
         guard Self.send(subscription.output, socket) else { return "the connection has ended" }
         subscription.sent()
@@ -139,7 +148,7 @@ final class CacheListener: Sendable {
       if number < last { engine.index.clear() }
     }
     last = number
-    for event in events {
+    for event in events where goesOn {
       switch event {
       case .stored(let blocks, let parent, let tokens):
         engine.cache.stored(blocks, parent: parent, tokens: tokens)

@@ -96,7 +96,7 @@ struct BackendCommand: AsyncParsableCommand {
     discussion: """
       Example: certd backend drain chat 127.0.0.1:8000
 
-      What is said here holds until certd ends, over reloads.
+      What is said here holds until certd ends, over reloads and upgrades.
       """,
     subcommands: [
       BackendListCommand.self, BackendDrainCommand.self, BackendUndrainCommand.self,
