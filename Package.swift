@@ -80,6 +80,7 @@ let package = Package(
     floor("GCP", "HTTPClient", "PKI", "HTTP", "JSON", "Bytes"),
 
     // Floor 4
+    floor("Destinations", "CertStore", "HTTPClient", "TLS", "PKI", "HTTP", "JSON", "Bytes"),
     floor("Renewal", "ACME", "CertStore", "DNS", "PKI", "Bytes", "HTTP", "OS"),
     dataPlaneFloor(
       "Proxy", "CZlib", "TLS", "HTTP", "HTTP2", "JSON", "ModelAPI", "PKI", "EventLoop", "Upstream",
@@ -101,7 +102,7 @@ let package = Package(
         "Bytes", "OS", "JSON", "HTTP", "PKI", "TLS", "EventLoop", "Telemetry", "HTTPClient", "ACME",
         "CertStore", "Upstream", "Exchange", "APIKeys", "SQLite", "ModelAPI", "Configuration", "Renewal",
         "Proxy", "GCP",
-        "DNS", "ZeroMQ",
+        "DNS", "ZeroMQ", "Destinations",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: rules + strict),
@@ -164,6 +165,9 @@ let package = Package(
     tests("ACME", "ACME", "PKI", "HTTP", "JSON", "Bytes", "COpenSSL"),
     tests(
       "CertStore", "CertStore", "OS", "PKI", "Bytes", "CLinux", "Scratch", "StoreFixtures", "CrashProbe"),
+    tests(
+      "Destinations", "Destinations", "CertStore", "HTTPClient", "HTTP", "TLS", "PKI", "JSON", "Bytes", "OS",
+      "Configuration", "EndToEnd", "Scratch", "StoreFixtures", "TestPeers", "TestSupport"),
     tests("DNS", "DNS", "OS", "Bytes", "PKI", "EndToEnd"),
     tests("Upstream", "Upstream", "HTTP", "TestSupport"),
     tests("Exchange", "Exchange", "HTTP", "TestSupport"),

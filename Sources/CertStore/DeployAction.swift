@@ -9,6 +9,8 @@ public enum DeployAction: Codable, Sendable, Equatable {
   case reload(unit: String)
   /// Google Cloud, as the configuration says then.
   case googleCloud
+  /// A place of another provider.
+  case destination(Destination)
   /// A TLS handshake with a server that must present the certificate by then.
   case proof(host: String, port: UInt16)
 
@@ -22,6 +24,7 @@ public enum DeployAction: Codable, Sendable, Equatable {
     case .copy(let files): "copy to \(files.destinations.joined(separator: ", "))"
     case .reload(let unit): "reload of \(unit)"
     case .googleCloud: "push to Google Cloud"
+    case .destination(let destination): destination.summary
     case .proof: "proof of service at \(target ?? "")"
     }
   }

@@ -104,6 +104,9 @@ extension Executor {
 
   private func perform(_ task: DeployTask, _ served: StoredCertificate) async -> Pushed {
     if case .googleCloud = task.action { return await environment.pushToGoogleCloud?(served) ?? .done }
+    if case .destination(let place) = task.action {
+      return await environment.deliver?(served, place) ?? .failed("nobody delivers here")
+    }
     return await failure(of: task, served).map { .failed($0) } ?? .done
   }
 
@@ -123,7 +126,7 @@ extension Executor {
       variables["CERTD_UNIT"] = unit
       return await shell(
         #"exec systemctl reload-or-restart -- "$CERTD_UNIT""#, variables, Self.reloadTimeLimitSeconds)
-    case .googleCloud: return nil
+    case .googleCloud, .destination: return nil
     case .proof(let host, let port): return await environment.prove?(served, host, port)
     }
   }

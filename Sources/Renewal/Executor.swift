@@ -17,6 +17,8 @@ public struct Executor: Sendable {
     /// Brings a certificate to Google Cloud and says why it could not; nil where none is configured: then what is
     /// queued for it is left to whoever has that configuration.
     public var pushToGoogleCloud: (@Sendable (StoredCertificate) async -> Pushed)?
+    /// Brings a certificate to a place of another provider; nil where nobody can.
+    public var deliver: (@Sendable (StoredCertificate, Destination) async -> Pushed)?
     /// Whether the server at a host and port presents the certificate, and why not; nil when it does.
     public var prove: (@Sendable (StoredCertificate, _ host: String, _ port: UInt16) async -> String?)?
     /// Called before a CA is asked for anything in a run that obtains certificates of an ACME CA: what answers its

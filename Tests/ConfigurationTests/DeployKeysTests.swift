@@ -52,6 +52,27 @@ import Testing
     ("- { copy: { cert: /a, key: /a } }", "copies two things to one file"),
     ("- { copy: { cert: /a, mode: \"0888\" } }", "are not permission bits"),
     ("- { copy: { cert: /a, mode: \"0666\" } }", "lets everybody write"),
+    (
+      "- { kubernetes: { secret: a }, vault: { address: \"https://v\", path: b } }",
+      "says kubernetes and vault at once"
+    ),
+    ("- { kubernetes: { namespace: web } }", "the key \"secret\" is missing"),
+    ("- { aws_acm: { region: \"EU central\" } }", "cannot be the region"),
+    (
+      "- { aws_acm: { region: eu-west-1, arn: \"arn:aws:acm:eu-west-2:1:certificate/x\" } }",
+      "cannot be the arn"
+    ),
+    ("- { aws_acm: { region: eu-west-1, profile: edge } }", "goes with credentials"),
+    (
+      "- { azure_key_vault: { vault: \"https://a.vault.azure.net\", certificate: a_b } }",
+      "cannot be the certificate"
+    ),
+    (
+      "- { azure_key_vault: { vault: \"http://vault.example\", certificate: a } }",
+      "would send keys in the clear"
+    ),
+    ("- { vault: { address: \"https://v\", path: \"a/../b\" } }", "cannot be the path"),
+    ("- { vault: { address: \"https://v\", path: a, secret_id_file: /s } }", "goes with role_id"),
     ("- { reload: \"-x; rm\" }", "is not the name of a systemd unit"),
   ]
 

@@ -37,6 +37,8 @@ private struct Place {
     "DNS": Place(floor: 3, imports: ["PKI", "OS", "Bytes"]),
     "GCP": Place(floor: 3, imports: ["PKI", "HTTPClient", "HTTP", "JSON", "Bytes"]),
 
+    "Destinations": Place(
+      floor: 4, imports: ["CertStore", "HTTPClient", "TLS", "PKI", "HTTP", "JSON", "Bytes"]),
     "Renewal": Place(floor: 4, imports: ["ACME", "CertStore", "DNS", "PKI", "HTTP", "OS", "Bytes"]),
     "Proxy": Place(
       floor: 4,
@@ -62,7 +64,7 @@ private struct Place {
         "CertStore",
         "Upstream", "Exchange", "APIKeys", "SQLite", "Configuration", "GCP", "DNS", "Renewal", "Proxy",
         "ModelAPI",
-        "ZeroMQ", "CLinux",
+        "ZeroMQ", "Destinations", "CLinux",
         "ArgumentParser",
       ]),
   ]
@@ -73,7 +75,7 @@ private struct Place {
   private static let language: Set<String> = ["Synchronization", "Glibc"]
   /// Where JSON may be read and written: the control plane.
   private static let controlPlane: Set<String> = [
-    "ACME", "CertStore", "Renewal", "GCP", "Configuration", "certd",
+    "ACME", "CertStore", "Destinations", "Renewal", "GCP", "Configuration", "certd",
   ]
 
   @Test("every module opens with its contract, in one file", arguments: places.keys.sorted())

@@ -11,18 +11,22 @@ extension Configuration {
     let copy = section.has("copy") ? readCopy(section.section("copy")) : nil
     let served = section.text("served_at", BackendText.server)
     let timeout: Duration? = section.read("timeout")
-    let kinds = ["command", "copy", "reload", "served_at"].filter(section.has)
+    let places = destinationKinds.filter(section.has)
+    let destination = places.first.flatMap { readDestination($0, section) }
+    let kinds = (["command", "copy", "reload", "served_at"].filter(section.has)) + places
     guard kinds.count == 1 else {
       section.report.error(
         section.origin,
         kinds.isEmpty ? "says nothing to do" : "says \(kinds.joined(separator: " and ")) at once",
-        "write one of command, copy, reload and served_at in each entry")
+        "write one of command, copy, reload, served_at, \(destinationKinds.joined(separator: ", ")) in each entry"
+      )
       return nil
     }
     if section.has("timeout"), kinds != ["command"] {
       section.report.error(section.origin(of: "timeout"), "goes with a command only", "remove it")
     }
     if case .tcp(let host, let port)? = served { return .proof(host: host, port: port) }
+    if let destination { return .destination(destination) }
     let seconds =
       timeout.map { UInt32(clamping: $0.components.seconds) } ?? DeployAction.defaultTimeoutSeconds
     return command.map { .command(text: $0, timeoutSeconds: seconds) } ?? unit.map { .reload(unit: $0) }

@@ -105,6 +105,10 @@ extension TLSALPN01Settings: Defaulted {}
 extension HTTP01Settings: Defaulted {}
 extension DNSSettings: Defaulted {}
 extension FileCopies: Defaulted {}
+extension KubernetesSecret: Defaulted {}
+extension ACMCertificate: Defaulted {}
+extension KeyVaultCertificate: Defaulted {}
+extension VaultSecret: Defaulted {}
 extension ClientCertificates: Defaulted {}
 extension GCPSettings: Defaulted {}
 extension Endpoints: Defaulted {}

@@ -5,7 +5,7 @@ extension KeyTable {
     deploy(
       "acme.deploy",
       "What is done after each renewal, in this order, retried with growing pauses until it succeeds: "
-        + "commands, copies of the files, reloads of units, proofs that it is served. A renewal is never undone by it."
+        + "commands, copies of the files, reloads of units, places of other providers, proofs that it is served. A renewal is never undone by it."
     )
     + deploy("certificates[].deploy", "What is done after its renewal, besides `acme.deploy`.")
 
@@ -51,6 +51,6 @@ extension KeyTable {
         "copy.mode", .text(.line),
         .described("`\"0600\"` with a key (`\"0640\"` with `group`), else `\"0644\"`"),
         "The copies' permission bits, in octal."),
-    ]
+    ] + destinations(path)
   }
 }

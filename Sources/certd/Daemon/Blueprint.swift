@@ -1,6 +1,7 @@
 import Bytes
 import CertStore
 import Configuration
+import Destinations
 import HTTP
 import OS
 import Proxy
@@ -88,6 +89,7 @@ struct Blueprint: Sendable {
       await hooks.end()
     }
     environment.prove = { await ProofOfService(world: world).prove($0, $1, $2) }
+    environment.deliver = Delivery.deliverer(world)
     environment.pushToGoogleCloud = GoogleCloud.deployer(configuration, store, world) {
       log.warn("Google Cloud", ["reason": .text($0)])
     }

@@ -2,6 +2,7 @@ import ACME
 import Bytes
 import CertStore
 import Configuration
+import Destinations
 import OS
 import PKI
 import Proxy
@@ -79,6 +80,7 @@ struct RenewalJob {
       now: { World.now() }, random: { World.random() }, hookEnvironment: Subprocess.inheritedEnvironment())
     let proof = ProofOfService(world: world)
     environment.prove = { await proof.prove($0, $1, $2) }
+    environment.deliver = Delivery.deliverer(world)
     environment.pushToGoogleCloud = GoogleCloud.deployer(configuration, store, world, warn: warn)
     let executor = Executor(
       store: store, issuers: issuers, policy: IssuerFactory.policy(acme), environment: environment)
