@@ -79,6 +79,12 @@ public final class KeyUsage: Sendable {
     public var requestsReset: UInt64 = 0
     /// The same for tokens.
     public var tokensReset: UInt64 = 0
+    /// Tokens used in this day of UTC.
+    public var dayTokens = 0
+    /// Tokens used in this month of UTC.
+    public var monthTokens = 0
+    /// Requests that go on.
+    public var concurrent = 0
   }
 
   /// One that has used nothing.
@@ -183,7 +189,8 @@ public final class KeyUsage: Sendable {
         requests: max(0, (limits.requestsPerMinute ?? 0) - state.requests.sum),
         tokens: max(0, (limits.tokensPerMinute ?? 0) - state.tokens.sum),
         requestsReset: state.requests.untilFree(state.requests.sum, now: now),
-        tokensReset: state.tokens.untilFree(state.tokens.sum, now: now))
+        tokensReset: state.tokens.untilFree(state.tokens.sum, now: now),
+        dayTokens: state.day.tokens, monthTokens: state.month.tokens, concurrent: state.concurrent)
     }
   }
 

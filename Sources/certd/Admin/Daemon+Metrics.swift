@@ -22,6 +22,7 @@ extension Daemon {
     out.append(proxy.exposition)
     certificates(&out, World.now())
     renewals(&out)
+    await outlooks(&out)
     files(&out)
     deploys(&out, World.now())
     await backends(&out)
@@ -114,6 +115,7 @@ extension Daemon {
     out.family(
       "certd_deploys_failed_attempts", .gauge, "Failed attempts of deployments that wait.",
       sorted.map { Sample(["name": $0.name, "action": $0.action], Double($0.failures)) })
+    lags(&out, waiting, now)
   }
 
   private func queues(_ out: inout MetricsText) async {

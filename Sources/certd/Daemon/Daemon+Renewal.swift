@@ -77,6 +77,8 @@ extension Daemon {
   /// For who asks: a look at which nothing was due is no attempt.
   private func note(_ entry: Report.Entry) {
     let name = "\(entry.name)"
+    // What was read before it is not so any more.
+    outlook = nil
     let before = attempts[name]
     switch entry.outcome {
     case .renewed: attempts[name] = ("success", World.now(), nil)

@@ -90,6 +90,8 @@ actor Daemon {
   var standings: [Standing] = []
   /// Certificates that could not be obtained at the last attempt.
   var failing: Set<String> = []
+  /// What the store says of renewals to come, as it was read last.
+  var outlook: Outlook?
   /// What came of the last attempt at each certificate, when, and not before when there is another one.
   var attempts: [String: (result: String, at: UnixTime, next: UnixTime?)] = [:]
   /// Why the last attempt at a certificate has failed, and what to do about it, by name.
@@ -146,7 +148,7 @@ actor Daemon {
     let lifetime = NameLifetime(
       NameServers.Environment(
         random: { UInt16.random(in: .min ... .max) }, sleep: { try await World.sleep(seconds: $0) }))
-    backends = BackendRegistry(lifetime: { await lifetime.seconds($0, $1) }) {
+    backends = BackendRegistry(adminDirectory: store.root, lifetime: { await lifetime.seconds($0, $1) }) {
       log.warn("backend name", ["reason": .text($0)])
     }
     keys = KeyStore()
