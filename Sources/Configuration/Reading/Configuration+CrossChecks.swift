@@ -131,6 +131,7 @@ extension Configuration {
       report.error(listener.origin, "there is no TLS listener to redirect to", "add one, or remove redirect")
     }
     checkClientCertificates(report)
+    checkAdminRoutes(report)
     if let address = admin.address, address.port != 0,
       let other = listeners.first(where: {
         $0.address.port == address.port && ($0.address.host == nil || $0.address.host == address.host)

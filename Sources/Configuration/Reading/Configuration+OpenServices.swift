@@ -24,6 +24,31 @@ extension Configuration {
     }
   }
 
+  /// Routes by which anybody who reaches this machine would see, or change, what certd does.
+  func checkAdminRoutes(_ report: Report) {
+    for service in services {
+      guard let own = service.backends.first(where: { if case .admin = $0.address { true } else { false } })
+      else { continue }
+      if service.backends.count > 1 {
+        report.error(own.origin, "certd itself is one backend among others", "give it a service of its own")
+      }
+    }
+    let isOpen = listeners.contains { !$0.redirectsToHTTPS && $0.clientCertificates?.mode != .require }
+    guard isOpen else { return }
+    for route in routes
+    where route.keyGroups.isEmpty && route.keyFile == nil && route.rules.clientCertificate != .required {
+      let names = [route.service.value] + route.models.flatMap(\.services).map(\.value)
+      let isOurs = names.contains { name in
+        service(named: name)?.backends.contains { if case .admin = $0.address { true } else { false } }
+          == true
+      }
+      guard isOurs else { continue }
+      report.error(
+        route.origin, "anybody could ask certd itself by it",
+        "ask for a key (keys, auth.api_keys) or for a certificate (client_certificate: required)")
+    }
+  }
+
   private static func isLoopback(_ host: String?) -> Bool {
     guard let host, let address = IPAddress(host) else { return host == "localhost" }
     return address.bytes.count == 4 ? address.bytes[0] == 127 : address.bytes == Self.loopback6

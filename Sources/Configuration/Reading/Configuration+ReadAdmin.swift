@@ -11,7 +11,10 @@ extension Configuration {
     admin.address = section.text("address") { text throws(Invalid) -> ListenAddress in
       let address = try ListenAddress.parse(text)
       guard let host = address.host, isLoopback(host) else {
-        throw Invalid("\(quoted(text)) can be reached from other machines", "write 127.0.0.1:\(address.port)")
+        throw Invalid(
+          "\(quoted(text)) can be reached from other machines",
+          "write 127.0.0.1:\(address.port); for other machines, a route to a service with the backend admin:read"
+        )
       }
       return address
     }

@@ -35,12 +35,15 @@ public enum BackendAddress: Sendable, Hashable, CustomStringConvertible {
   case tcp(host: String, port: UInt16)
   /// A Unix socket's absolute path.
   case unix(path: String)
+  /// certd itself: its admin API, as far as that right goes.
+  case admin(AdminRight)
 
-  /// `10.0.0.11:8000`, `[2001:db8::1]:8000`, `unix:/run/vllm.sock`
+  /// `10.0.0.11:8000`, `[2001:db8::1]:8000`, `unix:/run/vllm.sock`, `admin:page`
   public var description: String {
     switch self {
     case .tcp(let host, let port): host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
     case .unix(let path): "unix:\(path)"
+    case .admin(let right): "admin:\(right.rawValue)"
     }
   }
 
@@ -84,6 +87,12 @@ struct BackendText {
         throw Invalid("a unix backend needs an absolute path of at most \(maximumSocketPathInBytes) bytes")
       }
       return BackendText(address: .unix(path: path), scheme: nil)
+    }
+    if text.hasPrefix("admin:") {
+      guard let right = AdminRight(rawValue: String(text.dropFirst(6))) else {
+        throw Invalid("\(quoted(text)) is no right", "write admin:page, admin:read or admin:change")
+      }
+      return BackendText(address: .admin(right), scheme: .http1)
     }
     // Not quoted: what stands before an @ may be a password.
     if text.contains("@") { throw Invalid("a backend cannot hold a user name or password") }

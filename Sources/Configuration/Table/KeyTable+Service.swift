@@ -14,8 +14,8 @@ extension KeyTable {
         + "by a running certd, and what is used with `--backend` unless `--kind` says otherwise."),
     Key(
       "services.*.backends", .list(of: .textOrSection(.backend), maximumCount: 1024), .required,
-      "Servers: `10.0.0.11:8000`, `http://vllm:8000`, `https://10.0.0.11`, `unix:/run/vllm.sock`, "
-        + "or a section as "
+      "Servers: `10.0.0.11:8000`, `http://vllm:8000`, `https://10.0.0.11`, `unix:/run/vllm.sock`, or certd itself "
+        + "(`admin:page`, `admin:read`, `admin:change`), or a section as "
         + "below. All of one service speak the same protocol. Each address of a name is a backend of its own, and names "
         + "are looked up again when DNS's TTL is over (else every 30 s), and within 1 s when a backend fails."
     ),

@@ -1,3 +1,28 @@
+/// What somebody may do by the admin API; each includes those before it.
+public enum AdminRight: String, Sendable, Hashable, Comparable, CaseIterable {
+  /// Look at the status page.
+  case page
+  /// Read everything, metrics too.
+  case read
+  /// Change something.
+  case change
+
+  /// Whether it is less.
+  public static func < (a: Self, b: Self) -> Bool {
+    allCases.firstIndex(of: a).map { $0 < (allCases.firstIndex(of: b) ?? 0) } ?? false
+  }
+}
+
+extension Configuration {
+  /// The rights by which routes lead to certd itself.
+  public var routedAdminRights: Set<AdminRight> {
+    Set(
+      services.flatMap(\.backends).compactMap {
+        if case .admin(let right) = $0.address { right } else { nil }
+      })
+  }
+}
+
 /// Where certd shows what it does.
 public struct AdminSettings: Sendable, Equatable {
   /// The Unix socket.

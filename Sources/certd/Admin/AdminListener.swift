@@ -1,3 +1,4 @@
+import Configuration
 import OS
 import PKI
 import Synchronization
@@ -21,12 +22,15 @@ final class AdminListener: Sendable {
     /// Tokens that may change something, and read.
     var change: [[UInt8]] = []
 
+    /// What everybody may do who reaches the socket, where `read` is nil.
+    var everybody = AdminRight.change
+
     /// Everything, without a token.
     static let all = Rights()
   }
 
-  /// Answers one request, of somebody who may read, and change something where `mayChange` says so.
-  typealias Answer = @Sendable (_ request: AdminRequest, _ mayChange: Bool) async -> AdminAnswer
+  /// Answers one request, of somebody with that right.
+  typealias Answer = @Sendable (_ request: AdminRequest, _ right: AdminRight) async -> AdminAnswer
 
   private let socket: Descriptor
   private let rights: Mutex<Rights>
@@ -52,7 +56,7 @@ final class AdminListener: Sendable {
   private static func digests(_ rights: Rights) -> Rights {
     Rights(
       read: rights.read?.compactMap { try? Digest.sha256($0) },
-      change: rights.change.compactMap { try? Digest.sha256($0) })
+      change: rights.change.compactMap { try? Digest.sha256($0) }, everybody: rights.everybody)
   }
 
   /// Takes no further connection.
@@ -201,19 +205,17 @@ final class AdminListener: Sendable {
       return answer
     }
     let answer = answer
-    return waited { await answer(request, right == .change) }
+    return waited { await answer(request, right) }
       ?? .error(503, "overloaded", "out of descriptors")
   }
 
   /// Carries an answer from a task to the thread that waits for it.
   private final class Reply<Value: Sendable>: Sendable { let value = Mutex<Value?>(nil) }
 
-  private enum Right { case read, change }
-
   /// What whoever asks may do; nil for nothing.
-  private func right(_ request: AdminRequest) -> Right? {
+  private func right(_ request: AdminRequest) -> AdminRight? {
     let rights = rights.withLock { $0 }
-    guard let readers = rights.read else { return .change }
+    guard let readers = rights.read else { return rights.everybody }
     guard let token = request.token, let digest = try? Digest.sha256(token) else { return nil }
     if rights.change.contains(digest) { return request.isBasic ? .read : .change }
     return readers.contains(digest) ? .read : nil

@@ -1,3 +1,4 @@
+import Configuration
 import JSON
 
 /// Something that the admin API can be asked for.
@@ -37,6 +38,9 @@ struct AdminOperation: Sendable {
   private static func parts(_ path: String) -> [Substring] {
     path.split(separator: "/", omittingEmptySubsequences: false)
   }
+
+  /// What belongs to the status page.
+  static let page = ["/", "/events"]
 
   /// All of them.
   static let all: [AdminOperation] = [
@@ -109,7 +113,7 @@ enum PercentText {
 
 extension Daemon {
   /// What a request to the admin API gets.
-  func answer(_ request: AdminRequest, mayChange: Bool) async -> AdminAnswer {
+  func answer(_ request: AdminRequest, _ right: AdminRight) async -> AdminAnswer {
     let found = AdminOperation.all.compactMap { one in one.arguments(request.path).map { (one, $0) } }
     guard !found.isEmpty else {
       let paths = AdminOperation.all.map { "\($0.method) \($0.path)" }.joined(separator: ", ")
@@ -123,10 +127,13 @@ extension Daemon {
       answer.extra.append(("Allow", methods))
       return answer
     }
-    guard !operation.changes || mayChange else {
+    guard right > .page || AdminOperation.page.contains(operation.path) else {
+      return .error(403, "page_only", "only \(AdminOperation.page.joined(separator: " and ")) are here")
+    }
+    guard !operation.changes || right == .change else {
       return .error(
         403, "read_only_token",
-        "this token may only read: send one of admin.change_token_file, or use the Unix socket")
+        "this way leads to reading only: send a token of admin.change_token_file, or use the Unix socket")
     }
     guard !operation.changes || !request.hasOrigin else {
       return .error(403, "from_a_page", "pages in browsers may read alone: use a command, or curl")

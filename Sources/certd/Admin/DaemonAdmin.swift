@@ -8,6 +8,8 @@ import Telemetry
 enum AdminPlace: Hashable {
   case socket(String)
   case address(ListenAddress)
+  /// For routes that lead here; a socket too.
+  case route(AdminRight, path: String)
 }
 
 extension AdminPlace: CustomStringConvertible {
@@ -16,8 +18,22 @@ extension AdminPlace: CustomStringConvertible {
     switch self {
     case .socket(let path): "unix:\(path)"
     case .address(let address): "\(address)"
+    case .route(let right, _): "admin:\(right.rawValue)"
     }
   }
+
+  /// The path of a socket.
+  var path: String? {
+    switch self {
+    case .socket(let path), .route(_, let path): path
+    case .address: nil
+    }
+  }
+}
+
+extension AdminRight {
+  /// The socket at which the admin API grants it, in the store.
+  func socket(in directory: String) -> String { "\(directory)/admin-\(rawValue).sock" }
 }
 
 // Where the daemon shows what it does.
@@ -31,6 +47,7 @@ extension Daemon {
     let files = plan.configuration.admin.tokenFiles
     for (place, listener) in admin where !wanted.contains(place) {
       listener.close()
+      if case .route(_, let path) = place { try? FileSystem().unlinkIfPresent(path) }
       admin[place] = nil
     }
     for place in wanted {
@@ -63,20 +80,24 @@ extension Daemon {
       case .path(let path): .socket(path)
       case .inStore: .socket("\(store.root)/\(Self.adminSocket)")
       }
-    return [socket, settings.address.map { .address($0) }].compactMap(\.self)
+    let routes = plan.configuration.routedAdminRights.sorted().map {
+      AdminPlace.route($0, path: $0.socket(in: store.root))
+    }
+    return [socket, settings.address.map { .address($0) }].compactMap(\.self) + routes
   }
 
   private func listen(_ place: AdminPlace) throws(SetupError) -> AdminListener {
     let rights = try rights(place)
     do throws(SystemError) {
-      return try AdminListener(try Self.open(place), rights) { [weak self] request, mayChange in
-        await self?.answer(request, mayChange: mayChange) ?? .error(503, "unavailable", "certd is stopping")
+      return try AdminListener(try Self.open(place), rights) { [weak self] request, right in
+        await self?.answer(request, right) ?? .error(503, "unavailable", "certd is stopping")
       }
     } catch { throw .other("\(error)") }
   }
 
   /// Who may do what there: everything where the socket's right is enough.
   private func rights(_ place: AdminPlace) throws(SetupError) -> AdminListener.Rights {
+    if case .route(let right, _) = place { return AdminListener.Rights(everybody: right) }
     guard case .address = place else { return .all }
     let settings = plan.configuration.admin
     guard let file = settings.tokenFile else { throw .other("no token_file") }
@@ -87,7 +108,7 @@ extension Daemon {
 
   private static func open(_ place: AdminPlace) throws(SystemError) -> Descriptor {
     switch place {
-    case .socket(let path): return try ListeningSocket.open(unixPath: path)
+    case .socket(let path), .route(_, let path): return try ListeningSocket.open(unixPath: path)
     case .address(let address):
       guard let socket = SocketAddress(host: address.host ?? "", port: address.port) else {
         throw SystemError(call: "bind", code: 0, subject: "\(address)")
@@ -100,7 +121,7 @@ extension Daemon {
   func closeAdmin() {
     for (place, listener) in admin {
       listener.close()
-      if case .socket(let path) = place { try? FileSystem().unlinkIfPresent(path) }
+      if let path = place.path { try? FileSystem().unlinkIfPresent(path) }
     }
     admin = [:]
   }

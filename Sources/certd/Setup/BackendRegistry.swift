@@ -69,13 +69,18 @@ actor BackendRegistry {
   /// How long DNS says that these addresses of a host hold good, in seconds; nil when it does not say.
   typealias Lifetime = @Sendable (_ host: String, _ addresses: [SocketAddress]) async -> Double?
 
+  /// Where the sockets of the admin API are, for routes to certd itself.
+  private let adminDirectory: String
+
   init(
+    adminDirectory: String = "",
     resolve: @escaping Resolve = BackendRegistry.system,
     lifetime: @escaping Lifetime = { _, _ in nil },
     milliseconds: @escaping @Sendable () -> UInt64 = { Clock.monotonicNanoseconds() / 1_000_000 },
     warn: @escaping @Sendable (String) -> Void
   ) {
     self.warn = warn
+    self.adminDirectory = adminDirectory
     self.resolve = resolve
     self.lifetime = lifetime
     self.milliseconds = milliseconds
@@ -243,6 +248,8 @@ actor BackendRegistry {
         share: share(key))
     }
     switch backend {
+    case .admin(let right):
+      return [known(SocketAddress(unixPath: right.socket(in: adminDirectory)), "localhost", "\(backend)")]
     case .unix(let path): return [known(SocketAddress(unixPath: path), "localhost", "\(backend)")]
     case .tcp(let host, let port):
       guard let key = Self.key(backend) else {
