@@ -19,6 +19,8 @@ public struct CertStore: Sendable {
   public var root: String { layout.root }
   let layout: Layout
   let fs: FileSystem
+  /// The files as the store itself makes them: its owner's, whoever writes.
+  public var files: FileSystem { fs }
   let group: UInt32?
   let report: @Sendable (StoreProblem) -> Void
 
@@ -37,7 +39,8 @@ public struct CertStore: Sendable {
       var root = try fs.absolutePath(root)
       while root.count > 1, root.hasSuffix("/") { root.removeLast() }
       guard root != "/" else { throw StoreError.invalid("the root directory cannot be a store") }
-      let store = CertStore(layout: Layout(root: root), fs: fs, group: group, report: report)
+      let store = CertStore(
+        layout: Layout(root: root), fs: try fs.owned(as: root), group: group, report: report)
       try store.makeDirectories()
       store.removeScratch()
       return store

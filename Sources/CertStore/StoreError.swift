@@ -15,7 +15,7 @@ public enum StoreError: Error, Equatable, CustomStringConvertible {
   /// One line: what was being done, and why it failed.
   public var description: String {
     switch self {
-    case .system(let doing, let error): "\(doing): \(error)"
+    case .system(let doing, let error): "\(doing): \(error.descriptionWithRemedy)"
     case .busy(let what): "\(what) is locked by another process; try again when it has finished"
     case .unfit(let what, let error): "\(what) is not stored: \(error)"
     case .invalid(let reason): reason

@@ -94,6 +94,7 @@ extension FileSystem {
   /// Makes a symbolic link at `path` that points to `target`, which need not exist.
   public func symlink(_ path: String, to target: String) throws(SystemError) {
     try call("symlink", path) { unsafe Int(CLinux.symlink(target, path)) }
+    if let owner { try changeOwner(path, user: owner.user, group: owner.group) }
   }
 
   /// Removes a file or a link, not what the link points at.
@@ -111,6 +112,7 @@ extension FileSystem {
   /// Makes one directory with exactly this mode, whatever the umask is. EEXIST when the name is taken.
   public func makeDirectory(_ path: String, mode: UInt32, group: UInt32? = nil) throws(SystemError) {
     try call("mkdir", path) { unsafe Int(mkdir(path, mode & 0o700)) }
+    if let owner { try changeOwner(path, user: owner.user, group: owner.group) }
     if let group { try changeOwner(path, group: group) }
     if mode & ~0o700 != 0 { try changeMode(path, mode) }
   }

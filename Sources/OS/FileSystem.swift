@@ -18,6 +18,8 @@ public struct FileSystem: Sendable {
 
   private let beforeCall: Hook
   let maximumWriteInBytes: Int
+  /// Whose everything is that is made; nil for ours.
+  private(set) var owner: (user: UInt32, group: UInt32)?
 
   /// The most entries of one directory that are listed; more is reported as EFBIG.
   public static let maximumDirectoryEntries = 65_536
@@ -31,6 +33,16 @@ public struct FileSystem: Sendable {
   ) {
     self.maximumWriteInBytes = max(1, maximumWriteInBytes)
     self.beforeCall = beforeCall
+  }
+
+  /// The same for root in a directory of somebody else: what is made there is theirs, or they could not go on with it.
+  public func owned(as directory: String) throws(SystemError) -> FileSystem {
+    guard Self.ownUser == 0, let status = try statusIfPresent(directory), status.user != 0 else {
+      return self
+    }
+    var copy = self
+    copy.owner = (status.user, status.group)
+    return copy
   }
 
   /// The one door: every system call on files is made here. Interrupted calls are made again.
@@ -50,7 +62,11 @@ public struct FileSystem: Sendable {
     _ path: String, _ flags: Int32, mode: UInt32 = 0, call name: String = "open"
   ) throws(SystemError) -> FileHandle {
     let safe = flags | O_CLOEXEC | O_NOCTTY | O_NONBLOCK
-    return FileHandle(Int32(try call(name, path) { unsafe Int(certd_open(path, safe, mode)) }))
+    let file = FileHandle(Int32(try call(name, path) { unsafe Int(certd_open(path, safe, mode)) }))
+    if flags & O_CREAT != 0, let owner {
+      try call("fchown", path) { Int(fchown(file.descriptor, owner.user, owner.group)) }
+    }
+    return file
   }
 }
 

@@ -26,6 +26,25 @@ public struct SystemError: Error, Equatable, CustomStringConvertible {
     return subject.isEmpty ? "\(call): \(reason)" : "\(subject): \(call): \(reason)"
   }
 
+  /// What to do about it, where the system's word does not say it; nil where that depends.
+  public var remedy: String? {
+    switch code {
+    case ENOSPC, EDQUOT: "make room on its disk; what was there before is still there"
+    case EROFS:
+      "its file system is read-only: remount it for writing, or name the directory in ReadWritePaths of the unit"
+    case EACCES,
+      EPERM where subject.hasPrefix("/"):
+      "run certd as the user that it belongs to, or give it to this one: chown"
+    case EADDRINUSE: "another program listens there ('ss -ltnp' shows which): stop it, or choose another port"
+    case EADDRNOTAVAIL: "this machine has no such address ('ip address' shows those that it has)"
+    case EMFILE, ENFILE: "raise the limit of open files: ulimit -n, or LimitNOFILE of the unit"
+    default: nil
+    }
+  }
+
+  /// The description, with what to do about it.
+  public var descriptionWithRemedy: String { remedy.map { "\(self); \($0)" } ?? description }
+
   /// Whether we were not allowed to.
   public var isPermission: Bool { code == EACCES || code == EPERM }
 

@@ -186,6 +186,9 @@ actor Daemon {
         validation: { memory.validationCredential(serverName: $0) },
         report: { messages.write($0) })
     } catch {
+      if case .system(let reason) = error, reason.isAddressInUse {
+        throw .other(reason.descriptionWithRemedy)
+      }
       if case .system(let reason) = error, reason.isPermission {
         throw .other("\(error); ports below 1024 need root, or the capability CAP_NET_BIND_SERVICE")
       }

@@ -41,9 +41,9 @@ struct IssuedRequest: Codable, Equatable {
       let bytes = [UInt8](try encoder.encode(self))
       // A daemon that tidies this certificate up in between may take what is not in place yet for a killed writer's.
       for _ in 1..<Self.tries {
-        if (try? FileSystem().publish(Self.path(store, name), bytes, mode: 0o600)) != nil { return }
+        if (try? store.files.publish(Self.path(store, name), bytes, mode: 0o600)) != nil { return }
       }
-      try FileSystem().publish(Self.path(store, name), bytes, mode: 0o600)
+      try store.files.publish(Self.path(store, name), bytes, mode: 0o600)
     } catch { throw .other("\(error)") }
   }
 
