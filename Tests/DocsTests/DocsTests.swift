@@ -56,7 +56,7 @@ import Testing
     // No postfix here to be reloaded.
     line = line.replacing("systemctl reload postfix", with: "true")
     // A public CA would be asked: the flags must be understood.
-    let asks = ["explain", "top", "reload", "drain", "backend", "log", "import", "init", "demo", "demo"]
+    let asks = ["explain", "top", "reload", "drain", "backend", "log", "import", "init", "demo", "upgrade"]
       .contains {
         line.hasPrefix("certd \($0) ") || line == "certd \($0)"
       }

@@ -16,10 +16,11 @@ enum Documents {
 
   /// The fenced blocks of a language, in README.md and docs/.
   static func blocks(_ language: String) -> [Block] {
-    let names = [
-      "README.md", "docs/guide.md", "docs/tls.md", "docs/architecture.md", "docs/configuration.md",
-      "docs/gcp.md", "docs/gcp-load-balancer.md", "certs/README.md",
-    ]
+    let folder = root.appending(path: "docs").path
+    let docs = ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []).filter {
+      $0.hasSuffix(".md")
+    }
+    let names = ["README.md", "certs/README.md", "CONTRIBUTING.md"] + docs.sorted().map { "docs/\($0)" }
     return names.flatMap { name -> [Block] in
       let text = (try? String(contentsOf: root.appending(path: name), encoding: .utf8)) ?? ""
       var found: [Block] = []
