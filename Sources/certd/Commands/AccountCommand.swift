@@ -77,7 +77,7 @@ struct AccountShowCommand: AsyncParsableCommand {
     discussion: "Example: certd account show --config certd.yaml --output json")
 
   @OptionGroup var accounts: AccountOptions
-  @Option(name: .shortAndLong, help: "Output: text or json.") var output = StoreOptions.Format.text
+  @Option(name: .shortAndLong, help: "Output: table, json or yaml.") var output = OutputFormat.table
 
   private struct Shown: Encodable {
     let issuer: String
@@ -92,7 +92,7 @@ struct AccountShowCommand: AsyncParsableCommand {
       shown.append(
         Shown(issuer: name, url: account?.url.description, contacts: account?.contacts ?? []))
     }
-    if output == .json { return Output.line(try CertificateDescription.json(shown)) }
+    if output.isForPrograms { return Output.line(try output.text(shown)) }
     Output.table(
       [["ISSUER", "ACCOUNT", "CONTACTS"]]
         + shown.map { [$0.issuer, $0.url ?? "none yet", $0.contacts.joined(separator: ", ")] })

@@ -21,9 +21,9 @@ struct CACommand: AsyncParsableCommand {
         do throws(IssuerError) {
           root = try LocalAuthority(store: store, now: { World.now() }).root()
         } catch { throw .other(error.description) }
-        if options.output == .json {
+        if options.output.isForPrograms {
           Output.line(
-            (try? CertificateDescription.json(["root": String(decoding: root.pem, as: UTF8.self)])) ?? "")
+            (try? options.output.text(["root": String(decoding: root.pem, as: UTF8.self)])) ?? "")
         } else {
           Output.line(String(decoding: root.pem, as: UTF8.self).trimmingLineFeed)
         }

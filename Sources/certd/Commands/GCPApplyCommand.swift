@@ -42,7 +42,7 @@ struct GCPApplyCommand: AsyncParsableCommand {
       try await job.push()
     }
     let outcome = try await applier.outcome()
-    if options.output == .json || !options.quiet { outcome.tell(isJSON: options.output == .json) }
+    if options.output.isForPrograms || !options.quiet { outcome.tell(options.output) }
   }
 }
 

@@ -30,8 +30,8 @@ struct GCPOptions: ParsableArguments {
   @Option(help: "Directory of the certificate store.")
   var store: String?
 
-  @Option(name: .shortAndLong, help: "Output: text or json.")
-  var output: StoreOptions.Format = .text
+  @Option(name: .shortAndLong, help: "Output: table, json or yaml.")
+  var output: OutputFormat = .table
 
   @Flag(name: .shortAndLong, help: "Say nothing unless something fails.")
   var quiet = false
@@ -59,7 +59,7 @@ struct GCPOptions: ParsableArguments {
 
   /// Prints a value, or the lines for people unless they are to be quiet.
   func tell(_ value: @autoclosure () -> JSONValue, _ lines: () -> Void) {
-    if output == .json { Output.line(value().indentedText) } else if !quiet { lines() }
+    if output.isForPrograms { Output.line(output.text(value())) } else if !quiet { lines() }
   }
 
   func warn(_ text: String) { if !quiet { Output.error("certd: warning: \(text)") } }

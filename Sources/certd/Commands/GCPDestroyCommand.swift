@@ -38,8 +38,8 @@ struct GCPDestroyCommand: AsyncParsableCommand {
       try await job.applier { meter.tell($0) }.apply(plan, adopts: false)
     }
     let removed = plan.changes.map(\.resource.label) + (try await job.removeRemains())
-    if options.output == .json {
-      return Output.line(JSONValue.object(["removed": JSONValue(removed)]).indentedText)
+    if options.output.isForPrograms {
+      return Output.line(options.output.text(JSONValue.object(["removed": JSONValue(removed)])))
     }
     if options.quiet { return }
     Output.line(
@@ -74,7 +74,7 @@ struct GCPOutputsCommand: AsyncParsableCommand {
       let job = try await LoadBalancerJob(options, try World(), isForRemoval: true)
       do throws(GCPError) { outcome = try await job.applier().outcome() } catch { throw .other("\(error)") }
     } catch { throw Failure.exit(error) }
-    guard let name else { return outcome.tell(isJSON: options.output == .json) }
+    guard let name else { return outcome.tell(options.output) }
     for row in outcome.rows where row[0] == (name == "certificates" ? "certificate" : name) {
       Output.line(row[1])
     }
@@ -91,13 +91,13 @@ extension ChainApplier.Outcome {
   }
 
   /// Prints it all.
-  func tell(isJSON: Bool) {
-    guard isJSON else { return Output.table(rows) }
-    var json: JSONValue = [
+  func tell(_ format: OutputFormat) {
+    guard format.isForPrograms else { return Output.table(rows) }
+    var json: [String: JSONValue] = [
       "address": .string(address), "certificates": JSONValue(certificates.map(\.selfLink)),
       "proxy": .string(proxy.selfLink), "rule": .string(rule.selfLink),
     ]
     json["address_ipv6"] = ipv6Address.map { .string($0) }
-    Output.line(json.indentedText)
+    Output.line(format.text(JSONValue.object(json)))
   }
 }

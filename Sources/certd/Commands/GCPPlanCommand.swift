@@ -15,8 +15,8 @@ struct LoadBalancerOptions: ParsableArguments {
   @Flag(help: "Take over resources of the chain's names that are there and not its own.")
   var adopt = false
 
-  @Option(name: .shortAndLong, help: "Output: text or json.")
-  var output: StoreOptions.Format = .text
+  @Option(name: .shortAndLong, help: "Output: table, json or yaml.")
+  var output: OutputFormat = .table
 
   @Flag(name: .shortAndLong, help: "Say nothing but errors and what was asked for.")
   var quiet = false
@@ -63,7 +63,7 @@ struct GCPPlanCommand: AsyncParsableCommand {
         throw .other("\(error)")
       }
     } catch { throw Failure.exit(error) }
-    Output.line(options.output == .json ? plan.json.indentedText : plan.text)
+    Output.line(options.output.isForPrograms ? options.output.text(plan.json) : plan.text)
     if !plan.obstacles.isEmpty { throw ExitStatus.failed }
     if detailedExitCode, !plan.isEmpty { throw ExitStatus.changes }
   }

@@ -29,7 +29,7 @@ struct GCPPruneCommand: AsyncParsableCommand {
         throw .other("\(error)")
       }
     } catch { throw Failure.exit(error) }
-    if options.output == .text, !options.quiet || !yes {
+    if options.output == .table, !options.quiet || !yes {
       for orphan in orphans { Output.line(orphan.description) }
     }
     let goes = !orphans.isEmpty && (yes || asks(orphans.count))
@@ -52,7 +52,7 @@ struct GCPPruneCommand: AsyncParsableCommand {
   }
 
   private func asks(_ count: Int) -> Bool {
-    guard Sys.isTerminal(0), Sys.isTerminal(1), options.output == .text else { return false }
+    guard Sys.isTerminal(0), Sys.isTerminal(1), options.output == .table else { return false }
     Output.line("Remove \(count == 1 ? "it" : "these \(count)")? [y/N]")
     return ["y", "yes"].contains(readLine()?.lowercased() ?? "")
   }

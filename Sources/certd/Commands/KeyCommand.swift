@@ -31,8 +31,8 @@ struct KeyOptions: ParsableArguments {
   @Option(help: "File of keys, in place of the one that the configuration names for the group.")
   var file: String?
 
-  @Option(name: .shortAndLong, help: "Output: text or json.")
-  var output: StoreOptions.Format = .text
+  @Option(name: .shortAndLong, help: "Output: table, json or yaml.")
+  var output: OutputFormat = .table
 
   /// The files that are meant: one for a group, or those of all groups.
   func editors() throws(SetupError) -> [KeyEditor] {
@@ -197,11 +197,11 @@ enum NewSecret {
   static func identifier() -> String { "key_\(Hex.encode(Random.bytes(6)))" }
 
   static func show(
-    _ secret: KeySecret, _ key: KeyRecord, _ format: StoreOptions.Format, _ verb: String
+    _ secret: KeySecret, _ key: KeyRecord, _ format: OutputFormat, _ verb: String
   ) throws(SetupError) {
-    if format == .json {
+    if format.isForPrograms {
       do {
-        return Output.line(try CertificateDescription.json(KeyDescription(key, secret: secret.text)))
+        return Output.line(try format.text(KeyDescription(key, secret: secret.text)))
       } catch { throw .other("\(error)") }
     }
     Output.line(secret.text)

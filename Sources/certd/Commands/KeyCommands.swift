@@ -21,7 +21,7 @@ struct KeyListCommand: AsyncParsableCommand {
         all += list.keys.filter { $0.group == editor.group }.map { KeyDescription($0) }
       }
     } catch { throw Failure.exit(error) }
-    if options.output == .json { return Output.line(try CertificateDescription.json(all)) }
+    if options.output.isForPrograms { return Output.line(try options.output.text(all)) }
     guard !all.isEmpty else { return Output.line("no keys") }
     func text(_ number: Int?) -> String { number.map { "\($0)" } ?? "-" }
     Output.table(
@@ -46,8 +46,8 @@ struct KeyShowCommand: AsyncParsableCommand {
   func run() async throws {
     do throws(SetupError) {
       let description = KeyDescription(try options.find(key).key)
-      guard options.output == .json else { return Output.table(description.rows) }
-      do { Output.line(try CertificateDescription.json(description)) } catch { throw .other("\(error)") }
+      guard options.output.isForPrograms else { return Output.table(description.rows) }
+      do { Output.line(try options.output.text(description)) } catch { throw .other("\(error)") }
     } catch { throw Failure.exit(error) }
   }
 }
@@ -94,10 +94,10 @@ struct KeyRevokeCommand: AsyncParsableCommand {
   func run() async throws {
     do throws(SetupError) {
       let changed = try options.change(key) { $0.revoked = $0.revoked ?? World.now() }
-      guard options.output == .json else {
+      guard options.output.isForPrograms else {
         return Output.line("\(changed.id) (\(changed.name), group \(changed.group)) is revoked")
       }
-      do { Output.line(try CertificateDescription.json(KeyDescription(changed))) } catch {
+      do { Output.line(try options.output.text(KeyDescription(changed))) } catch {
         throw .other("\(error)")
       }
     } catch { throw Failure.exit(error) }

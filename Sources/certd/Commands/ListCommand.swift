@@ -23,7 +23,7 @@ struct ListCommand: AsyncParsableCommand {
       revoked = store?.revokedCertificates() ?? []
     } catch { throw Failure.exit(error) }
     let all = certificates.map { CertificateDescription($0, revoked: revoked, now: World.now()) }
-    if options.output == .json { return Output.line(try CertificateDescription.json(all)) }
+    if options.output.isForPrograms { return Output.line(try options.output.text(all)) }
     guard !all.isEmpty else { return Output.line("no certificates in \(path)") }
     Output.table(
       [["NAME", "NAMES", "VALID UNTIL", "DAYS", "ISSUER", "KEY"]]

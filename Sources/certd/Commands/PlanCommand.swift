@@ -20,7 +20,7 @@ struct PlanCommand: AsyncParsableCommand {
 
   @OptionGroup var options: ConfigurationOptions
   @Option(help: "How many days to look ahead.") var days = 30
-  @Option(name: .shortAndLong, help: "Output: text or json.") var output = StoreOptions.Format.text
+  @Option(name: .shortAndLong, help: "Output: table, json or yaml.") var output = OutputFormat.table
   @Flag(help: "Simulate instead of looking ahead.") var simulate = false
   @Option(help: "With --simulate: how many years.") var years = 10
   @Option(help: "With --simulate: how many certificates, a third each of 160 hours, 45 and 90 days.")
@@ -50,7 +50,7 @@ struct PlanCommand: AsyncParsableCommand {
     if simulate { return try await simulation() }
     let plan: PlanDescription
     do throws(SetupError) { plan = try await look() } catch { throw Failure.exit(error) }
-    if output == .json { return Output.line(try CertificateDescription.json(plan)) }
+    if output.isForPrograms { return Output.line(try output.text(plan)) }
     plan.tell()
   }
 
@@ -80,8 +80,8 @@ struct PlanCommand: AsyncParsableCommand {
       ).run()
     } catch { throw Failure.exit(.other("\(error)")) }
     let seconds = Double(Clock.monotonicNanoseconds() - began) / 1e9
-    if output == .json {
-      Output.line(try CertificateDescription.json(outcome))
+    if output.isForPrograms {
+      Output.line(try output.text(outcome))
     } else {
       Self.tell(outcome, seconds)
     }

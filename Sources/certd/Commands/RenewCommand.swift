@@ -25,7 +25,7 @@ struct RenewCommand: AsyncParsableCommand {
   @Flag(
     name: .customLong("detailed-exit-code"), help: "Tell unchanged, renewed and failed apart (see below).")
   var detailedExitCode = false
-  @Option(name: .shortAndLong, help: "Output: text or json.") var output = StoreOptions.Format.text
+  @Option(name: .shortAndLong, help: "Output: table, json or yaml.") var output = OutputFormat.table
   @Flag(name: .customLong("no-delay"), help: "Begin at once, also when not on a terminal.") var noDelay =
     false
 
@@ -36,14 +36,14 @@ struct RenewCommand: AsyncParsableCommand {
   func run() async throws {
     let outcome: RenewOutcome
     do throws(SetupError) { outcome = try await renew() } catch { throw Failure.exit(error) }
-    if output == .json { Output.line(try CertificateDescription.json(outcome.description)) }
+    if output.isForPrograms { Output.line(try output.text(outcome.description)) }
     if outcome.hasFailed { throw ExitStatus.failed }
     if outcome.hasFailedDeploy { throw detailedExitCode ? ExitStatus.deployFailed : ExitStatus.failed }
     if outcome.hasRenewed, detailedExitCode { throw ExitStatus.renewed }
   }
 
   private func renew() async throws(SetupError) -> RenewOutcome {
-    let isTelling = output == .text
+    let isTelling = output == .table
     var outcome = RenewOutcome(isDescribed: !isTelling)
     let quiet = quiet || !isTelling
     func fail(_ why: String) {

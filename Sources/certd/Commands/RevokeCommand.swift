@@ -32,7 +32,7 @@ struct RevokeCommand: AsyncParsableCommand {
     transform: Self.reason)
   var reason: RevocationReason = .unspecified
   @OptionGroup var options: ConfigurationOptions
-  @Option(name: .shortAndLong, help: "Output: text or json.") var output = StoreOptions.Format.text
+  @Option(name: .shortAndLong, help: "Output: table, json or yaml.") var output = OutputFormat.table
 
   @Sendable private static func reason(_ text: String) throws -> RevocationReason {
     guard let reason = RevocationReason(text) else {
@@ -53,8 +53,8 @@ struct RevokeCommand: AsyncParsableCommand {
   func run() async throws {
     let result: RevocationResult
     do throws(SetupError) { result = try await revoke() } catch { throw Failure.exit(error) }
-    if output == .json {
-      Output.line(try CertificateDescription.json(result))
+    if output.isForPrograms {
+      Output.line(try output.text(result))
     } else {
       tell(result)
     }
@@ -75,7 +75,7 @@ struct RevokeCommand: AsyncParsableCommand {
       subject = try revocation.subject(name: name ?? "", generation: generation)
     }
     return try await revocation.run(subject, reason, by) { report in
-      if output == .text { ReportPrinter(quiet: false).tell(report) }
+      if output == .table { ReportPrinter(quiet: false).tell(report) }
     }
   }
 

@@ -20,7 +20,7 @@ struct ShowCommand: AsyncParsableCommand {
       throw Failure.exit(.other("there is no certificate \(name) in \(path); 'certd list' shows all"))
     }
     let shown = CertificateDescription(stored, now: World.now())
-    if options.output == .json { return Output.line(try CertificateDescription.json(shown)) }
+    if options.output.isForPrograms { return Output.line(try options.output.text(shown)) }
     Output.table([
       ["Name:", shown.name],
       ["Names:", shown.identifiers.joined(separator: ", ")],

@@ -24,7 +24,7 @@ struct StatusCommand: AsyncParsableCommand {
       """)
 
   @OptionGroup var options: ConfigurationOptions
-  @Option(name: .shortAndLong, help: "Output: text or json.") var output = StoreOptions.Format.text
+  @Option(name: .shortAndLong, help: "Output: table, json or yaml.") var output = OutputFormat.table
   @Flag(name: .shortAndLong, help: "Say nothing when all is well.") var quiet = false
   @Flag(help: "Ask the running certd whether it is ready; the answer is the exit status.") var health = false
   @Flag(
@@ -42,8 +42,8 @@ struct StatusCommand: AsyncParsableCommand {
     }
     // Where nobody answers there is nothing more to tell.
     let running = try? await client().ask("GET", "/status")
-    if output == .json {
-      Output.line(try CertificateDescription.json(Whole(status: status, daemon: running)))
+    if output.isForPrograms {
+      Output.line(try output.text(Whole(status: status, daemon: running)))
     } else if !quiet || !status.isWell {
       if let running {
         DaemonStatus.lines(running).forEach(Output.line)

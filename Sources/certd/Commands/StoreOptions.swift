@@ -10,10 +10,8 @@ struct StoreOptions: ParsableArguments {
   @Option(help: "Directory of the certificate store.")
   var store: String?
 
-  enum Format: String, ExpressibleByArgument, CaseIterable { case text, json }
-
-  @Option(name: .shortAndLong, help: "Output: text or json.")
-  var output: Format = .text
+  @Option(name: .shortAndLong, help: "Output: table, json or yaml.")
+  var output: OutputFormat = .table
 
   /// Opens the store, which is made if it is not there.
   func open() throws(SetupError) -> CertStore {

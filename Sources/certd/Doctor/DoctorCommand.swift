@@ -19,7 +19,7 @@ struct DoctorCommand: AsyncParsableCommand {
     UInt16 = 80
   @Option(name: .customLong("https-port"), help: "The port that the CA asks for TLS-ALPN-01.")
   var httpsPort: UInt16 = 443
-  @Option(name: .shortAndLong, help: "Output: text or json.") var output = StoreOptions.Format.text
+  @Option(name: .shortAndLong, help: "Output: table, json or yaml.") var output = OutputFormat.table
 
   private struct Described: Encodable {
     let name: String
@@ -33,9 +33,9 @@ struct DoctorCommand: AsyncParsableCommand {
         options: options, ports: .init(http: httpPort, https: httpsPort)
       ).look(at: name)
     } catch { throw Failure.exit(error) }
-    if output == .json {
+    if output.isForPrograms {
       Output.line(
-        try CertificateDescription.json(found.map { Described(name: $0.name, findings: $0.findings) }))
+        try output.text(found.map { Described(name: $0.name, findings: $0.findings) }))
     } else {
       for (name, findings) in found { tell(name, findings) }
     }

@@ -114,20 +114,6 @@ struct AdminClient: Sendable {
   }
 }
 
-/// How lists are printed.
-enum ListFormat: String, ExpressibleByArgument, CaseIterable {
-  case table, json, yaml
-
-  /// Prints a value, or calls for the table.
-  func print(_ value: JSONValue, table: () -> Void) {
-    switch self {
-    case .table: table()
-    case .json: Output.line(value.indentedText)
-    case .yaml: Output.line(value.yaml)
-    }
-  }
-}
-
 extension JSONValue {
   /// As YAML: blocks of members and elements, texts in JSON's own quotes, which YAML reads (YAML 1.2 §7.3.1).
   var yaml: String { yamlLines.joined(separator: "\n") }

@@ -27,7 +27,7 @@ struct ExplainCommand: AsyncParsableCommand {
   @Option(help: "Address of the client, for policies that go by it.") var client: String?
   @Option(name: .customLong("key-id"), help: "Id or name of an API key, to see what limits hold for it.")
   var keyID: String?
-  @Option(name: .shortAndLong, help: "Output: table, json or yaml.") var output = ListFormat.table
+  @Option(name: .shortAndLong, help: "Output: table, json or yaml.") var output = OutputFormat.table
 
   /// The longest file of a prompt, in bytes.
   static let maximumPromptBytes = 4 << 20

@@ -120,7 +120,7 @@ struct BackendListCommand: AsyncParsableCommand {
     discussion: "Example: certd backend list -o yaml")
 
   @OptionGroup var options: AdminOptions
-  @Option(name: .shortAndLong, help: "Output: table, json or yaml.") var output = ListFormat.table
+  @Option(name: .shortAndLong, help: "Output: table, json or yaml.") var output = OutputFormat.table
 
   func run() async throws {
     do throws(SetupError) {

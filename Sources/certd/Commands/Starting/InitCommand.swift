@@ -197,7 +197,7 @@ struct InitCommand: AsyncParsableCommand {
     guard !hasOne else {
       return Output.error("\(editor.file) has the first key already; 'certd key create' makes others.")
     }
-    try NewSecret.show(secret, key, .text, "made for")
+    try NewSecret.show(secret, key, .table, "made for")
   }
 
   private static func checkName(_ text: String) throws(SetupError) -> String {
