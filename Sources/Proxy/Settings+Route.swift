@@ -42,11 +42,13 @@ extension Settings {
     case exact(String)
     /// Everything that begins so: `/v1/*` is the prefix `/v1/` and does not cover `/v1`.
     case prefix(String)
+    /// As it is written, with any segment for each variable: `/v1/models/{model}`, `/tenants/{name}/*`.
+    case template(String)
 
     /// As it is written: `/health`, `/v1/*`.
     public var description: String {
       switch self {
-      case .exact(let path): path
+      case .exact(let path), .template(let path): path
       case .prefix(let path): "\(path)*"
       }
     }

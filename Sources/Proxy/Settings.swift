@@ -65,6 +65,8 @@ public struct Settings: Sendable {
     public var hosts: [String]
     /// Paths; empty for every path.
     public var paths: [PathMatch]
+    /// What a request must be besides.
+    public var match = RequestMatch()
     /// Index into `services`.
     public var service: Int
     /// What is done with its requests.

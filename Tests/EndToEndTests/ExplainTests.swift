@@ -104,8 +104,21 @@ import Testing
     let told = try await scene.explain(
       "GET", "https://localhost/docs?a=1", "-H", "X-Session-Id: 7", "-o", "yaml")
     #expect(told.ending == .exited(0) && told.output.contains("choice: \"127.0.0.1:"), "\(told)")
+    let table = try await scene.explain("GET", "https://localhost/docs")
+    #expect(table.output.contains("route 1: localhost, every path\n  line 5\n"), "\(table)")
     let none = try await scene.explain("GET", "https://elsewhere.example.com/")
     #expect(none.output.contains("answered 421") || none.output.contains("answered 404"), "\(none)")
+    _ = try await scene.daemon.stop()
+  }
+
+  @Test("the narrowest route is told, with its line and what it goes by")
+  func match() async throws {
+    let scene = try await Scene(
+      "  other: {backends: [\"127.0.0.1:2\"], health: {enabled: false}}",
+      routes: "  - {hosts: [localhost], service: other, match: {headers: {X-Env: canary}}}")
+    let told = try await scene.explain("GET", "https://localhost/docs", "-H", "X-Env: canary")
+    #expect(told.output.contains("route 2: localhost, every path"), "\(told)")
+    #expect(told.output.contains("  line 7; where header X-Env is 'canary'\nservice other"), "\(told)")
     _ = try await scene.daemon.stop()
   }
 

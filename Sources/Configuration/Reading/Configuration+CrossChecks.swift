@@ -22,7 +22,6 @@ extension Configuration {
   private func checkRoutes(_ report: Report) {
     let names = services.map(\.name)
     var used: Set<String> = []
-    var taken: [String: Origin] = [:]
     for route in routes {
       if names.contains(route.service.value) {
         used.insert(route.service.value)
@@ -35,20 +34,8 @@ extension Configuration {
       checkPassage(route, report)
       used.formUnion(route.models.flatMap(\.services).map(\.value))
       checkModels(route, names, report)
-      for host in route.hosts {
-        for path in route.paths {
-          let pair = "\(host.value) \(path.value)"
-          if let other = taken[pair] {
-            let place =
-              other.path == route.origin.path
-              ? "stands twice in this route"
-              : "is already routed by \(other.path) in line \(other.position.line)"
-            report.error(route.origin, "\(pair) \(place)")
-          }
-          taken[pair] = route.origin
-        }
-      }
     }
+    checkPlaces(report)
     for service in services where !used.contains(service.name) {
       report.warning(service.origin, "no route leads to this service")
     }
@@ -74,6 +61,39 @@ extension Configuration {
     }
   }
 
+  /// The most routes of one host and path: they are asked one after another.
+  static let maximumRoutesOfOnePath = 256
+
+  /// Two routes for the same requests, neither of which is narrower, are a mistake.
+  private func checkPlaces(_ report: Report) {
+    struct Place: Hashable {
+      let host: HostPattern
+      let path: String
+    }
+    var taken: [Place: [Route]] = [:]
+    for route in routes {
+      for host in route.hosts {
+        for path in route.paths {
+          let place = Place(host: host.value, path: path.value.shape)
+          let others = taken[place] ?? []
+          let rank = route.match.rank
+          if let other = others.first(where: { $0.match.rank == rank && !$0.match.excludes(route.match) }) {
+            let ways = route.match.isEmpty ? "" : ", and neither match is narrower"
+            let words =
+              other.origin.path == route.origin.path
+              ? "stands twice in this route"
+              : "is already routed by \(other.origin.path) in line \(other.origin.position.line)\(ways)"
+            report.error(route.origin, "\(host.value) \(path.value) \(words)")
+          } else if others.count == Self.maximumRoutesOfOnePath {
+            report.error(
+              route.origin, "\(host.value) \(path.value) has more than \(Self.maximumRoutesOfOnePath) routes")
+          }
+          taken[place, default: []].append(route)
+        }
+      }
+    }
+  }
+
   /// Before a byte has been read there is only the server name to decide by: it leads to HTTP or past it.
   private func checkPassage(_ route: Route, _ report: Report) {
     guard let service = service(named: route.service.value), service.protocol.isPassage else { return }
@@ -83,6 +103,9 @@ extension Configuration {
     }
     if route.rules.headers != Settings.FieldEdits() {
       report.error(route.origin, "a route to a service that speaks \(name) has no headers", "remove headers")
+    }
+    if !route.match.isEmpty {
+      report.error(route.origin, "a route to a service that speaks \(name) has no match", "remove match")
     }
     if let file = route.keyFile {
       report.error(file.origin, "a route to a service that speaks \(name) sees no keys", "remove auth")
@@ -173,5 +196,14 @@ extension Configuration {
     let hasFiles = certificates.contains { if case .files = $0 { true } else { false } }
     // With files around, which hosts they cover is only known once they are loaded.
     report.add(managedCertificates(covered: { _ in hasFiles }).errors)
+  }
+}
+
+extension Settings.PathMatch {
+  /// The same for paths that take the same requests: the names of variables do not matter.
+  fileprivate var shape: String {
+    guard case .template(let text) = self else { return description }
+    return text.split(separator: "/", omittingEmptySubsequences: false).map { $0.hasPrefix("{") ? "{}" : $0 }
+      .joined(separator: "/")
   }
 }

@@ -27,6 +27,7 @@ extension Settings.Compression: Defaulted {}
 extension Settings.Hedging: Defaulted {}
 extension Settings.CrossOrigin: Defaulted {}
 extension Settings.RouteRules: Defaulted {}
+extension Settings.RequestMatch: Defaulted {}
 extension Settings.MessageEdits: Defaulted {}
 
 extension BackendHost: ParsedText {}

@@ -91,11 +91,28 @@ extension Settings.PathMatch: ParsedText {
     if text.split(separator: "/").contains(where: { $0 == "." || $0 == ".." }) {
       throw Invalid("\(quoted(text)) holds . or ..", "write the path without them")
     }
-    guard text.contains("*") else { return .exact(text) }
+    let hasVariables = text.contains("{") || text.contains("}")
+    if hasVariables { try checkVariables(text) }
+    guard text.contains("*") else { return hasVariables ? .template(text) : .exact(text) }
     guard text.hasSuffix("/*"), !text.dropLast().contains("*") else {
       throw Invalid("\(quoted(text)) has a * elsewhere than at its end after /", "write /v1/*")
     }
-    return .prefix(String(text.dropLast()))
+    return hasVariables ? .template(text) : .prefix(String(text.dropLast()))
+  }
+
+  /// A variable stands for one whole segment.
+  private static func checkVariables(_ text: String) throws(Invalid) {
+    var names: Set<Substring> = []
+    for part in text.split(separator: "/") where part.contains("{") || part.contains("}") {
+      let name = part.dropFirst().dropLast()
+      guard part.hasPrefix("{"), part.hasSuffix("}"), part.utf8.count > 2,
+        name.utf8.allSatisfy({ (0x61...0x7A).contains($0) || (0x30...0x39).contains($0) || $0 == 0x5F })
+      else {
+        throw Invalid(
+          "\(quoted(text)) has a { or } that is no variable", "write /v1/{name}: small letters, digits and _")
+      }
+      guard names.insert(name).inserted else { throw Invalid("\(quoted(text)) has {\(name)} twice") }
+    }
   }
 
   /// A path in front of others: begins with a slash and does not end with one.

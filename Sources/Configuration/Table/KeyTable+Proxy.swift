@@ -44,9 +44,9 @@ extension KeyTable {
     ] + headers(at: "headers", "Field changes for every route.") + [
       Key(
         "routes", .list(of: .section, maximumCount: 10_000), .described("none"),
-        "Which requests go to which service. The most specific host wins (name, then `*.suffix`, "
-          + "then `*`), then "
-          + "the most specific path (exact, then the longest prefix)."),
+        "Which requests go to which service. The most specific host wins (name, then `*.suffix`, then `*`), then the most "
+          + "specific path, segment by segment from its beginning (a word, then a variable, then `*`), then the narrowest "
+          + "`match`. Two routes for the same requests are an error."),
       Key(
         "routes[].hosts", .list(of: .text(.hostPattern), maximumCount: 1000),
         .described("`[\"*\"]`, every host"),
@@ -54,9 +54,11 @@ extension KeyTable {
       Key(
         "routes[].paths", .list(of: .text(.pathPattern), maximumCount: 1000),
         .described("`[/*]`, every path"),
-        "Exact paths, or prefixes such as `/v1/*`, which covers all below `/v1/` but not `/v1`. Requests are compared by "
+        "Exact paths, prefixes such as `/v1/*`, which covers all below `/v1/` but not `/v1`, or either with variables for one "
+          + "segment each: `/v1/models/{model}`. Requests are compared by "
           + "what their path means (RFC 3986 §6.2.2): encoded letters decoded, dot segments and doubled slashes resolved; an "
           + "encoded slash is none. The backend gets the path as it came."),
+    ] + match + [
       Key("routes[].service", .text(.name), .required, "Name of the service."),
       Key(
         "routes[].models", .named(of: .textOrSection(.name), maximumCount: 1000),

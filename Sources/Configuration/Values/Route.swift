@@ -6,6 +6,8 @@ public struct Route: Sendable, Equatable {
   public var hosts: [Located<HostPattern>]
   /// Paths, never empty.
   public var paths: [Located<Settings.PathMatch>]
+  /// What a request must be besides.
+  public var match = Settings.RequestMatch()
   /// Name of a service that exists.
   public var service: Located<String>
   /// What is done with its requests; its field changes come after those for every route.

@@ -16,6 +16,12 @@ public struct RouteQuestion: Sendable {
   /// The client's address, for policies that go by it.
   public var client = "127.0.0.1"
 
+  /// The port that the client connects to: the Host's, else that of HTTPS.
+  var port: UInt16 {
+    guard let colon = host.lastIndex(of: ":"), !host.hasSuffix("]") else { return 443 }
+    return UInt16(host[host.index(after: colon)...]) ?? 443
+  }
+
   /// The longest head of such a request, in bytes.
   public static let maximumHeadBytes = 16 * 1024
 

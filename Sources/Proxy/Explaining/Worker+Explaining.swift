@@ -1,3 +1,4 @@
+internal import APIKeys
 internal import EventLoop
 internal import Exchange
 internal import HTTP
@@ -28,9 +29,12 @@ extension Worker {
   }
 
   private func walk(_ reading: RouteReading, _ base: UnsafePointer<UInt8>, _ out: inout RouteExplanation) {
-    let place = unsafe findRoute(base)
+    let asker = unsafe Asker(
+      address: AddressBlock.number(of: reading.question.client), port: reading.question.port,
+      name: UnsafeRawBufferPointer(start: nil, count: 0))
+    let place = unsafe snapshot.routes.find(desk, base) { asker }
     guard place >= 0 else {
-      return Self.refuse(place == Self.ambiguousRoute ? .pathNotNormal : .noRoute, &out)
+      return Self.refuse(place == RouteTable.ambiguous ? .pathNotNormal : .noRoute, &out)
     }
     out.route = place
     let route = unsafe snapshot.compiledRoutes + place

@@ -1,3 +1,4 @@
+internal import APIKeys
 internal import EventLoop
 internal import Exchange
 internal import HTTP
@@ -112,9 +113,9 @@ extension Worker {
       return .over
     }
     if unsafe stages.receive(self, client, base) { return .over }
-    let index = unsafe findRoute(base)
+    let index = unsafe findRoute(client, base)
     guard index >= 0 else {
-      let answer = index == Self.ambiguousRoute ? OwnAnswer.pathNotNormal : .noRoute
+      let answer = index == RouteTable.ambiguous ? OwnAnswer.pathNotNormal : .noRoute
       unsafe refuse(client, answer, closing: false, isGRPC: desk.request.isCall)
       return .over
     }
@@ -126,32 +127,16 @@ extension Worker {
     return drive(exchange, problem.map { .refused($0) } ?? .admitted)
   }
 
-  private static let slash: StaticString = "/"
+  /// The place of the route that takes the request on the desk; -1 for none.
+  func findRoute(_ client: Ref<ClientConnection>, _ base: UnsafePointer<UInt8>) -> Int {
+    unsafe snapshot.routes.find(desk, base) { asker(client) }
+  }
 
-  /// No place: an encoded slash makes it a matter of taste which route is meant.
-  static let ambiguousRoute = -2
-
-  /// The place of the route that takes the request on the desk, by its host and by the path that it means; -1 for none.
-  func findRoute(_ base: UnsafePointer<UInt8>) -> Int {
-    let host = unsafe base + desk.request.hostStart
-    let path = unsafe base + desk.request.targetStart
-    let (count, isPlain) = unsafe MatchedPath.scan(path, desk.request.targetLength)
-    // An absolute URL without a path, and `*`, belong to the root.
-    guard count > 0, unsafe path[0] == 0x2F else {
-      return unsafe snapshot.routes.find(
-        host: host, desk.request.hostLength, path: Self.slash.utf8Start, 1)
-    }
-    if isPlain {
-      return unsafe snapshot.routes.find(host: host, desk.request.hostLength, path: path, count)
-    }
-    let hostLength = desk.request.hostLength
-    let meant = unsafe MatchedPath.write(path, count, into: desk.scratch)
-    let found = unsafe snapshot.routes.find(host: host, hostLength, path: desk.scratch, meant)
-    guard unsafe MatchedPath.hidesSlash(path, count) else { return found }
-    // A backend that takes it for a slash must not be reached past the route that is for what it reads.
-    let read = unsafe MatchedPath.write(path, count, into: desk.scratch, opensSlashes: true)
-    let other = unsafe snapshot.routes.find(host: host, hostLength, path: desk.scratch, read)
-    return found == other ? found : Self.ambiguousRoute
+  @inline(never)
+  private func asker(_ client: Ref<ClientConnection>) -> Asker {
+    unsafe Asker(
+      address: AddressBlock.number(of: text(client.peer)), port: listeners[Int(client.listener)].port,
+      name: Self.identityLabel(client))
   }
 
   private func beginExchange(

@@ -126,7 +126,8 @@ extension RouteExplanation {
         "number": JSONValue(route + 1), "hosts": JSONValue(one.hosts.map { "\($0.value)" }),
         "paths": JSONValue(paths.map(\.description)), "service": .string(one.service.value),
         "asks_for_key": .bool(one.keyFile != nil || !one.keyGroups.isEmpty),
-        "key_groups": JSONValue(one.keyGroups.map(\.value)),
+        "key_groups": JSONValue(one.keyGroups.map(\.value)), "line": JSONValue(one.origin.position.line),
+        "match": .string(one.match.description),
       ]
     }
     if let refusal {

@@ -137,6 +137,10 @@ final class LoadBalancerTranslation {
       default: break
       }
     }
+    for path in route.paths {
+      guard case .template(let text) = path.value else { continue }
+      error(path.origin, "\(text) has variables, which certd does not write into a URL map", "write a prefix")
+    }
     tellUncarried(route)
     return ChainRoute(
       hosts: route.hosts.map(\.value.description), paths: route.paths.map(\.value.description),
@@ -147,7 +151,8 @@ final class LoadBalancerTranslation {
   private func tellUncarried(_ route: Route) {
     let guards = [
       ("auth", route.keyFile != nil), ("client_certificate", route.rules.clientCertificate != nil),
-      ("models", !route.models.isEmpty), ("normalize", route.rules.normalize != nil),
+      ("match", !route.match.isEmpty), ("models", !route.models.isEmpty),
+      ("normalize", route.rules.normalize != nil),
     ]
     for (key, isSet) in guards where isSet {
       error(

@@ -38,6 +38,7 @@ struct ProxySettings {
     guard let service = index(of: route.service.value) else { return nil }
     let hosts = route.hosts.contains { $0.value == .any } ? [] : route.hosts.map(\.value.description)
     var made = Proxy.Settings.Route(hosts: hosts, paths: route.paths.map(\.value), service: service)
+    made.match = route.match
     made.rules = route.rules
     made.rules.headers = route.rules.headers.after(configuration.headers)
     made.models = route.models.map { rule in

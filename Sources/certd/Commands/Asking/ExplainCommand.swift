@@ -86,7 +86,9 @@ struct ExplainCommand: AsyncParsableCommand {
     let host = rest.prefix { $0 != "/" && $0 != "?" }
     guard !host.isEmpty else { throw .other("\(url) has no host: write https://host/path") }
     let path = rest.dropFirst(host.count)
-    return (String(host), path.hasPrefix("/") ? String(path) : "/\(path)")
+    // Which port it is for counts where routes go by that.
+    let isPlain = scheme == "http://" && !(host.contains(":") && !host.hasSuffix("]"))
+    return (isPlain ? "\(host):80" : String(host), path.hasPrefix("/") ? String(path) : "/\(path)")
   }
 
   private func read(_ file: String, into out: inout JSONValue) throws(SetupError) {
@@ -118,6 +120,8 @@ extension ExplainCommand {
       let paths = route["paths"]?.strings ?? []
       let shown = paths.isEmpty || paths == ["/*"] ? "every path" : paths.joined(separator: ", ")
       Output.line("route \(route.cell("number")): \(hosts), \(shown)")
+      let match = route["match"]?.string ?? ""
+      Output.line("  line \(route.cell("line"))\(match.isEmpty ? "" : "; where \(match)")")
       if route["asks_for_key"]?.bool == true { Output.line("  it answers only who shows a key") }
     }
     if let model = answer["model"]?.string {
