@@ -14,13 +14,16 @@ extension Settings {
     public var rules: ServiceRules
     /// Where requests wait for its backends, over reloads.
     public var room: ServiceRoom
+    /// What all workers share of it, over reloads.
+    public var state: ServiceState
     /// No HTTP: connections whose server name leads here are passed on in TCP, unread, after the TLS handshake.
     public var isPassage = false
     /// A service.
     public init(
       name: String, backends: [Backend], rules: ServiceRules = ServiceRules(),
-      room: ServiceRoom = ServiceRoom()
+      room: ServiceRoom = ServiceRoom(), state: ServiceState = ServiceState()
     ) {
+      self.state = state
       self.name = name
       self.room = room
       self.backends = backends

@@ -13,8 +13,9 @@ public enum Counter: Int, CaseIterable, Sendable {
   case upstreamConnectionsOpened, upstreamConnectionsReused, upstreamConnectionsFailed
   case hedgesWon, hedgesLost, hedgesAbandoned
   case upstreamStandstills, streamHeartbeats, streamsBrokenOff
-  case upstreamRetries, upstreamFallbacks, upstreamTimeouts, backendEjections, upgrades, accessLinesDropped,
+  case upstreamRetries, upstreamFallbacks, upstreamTimeouts, upgrades, accessLinesDropped,
     validations
+  case ejectionsForErrors, ejectionsForGatewayErrors, ejectionsForSuccessRate, ejectionsForLatency
   case http2Connections, http2Requests, http2ConnectionErrors
   case h2RapidResets, h2MadeResets, h2ContinuationFloods, h2SettingsFloods, h2PingFloods, h2EmptyFrameFloods,
     h2ControlFloods
@@ -53,7 +54,8 @@ public enum Counter: Int, CaseIterable, Sendable {
     case .upstreamStandstills: "certd_upstream_standstills_total"
     case .streamHeartbeats: "certd_stream_heartbeats_total"
     case .streamsBrokenOff: "certd_streams_broken_off_total"
-    case .backendEjections: "certd_backend_ejections_total"
+    case .ejectionsForErrors, .ejectionsForGatewayErrors, .ejectionsForSuccessRate, .ejectionsForLatency:
+      "certd_backend_ejections_total"
     case .validations: "certd_tls_alpn_validations_total"
     case .upgrades: "certd_upgrades_total"
     case .accessLinesDropped: "certd_access_log_dropped_lines_total"
@@ -86,6 +88,10 @@ public enum Counter: Int, CaseIterable, Sendable {
     case .responses4xx: "class=\"4xx\""
     case .responses5xx: "class=\"5xx\""
     case .upstreamConnectionsOpened: "result=\"opened\""
+    case .ejectionsForErrors: "reason=\"errors\""
+    case .ejectionsForGatewayErrors: "reason=\"gateway_errors\""
+    case .ejectionsForSuccessRate: "reason=\"success_rate\""
+    case .ejectionsForLatency: "reason=\"latency\""
     case .hedgesWon: "result=\"won\""
     case .hedgesLost: "result=\"lost\""
     case .hedgesAbandoned: "result=\"abandoned\""
@@ -138,7 +144,8 @@ public enum Counter: Int, CaseIterable, Sendable {
     case .upstreamStandstills: "Requests taken from engines that gave nothing although their health was good."
     case .streamHeartbeats: "Comments sent to clients of event streams in which nothing came."
     case .streamsBrokenOff: "Event streams that ended with an error event of ours."
-    case .backendEjections: "Backends spared for a while because answers failed in a row."
+    case .ejectionsForErrors, .ejectionsForGatewayErrors, .ejectionsForSuccessRate, .ejectionsForLatency:
+      "Backends spared for a while because of their answers, by what was wrong with these."
     case .validations: "Validations of CAs answered by TLS-ALPN-01."
     case .upgrades: "Connections switched to another protocol."
     case .proxyHeadersRefused: "Connections of trusted peers closed for want of a right PROXY header."

@@ -22,6 +22,8 @@ public final class BackendStatus: Sendable {
   public let engine = EngineState()
   /// How long its answers take.
   public let latency = Latency()
+  /// What its requests came to of late, where backends are compared.
+  public let window = OutlierWindow()
   /// What the control plane knows; workers read what follows from it.
   private struct Known: Sendable {
     var checked = Health.unknown
@@ -34,7 +36,9 @@ public final class BackendStatus: Sendable {
   private let inFlightValue = Atomic<Int>(0)
   private let connectionsValue = Atomic<Int>(0)
   private let failuresValue = Atomic<Int>(0)
+  private let gatewayFailuresValue = Atomic<Int>(0)
   private let ejectionsValue = Atomic<Int>(0)
+  private let reasonValue = Atomic<UInt8>(0)
   private let ejectedUntilValue = Atomic<UInt64>(0)
   private let failedAtValue = Atomic<UInt64>(0)
   private let refusedUntilValue = Atomic<UInt64>(0)
@@ -176,31 +180,61 @@ public final class BackendStatus: Sendable {
     return until > now ? until - now : 0
   }
 
-  /// How often it has been ejected of late.
-  public var ejections: Int { ejectionsValue.load(ordering: .relaxed) }
-
-  /// A request was answered well: the failures before it were no row. A backend that goes on serving for as long as
-  /// its last ejection might have lasted begins anew.
-  public func succeeded(nowMilliseconds: UInt64) {
-    if failuresValue.load(ordering: .relaxed) != 0 { failuresValue.store(0, ordering: .relaxed) }
-    guard ejectionsValue.load(ordering: .relaxed) != 0 else { return }
-    let calm = ejectedUntilValue.load(ordering: .relaxed) &+ OutlierDetection.maximumEjectionMilliseconds
-    if nowMilliseconds > calm { ejectionsValue.store(0, ordering: .relaxed) }
+  /// Why it was ejected last.
+  public var ejectionReason: OutlierDetection.Reason {
+    OutlierDetection.Reason(rawValue: reasonValue.load(ordering: .relaxed)) ?? .gatewayErrors
   }
 
-  /// A request failed: how long the backend is ejected from now on, in milliseconds, if this was one too many.
+  /// How many of its ejections count by now.
+  public func ejections(_ rule: OutlierDetection, nowMilliseconds: UInt64) -> Int {
+    rule.ejectionsThatCount(
+      ejectionsValue.load(ordering: .relaxed), overMilliseconds: ejectedUntilValue.load(ordering: .relaxed),
+      nowMilliseconds: nowMilliseconds)
+  }
+
+  /// A request was answered well: the failures before it were no row.
+  public func succeeded() {
+    guard failuresValue.load(ordering: .relaxed) != 0 else { return }
+    failuresValue.store(0, ordering: .relaxed)
+    gatewayFailuresValue.store(0, ordering: .relaxed)
+  }
+
+  /// A request failed: for how long the backend is ejected from now on, in milliseconds, and why, if this was one too many.
+  /// `isGateway`: as a gateway would report it, not by an answer of the backend's own.
   public func failed(
-    nowMilliseconds: UInt64, rule: OutlierDetection, ejected: Int, count: Int, isConnection: Bool = false
+    nowMilliseconds now: UInt64, rule: OutlierDetection, ejected: Int, count: Int, isConnection: Bool = false,
+    isGateway: Bool = true
+  ) -> (milliseconds: UInt64, reason: OutlierDetection.Reason)? {
+    failedAtValue.store(now, ordering: .relaxed)
+    let errors = failuresValue.wrappingAdd(1, ordering: .relaxed).newValue
+    var gateway = 0
+    if isGateway {
+      gateway = gatewayFailuresValue.wrappingAdd(1, ordering: .relaxed).newValue
+    } else {
+      gatewayFailuresValue.store(0, ordering: .relaxed)
+    }
+    guard let reason = rule.reason(errors: errors, gatewayErrors: gateway),
+      let long = eject(
+        nowMilliseconds: now, rule: rule, ejected: ejected, count: count, reason, isConnection: isConnection)
+    else { return nil }
+    return (long, reason)
+  }
+
+  /// Spares it for a while: for how long, in milliseconds; nil where it may not be, or is already.
+  public func eject(
+    nowMilliseconds now: UInt64, rule: OutlierDetection, ejected: Int, count: Int,
+    _ reason: OutlierDetection.Reason, isConnection: Bool = false
   ) -> UInt64? {
-    failedAtValue.store(nowMilliseconds, ordering: .relaxed)
-    let failures = failuresValue.wrappingAdd(1, ordering: .relaxed).newValue
-    guard !isEjected(nowMilliseconds: nowMilliseconds),
-      let long = rule.ejection(failures: failures, before: ejections, ejected: ejected, count: count)
+    let before = ejections(rule, nowMilliseconds: now)
+    guard !isEjected(nowMilliseconds: now),
+      let long = rule.ejection(before: before, ejected: ejected, count: count)
     else { return nil }
     ejectedByConnection.store(isConnection, ordering: .relaxed)
-    ejectedUntilValue.store(nowMilliseconds &+ long, ordering: .relaxed)
-    ejectionsValue.wrappingAdd(1, ordering: .relaxed)
+    reasonValue.store(reason.rawValue, ordering: .relaxed)
+    ejectedUntilValue.store(now &+ long, ordering: .relaxed)
+    ejectionsValue.store(before + 1, ordering: .relaxed)
     failuresValue.store(0, ordering: .relaxed)
+    gatewayFailuresValue.store(0, ordering: .relaxed)
     return long
   }
 
@@ -215,6 +249,8 @@ public final class BackendStatus: Sendable {
       failedAtValue.load(ordering: .relaxed) <= beganMilliseconds
     else { return }
     failuresValue.store(0, ordering: .relaxed)
-    ejectedUntilValue.store(0, ordering: .relaxed)
+    gatewayFailuresValue.store(0, ordering: .relaxed)
+    // Over from now on, not for ever: how often it was ejected counts on.
+    ejectedUntilValue.store(nowMilliseconds, ordering: .relaxed)
   }
 }

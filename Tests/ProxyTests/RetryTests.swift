@@ -44,7 +44,7 @@ import Upstream
         }
       }
       settings.services[0].rules.outlierDetection = OutlierDetection()
-      settings.services[0].rules.outlierDetection.countsServerErrors = isModelServer
+      settings.services[0].rules.outlierDetection.consecutiveErrors = isModelServer ? 5 : 0
       edit(&settings.services[0])
     }
   }

@@ -6,7 +6,7 @@ import Upstream
   @Test("a failure counts as load for a moment, so that a backend that fails at once draws no crowd")
   func load() {
     let status = BackendStatus(name: "b")
-    let rule = OutlierDetection(consecutiveFailures: 5)
+    let rule = OutlierDetection(consecutiveGatewayErrors: 5)
     #expect(status.load(nowMilliseconds: 10_000) == 0)
     _ = status.failed(nowMilliseconds: 10_000, rule: rule, ejected: 0, count: 4)
     #expect(status.load(nowMilliseconds: 10_001) > 0)
@@ -15,7 +15,7 @@ import Upstream
     #expect(status.load(nowMilliseconds: 15_001) > 0 && !status.isEjected(nowMilliseconds: 15_001))
     #expect(status.load(nowMilliseconds: 15_000 + BackendStatus.failureMilliseconds) == 0)
     _ = status.failed(nowMilliseconds: 20_000, rule: rule, ejected: 0, count: 4)
-    status.succeeded(nowMilliseconds: 20_001)
+    status.succeeded()
     #expect(status.load(nowMilliseconds: 20_002) == 0)
   }
 
@@ -39,7 +39,7 @@ import Upstream
   func checkPassed() {
     for (isConnection, isOver) in [(true, true), (false, false)] {
       let status = BackendStatus(name: "b")
-      let rule = OutlierDetection(consecutiveFailures: 1)
+      let rule = OutlierDetection(consecutiveGatewayErrors: 1)
       _ = status.failed(nowMilliseconds: 1000, rule: rule, ejected: 0, count: 4, isConnection: isConnection)
       #expect(status.isEjected(nowMilliseconds: 1001))
       status.checkPassed(beganMilliseconds: 999, nowMilliseconds: 1100)

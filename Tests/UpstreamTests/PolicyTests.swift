@@ -255,9 +255,9 @@ extension KeyTable.Form {
   func afterEjection() {
     let status = BackendStatus(name: "a")
     var rule = OutlierDetection()
-    rule.consecutiveFailures = 1
-    let long = status.failed(nowMilliseconds: 1000, rule: rule, ejected: 0, count: 4)
-    guard let long else { return #expect(Bool(false), "not ejected") }
+    rule.consecutiveGatewayErrors = 1
+    let ejection = status.failed(nowMilliseconds: 1000, rule: rule, ejected: 0, count: 4)
+    guard let long = ejection?.milliseconds else { return #expect(Bool(false), "not ejected") }
     #expect(status.warmth(nowMilliseconds: 1000 + long, slowStart: 1000) == 10)
     #expect(status.warmth(nowMilliseconds: 1000 + long + 1000, slowStart: 1000) == 100)
   }

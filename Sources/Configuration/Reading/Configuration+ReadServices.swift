@@ -84,8 +84,7 @@ extension Configuration {
     }
     rules.queue = section.section("queue").settings()
     rules.retries = readRetries(section.section("retries"), kind)
-    rules.outlierDetection = readOutliers(section)
-    rules.outlierDetection.countsServerErrors = kind.isModelServer
+    rules.outlierDetection = readOutliers(section, kind)
     if let compression = section.sectionOrSwitch("compression") {
       let compressed: Settings.Compression = compression.settings()
       if compressed.types.isEmpty {
@@ -148,12 +147,6 @@ extension Configuration {
     guard let certificate, let key else { return nil }
     return CertificateFiles(
       certificate: certificate, key: key, origin: section.origin(of: "cert"))
-  }
-
-  private static func readOutliers(_ section: Section) -> OutlierDetection {
-    let given = section.sectionOrSwitch("outlier_detection")
-    if given == nil, section.has("outlier_detection") { return .off }
-    return (given ?? section.section("outlier_detection")).settings()
   }
 
   /// Connections that nobody reads have no requests: keys that speak of them would not do what they say.

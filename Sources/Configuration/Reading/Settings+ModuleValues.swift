@@ -19,6 +19,8 @@ extension BackendTLS: Defaulted {}
 extension Proxy.Limits: Defaulted {}
 extension ForwardedFields: Defaulted {}
 extension OutlierDetection: Defaulted {}
+extension OutlierDetection.SuccessRate: Defaulted {}
+extension OutlierDetection.Latency: Defaulted {}
 extension Settings.ServiceRules: Defaulted {}
 extension Settings.Timeouts: Defaulted {}
 extension Settings.Retries: Defaulted {}

@@ -2,7 +2,7 @@ internal import Proxy
 internal import Upstream
 
 extension KeyTable {
-  static let services: [Key] = basics + health + engineMetrics + compression + tuning
+  static let services: [Key] = basics + health + engineMetrics + compression + tuning + outliers
 
   private static let basics: [Key] = [
     Key(
@@ -234,23 +234,6 @@ extension KeyTable {
       \Settings.Hedging.budgetPercent, "services.*.hedging.budget_percent", .integer(1...100),
       "Second attempts may be at most this percentage of the service's requests that may have one, of the last ten seconds."
     ),
-    Key(
-      "services.*.outlier_detection", .booleanOrSection, .described("`true`"),
-      "Passive health: a backend whose answers to real requests fail in a row gets none for a while. Failures are: "
-        + "no connection, no response or a broken one, 502, 503, 504, gRPC's UNAVAILABLE, and of model servers 500. It ends "
-        + "at once when the backend's health check passes again."),
-    Key(
-      \OutlierDetection.consecutiveFailures, "services.*.outlier_detection.consecutive_failures",
-      .integer(1...1000),
-      "Failures in a row that eject a backend."),
-    Key(
-      \OutlierDetection.ejectionTime, "services.*.outlier_detection.ejection_time",
-      .duration(1000...3_600_000, off: false),
-      "How long the first ejection lasts; each further one lasts as much longer, up to five minutes."),
-    Key(
-      \OutlierDetection.maxEjectionPercent, "services.*.outlier_detection.max_ejection_percent",
-      .integer(0...100),
-      "At most this share of the backends is ejected at a time; the only backend never is."),
     Key(
       \Settings.ServiceRules.heartbeat, "services.*.heartbeat", .duration(100...3_600_000, off: true),
       .described("`15s` for kinds that are model servers, else `off`"),

@@ -108,7 +108,10 @@ internal import Upstream
       heartbeatMilliseconds: rules.heartbeat.orNone, progressMilliseconds: rules.progressTimeout.orNone,
       includesUsage: rules.includeUsage, tunnelIdle: rules.tunnelIdle,
       compression: rules.compression.map { unsafe arena.value(CompiledCompression($0, arena)) },
-      outliers: rules.outlierDetection, retryRule: rules.retries.rule,
+      state: Unmanaged.passUnretained(service.state), outliers: rules.outlierDetection,
+      ejects: rules.outlierDetection.isOn,
+      countsErrors: rules.outlierDetection.consecutiveErrors > 0 || rules.outlierDetection.successRate != nil,
+      comparesBackends: rules.outlierDetection.compares, retryRule: rules.retries.rule,
       budget: RetryBudget(percent: rules.retries.budgetPercent),
       hedging: rules.hedging.map { unsafe arena.value(CompiledHedging($0)) },
       times: Unmanaged.passUnretained(times),
@@ -169,11 +172,20 @@ internal import Upstream
   var wantedKey: KeySource {
     if count < 2 || isPassage { return KeySource(.none) }
     if policy.goesByKey { return keySource }
-    return KeySource(policy == .modelAware ? .session : policy == .peakEWMA ? .nothingYet : .none)
+    if policy == .modelAware { return KeySource(.session) }
+    return KeySource(policy == .peakEWMA || outliers.latency != nil ? .nothingYet : .none)
   }
   let tunnelIdle: Milliseconds
   let compression: UnsafeMutablePointer<CompiledCompression>?
+  /// What all workers share of it. The settings keep it.
+  let state: Unmanaged<ServiceState>
   let outliers: OutlierDetection
+  /// Answers to requests take backends out for a while.
+  let ejects: Bool
+  /// Statuses besides those of gateways count for that.
+  let countsErrors: Bool
+  /// Backends are compared with each other for that.
+  let comparesBackends: Bool
   let retryRule: RetryRule
   var budget: RetryBudget
   /// When answers are late, and how long they take; nil where nobody asks twice.

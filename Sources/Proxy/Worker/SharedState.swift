@@ -2,6 +2,7 @@ internal import EventLoop
 internal import OS
 internal import Synchronization
 internal import TLS
+public import Upstream
 
 /// What the workers share: counters read by others, the challenge look-up, and where messages go.
 final class SharedState: Sendable {
@@ -44,8 +45,8 @@ public enum ProxyEvent: Sendable {
   case requestRefused(peer: String, reason: String)
   /// A backend could not be reached or broke off.
   case backendFailed(backend: String, reason: String)
-  /// A backend has failed so often in a row that it gets no requests for a while.
-  case backendEjected(backend: String, seconds: Int)
+  /// A backend gets no requests for a while because of its answers.
+  case backendEjected(backend: String, seconds: Int, reason: OutlierDetection.Reason)
   /// The access log's file could not be opened again.
   case accessLogFailed(reason: String)
   /// The process is out of descriptors and does not accept for a moment.

@@ -114,7 +114,7 @@ extension Daemon {
     var why: String? = status.failure
     if known.address == nil { why = "its name leads to no address" }
     if why == nil, status.isDrained { why = "an operator has taken it out" }
-    if why == nil, ejected > 0 { why = "answers failed in a row" }
+    if why == nil, ejected > 0 { why = status.ejectionReason.words }
     if why == nil, standsStill { why = "it gives nothing to anybody although its health is good" }
     return [
       "address": known.address.map { .string("\($0)") } ?? .null, "state": .string(state),

@@ -2,6 +2,7 @@ import OS
 import Proxy
 import Synchronization
 import Telemetry
+import Upstream
 
 /// Puts the proxy's messages about single connections into the log: the first of each kind about one thing at once, those
 /// of the minute behind it in one line. Called by the workers: it never waits for the log's reader.
@@ -55,8 +56,8 @@ private struct Message {
     case .requestRefused(let peer, let why):
       (level, text, reason) = (.debug, "request refused", "\(peer): \(why)")
     case .backendFailed(let backend, let why): (text, subject, reason) = ("backend failed", backend, why)
-    case .backendEjected(let backend, let seconds):
-      (text, subject, reason) = ("backend ejected after failures in a row", backend, "for \(seconds) s")
+    case .backendEjected(let backend, let seconds, let why):
+      (text, subject, reason) = ("backend ejected", backend, "for \(seconds) s: \(why.words)")
     case .accessLogFailed(let why):
       (level, text, reason) = (
         .error, "access log could not be opened again; the old file is written on", why
@@ -67,6 +68,18 @@ private struct Message {
       (level, text) = (.error, "out of buffers; requests are refused (limits.buffer_memory)")
     case .outOfDescriptors:
       (level, text) = (.error, "out of file descriptors; raise the limit (ulimit -n)")
+    }
+  }
+}
+
+extension OutlierDetection.Reason {
+  /// Why a backend is spared, as operators read it.
+  var words: String {
+    switch self {
+    case .errors: "server errors in a row"
+    case .gatewayErrors: "answers failed in a row"
+    case .successRate: "fewer good answers than the service's other backends"
+    case .latency: "slower answers than the service's other backends"
     }
   }
 }

@@ -50,6 +50,7 @@ actor BackendRegistry {
   private var names: [Key: Name] = [:]
   private var statuses: [String: BackendStatus] = [:]
   private var rooms: [String: ServiceRoom] = [:]
+  private var services: [String: ServiceState] = [:]
   /// What the process before this one knew of backends, until they are met.
   private var heritage: [String: Handover.Backend] = [:]
 
@@ -297,6 +298,13 @@ actor BackendRegistry {
     let room = rooms[service] ?? ServiceRoom()
     rooms[service] = room
     return room
+  }
+
+  /// What is known of a service.
+  func state(service: String) -> ServiceState {
+    let state = services[service] ?? ServiceState()
+    services[service] = state
+    return state
   }
 
   /// How long the addresses of a backend's name are believed, in seconds; nil for one without a name.

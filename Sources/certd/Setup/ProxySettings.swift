@@ -175,7 +175,8 @@ struct ProxySettings {
     }
     var made = Proxy.Settings.Service(
       name: service.name, backends: Array(members.prefix(Balancer.maximumBackends)), rules: service.rules,
-      room: await backends.room(service: service.name))
+      room: await backends.room(service: service.name),
+      state: await backends.state(service: service.name))
     made.isPassage = service.protocol.isPassage
     return made
   }

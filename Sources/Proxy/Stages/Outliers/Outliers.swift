@@ -37,7 +37,7 @@ extension Worker {
       }
       return isUsable && !tried.contains(0) ? 0 : nil
     }
-    if unsafe service.pointee.outliers.consecutiveFailures > 0 || service.pointee.readsPrompts,
+    if unsafe service.pointee.ejects || service.pointee.readsPrompts,
       let chosen = unsafe pick(service, tried: tried, model, sparing: nowMilliseconds)
     {
       return chosen
@@ -129,17 +129,21 @@ extension Worker {
     _ base: UnsafePointer<UInt8>
   ) {
     if let model = exchange.model { recordLatency(backend, exchange, model) }
-    let countsErrors = unsafe exchange.service?.pointee.outliers.countsServerErrors == true
-    let isGateway = 502...504 ~= desk.response.status || countsErrors && desk.response.status == 500
+    let status = desk.response.status
+    let isGateway = 502...504 ~= status
     if unsafe isGateway || exchange.isGRPC && exchange.endsWithHead && isUnavailable(base) {
       recordFailure(backend)
-    } else if desk.response.status == 429 {
+    } else if unsafe status >= 500 && exchange.service?.pointee.countsErrors == true
+      && OutlierDetection.isError(status: status)
+    {
+      recordFailure(backend, isGateway: false)
+    } else if status == 429 {
       let now = nowMilliseconds
       unsafe backend.pool?._withUnsafeGuaranteedRef {
         unsafe $0.status._withUnsafeGuaranteedRef { $0.refused(nowMilliseconds: now) }
       }
     } else if !exchange.isGRPC || exchange.endsWithHead {
-      recordSuccess(backend)
+      recordSuccess(backend, exchange)
     }
   }
 
@@ -149,8 +153,7 @@ extension Worker {
     _ backend: Ref<BackendConnection>, _ exchange: Ref<Exchange>, _ model: Ref<ModelRequest>
   ) {
     guard unsafe exchange.service?.pointee.policy == .peakEWMA else { return }
-    let taken = (nowNanoseconds &- min(model.sentNanoseconds, nowNanoseconds)) / 1000
-    let now = nowMilliseconds
+    let (taken, now) = (timeTaken(model), nowMilliseconds)
     unsafe backend.pool?._withUnsafeGuaranteedRef {
       unsafe $0.status._withUnsafeGuaranteedRef {
         $0.latency.record(microseconds: taken, nowMilliseconds: now)
@@ -164,7 +167,7 @@ extension Worker {
     if unsafe Self.saysUnavailable(exchange.trailers.bytes) {
       recordFailure(backend)
     } else {
-      recordSuccess(backend)
+      recordSuccess(backend, exchange)
     }
   }
 
@@ -183,38 +186,105 @@ extension Worker {
     return false
   }
 
-  private func recordSuccess(_ backend: Ref<BackendConnection>) {
-    let now = nowMilliseconds
+  private func recordSuccess(_ backend: Ref<BackendConnection>, _ exchange: Ref<Exchange>) {
     unsafe backend.pool?._withUnsafeGuaranteedRef {
-      unsafe $0.status._withUnsafeGuaranteedRef { $0.succeeded(nowMilliseconds: now) }
+      unsafe $0.status._withUnsafeGuaranteedRef { $0.succeeded() }
+    }
+    if unsafe exchange.service?.pointee.comparesBackends == true {
+      compare(backend, exchange, isError: false)
     }
   }
 
-  /// A request failed as a gateway would say it: after too many in a row the backend is spared for a while.
-  func recordFailure(_ backend: Ref<BackendConnection>, isConnection: Bool = false) {
-    guard let pool = unsafe backend.pool, let service = unsafe backend.exchange?.service,
-      unsafe service.pointee.outliers.consecutiveFailures > 0
+  /// How long the attempt has taken so far, in microseconds.
+  private func timeTaken(_ model: Ref<ModelRequest>) -> UInt64 {
+    (nowNanoseconds &- min(model.sentNanoseconds, nowNanoseconds)) / 1000
+  }
+
+  /// A request failed as a gateway would say it, or with an answer of the backend's own: after too many in a row the backend
+  /// is spared for a while.
+  func recordFailure(
+    _ backend: Ref<BackendConnection>, isConnection: Bool = false, isGateway: Bool = true
+  ) {
+    guard let exchange = backend.exchange, let pool = unsafe backend.pool,
+      let service = unsafe exchange.service,
+      unsafe service.pointee.ejects
     else { return }
     let now = nowMilliseconds
+    let ejected = unsafe ejected(service)
+    let (rule, count) = unsafe (service.pointee.outliers, service.pointee.count)
+    let ejection = unsafe pool._withUnsafeGuaranteedRef {
+      unsafe $0.status._withUnsafeGuaranteedRef {
+        $0.failed(
+          nowMilliseconds: now, rule: rule, ejected: ejected, count: count, isConnection: isConnection,
+          isGateway: isGateway)
+      }
+    }
+    if let ejection { unsafe tellEjection(pool, ejection.milliseconds, ejection.reason) }
+    if unsafe service.pointee.comparesBackends { compare(backend, exchange, isError: true) }
+  }
+
+  /// How many of a service's backends are spared at present.
+  private func ejected(_ service: UnsafeMutablePointer<ServiceEntry>) -> Int {
     var ejected = 0
     for i in unsafe 0..<service.pointee.count {
       let isOut = unsafe service.pointee.pools[i]._withUnsafeGuaranteedRef {
-        unsafe $0.status._withUnsafeGuaranteedRef { $0.isEjected(nowMilliseconds: now) }
+        unsafe $0.status._withUnsafeGuaranteedRef { $0.isEjected(nowMilliseconds: nowMilliseconds) }
       }
       if isOut { ejected += 1 }
     }
-    let (rule, count) = unsafe (service.pointee.outliers, service.pointee.count)
-    let long = unsafe pool._withUnsafeGuaranteedRef {
-      unsafe $0.status._withUnsafeGuaranteedRef {
-        $0.failed(
-          nowMilliseconds: now, rule: rule, ejected: ejected, count: count, isConnection: isConnection)
-      }
-    }
-    guard let long else { return }
-    counters.add(.backendEjections)
+    return ejected
+  }
+
+  @inline(never)
+  private func tellEjection(
+    _ pool: Unmanaged<BackendPool>, _ milliseconds: UInt64, _ reason: OutlierDetection.Reason
+  ) {
+    counters.add(reason.counter)
     unsafe shared.report(
       .backendEjected(
-        backend: pool._withUnsafeGuaranteedRef { $0.settings.key }, seconds: Int((long + 999) / 1000)))
+        backend: pool._withUnsafeGuaranteedRef { $0.settings.key }, seconds: Int((milliseconds + 999) / 1000),
+        reason: reason))
+  }
+
+  /// Counts a request for the comparison of its service's backends, which is made when an interval is over.
+  @inline(never)
+  private func compare(_ backend: Ref<BackendConnection>, _ exchange: Ref<Exchange>, isError: Bool) {
+    guard let service = unsafe exchange.service else { return }
+    let taken = isError ? 0 : exchange.model.map { max(1, timeTaken($0)) } ?? 0
+    unsafe backend.pool?._withUnsafeGuaranteedRef {
+      unsafe $0.status._withUnsafeGuaranteedRef { $0.window.count(isError: isError, microseconds: taken) }
+    }
+    let (rule, now) = unsafe (service.pointee.outliers, nowMilliseconds)
+    let isDue = unsafe service.pointee.state._withUnsafeGuaranteedRef {
+      $0.isIntervalOver(rule.interval, nowMilliseconds: now)
+    }
+    guard isDue else { return }
+    let intervals = unsafe (0..<service.pointee.count).map { place in
+      unsafe service.pointee.pools[place]._withUnsafeGuaranteedRef {
+        unsafe $0.status._withUnsafeGuaranteedRef { $0.window.take() }
+      }
+    }
+    for (place, reason) in rule.outliers(intervals) {
+      let (pool, out) = unsafe (service.pointee.pools[place], ejected(service))
+      let count = unsafe service.pointee.count
+      let long = unsafe pool._withUnsafeGuaranteedRef {
+        unsafe $0.status._withUnsafeGuaranteedRef {
+          $0.eject(nowMilliseconds: now, rule: rule, ejected: out, count: count, reason)
+        }
+      }
+      if let long { unsafe tellEjection(pool, long, reason) }
+    }
+  }
+}
+
+extension OutlierDetection.Reason {
+  fileprivate var counter: Counter {
+    switch self {
+    case .errors: .ejectionsForErrors
+    case .gatewayErrors: .ejectionsForGatewayErrors
+    case .successRate: .ejectionsForSuccessRate
+    case .latency: .ejectionsForLatency
+    }
   }
 }
 
