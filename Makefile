@@ -12,7 +12,7 @@ SEED ?=
 KEEP ?=
 TARGETS ?=
 
-.PHONY: run build test test-all soak short-lives fuzz test-asan test-tsan instructions lint deb image dist test-packages install clean
+.PHONY: run build test test-all soak changes short-lives fuzz test-asan test-tsan instructions lint deb image dist test-packages install clean
 
 run:
 	@scripts/install-packages $(RUN_PACKAGES)
@@ -38,6 +38,12 @@ soak: build
 	@scripts/python-clients
 	.build/clients/bin/python Tests/Soak/soak.py --certd "$$(swift build $(RELEASE_FLAGS) --show-bin-path)/certd" \
 	  --seconds $(or $(SECONDS),600) $(if $(SEED),--seed $(SEED))
+
+# Reloads, upgrades and crashes under load of every kind (docs/testing.md)
+changes: build
+	@scripts/install-packages $(TEST_PACKAGES)
+	@scripts/python-clients
+	.build/clients/bin/python Tests/Soak/changes.py --certd "$$(swift build $(RELEASE_FLAGS) --show-bin-path)/certd"
 
 # Certificates that live for minutes, from a real CA: make short-lives SECONDS=3600 (docs/testing.md)
 short-lives: build

@@ -14,6 +14,20 @@ import Testing
   }
 
   @Test(
+    "no request, call, stream or message fails over reloads and upgrades, and nobody is refused after crashes"
+  )
+  func changes() async throws {
+    let place = try Place()
+    let script = "\(Place.package)/Tests/Soak/changes.py"
+    let finished = try await place.run(
+      [
+        "env", "PYTHONDONTWRITEBYTECODE=1", "\(Place.package)/.build/clients/bin/python", script, "--certd",
+        try Place.certd(), "--rounds", "2", "--streams", "40", "--pause", "0.2",
+      ], called: "changes")
+    #expect(finished.ending == .exited(0) && finished.output.hasSuffix("all ok\n"), "\(finished)")
+  }
+
+  @Test(
     "systemd's sockets are taken, it is told of start, reload, life and stop, and after a kill nobody was refused"
   )
   func serviceManager() async throws {

@@ -21,6 +21,8 @@ struct Mux: Slotted {
   var isClosing = false
   /// The peer has been told that the end is near.
   var endAnnounced = false
+  /// Since when no stream has been open, in the loop's milliseconds.
+  var quietAt: UInt64 = 0
   /// The peer asks for nothing more: the connection ends with its last stream.
   var peerIsLeaving = false
   /// Every stream.

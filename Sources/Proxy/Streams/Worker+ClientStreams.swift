@@ -17,12 +17,12 @@ extension Worker {
     mux.connection = HTTP2.Connection(
       isServer: true, limits: limits, headCapacity: Layout.room)
     mux.client = client
+    mux.quietAt = nowMilliseconds
     client.mux = mux
     client.state = .multiplexed
     counters.add(.http2Connections)
     ready(mux)
     mux.connection.start()
-    if isDraining { announceEnd(mux) }
     // The first SETTINGS must come like a request's head.
     client.headTimed = true
     timeClient(client, again: true)
@@ -88,13 +88,31 @@ extension Worker {
 
   // MARK: Draining
 
+  /// How long a drain waits for a moment at which nothing goes on at a connection, before it tells its client to go
+  /// elsewhere all the same, in milliseconds; a quarter of the drain's time if that is less.
+  static let announcePatienceMilliseconds: UInt64 = 2000
+
+  /// For how long nothing must have gone on for nothing to be on its way, in milliseconds.
+  static let quietMilliseconds: UInt64 = 1000
+
+  /// Tells the clients with whom nothing goes on, and all of them once the patience is over.
+  func announceEnds() {
+    for mux in muxes.live where mux.client != nil {
+      let isQuiet = mux.streamCount == 0 && nowMilliseconds >= mux.quietAt &+ Self.quietMilliseconds
+      if isQuiet || nowMilliseconds >= announceAt { announceEnd(mux) }
+    }
+  }
+
   /// The client's next requests belong elsewhere; those that it has sent are answered (RFC 9113 §6.8).
+  ///
+  /// Some clients (Python's h2) fail whatever goes on when they read it, and at a PING behind it: they are told right behind
+  /// the last answer, or where nothing goes on nor can be on its way, without one. Others are told when ``announcePatienceMilliseconds`` are over.
   func announceEnd(_ mux: Ref<Mux>) {
     guard !mux.endAnnounced else { return }
     mux.endAnnounced = true
     ready(mux)
     mux.connection.announceEnd()
-    mux.connection.ping()
+    if mux.streamCount > 0 { mux.connection.ping() }
     if let client = mux.client { timeClient(client) }
   }
 

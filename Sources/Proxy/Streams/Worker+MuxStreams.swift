@@ -109,6 +109,10 @@ extension Worker {
   func becameQuiet(_ mux: Ref<Mux>) {
     if let client = mux.client {
       if mux.endAnnounced && mux.connection.hasEnded { mux.isClosing = true }
+      mux.quietAt = nowMilliseconds
+      // Whoever goes on after it was told is asked whether it has read it.
+      if mux.endAnnounced, !mux.connection.hasEnded { mux.connection.ping() }
+      if isDraining { announceEnd(mux) }
       timeClient(client, again: true)
     } else if let backend = mux.backend, let pool = unsafe backend.pool {
       let isRetired = unsafe pool._withUnsafeGuaranteedRef { $0.isRetired }

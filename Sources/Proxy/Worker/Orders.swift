@@ -118,9 +118,8 @@ extension Worker {
       accept(i)
       closeListener(i)
     }
-    for mux in muxes.live {
-      if mux.client != nil { announceEnd(mux) }
-    }
+    announceAt = nowMilliseconds &+ min(Self.announcePatienceMilliseconds, milliseconds / 4)
+    announceEnds()
   }
 
   private func closeIdleClients() {
@@ -131,6 +130,10 @@ extension Worker {
   }
 
   func finishDrain() {
+    if nowMilliseconds >= announceAt, announceAt > 0 {
+      announceEnds()
+      announceAt = 0
+    }
     if nowMilliseconds >= shared.drainDeadline.load(ordering: .relaxed) {
       for client in clients.live where isConnection(client) { leave(client) }
     }

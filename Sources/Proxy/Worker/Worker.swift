@@ -98,6 +98,8 @@ internal import Upstream
   var accessLog: AccessLog?
   var accessFlushAt: UInt64 = 0
   var isDraining = false
+  /// When clients of HTTP/2 are told to go, whatever goes on; 0 when they have been.
+  var announceAt: UInt64 = 0
   /// Connections that nobody asks on are not waited for at the end.
   var closesIdle = false
   var isStopped = false
@@ -187,6 +189,7 @@ internal import Upstream
     if isDraining {
       let deadline = shared.drainDeadline.load(ordering: .relaxed)
       wait = min(wait, deadline > nowMilliseconds ? deadline - nowMilliseconds : 0)
+      if announceAt > 0 { wait = min(wait, announceAt > nowMilliseconds ? announceAt - nowMilliseconds : 0) }
     }
     if accessLog != nil { wait = min(wait, Self.flushMilliseconds) }
     return wait == .max ? -1 : Int32(truncatingIfNeeded: min(wait, 60_000))
