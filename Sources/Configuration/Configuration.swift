@@ -40,6 +40,8 @@ public struct Configuration: Sendable, Equatable {
   public var headers = Settings.FieldEdits()
   /// Which requests go where.
   public var routes: [Route] = []
+  /// Requests, and what has to become of them.
+  public var tests: [RouteTest] = []
   /// Groups of keys, in the order of the file.
   public var keyGroups: [KeyGroupSettings] = []
   /// Groups of backends, in the order of the file.

@@ -12,6 +12,8 @@ public struct LimitHit: Equatable, Sendable, BitwiseCopyable {
     case concurrent
     /// Tokens of one request: waiting does not help.
     case size
+    /// Requests of one client in a second.
+    case rate
   }
 
   /// What there is too much of.
@@ -28,6 +30,7 @@ public struct LimitHit: Equatable, Sendable, BitwiseCopyable {
   var message: String {
     switch what {
     case .requests: "too many requests in a minute for this key; try again in \(seconds) s"
+    case .rate: "too many requests; try again in \(seconds) s"
     case .tokens: "too many tokens in a minute for this key; try again in \(seconds) s"
     case .quota: "the tokens of this key are used up; there are new ones in \(seconds) s"
     case .concurrent: "too many requests at once for this key"

@@ -9,6 +9,10 @@ public enum OwnAnswer: Equatable, Sendable, BitwiseCopyable {
   case headTooLarge
   /// The content is more than is kept of it for a backend that needs its length.
   case contentTooLarge
+  /// The content is more than the route takes.
+  case contentBeyondLimit
+  /// The backend's answer of this status is replaced by a page of the route's.
+  case replaced(UInt16)
   /// The request did not arrive in time.
   case requestTimeout
   /// No route for it.
@@ -57,7 +61,8 @@ public enum OwnAnswer: Equatable, Sendable, BitwiseCopyable {
     switch self {
     case .badRequest, .pathNotNormal, .modelMissing, .modelUnread: 400
     case .headTooLarge: 431
-    case .contentTooLarge: 413
+    case .contentTooLarge, .contentBeyondLimit: 413
+    case .replaced(let status): Int(status)
     case .requestTimeout: 408
     case .noRoute, .modelUnknown: 404
     case .misdirected: 421
@@ -76,7 +81,8 @@ public enum OwnAnswer: Equatable, Sendable, BitwiseCopyable {
   /// OpenAI's `error.type`.
   public var type: String {
     switch self {
-    case .badRequest, .headTooLarge, .contentTooLarge, .requestTimeout, .noRoute, .misdirected,
+    case .badRequest, .headTooLarge, .contentTooLarge, .contentBeyondLimit, .requestTimeout, .noRoute,
+      .misdirected,
       .pathNotNormal, .modelUnknown, .modelMissing, .modelUnread, .refused:
       "invalid_request_error"
     case .certificateNeeded, .keyElsewhere, .modelUntold: "permission_error"
@@ -84,6 +90,7 @@ public enum OwnAnswer: Equatable, Sendable, BitwiseCopyable {
     case .limited(let hit): hit.what == .quota ? "insufficient_quota" : "rate_limit_error"
     case .queueFull, .queueTimeout: "rate_limit_error"
     case .noBackend, .badGateway, .backendTimeout, .noTunnel, .overloaded: "server_error"
+    case .replaced(let status): status < 500 ? "invalid_request_error" : "server_error"
     }
   }
 
@@ -93,7 +100,8 @@ public enum OwnAnswer: Equatable, Sendable, BitwiseCopyable {
     case .badRequest, .refused: "bad_request"
     case .pathNotNormal: "path_not_normalized"
     case .headTooLarge: "head_too_large"
-    case .contentTooLarge: "content_too_large"
+    case .contentTooLarge, .contentBeyondLimit: "content_too_large"
+    case .replaced(let status): "status_\(status)"
     case .requestTimeout: "request_timeout"
     case .noRoute: "no_route"
     case .modelUnknown: "model_not_found"
@@ -125,6 +133,8 @@ public enum OwnAnswer: Equatable, Sendable, BitwiseCopyable {
         "the path has dot segments, doubled slashes or percent-encoding that hide which route is meant"
     case .headTooLarge: return "header section too large"
     case .contentTooLarge: return "content too large to be kept for a backend that needs its length"
+    case .contentBeyondLimit: return "the content is larger than this route takes"
+    case .replaced(let status): return "the backend\(service) answered \(status)"
     case .requestTimeout: return "the request did not arrive within the time limit"
     case .noRoute: return "no route for this host and path"
     case .modelUnknown: return "the model does not exist here"
@@ -161,9 +171,11 @@ public enum OwnAnswer: Equatable, Sendable, BitwiseCopyable {
     switch self {
     case .noRoute, .noBackend, .queueFull, .queueTimeout, .badGateway, .backendTimeout, .noTunnel,
       .misdirected, .certificateNeeded, .keyNeeded, .pathNotNormal, .modelUnknown, .modelMissing,
-      .modelUnread, .keyExpired, .keyElsewhere, .modelUntold, .limited:
+      .modelUnread, .keyExpired, .keyElsewhere, .modelUntold, .limited, .replaced:
       true
-    case .badRequest, .headTooLarge, .contentTooLarge, .requestTimeout, .refused, .overloaded: false
+    case .badRequest, .headTooLarge, .contentTooLarge, .contentBeyondLimit, .requestTimeout, .refused,
+      .overloaded:
+      false
     }
   }
 
@@ -171,6 +183,8 @@ public enum OwnAnswer: Equatable, Sendable, BitwiseCopyable {
   public var callStatus: UInt64 {
     switch self {
     case .badRequest, .headTooLarge, .contentTooLarge, .pathNotNormal, .refused: 13
+    case .contentBeyondLimit: 8
+    case .replaced: 14
     case .modelMissing, .modelUnread: 3
     case .modelUnknown: 5
     case .noRoute, .noTunnel, .misdirected: 12
@@ -189,6 +203,12 @@ public enum OwnAnswer: Equatable, Sendable, BitwiseCopyable {
     switch status {
     case 200: "OK"
     case 204: "No Content"
+    case 206: "Partial Content"
+    case 301: "Moved Permanently"
+    case 302: "Found"
+    case 303: "See Other"
+    case 304: "Not Modified"
+    case 307: "Temporary Redirect"
     case 308: "Permanent Redirect"
     case 400: "Bad Request"
     case 401: "Unauthorized"
@@ -196,12 +216,16 @@ public enum OwnAnswer: Equatable, Sendable, BitwiseCopyable {
     case 404: "Not Found"
     case 405: "Method Not Allowed"
     case 408: "Request Timeout"
+    case 410: "Gone"
     case 414: "URI Too Long"
+    case 416: "Range Not Satisfiable"
     case 417: "Expectation Failed"
     case 421: "Misdirected Request"
     case 429: "Too Many Requests"
     case 413: "Content Too Large"
+    case 451: "Unavailable For Legal Reasons"
     case 431: "Request Header Fields Too Large"
+    case 500: "Internal Server Error"
     case 501: "Not Implemented"
     case 502: "Bad Gateway"
     case 503: "Service Unavailable"

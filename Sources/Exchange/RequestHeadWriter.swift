@@ -52,23 +52,12 @@ extension Desk {
   ) {
     unsafe out.append(base, request.methodLength)
     out.append(" ")
-    if request.targetLength == 0 {
-      if request.method == .options {
-        out.append("*")
-      } else {
-        unsafe out.append(path.add.start, path.add.count)
-        out.append("/")
-      }
+    if request.targetLength == 0, request.method == .options {
+      out.append("*")
+    } else if unsafe path.isEmpty && request.targetLength > 0 && base[request.targetStart] != 0x3F {
+      unsafe out.append(base + request.targetStart, request.targetLength)
     } else {
-      if unsafe base[request.targetStart] == 0x3F {
-        unsafe out.append(path.add.start, path.add.count)
-        out.append("/")
-      }
-      if path.isEmpty {
-        unsafe out.append(base + request.targetStart, request.targetLength)
-      } else {
-        unsafe writeTarget(&out, base + request.targetStart, request.targetLength, path)
-      }
+      unsafe writePath(&out, base, path)
     }
     out.append(" HTTP/1.1\r\n")
     if unsafe !edits.drop.contains(Self.hostName.utf8Start, 4) {

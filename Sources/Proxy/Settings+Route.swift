@@ -18,6 +18,20 @@ extension Settings {
     public var modelHeader: String?
     /// What the path begins with where the part behind it names the model; both are taken off. Empty for nothing.
     public var modelPath = ""
+    /// What stands in place of the path, which may have the variables of the route's; nil for the client's.
+    public var rewritePath: String?
+    /// Where clients are sent instead; nil for nowhere.
+    public var redirect: Redirect?
+    /// What is answered by certd itself; nil to ask a backend.
+    public var respond: DirectAnswer?
+    /// How much of it clients may use.
+    public var limits = RouteLimits()
+    /// What holds in place of what the services say.
+    public var overrides = ServiceOverrides()
+    /// Content of errors that certd answers with, by status.
+    public var errors: [Int: Page] = [:]
+    /// Whether backends' answers with such a status have that content too.
+    public var interceptErrors = false
     /// What pages of other origins may do; nil to leave that to the backends.
     public var cors: CrossOrigin?
     /// The defaults.
@@ -78,6 +92,8 @@ extension Settings {
   public struct MessageEdits: Sendable, Equatable, CustomStringConvertible, CustomDebugStringConvertible {
     /// Fields that replace all of their name.
     public var set: [Fields.Field] = []
+    /// Fields that stand beside those that are there.
+    public var add: [Fields.Field] = []
     /// Names whose fields are dropped.
     public var remove: [String] = []
     /// No changes.
@@ -91,11 +107,13 @@ extension Settings {
       all.set.removeAll { old in set.contains { same($0.name, old.name) } }
       all.remove += remove.filter { new in !others.remove.contains { same($0, new) } }
       all.set += set
+      all.add.removeAll { old in (remove + set.map(\.name)).contains { same($0, old.name) } }
+      all.add += add
       return all
     }
 
     /// The names alone.
-    public var description: String { "set \(set.map(\.name)), remove \(remove)" }
+    public var description: String { "set \(set.map(\.name)), add \(add.map(\.name)), remove \(remove)" }
     /// The names alone.
     public var debugDescription: String { description }
   }

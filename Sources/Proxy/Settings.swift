@@ -77,6 +77,8 @@ public struct Settings: Sendable {
     public var ring: KeyRing?
     /// Issuers of tokens that stand for keys; nil where none do.
     public var tokens: TokenDoor?
+    /// What clients have used of ``RouteLimits/requestsPerSecond``; nil for no such limit.
+    public var rates: RateTable?
     /// Services by the model that content asks for; empty not to look. All of them, and the route's own, speak HTTP.
     public var models: [ModelRule] = []
     /// A route.

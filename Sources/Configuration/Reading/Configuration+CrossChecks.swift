@@ -23,6 +23,10 @@ extension Configuration {
     let names = services.map(\.name)
     var used: Set<String> = []
     for route in routes {
+      if route.answersItself {
+        checkPassage(route, report)
+        continue
+      }
       if names.contains(route.service.value) {
         used.insert(route.service.value)
       } else {
@@ -98,6 +102,7 @@ extension Configuration {
   private func checkPassage(_ route: Route, _ report: Report) {
     guard let service = service(named: route.service.value), service.protocol.isPassage else { return }
     let name = service.protocol.rawValue
+    checkPassageActions(route, name, report)
     if let path = route.paths.first(where: { $0.value != .prefix("/") }) {
       report.error(path.origin, "a route to a service that speaks \(name) has no paths", "remove paths")
     }
@@ -123,6 +128,18 @@ extension Configuration {
       report.error(
         host.origin, "\(host.value) is routed to HTTP by \(other.origin.path) as well",
         "a host leads to HTTP or to \(name)")
+    }
+  }
+
+  /// What is done with requests is not done where nobody sees any.
+  private func checkPassageActions(_ route: Route, _ name: String, _ report: Report) {
+    let rules = route.rules
+    let used = [
+      ("errors", !rules.errors.isEmpty), ("limits", rules.limits != .init()),
+      ("timeouts or retries", rules.overrides != .init()), ("rewrite", rules.rewritePath != nil),
+    ]
+    for (key, isUsed) in used where isUsed {
+      report.error(route.origin, "a route to a service that speaks \(name) has no \(key)", "remove it")
     }
   }
 

@@ -68,6 +68,7 @@ extension Configuration {
     configuration.forwarding = top.section("forwarded").settings()
     configuration.headers = readHeaders(top.section("headers"))
     configuration.routes = readRoutes(top)
+    configuration.tests = readTests(top)
     configuration.keyGroups = readKeys(top)
     let limits = top.section("limits")
     configuration.limits = limits.settings()

@@ -49,30 +49,45 @@ extension Configuration {
 
   private enum RedirectTarget: String, WordValue { case https }
 
-  static func readHeaders(_ section: Section) -> Settings.FieldEdits {
+  /// `paths`: those of the route whose variables may be named; none for every route.
+  static func readHeaders(_ section: Section, _ paths: [Located<Settings.PathMatch>] = [])
+    -> Settings.FieldEdits
+  {
     var edits = Settings.FieldEdits()
-    edits.request = readFields(section.section("request"))
-    edits.response = readFields(section.section("response"))
+    edits.request = readFields(section.section("request"), paths)
+    edits.response = readFields(section.section("response"), paths)
     return edits
   }
 
-  private static func readFields(_ section: Section) -> Settings.MessageEdits {
+  private static func readFields(
+    _ section: Section, _ paths: [Located<Settings.PathMatch>]
+  ) -> Settings.MessageEdits {
     var edits: Settings.MessageEdits = section.settings()
-    for member in section.members("set") {
+    edits.set = readFields(section, "set", paths)
+    edits.add = readFields(section, "add", paths)
+    return edits
+  }
+
+  private static func readFields(
+    _ section: Section, _ key: String, _ paths: [Located<Settings.PathMatch>]
+  ) -> [Fields.Field] {
+    var fields: [Fields.Field] = []
+    for member in section.members(key) {
       let origin = Origin(
-        position: member.position, path: Section.join(section.origin(of: "set").path, member.key))
+        position: member.position, path: Section.join(section.origin(of: key).path, member.key))
       let name: String
       do throws(Invalid) { name = try FieldText.name(member.key) } catch {
         section.report.error(origin, error)
         continue
       }
-      if edits.set.contains(where: { $0.name.lowercased() == name.lowercased() }) {
+      if fields.contains(where: { $0.name.lowercased() == name.lowercased() }) {
         section.report.error(origin, "the field stands twice", "names differ in more than their case")
       }
       if let value = section.text(member.value, at: origin, FieldText.value) {
-        edits.set.append(Fields.Field(name, value))
+        checkValue(value, member.value, origin, paths, section.report)
+        fields.append(Fields.Field(name, value))
       }
     }
-    return edits
+    return fields
   }
 }

@@ -12,16 +12,22 @@ extension Configuration {
         section.has("paths")
         ? section.texts("paths", nonEmpty: true, Settings.PathMatch.parse)
         : [Located(Settings.PathMatch.prefix("/"), origin: section.origin)]
-      let service = section.text("service", Word.name)
+      let answersItself = section.has("redirect") || section.has("respond")
+      if !answersItself, !section.has("service") {
+        section.report.error(section.origin, "the key \"service\" is missing")
+      }
+      let service =
+        section.has("service") ? section.text("service", Word.name) : answersItself ? "" : nil
       let auth = section.section("auth")
       let keyFile = auth.path("api_keys").map { Located($0, origin: auth.origin(of: "api_keys")) }
       if section.has("auth"), !auth.has("api_keys") {
         section.report.error(auth.origin, "asks for nothing", "name a file by api_keys, or remove it")
       }
       var rules: Settings.RouteRules = section.settings()
-      rules.headers = readHeaders(section.section("headers"))
+      rules.headers = readHeaders(section.section("headers"), paths ?? [])
+      let files = readActions(section, paths ?? [], &rules)
       rules.cors = readCrossOrigin(section, rules.headers)
-      checkPrefix(rules.stripPrefix, section, paths ?? [])
+      if section.has("strip_prefix") { checkPrefix(rules.stripPrefix, section, paths ?? []) }
       let match = readMatch(section.section("match"))
       let models = readModels(section)
       let keyGroups = readKeyGroups(section)
@@ -33,7 +39,8 @@ extension Configuration {
       return Route(
         hosts: hosts, paths: paths, match: match,
         service: Located(service, origin: section.origin(of: "service")),
-        rules: rules, keyFile: keyFile, keyGroups: keyGroups, models: models, origin: section.origin)
+        rules: rules, keyFile: keyFile, keyGroups: keyGroups, models: models, files: files,
+        origin: section.origin)
     }
   }
 

@@ -30,6 +30,11 @@ extension Settings.Hedging: Defaulted {}
 extension Settings.CrossOrigin: Defaulted {}
 extension Settings.RouteRules: Defaulted {}
 extension Settings.RequestMatch: Defaulted {}
+extension Settings.Redirect: Defaulted {}
+extension Settings.DirectAnswer: Defaulted {}
+extension Settings.RouteLimits: Defaulted {}
+extension Settings.ServiceOverrides: Defaulted {}
+extension Settings.Redirect.Scheme: WordValue {}
 extension Settings.MessageEdits: Defaulted {}
 
 extension BackendHost: ParsedText {}

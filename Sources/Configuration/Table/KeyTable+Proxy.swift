@@ -59,7 +59,9 @@ extension KeyTable {
           + "what their path means (RFC 3986 §6.2.2): encoded letters decoded, dot segments and doubled slashes resolved; an "
           + "encoded slash is none. The backend gets the path as it came."),
     ] + match + [
-      Key("routes[].service", .text(.name), .required, "Name of the service."),
+      Key(
+        "routes[].service", .text(.name), .described("see `redirect` and `respond`; else it must be there"),
+        "Name of the service."),
       Key(
         "routes[].models", .named(of: .textOrSection(.name), maximumCount: 1000),
         .described("the model is not looked at"),
@@ -167,6 +169,7 @@ extension KeyTable {
           + "`listeners[].client_certificates`): every route is served on every listener, and on one that does not "
           + "ask this one is answered with 421."),
     ] + headers(at: "routes[].headers", "Field changes for this route, after those for every route.")
+    + actions
 
   private static func headers(at path: String, _ summary: String) -> [Key] {
     let name = Key.ValueType.text(.fieldName)
@@ -176,7 +179,11 @@ extension KeyTable {
         Key("\(path).\(side)", .section, .described("none"), "Changes \(way)."),
         Key(
           "\(path).\(side).set", .named(of: .text(.fieldValue), maximumCount: 64), .described("none"),
-          "Fields that replace all of their name."),
+          "Fields that replace all of their name. Values may have parts of the request, as `{client_ip}`: see docs/routing.md."
+        ),
+        Key(
+          "\(path).\(side).add", .named(of: .text(.fieldValue), maximumCount: 64), .described("none"),
+          "Fields that stand beside others of their name."),
         Key(
           \Settings.MessageEdits.remove, "\(path).\(side).remove", .list(of: name, maximumCount: 64),
           "Names of fields that are dropped, before any is set; in a route also what is set for every route."),

@@ -8,7 +8,7 @@ public struct Route: Sendable, Equatable {
   public var paths: [Located<Settings.PathMatch>]
   /// What a request must be besides.
   public var match = Settings.RequestMatch()
-  /// Name of a service that exists.
+  /// Name of a service that exists; empty where none is asked.
   public var service: Located<String>
   /// What is done with its requests; its field changes come after those for every route.
   public var rules = Settings.RouteRules()
@@ -18,8 +18,22 @@ public struct Route: Sendable, Equatable {
   public var keyGroups: [Located<String>] = []
   /// Which service gets a request by the model that its content asks for; empty not to look.
   public var models: [ModelRule] = []
+  /// Files with content that it answers with.
+  public var files = RouteFiles()
   /// Where it stands.
   public var origin: Origin
+  /// Whether no service is asked.
+  public var answersItself: Bool { rules.redirect != nil || rules.respond != nil }
+}
+
+/// Files with content that a route answers with; absolute paths.
+public struct RouteFiles: Sendable, Equatable {
+  /// What it answers with.
+  public var respond: Located<String>?
+  /// Errors, by status.
+  public var errors: [Int: Located<String>] = [:]
+  /// None.
+  public init() {}
 }
 
 /// Where requests for some models go.

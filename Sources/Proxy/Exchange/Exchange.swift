@@ -68,6 +68,8 @@ internal import Upstream
   /// What `service` belongs to.
   var ofService: Unmanaged<Snapshot>? { unsafe laterSnapshot ?? snapshot }
 
+  /// Field lines of the response that say something of the request.
+  var responseLines = ParkedOutput()
   var responseContent = ResponseContent()
   /// The backend's HTTP/2 head was its last word.
   var endsWithHead = false

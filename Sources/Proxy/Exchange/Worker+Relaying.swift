@@ -25,6 +25,7 @@ extension Worker {
       return .event(.malformed)
     }
     let base = unsafe UnsafePointer(buffer + backend.start)
+    if desk.response.status >= 400, let page = replacement(exchange) { return .act(.answer(page)) }
     exchange.status = desk.response.status
     counters.add(.responses(status: desk.response.status))
     unsafe stages.choose(self, exchange, base)
@@ -52,6 +53,15 @@ extension Worker {
     }
     unsafe (buffer + bodyStart - gap - writer.count).update(from: writer.start, count: writer.count)
     return unsafe relay(backend, exchange, client, buffer, from: bodyStart, head: writer.count)
+  }
+
+  /// What stands in place of a backend's error; nil to pass it on.
+  @inline(never)
+  private func replacement(_ exchange: Ref<Exchange>) -> OwnAnswer? {
+    guard !exchange.isGRPC, let actions = unsafe exchange.route?.pointee.actions,
+      unsafe actions.pointee.intercepts, unsafe actions.pointee.page(desk.response.status) != nil
+    else { return nil }
+    return .replaced(UInt16(clamping: desk.response.status))
   }
 
   private func writeResponseHead(

@@ -32,7 +32,9 @@ extension Worker {
     let asker = unsafe Asker(
       address: AddressBlock.number(of: reading.question.client), port: reading.question.port,
       name: UnsafeRawBufferPointer(start: nil, count: 0))
-    let place = unsafe snapshot.routes.find(desk, base) { asker }
+    let place = unsafe snapshot.routes.find(desk.request, base, scratch: desk.scratch) {
+      unsafe desk.holds($0, base, asker)
+    }
     guard place >= 0 else {
       return Self.refuse(place == RouteTable.ambiguous ? .pathNotNormal : .noRoute, &out)
     }

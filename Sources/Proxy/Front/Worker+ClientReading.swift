@@ -131,6 +131,7 @@ extension Worker {
       shared.report(.requestRefused(peer: text(client.peer), reason: "malformed chunked content"))
       return .event(.refused(.badRequest))
     }
+    if isBeyondBodyLimit(exchange) { return .event(.refused(.contentBeyondLimit)) }
     if exchange.collects, exchange.machine.phase == .head {
       return collect(client, exchange).map { .event($0) } ?? .rest
     }

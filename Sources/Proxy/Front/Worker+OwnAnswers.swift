@@ -51,9 +51,27 @@ extension Worker {
   ) {
     counters.add(answer.counted)
     if isGRPC, desk.request.version == .http2 { return unsafe sayCall(client, answer, words, route) }
+    if let page = unsafe route?.pointee.actions?.pointee.page(answer.status) {
+      return unsafe sayPage(client, answer, page, closing: closing, words, route)
+    }
     unsafe say(
       client, answer.status, answer.fields(words), answer.content(words), closing: closing,
       route: route)
+  }
+
+  /// The same in the words of the route.
+  @inline(never)
+  private func sayPage(
+    _ client: Ref<ClientConnection>, _ answer: OwnAnswer, _ page: CompiledPage, closing: Bool,
+    _ words: OwnAnswer.Words, _ route: UnsafeMutablePointer<CompiledRoute>?
+  ) {
+    func bytes(_ raw: RawBytes) -> UnsafeBufferPointer<UInt8> {
+      unsafe UnsafeBufferPointer(start: raw.start, count: raw.count)
+    }
+    let type = unsafe String(decoding: bytes(page.type), as: UTF8.self)
+    let fields = answer.fields(words).replacing(
+      "Content-Type: application/json", with: "Content-Type: \(type)")
+    unsafe say(client, answer.status, fields, Array(bytes(page.body)), closing: closing, route: route)
   }
 
   private func say(
@@ -90,7 +108,8 @@ extension OwnAnswer {
     case .badRequest: .malformedContent
     case .refused: .malformedHead
     case .headTooLarge: .headTooLarge
-    case .contentTooLarge: .contentTooLarge
+    case .contentTooLarge, .contentBeyondLimit: .contentTooLarge
+    case .replaced: .badGateway
     case .requestTimeout: .requestTimeout
     case .noRoute: .noRoute
     case .misdirected: .misdirected
@@ -104,7 +123,7 @@ extension OwnAnswer {
     case .modelUntold: .modelUntold
     case .limited(let hit):
       switch hit.what {
-      case .requests: .requestLimit
+      case .requests, .rate: .requestLimit
       case .tokens: .tokenLimit
       case .quota: .quota
       case .concurrent: .concurrency

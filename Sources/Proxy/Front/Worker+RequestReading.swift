@@ -129,7 +129,9 @@ extension Worker {
 
   /// The place of the route that takes the request on the desk; -1 for none.
   func findRoute(_ client: Ref<ClientConnection>, _ base: UnsafePointer<UInt8>) -> Int {
-    unsafe snapshot.routes.find(desk, base) { asker(client) }
+    unsafe snapshot.routes.find(desk.request, base, scratch: desk.scratch) {
+      unsafe desk.holds($0, base, asker(client))
+    }
   }
 
   @inline(never)
@@ -208,7 +210,8 @@ extension Worker {
     client.sent = client.start
     client.requestEnd = bodyStart
     exchange.requestHeadLength = writer.count
-    return acceptContent(client, exchange) ? nil : .badRequest
+    guard acceptContent(client, exchange) else { return .badRequest }
+    return exchange.bytesIn > 0 && isBeyondBodyLimit(exchange) ? .contentBeyondLimit : nil
   }
 
   private func writeRequestHead(

@@ -57,7 +57,7 @@ internal import Upstream
   /// The longest Host that any of the services has of its own, in bytes.
   let longestHost: Int
 
-  init(_ all: [Settings.ModelRule], _ services: UnsafeMutablePointer<ServiceEntry>, _ arena: Arena) {
+  init(_ all: [Settings.ModelRule], _ services: ServiceEntries, _ arena: Arena) {
     let sorted = all.sorted { a, b in
       let (first, second) = (a.pattern.parts, b.pattern.parts)
       return first.isExact == second.isExact
@@ -73,7 +73,7 @@ internal import Upstream
       let own = isExact && all.contains { $0.model != nil } ? text : nil
       let targets = unsafe arena.array(of: Target.self, count: all.count)
       for (index, target) in all.enumerated() {
-        let service = unsafe services + target.service
+        let service = unsafe services[target.service]
         longest = unsafe max(longest, service.pointee.longestHost)
         let name = target.model ?? own
         let inside = name.map { Array(JSONString.quoted($0).utf8.dropFirst().dropLast()) } ?? []

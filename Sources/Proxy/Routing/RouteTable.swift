@@ -33,6 +33,8 @@ internal import Upstream
     let ends: Rules
     /// Those that take all below.
     let below: Rules
+    /// Whether anything may follow that makes a difference.
+    let leads: Bool
   }
 
   /// Names that lead to a node, in slots by their hash.
@@ -83,6 +85,7 @@ internal import Upstream
   }
 
   /// The index of the route, or -1. `holds` says whether the request is what a route wants besides.
+  @inline(__always)
   func find(
     host: UnsafePointer<UInt8>, _ hostLength: Int, path: UnsafePointer<UInt8>, _ pathLength: Int,
     holds: (UnsafeMutablePointer<CompiledMatch>) -> Bool
@@ -90,7 +93,7 @@ internal import Upstream
     var length = hostLength
     if length > 0, unsafe host[length - 1] == 0x2E { length -= 1 }
     if exact.mask >= 0, let root = unsafe Self.named(exact, host, length) {
-      let found = unsafe Self.look(root, path, 0, pathLength, holds)
+      let found = unsafe Self.enter(root, path, pathLength, holds)
       if found >= 0 { return found }
     }
     if wildcards.mask >= 0 {
@@ -98,12 +101,24 @@ internal import Upstream
       var label = 0
       while label < length, unsafe host[label] != 0x2E { label += 1 }
       if label > 0, let root = unsafe Self.named(wildcards, host + label, length - label) {
-        let found = unsafe Self.look(root, path, 0, pathLength, holds)
+        let found = unsafe Self.enter(root, path, pathLength, holds)
         if found >= 0 { return found }
       }
     }
     guard let anyHost = unsafe anyHost else { return -1 }
-    return unsafe Self.look(anyHost, path, 0, pathLength, holds)
+    return unsafe Self.enter(anyHost, path, pathLength, holds)
+  }
+
+  /// The route of a host's path: for most hosts there is but one way.
+  @inline(__always)
+  private static func enter(
+    _ root: UnsafeMutablePointer<Node>, _ path: UnsafePointer<UInt8>, _ length: Int,
+    _ holds: (UnsafeMutablePointer<CompiledMatch>) -> Bool
+  ) -> Int {
+    guard unsafe root.pointee.leads else {
+      return unsafe length > 0 && path[0] == 0x2F ? first(root.pointee.below, holds) : -1
+    }
+    return unsafe look(root, path, 0, length, holds)
   }
 
   /// Each node is met once at most: a path has one beginning of each length.
@@ -113,7 +128,7 @@ internal import Upstream
   ) -> Int {
     guard from < length else { return unsafe first(node.pointee.ends, holds) }
     guard unsafe path[from] == 0x2F else { return -1 }
-    if unsafe node.pointee.words.mask >= 0 || node.pointee.variable != nil {
+    if unsafe node.pointee.leads {
       let start = from + 1
       var end = start
       var hash: UInt64 = 0xCBF2_9CE4_8422_2325
@@ -261,7 +276,7 @@ extension RouteTable {
       Node(
         words: words(Array(builder.words).map { ($0.key, $0.value) }, arena),
         variable: builder.variable.map { unsafe node($0, arena) }, ends: rules(builder.ends, arena),
-        below: rules(builder.below, arena)))
+        below: rules(builder.below, arena), leads: !builder.words.isEmpty || builder.variable != nil))
   }
 
   /// The narrowest first, and of equals the first of the file.
@@ -294,31 +309,35 @@ extension RouteTable {
     return unsafe Words(slots: slots, mask: size - 1)
   }
 
-  /// The place of the route that takes the request that was read last, by its host and by the path that it means; -1 for none.
-  func find(_ desk: borrowing Desk, _ base: UnsafePointer<UInt8>, asker: () -> Asker) -> Int {
-    let host = unsafe base + desk.request.hostStart
-    let hostLength = desk.request.hostLength
-    let path = unsafe base + desk.request.targetStart
-    let (count, isPlain) = unsafe MatchedPath.scan(path, desk.request.targetLength)
+  /// The place of the route that takes a request, by its host and by the path that it means; -1 for none. `scratch` has room
+  /// for a path, and `holds` does not write there.
+  @inline(__always)
+  func find(
+    _ request: RequestHead, _ base: UnsafePointer<UInt8>, scratch: UnsafeMutablePointer<UInt8>,
+    holds: (UnsafeMutablePointer<CompiledMatch>) -> Bool
+  ) -> Int {
+    let host = unsafe base + request.hostStart
+    let path = unsafe base + request.targetStart
+    let (count, isPlain) = unsafe MatchedPath.scan(path, request.targetLength)
     // An absolute URL without a path, and `*`, belong to the root.
     guard count > 0, unsafe path[0] == 0x2F else {
-      return unsafe find(host: host, hostLength, path: Self.slash.utf8Start, 1) {
-        unsafe desk.holds($0, base, asker())
-      }
+      return unsafe find(host: host, request.hostLength, path: Self.slash.utf8Start, 1, holds: holds)
     }
-    if isPlain {
-      return unsafe find(host: host, hostLength, path: path, count) { unsafe desk.holds($0, base, asker()) }
-    }
-    let meant = unsafe MatchedPath.write(path, count, into: desk.scratch)
-    let found = unsafe find(host: host, hostLength, path: desk.scratch, meant) {
-      unsafe desk.holds($0, base, asker())
-    }
+    if isPlain { return unsafe find(host: host, request.hostLength, path: path, count, holds: holds) }
+    return unsafe findOdd(host: host, request.hostLength, path: path, count, scratch, holds)
+  }
+
+  @inline(never)
+  private func findOdd(
+    host: UnsafePointer<UInt8>, _ hostLength: Int, path: UnsafePointer<UInt8>, _ count: Int,
+    _ scratch: UnsafeMutablePointer<UInt8>, _ holds: (UnsafeMutablePointer<CompiledMatch>) -> Bool
+  ) -> Int {
+    let meant = unsafe MatchedPath.write(path, count, into: scratch)
+    let found = unsafe find(host: host, hostLength, path: scratch, meant, holds: holds)
     guard unsafe MatchedPath.hidesSlash(path, count) else { return found }
     // A backend that takes it for a slash must not be reached past the route that is for what it reads.
-    let read = unsafe MatchedPath.write(path, count, into: desk.scratch, opensSlashes: true)
-    let other = unsafe find(host: host, hostLength, path: desk.scratch, read) {
-      unsafe desk.holds($0, base, asker())
-    }
+    let read = unsafe MatchedPath.write(path, count, into: scratch, opensSlashes: true)
+    let other = unsafe find(host: host, hostLength, path: scratch, read, holds: holds)
     return found == other ? found : Self.ambiguous
   }
 

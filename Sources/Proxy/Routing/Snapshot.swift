@@ -60,10 +60,11 @@ internal import Upstream
     let compiled = unsafe arena.array(of: CompiledRoute.self, count: settings.routes.count)
     for (index, route) in settings.routes.enumerated() {
       let rules = settings.services[route.service].rules
-      unsafe (compiled + index).initialize(
-        to: CompiledRoute(index: index, service: services + route.service, rules, route, arena))
+      let entries = unsafe ServiceEntries(services, route.rules.overrides, arena)
+      let own = unsafe entries[route.service]
+      unsafe (compiled + index).initialize(to: CompiledRoute(index: index, service: own, rules, route, arena))
       if !route.models.isEmpty {
-        unsafe compiled[index].models = unsafe arena.value(CompiledModels(route.models, services, arena))
+        unsafe compiled[index].models = unsafe arena.value(CompiledModels(route.models, entries, arena))
         unsafe compiled[index].keySource = unsafe Self.keySource(route, services)
       }
       guard let crossing = route.rules.cors else { continue }
@@ -71,7 +72,7 @@ internal import Upstream
       for (place, origin) in crossing.origins.enumerated() {
         unsafe (forms + place).initialize(
           to: CompiledRoute(
-            index: index, service: services + route.service, rules, route, origin: origin, arena))
+            index: index, service: own, rules, route, origin: origin, arena))
         unsafe (forms + place).pointee.models = unsafe compiled[index].models
         unsafe (forms + place).pointee.keySource = unsafe compiled[index].keySource
       }
@@ -148,8 +149,8 @@ internal import Upstream
   let isHTTP2: Bool
   /// The longest Host of its own that a backend gets, in bytes; 0 when all get the client's.
   let longestHost: Int
-  let timeouts: Settings.Timeouts
-  let attempts: Int
+  var timeouts: Settings.Timeouts
+  var attempts: Int
   /// 0 for no limit.
   let maximumConnections: Int
   /// Where requests wait; nil where each is sent at once. The settings keep it.
@@ -186,7 +187,7 @@ internal import Upstream
   let countsErrors: Bool
   /// Backends are compared with each other for that.
   let comparesBackends: Bool
-  let retryRule: RetryRule
+  var retryRule: RetryRule
   var budget: RetryBudget
   /// When answers are late, and how long they take; nil where nobody asks twice.
   let hedging: UnsafeMutablePointer<CompiledHedging>?
@@ -198,6 +199,37 @@ internal import Upstream
   mutating func finish() {
     let goesByPrompt = policy == .modelAware || policy.goesByKey && keySource.kind == .prompt
     readsPrompts = goesByPrompt && count > 1 && !isPassage
+  }
+}
+
+/// The services as one route's requests find them: what the route says in a service's place stands in an entry of its own.
+@safe struct ServiceEntries {
+  private let all: UnsafeMutablePointer<ServiceEntry>
+  private let overrides: Settings.ServiceOverrides
+  private let arena: Arena
+
+  init(
+    _ all: UnsafeMutablePointer<ServiceEntry>, _ overrides: Settings.ServiceOverrides, _ arena: Arena
+  ) {
+    unsafe self.all = unsafe all
+    self.overrides = overrides
+    self.arena = arena
+  }
+
+  /// The entry of a service.
+  subscript(_ index: Int) -> UnsafeMutablePointer<ServiceEntry> {
+    guard !overrides.isEmpty else { return unsafe all + index }
+    var entry = unsafe all[index]
+    if let connect = overrides.connect { entry.timeouts.connect = connect }
+    if let head = overrides.responseHead { entry.timeouts.responseHead = head }
+    if let first = overrides.firstByte { entry.timeouts.firstByte = first }
+    if let idle = overrides.idle { entry.timeouts.idle = idle }
+    if let attempts = overrides.attempts { entry.attempts = attempts + 1 }
+    if var rule = overrides.rule {
+      rule.repeatsAll = entry.retryRule.repeatsAll
+      entry.retryRule = rule
+    }
+    return unsafe arena.value(entry)
   }
 }
 
@@ -215,6 +247,8 @@ internal import Upstream
   /// What our own answers get of the fields that are set on responses.
   let setOwn: RawBytes
   let rejectsOddPaths: Bool
+  /// What else is done with its requests; nil for nothing.
+  let actions: UnsafeMutablePointer<CompiledActions>?
   /// What pages of other origins may do; nil when that is the backends' to say.
   var crossOrigin: UnsafeMutablePointer<CompiledCrossOrigin>?
   /// Services by model; nil where the route's own has all.
@@ -248,20 +282,23 @@ internal import Upstream
     unsafe self.service = unsafe service
     needsIdentity = rules.clientCertificate == .required
     keys = KeySet(route.keys, route.ring, route.tokens, arena)
-    path = PathEdit(strip: rules.stripPrefix, add: rules.addPrefix, arena)
+    path = Self.pathEdit(route, arena)
+    unsafe actions = CompiledActions(route, arena).map { unsafe arena.value($0) }
     setsHost = (edits.request.set.map(\.name) + edits.request.remove).contains { $0.lowercased() == "host" }
     request = HeadEdits(
-      set: Self.pairs(edits.request.set) + (own.map { [("Authorization", "Bearer \($0)")] } ?? []),
-      remove: edits.request.remove + (own != nil || asks && !engine.passKey ? Self.keyFields : [])
+      set: Self.constant(edits.request.set) + (own.map { [("Authorization", "Bearer \($0)")] } ?? []),
+      remove: edits.request.remove + Self.varying(edits.request.set)
+        + (own != nil || asks && !engine.passKey ? Self.keyFields : [])
         // What is coded cannot be counted.
-        + (route.ring != nil || route.tokens != nil ? ["accept-encoding"] : []), arena)
+        + (route.ring != nil || route.tokens != nil ? ["accept-encoding"] : []),
+      add: Self.constant(edits.request.add), arena)
     response = HeadEdits(
-      set: Self.pairs(edits.response.set),
-      remove: edits.response.remove + dropped
-        + (route.ring == nil && route.tokens == nil ? [] : Self.limitFields), add: crossing,
-      arena)
+      set: Self.constant(edits.response.set),
+      remove: edits.response.remove + Self.varying(edits.response.set) + dropped
+        + (route.ring == nil && route.tokens == nil ? [] : Self.limitFields),
+      add: Self.constant(edits.response.add) + crossing, arena)
     setOwn = HeadEdits.lines(
-      Self.pairs(edits.response.set).filter {
+      Self.constant(edits.response.set + edits.response.add).filter {
         !HeadEdits.framesContent($0.name) && $0.name.lowercased() != "content-type"
       } + crossing, arena)
   }
@@ -274,8 +311,35 @@ internal import Upstream
     ["x-ratelimit-\($0)-requests", "x-ratelimit-\($0)-tokens"]
   }
 
-  private static func pairs(_ fields: [Fields.Field]) -> [(name: String, value: String)] {
-    fields.map { ($0.name, $0.value) }
+  /// Fields that are the same for every request.
+  private static func constant(_ fields: [Fields.Field]) -> [(name: String, value: String)] {
+    fields.filter { ValueText($0.value).isConstant }.map { ($0.name, $0.value) }
+  }
+
+  /// Names of the others.
+  private static func varying(_ fields: [Fields.Field]) -> [String] {
+    fields.filter { !ValueText($0.value).isConstant }.map(\.name)
+  }
+
+  /// What a route changes in paths.
+  static func pathEdit(_ route: Settings.Route, _ arena: Arena) -> PathEdit {
+    let rules = route.rules
+    return PathEdit(
+      strip: rules.stripPrefix, add: rules.addPrefix, whole: whole(rules, route.paths, arena), arena)
+  }
+
+  /// The path that stands in place of the client's.
+  private static func whole(
+    _ rules: Settings.RouteRules, _ paths: [Settings.PathMatch], _ arena: Arena
+  ) -> [PathEdit.Part] {
+    guard let text = rules.rewritePath ?? rules.redirect?.path else { return [] }
+    return ValueText(text).parts.compactMap { part in
+      switch part {
+      case .text(let text): .text(arena.bytes(Array(text.utf8)))
+      case .variable(let name): paths.place(ofVariable: name).map { .segment($0) }
+      default: nil
+      }
+    }
   }
 }
 

@@ -151,7 +151,9 @@ final class LoadBalancerTranslation {
   private func tellUncarried(_ route: Route) {
     let guards = [
       ("auth", route.keyFile != nil), ("client_certificate", route.rules.clientCertificate != nil),
-      ("match", !route.match.isEmpty), ("models", !route.models.isEmpty),
+      ("match", !route.match.isEmpty), ("limits", route.rules.limits != .init()),
+      ("redirect", route.rules.redirect != nil), ("respond", route.rules.respond != nil),
+      ("rewrite", route.rules.rewritePath != nil), ("models", !route.models.isEmpty),
       ("normalize", route.rules.normalize != nil),
     ]
     for (key, isSet) in guards where isSet {
@@ -162,7 +164,8 @@ final class LoadBalancerTranslation {
     }
     for (key, isSet) in [
       ("strip_prefix", !route.rules.stripPrefix.isEmpty), ("add_prefix", !route.rules.addPrefix.isEmpty),
-      ("cors", route.rules.cors != nil),
+      ("cors", route.rules.cors != nil), ("errors", !route.rules.errors.isEmpty),
+      ("timeouts or retries", route.rules.overrides != .init()),
     ] where isSet {
       warn(route.origin, "has \(key), which Google's load balancer does not carry out")
     }
@@ -172,6 +175,15 @@ final class LoadBalancerTranslation {
   private func headers(_ route: Route) -> ChainHeaders {
     var made = ChainHeaders()
     let edits = route.rules.headers.after(configuration.headers)
+    let fields = edits.request.set + edits.response.set + edits.request.add + edits.response.add
+    if let field = fields.first(where: { !ValueText($0.value).isConstant }) {
+      error(
+        route.origin, "\(field.name) has a value of the request, which Google writes otherwise",
+        "write a text")
+    }
+    if !edits.request.add.isEmpty || !edits.response.add.isEmpty {
+      error(route.origin, "fields that are added are not carried over to Google", "write set in place of add")
+    }
     (made.requestSet, made.requestRemove) = Self.fields(edits.request)
     (made.responseSet, made.responseRemove) = Self.fields(edits.response)
     return made

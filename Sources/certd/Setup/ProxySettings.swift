@@ -26,21 +26,35 @@ struct ProxySettings {
     settings.forwarding = configuration.forwarding
     await backends.prepare(configuration.services.flatMap(\.backends).map(\.address))
     for service in configuration.services { settings.services.append(try await self.service(service)) }
+    if configuration.routes.contains(where: \.answersItself),
+      !settings.services.contains(where: { !$0.isPassage })
+    {
+      // Where nobody asks a service there need be none.
+      settings.services.append(Proxy.Settings.Service(name: "", backends: []))
+    }
     let groups = try keys.load(configuration, lenience)
     for route in configuration.routes {
-      if let route = try self.route(route, groups) { settings.routes.append(route) }
+      let stand = settings.services.firstIndex { !$0.isPassage }
+      if let route = try self.route(route, stand, groups) { settings.routes.append(route) }
     }
+    try RouteTests.run(configuration, settings)
     return settings
   }
 
-  private func route(_ route: Route, _ groups: [String: KeyGroup]) throws(SetupError) -> Proxy.Settings.Route?
-  {
-    guard let service = index(of: route.service.value) else { return nil }
+  private func route(
+    _ route: Route, _ standIn: Int?, _ groups: [String: KeyGroup]
+  ) throws(SetupError) -> Proxy.Settings.Route? {
+    guard let service = route.answersItself ? standIn : index(of: route.service.value) else { return nil }
     let hosts = route.hosts.contains { $0.value == .any } ? [] : route.hosts.map(\.value.description)
     var made = Proxy.Settings.Route(hosts: hosts, paths: route.paths.map(\.value), service: service)
     made.match = route.match
     made.rules = route.rules
     made.rules.headers = route.rules.headers.after(configuration.headers)
+    if let file = route.files.respond { made.rules.respond?.page.body = try content(file) }
+    for (status, file) in route.files.errors { made.rules.errors[status]?.body = try content(file) }
+    if let rate = route.rules.limits.requestsPerSecond {
+      made.rates = RateTable(requestsPerSecond: rate, burst: route.rules.limits.burst ?? rate)
+    }
     made.models = route.models.map { rule in
       .init(rule.pattern, targets(rule.targets), fallback: targets(rule.fallback))
     }
@@ -54,6 +68,20 @@ struct ProxySettings {
       made.keys = lenience.keys(made, file, error)
     }
     return made
+  }
+
+  /// The content of a file that answers have.
+  private func content(_ file: Located<String>) throws(SetupError) -> [UInt8] {
+    do throws(SystemError) {
+      return try FileSystem().read(
+        file.value, limitInBytes: Proxy.Settings.DirectAnswer.maximumBytes, followingLinks: true)
+    } catch {
+      let problem = SetupError.configuration(
+        configuration.error(at: file.origin, "\(error)", hint: "it is read whole, up to 32 KiB").description)
+      guard let lenience else { throw problem }
+      lenience.note(file: problem)
+      return []
+    }
   }
 
   private func targets(_ all: [ModelTarget]) -> [Proxy.Settings.ModelTarget] {

@@ -122,8 +122,13 @@ extension Worker {
     return 0
   }
 
-  /// The hash of a cookie's value; 0 where it is not there (RFC 6265 §4.2.1).
+  /// The hash of a cookie's value; 0 where it is not there.
   private static func cookie(_ name: RawBytes, _ text: UnsafePointer<UInt8>, _ count: Int) -> UInt64 {
+    unsafe place(ofCookie: name, text, count).map { unsafe hash(text + $0.lowerBound, $0.count) } ?? 0
+  }
+
+  /// Where a cookie's value stands in a Cookie field (RFC 6265 §4.2.1); nil where it is not there.
+  static func place(ofCookie name: RawBytes, _ text: UnsafePointer<UInt8>, _ count: Int) -> Range<Int>? {
     var at = 0
     while at < count {
       while at < count, unsafe text[at] == 0x20 || text[at] == 0x09 || text[at] == 0x3B { at += 1 }
@@ -133,11 +138,11 @@ extension Worker {
       if value < end, unsafe text[value - 1] == 0x3D {
         var isSame = true
         for j in 0..<name.count where unsafe text[at + j] != name.start[j] { isSame = false }
-        if isSame { return unsafe hash(text + value, end - value) }
+        if isSame { return value..<end }
       }
       at = end
     }
-    return 0
+    return nil
   }
 
   /// Never 0.
