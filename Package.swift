@@ -78,9 +78,11 @@ let package = Package(
     dataPlaneFloor("Exchange", "HTTP", "JSON", "ModelAPI"),
     floor("DNS", "OS", "PKI", "Bytes"),
     floor("GCP", "HTTPClient", "PKI", "HTTP", "JSON", "Bytes"),
+    floor("Etcd", "HTTPClient", "TLS", "HTTP", "JSON", "Bytes"),
 
     // Floor 4
     floor("Renewal", "ACME", "CertStore", "DNS", "PKI", "Bytes", "HTTP", "OS"),
+    floor("Fleet", "Renewal", "ACME", "Etcd", "CertStore", "PKI", "JSON", "Bytes", "OS"),
     dataPlaneFloor(
       "Proxy", "CZlib", "TLS", "HTTP", "HTTP2", "JSON", "ModelAPI", "PKI", "EventLoop", "Upstream",
       "Exchange", "APIKeys",
@@ -100,7 +102,7 @@ let package = Package(
       dependencies: [
         "Bytes", "OS", "JSON", "HTTP", "PKI", "TLS", "EventLoop", "Telemetry", "HTTPClient", "ACME",
         "CertStore", "Upstream", "Exchange", "APIKeys", "SQLite", "ModelAPI", "Configuration", "Renewal",
-        "Proxy", "GCP",
+        "Proxy", "GCP", "Etcd", "Fleet",
         "DNS", "ZeroMQ",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
@@ -161,6 +163,10 @@ let package = Package(
     tests("ZeroMQ", "ZeroMQ", "TestSupport"),
     tests("Telemetry", "Telemetry", "JSON", "Bytes", "OS", "TestSupport"),
     tests("HTTPClient", "HTTPClient", "HTTP", "TLS", "PKI", "Bytes", "OS", "TestPeers", "TestSupport"),
+    tests("Etcd", "Etcd", "HTTPClient", "HTTP", "OS", "Bytes", "TestSupport", "EndToEnd"),
+    tests(
+      "Fleet", "Fleet", "Etcd", "Renewal", "CertStore", "HTTPClient", "HTTP", "PKI", "OS", "Bytes", "Scratch",
+      "StoreFixtures", "TestSupport", "EndToEnd"),
     tests("ACME", "ACME", "PKI", "HTTP", "JSON", "Bytes", "COpenSSL"),
     tests(
       "CertStore", "CertStore", "OS", "PKI", "Bytes", "CLinux", "Scratch", "StoreFixtures", "CrashProbe"),

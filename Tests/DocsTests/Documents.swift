@@ -18,7 +18,7 @@ enum Documents {
   static func blocks(_ language: String) -> [Block] {
     let names = [
       "README.md", "docs/guide.md", "docs/tls.md", "docs/architecture.md", "docs/configuration.md",
-      "docs/gcp.md", "docs/gcp-load-balancer.md", "certs/README.md",
+      "docs/gcp.md", "docs/gcp-load-balancer.md", "docs/fleet.md", "certs/README.md",
     ]
     return names.flatMap { name -> [Block] in
       let text = (try? String(contentsOf: root.appending(path: name), encoding: .utf8)) ?? ""

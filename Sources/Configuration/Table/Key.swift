@@ -131,6 +131,7 @@ public struct KeyTable: Sendable {
 
   /// Every key of certd.yaml.
   public static let certd = KeyTable(
-    general + acme + dns01 + certificates + deploys + proxy + keys + listenerTLS + services + limits + gcp
+    general + acme + dns01 + certificates + deploys + proxy + keys + listenerTLS + services + limits + fleet
+      + gcp
       + loadBalancer)
 }
