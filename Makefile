@@ -1,7 +1,7 @@
 # certd: build, run, test. `make run` and `make test` install what they need (Debian's packages) by themselves.
 BUILD_PACKAGES := libssl-dev libnghttp2-dev libyaml-dev libsqlite3-dev zlib1g-dev pkg-config
 RUN_PACKAGES := $(BUILD_PACKAGES) curl ca-certificates
-TEST_PACKAGES := $(RUN_PACKAGES) python3 openssl pebble bind9 bind9-dnsutils procps caddy certbot lego iproute2 python3-venv
+TEST_PACKAGES := $(RUN_PACKAGES) python3 openssl pebble bind9 bind9-dnsutils procps caddy certbot lego iproute2 python3-venv etcd-server
 # Tests that wait take no processor; but programs that tests start must not be starved by hundreds of them.
 FEW_AT_A_TIME := SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=8
 RELEASE_FLAGS := -c release --static-swift-stdlib --product certd

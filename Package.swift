@@ -78,10 +78,12 @@ let package = Package(
     dataPlaneFloor("Exchange", "HTTP", "JSON", "ModelAPI"),
     floor("DNS", "OS", "PKI", "Bytes"),
     floor("GCP", "HTTPClient", "PKI", "HTTP", "JSON", "Bytes"),
+    floor("Etcd", "HTTPClient", "TLS", "HTTP", "JSON", "Bytes"),
 
     // Floor 4
     floor("Destinations", "CertStore", "HTTPClient", "TLS", "PKI", "HTTP", "JSON", "Bytes"),
     floor("Renewal", "ACME", "CertStore", "DNS", "PKI", "Bytes", "HTTP", "OS"),
+    floor("Fleet", "Renewal", "ACME", "Etcd", "CertStore", "PKI", "JSON", "Bytes", "OS"),
     dataPlaneFloor(
       "Proxy", "CZlib", "TLS", "HTTP", "HTTP2", "JSON", "ModelAPI", "PKI", "EventLoop", "Upstream",
       "Exchange", "APIKeys",
@@ -101,7 +103,7 @@ let package = Package(
       dependencies: [
         "Bytes", "OS", "JSON", "HTTP", "PKI", "TLS", "EventLoop", "Telemetry", "HTTPClient", "ACME",
         "CertStore", "Upstream", "Exchange", "APIKeys", "SQLite", "ModelAPI", "Configuration", "Renewal",
-        "Proxy", "GCP",
+        "Proxy", "GCP", "Etcd", "Fleet",
         "DNS", "ZeroMQ", "Destinations",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
@@ -162,6 +164,10 @@ let package = Package(
     tests("ZeroMQ", "ZeroMQ", "TestSupport"),
     tests("Telemetry", "Telemetry", "JSON", "Bytes", "OS", "TestSupport"),
     tests("HTTPClient", "HTTPClient", "HTTP", "TLS", "PKI", "Bytes", "OS", "TestPeers", "TestSupport"),
+    tests("Etcd", "Etcd", "HTTPClient", "HTTP", "OS", "Bytes", "TestSupport", "EndToEnd"),
+    tests(
+      "Fleet", "Fleet", "Etcd", "Renewal", "CertStore", "HTTPClient", "HTTP", "PKI", "OS", "Bytes", "Scratch",
+      "StoreFixtures", "TestSupport", "EndToEnd"),
     tests("ACME", "ACME", "PKI", "HTTP", "JSON", "Bytes", "COpenSSL"),
     tests(
       "CertStore", "CertStore", "OS", "PKI", "Bytes", "CLinux", "Scratch", "StoreFixtures", "CrashProbe"),

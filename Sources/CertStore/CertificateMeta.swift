@@ -13,6 +13,8 @@ public struct CertificateMeta: Codable, Sendable, Equatable {
   public var storedAt: UnixTime?
   /// Its order at the CA, if there is one.
   public var orderURL: String?
+  /// Its number among a fleet's generations; nil for one that is of this store alone.
+  public var fleetGeneration: Int?
 
   /// Meta data of a new generation.
   public init(

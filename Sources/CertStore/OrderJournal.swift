@@ -26,12 +26,25 @@ public struct PendingOrder: Sendable {
 }
 
 /// The file of an order: the key is in it, so that the two can never be of different orders.
-private struct OrderRecord: Codable {
+struct OrderRecord: Codable {
   var url: String?
   var identifiers: [String]
   var issuer: String
   var keyPEM: String
   var startedAt: UnixTime
+
+  init(_ order: PendingOrder) throws(PKIError) {
+    (url, identifiers, issuer) = (order.url, order.identifiers, order.issuer)
+    keyPEM = String(decoding: try order.key.pem(), as: UTF8.self)
+    startedAt = order.startedAt
+  }
+
+  /// The order; nil when its key is none.
+  var order: PendingOrder? {
+    guard let key = try? PrivateKey(pem: Array(keyPEM.utf8)) else { return nil }
+    return PendingOrder(
+      url: url, identifiers: identifiers, issuer: issuer, key: key, startedAt: startedAt)
+  }
 }
 
 extension CertStore {
@@ -48,35 +61,25 @@ extension CertStore {
         quarantine(path, subject: subject, reason: reason, now: now)
         return nil
       }
-      guard let key = try? PrivateKey(pem: Array(record.keyPEM.utf8)) else {
+      guard let order = record.order else {
         quarantine(path, subject: subject, reason: "order.json has no key", now: now)
         return nil
       }
-      if try isCompromised(publicKeyInfo: key.publicKeyInfo) { return nil }
-      return PendingOrder(
-        url: record.url, identifiers: record.identifiers, issuer: record.issuer, key: key,
-        startedAt: record.startedAt)
+      return try isCompromised(publicKeyInfo: order.key.publicKeyInfo) ? nil : order
     }
   }
 
   /// The order in progress as another process may be changing it; nil when there is none that can be read.
   func peekOrder(_ name: LineageName) -> PendingOrder? {
-    guard case .found(let record)? = try? readRecord(OrderRecord.self, layout.order(name)),
-      let key = try? PrivateKey(pem: Array(record.keyPEM.utf8))
-    else { return nil }
-    return PendingOrder(
-      url: record.url, identifiers: record.identifiers, issuer: record.issuer, key: key,
-      startedAt: record.startedAt)
+    guard case .found(let record)? = try? readRecord(OrderRecord.self, layout.order(name)) else { return nil }
+    return record.order
   }
 
   /// Records an order in progress, replacing the one before.
   public func recordOrder(_ lock: borrowing LineageLock, _ order: PendingOrder) throws(StoreError) {
     let path = layout.order(lock.name)
     try doing("recording the order of \(lock.name)") {
-      let record = OrderRecord(
-        url: order.url, identifiers: order.identifiers, issuer: order.issuer,
-        keyPEM: String(decoding: try order.key.pem(), as: UTF8.self), startedAt: order.startedAt)
-      try fs.publish(path, StoreJSON.file(record), mode: 0o600)
+      try fs.publish(path, StoreJSON.file(try OrderRecord(order)), mode: 0o600)
     }
   }
 

@@ -50,6 +50,8 @@ public struct Configuration: Sendable, Equatable {
   public var limits = Limits()
   /// Whether somebody has said how many connections there may be: a default is simply cut to what there are descriptors for.
   public var areConnectionsChosen = false
+  /// Other nodes that serve the same; nil for none.
+  public var fleet: FleetSettings?
   /// Google Cloud's load balancers; nil for none.
   public var gcp: GCPSettings?
 

@@ -264,10 +264,15 @@ final class Connection {
     } else {
       outcome = reader.read(&incoming, &loop.fields)
     }
+    if state == .exchanging, let taking = job?.options.taking {
+      let piece = reader.takeContent()
+      if !piece.isEmpty { taking(piece) }
+    }
     switch outcome {
     case .more: return
     case .failed(let kind, let reason): fail(kind, reason)
-    case .complete(let response, let keepsAlive):
+    case .complete(var response, let keepsAlive):
+      if job?.options.taking != nil { response.body = [] }
       if state == .tunnelling {
         guard (200..<300).contains(response.status), let job else {
           return fail(.connect, "the proxy answered CONNECT with \(response.status)")

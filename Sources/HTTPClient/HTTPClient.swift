@@ -49,6 +49,9 @@ public final class HTTPClient: Sendable {
     public var http2 = false
     /// Bytes that begin a new connection, before TLS.
     public var preamble: [UInt8] = []
+    /// Hears of the content as it comes, on the loop's thread: the response then has none, and `maximumBodyBytes` is for
+    /// each piece. HTTP/1.1 only.
+    public var taking: (@Sendable ([UInt8]) -> Void)?
 
     /// Options with their defaults: 30 s and 1 MiB, connections kept.
     public init(

@@ -40,6 +40,12 @@ struct ResponseReader {
     return response
   }
 
+  /// The content that has come since this was called last.
+  mutating func takeContent() -> [UInt8] {
+    defer { response.body.removeAll() }
+    return response.body
+  }
+
   private mutating func readHead(_ bytes: inout [UInt8], _ fields: inout FieldSection) -> Outcome? {
     var parsed = ResponseHead()
     let outcome: Outcome? = unsafe bytes.withUnsafeBufferPointer { buffer in

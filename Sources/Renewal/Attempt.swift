@@ -27,14 +27,18 @@ struct Attempt: IssueProgress {
       url: nil, identifiers: wanted.identifiers.map(\.description), issuer: issuer,
       key: try await environment.makeKey(wanted.keyType), startedAt: time)
     try lineage.recordOrder(order)
+    try await environment.companions?.record(order, of: wanted.name)
     return order
   }
 
-  func publish(_ issued: any Issued, _ key: PrivateKey) throws -> Int {
+  func publish(_ issued: any Issued, _ key: PrivateKey) async throws -> Int {
     let time = environment.now()
     let url = try? lineage.pendingOrder(now: time)?.url
-    let meta = CertificateMeta(
+    var meta = CertificateMeta(
       identifiers: wanted.identifiers, keyType: wanted.keyType, issuer: issuer, storedAt: time, orderURL: url)
+    if let companions = environment.companions, let chain = issued as? CertificateChain {
+      meta.fleetGeneration = try await companions.publish(wanted.name, key: key, chain: chain, meta: meta)
+    }
     return try lineage.publish(issued, key: key, meta: meta, deploys: wanted.deploys, now: time)
   }
 
@@ -47,6 +51,7 @@ struct Attempt: IssueProgress {
     entry.account = traits.account
     entry.failedIdentifiers = error?.failedIdentifiers
     try store.append(entry)
+    environment.companions?.note(entry)
   }
 
   func orderCreated(url: String) async throws {
@@ -57,6 +62,7 @@ struct Attempt: IssueProgress {
     }
     order.url = url
     try lineage.recordOrder(order)
+    try await environment.companions?.record(order, of: wanted.name)
   }
 
   func orderClosed(url: String) async {
@@ -66,5 +72,6 @@ struct Attempt: IssueProgress {
     // No certificate has this key: the next order may. What is not written down is found out by resuming.
     order.url = nil
     try? lineage.recordOrder(order)
+    try? await environment.companions?.record(order, of: wanted.name)
   }
 }

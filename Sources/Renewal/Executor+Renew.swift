@@ -3,8 +3,24 @@ import CertStore
 import PKI
 
 extension Executor {
-  /// Obtains one certificate under its lock, from the first of its issuers that gives it.
+  /// Obtains one certificate, where other nodes have the same as the one of them that has the right to.
   func renew(
+    _ action: Action, _ planned: RenewalReason, _ force: Situation.Force, _ nextWakeAt: UnixTime
+  ) async -> Report.Entry {
+    guard let companions = environment.companions else {
+      return await renewHere(action, planned, force, nextWakeAt)
+    }
+    let name = action.certificate.name
+    if case .withheld(let why) = await companions.claim(name) {
+      return Report.Entry(name: name, outcome: .skipped(why: why))
+    }
+    let entry = await renewHere(action, planned, force, nextWakeAt)
+    await companions.release(name)
+    return entry
+  }
+
+  /// Obtains one certificate under its lock, from the first of its issuers that gives it.
+  private func renewHere(
     _ action: Action, _ planned: RenewalReason, _ force: Situation.Force, _ nextWakeAt: UnixTime
   ) async -> Report.Entry {
     let wanted = action.certificate
@@ -99,7 +115,7 @@ extension Executor {
       replaces: replaces,
       resuming: order.url)
     let issued = try await issuer.issue(request, progress: attempt)
-    let generation = try attempt.publish(issued, order.key)
+    let generation = try await attempt.publish(issued, order.key)
     // The certificate is served: a ledger that cannot be written must not make this a failure.
     try? attempt.note(.issued)
     return .renewed(generation: generation, notAfter: issued.notAfter, reason: reason)

@@ -26,6 +26,8 @@ public struct Executor: Sendable {
     public var beginOrders: @Sendable () async -> Void = {}
     /// Called when such a run's orders have come to an end, one way or another.
     public var endOrders: @Sendable () async -> Void = {}
+    /// Other nodes that renew the same certificates; nil for none.
+    public var companions: (any Companions)?
     /// How many certificates are obtained at a time.
     public var parallelIssuances = Executor.maximumParallelIssuances
     /// A key that nobody else has.

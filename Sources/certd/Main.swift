@@ -56,7 +56,7 @@ struct Certd: AsyncParsableCommand {
       CheckCommand.self, RevokeCommand.self, AccountCommand.self, GCPCommand.self, CACommand.self,
       KeyCommand.self, ExplainCommand.self, ReloadCommand.self, UpgradeCommand.self, DrainCommand.self,
       BackendCommand.self,
-      LogCommand.self, TopCommand.self,
+      LogCommand.self, TopCommand.self, FleetCommand.self,
       ImportCommand.self, InitCommand.self, DemoCommand.self,
     ])
 }

@@ -13,7 +13,8 @@ import Testing
       """
       openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=other.example.com \
       -addext subjectAltName=DNS:other.example.com -keyout other.key -out other.pem 2>&1 &&
-      cp other.pem internal-root.pem &&
+      cp other.pem internal-root.pem && cp other.pem etcd-ca.pem && cp other.pem etcd-client.pem &&
+      cp other.key etcd-client.key &&
       echo sk-0123456789abcdef0123456789abcdef > api-keys && cp api-keys engine-key
       """)
     #expect(made.status == 0, "\(made.output)")
@@ -56,7 +57,7 @@ import Testing
     // No postfix here to be reloaded.
     line = line.replacing("systemctl reload postfix", with: "true")
     // A public CA would be asked: the flags must be understood.
-    let asks = ["explain", "top", "reload", "drain", "backend", "log", "import", "init", "demo", "upgrade"]
+    let asks = ["explain", "top", "reload", "drain", "backend", "log", "import", "init", "demo", "upgrade", "fleet"]
       .contains {
         line.hasPrefix("certd \($0) ") || line == "certd \($0)"
       }

@@ -36,10 +36,13 @@ private struct Place {
     "Exchange": Place(floor: 3, imports: ["HTTP", "JSON", "ModelAPI"]),
     "DNS": Place(floor: 3, imports: ["PKI", "OS", "Bytes"]),
     "GCP": Place(floor: 3, imports: ["PKI", "HTTPClient", "HTTP", "JSON", "Bytes"]),
+    "Etcd": Place(floor: 3, imports: ["HTTPClient", "TLS", "HTTP", "JSON", "Bytes"]),
 
     "Destinations": Place(
       floor: 4, imports: ["CertStore", "HTTPClient", "TLS", "PKI", "HTTP", "JSON", "Bytes"]),
     "Renewal": Place(floor: 4, imports: ["ACME", "CertStore", "DNS", "PKI", "HTTP", "OS", "Bytes"]),
+    "Fleet": Place(
+      floor: 4, imports: ["Renewal", "ACME", "Etcd", "CertStore", "PKI", "JSON", "Bytes", "OS"]),
     "Proxy": Place(
       floor: 4,
       imports: [
@@ -63,19 +66,21 @@ private struct Place {
         "Bytes", "OS", "JSON", "HTTP", "HTTP2", "PKI", "TLS", "EventLoop", "Telemetry", "HTTPClient", "ACME",
         "CertStore",
         "Upstream", "Exchange", "APIKeys", "SQLite", "Configuration", "GCP", "DNS", "Renewal", "Proxy",
-        "ModelAPI",
+        "ModelAPI", "Etcd", "Fleet",
         "ZeroMQ", "Destinations", "CLinux",
         "ArgumentParser",
       ]),
   ]
 
   /// Imports between modules of one floor, beside which everything goes downwards.
-  private static let sideways: Set<String> = ["HTTP2 HTTP", "TLS PKI", "GCP HTTPClient"]
+  private static let sideways: Set<String> = [
+    "HTTP2 HTTP", "TLS PKI", "GCP HTTPClient", "Etcd HTTPClient", "Fleet Renewal",
+  ]
   /// Part of the language: for all.
   private static let language: Set<String> = ["Synchronization", "Glibc"]
   /// Where JSON may be read and written: the control plane.
   private static let controlPlane: Set<String> = [
-    "ACME", "CertStore", "Destinations", "Renewal", "GCP", "Configuration", "certd",
+    "ACME", "CertStore", "Destinations", "Renewal", "GCP", "Etcd", "Fleet", "Configuration", "certd",
   ]
 
   @Test("every module opens with its contract, in one file", arguments: places.keys.sorted())

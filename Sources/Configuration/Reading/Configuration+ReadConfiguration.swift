@@ -75,6 +75,7 @@ extension Configuration {
     configuration.areConnectionsChosen = limits.has("connections")
     configuration.services = readServices(top, configuration.limits)
     configuration.gcp = readGCP(top)
+    configuration.fleet = readFleet(top)
     return configuration
   }
 }

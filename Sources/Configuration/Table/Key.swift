@@ -132,6 +132,7 @@ public struct KeyTable: Sendable {
   /// Every key of certd.yaml.
   public static let certd = KeyTable(
     general + acme + dns01 + certificates + deploys + proxy + tests + keys + listenerTLS + services + limits
+      + fleet
       + gcp
       + loadBalancer)
 }

@@ -1,6 +1,7 @@
 import APIKeys
 import Bytes
 import Configuration
+import Fleet
 import JSON
 import OS
 import PKI
@@ -56,6 +57,7 @@ extension Daemon {
       "ok": .bool(reloaded.isSuccess), "at": .string(reloaded.at.description),
       "error": refusal.map { .string($0) } ?? .null,
     ]
+    if let fleet { status["fleet"] = await fleet.status() }
     status["unusable_files"] = JSONValue(plan.problems + plan.broken)
     return status
   }

@@ -39,6 +39,7 @@ struct ConfigurationCheck {
       Output.error("warning: \(warning)")
     }
     try IssuerFactory.checkFiles(configuration)
+    try FleetMember.check(configuration)
     if let file = configuration.admin.tokenFile { _ = try KeyFile.read(file, configuration) }
     try checkStart(configuration)
     if !quiet {

@@ -2,6 +2,7 @@ import Bytes
 import CertStore
 import Configuration
 import Destinations
+import Fleet
 import HTTP
 import OS
 import Proxy
@@ -46,7 +47,7 @@ struct Blueprint: Sendable {
 
   init(
     _ reading: Configuration.Reading, world: World, store: CertStore, backends: BackendRegistry,
-    keys: KeyStore, log: Log,
+    keys: KeyStore, fleet: FleetNode?, log: Log,
     post: AsyncStream<Daemon.Event>.Continuation, known: [Credential] = [], before: Lenience.State? = nil
   ) async throws(SetupError) {
     configuration = reading.configuration
@@ -72,7 +73,8 @@ struct Blueprint: Sendable {
     for problem in problems { log.error("file cannot be used", ["reason": .text(problem)]) }
     let factory = IssuerFactory(
       world: world, store: store, warn: { log.warn("certificates", ["reason": .text($0)]) },
-      configuration: configuration)
+      configuration: configuration, fleet: fleet)
+    await fleet?.want(FleetMember.wanted(managed, configuration))
     var environment = Executor.Environment(
       now: { World.now() }, random: { World.random() }, hookEnvironment: Subprocess.inheritedEnvironment(),
       progress: { post.yield(.decided($0)) })
@@ -88,6 +90,7 @@ struct Blueprint: Sendable {
       await port.close()
       await hooks.end()
     }
+    environment.companions = fleet
     environment.prove = { await ProofOfService(world: world).prove($0, $1, $2) }
     environment.deliver = Delivery.deliverer(world)
     environment.pushToGoogleCloud = GoogleCloud.deployer(configuration, store, world) {

@@ -45,12 +45,15 @@ extension Daemon {
 
   private func adopt(_ reading: Configuration.Reading) async throws(SetupError) {
     var next = try await Blueprint(
-      reading, world: world, store: store, backends: backends, keys: keys, log: log, post: post,
+      reading, world: world, store: store, backends: backends, keys: keys, fleet: fleet, log: log, post: post,
       known: plan.fileCredentials, before: .init(plan.settings, plan.configuration))
     Self.leaveUnwantedPort(
       &next.settings, next.configuration, ours: plan.settings.listeners.map(\.address.description), log)
     if next.configuration.workers != plan.configuration.workers {
       log.warn("the number of workers changes at the next start only")
+    }
+    if next.configuration.fleet != plan.configuration.fleet {
+      log.warn("the fleet changes at the next start only")
     }
     // A listener of the new configuration that is for the same port answers from the same store; else orders go on there.
     let port = plan.challengePort
@@ -94,10 +97,7 @@ extension Daemon {
     await watchFiles()
     await watchTrust()
     await watchTimes()
-    if World.now() - ticketsRotatedAt >= TicketKeys.rotationSeconds {
-      tickets.rotate(random: { Random.bytes($0) })
-      ticketsRotatedAt = World.now()
-    }
+    await rotateTickets()
   }
 
   /// A pair that does not fit yet is tried again at the next look: certificate and key are replaced one by one.

@@ -1,4 +1,5 @@
 import Bytes
+import Fleet
 import CertStore
 import Configuration
 import HTTPClient
@@ -161,6 +162,7 @@ extension Daemon {
     }
     let changed = fresh.filter { credential in !presented.contains(credential) }
     presented = fresh
+    await fleet?.presents(shownToFleet())
     await stand()
     for credential in changed { log.info("certificate in use", ["name": .text(credential.label)]) }
     // Own listeners may be slow to answer: nothing else waits for them.
@@ -180,6 +182,7 @@ extension Daemon {
     }
     guard let name else { return }
     let proof = ProofOfService(world: world)
+    var (isProven, hasFailed) = (false, false)
     for (listener, address) in zip(plan.settings.listeners, proxy.addresses) where listener.profile != nil {
       let target = address.reachableLocally
       // The kernel connects to an address of this machine from the same one.
@@ -190,6 +193,7 @@ extension Daemon {
       switch await proof.look(name, leaf, at: place) {
       case .current:
         log.info("certificate proven", ["name": .text(credential.label), "address": .describing(address)])
+        isProven = true
         continue
       case .undecided: continue
       case .other: why = "another certificate is presented"
@@ -198,7 +202,9 @@ extension Daemon {
       log.error(
         "listener could not be proven",
         ["name": .text(credential.label), "address": .describing(address), "reason": .text(why)])
+      hasFailed = true
     }
+    if isProven, !hasFailed, let one = credential.presented { await fleet?.proved(one) }
   }
 }
 

@@ -2,6 +2,7 @@ import Bytes
 import CertStore
 import Configuration
 import DNS
+import Fleet
 import OS
 import PKI
 import Proxy
@@ -41,6 +42,7 @@ actor Daemon {
     case wake
     case decided(Report.Entry)
     case renewed(Report)
+    case fleet(FleetNode.News)
     /// What somebody has asked for by the admin API, in its turn.
     case asked(@Sendable (isolated Daemon) async -> Void)
   }
@@ -54,6 +56,8 @@ actor Daemon {
   let usage: UsageFile
   let tickets: TicketKeys
   let messages: ProxyMessages
+  /// Other nodes; nil where there are none.
+  let fleet: FleetNode?
   /// What signals have asked for; the thread that takes them writes it.
   let signals = Mutex(SignalIntake())
   let events: AsyncStream<Event>
@@ -160,8 +164,9 @@ actor Daemon {
     isLeaving = handover.isLeaving
     (events, post) = AsyncStream.makeStream(of: Event.self)
     health = HealthChecks { [post] in post.yield(.recognized(service: $0, $1)) }
+    fleet = try FleetMember.node(reading.configuration, store) { [post] in post.yield(.fleet($0)) }
     var plan = try await Blueprint(
-      reading, world: world, store: store, backends: backends, keys: keys, log: log, post: post)
+      reading, world: world, store: store, backends: backends, keys: keys, fleet: fleet, log: log, post: post)
     if launch.predecessor == nil { await Self.waitForCommands(plan, store, log, inherited.addresses) }
     Self.leaveUnwantedPort(&plan.settings, plan.configuration, ours: inherited.addresses, log)
     self.plan = plan
@@ -269,6 +274,7 @@ actor Daemon {
     post.yield(.judge)
     renew()
     tellOfServing()
+    await fleet?.start()
     let work = Task { for await event in events { await handle(event) } }
     var draining: Task<Void, Never>?
     for await wish in stops {
@@ -294,11 +300,10 @@ actor Daemon {
       case .now: Task { await proxy.drain(milliseconds: 0) }
       }
     }
+    for task in [flushing, sampling, exporting] { task.cancel() }
     health.stop()
     closeAdmin()
-    flushing.cancel()
-    sampling.cancel()
-    exporting.cancel()
+    await fleet?.stop()
     if let place = plan.configuration.traces { await exporter.export(to: place) }
     // Whoever has taken over counts on.
     if successor == nil { await flushUsage() }
@@ -381,6 +386,7 @@ actor Daemon {
     case .wake: renew()
     case .decided(let entry): await decided(entry)
     case .renewed(let report): await finished(report)
+    case .fleet(let news): await heard(news)
     case .asked(let job): await job(self)
     }
   }

@@ -2,6 +2,7 @@ import ACME
 import Bytes
 import CertStore
 import Configuration
+import Fleet
 import HTTP
 import OS
 import Renewal
@@ -14,6 +15,8 @@ struct IssuerFactory {
   let warn: @Sendable (String) -> Void
   /// What is asked for external accounts' keys by.
   var configuration: Configuration?
+  /// The nodes that answer challenges as well; nil for none.
+  var fleet: FleetNode?
   /// Whether nobody will be asked: then no roots are loaded, which takes as long as planning a thousand certificates.
   var isForPlanning = false
 
@@ -106,13 +109,14 @@ struct IssuerFactory {
     options.userAgent = "certd/\(Version.text)"
     options.externalAccount = try Self.binding(settings.externalAccount)
     let warn = warn
+    let responder = CombinedResponder(
+      acme.challenges, store.challenges,
+      dns: try DNSChallenges.responder(acme, configuration?.gcp, store, world, warn: warn),
+      webroot: acme.http01.webroot.map { Webroot($0, record: "\(store.root)/webroot") },
+      look: try look(acme))
     var issuer = Renewal.ACMEIssuer.Configuration(
       directory: directory, options: options,
-      responder: CombinedResponder(
-        acme.challenges, store.challenges,
-        dns: try DNSChallenges.responder(acme, configuration?.gcp, store, world, warn: warn),
-        webroot: acme.http01.webroot.map { Webroot($0, record: "\(store.root)/webroot") },
-        look: try look(acme)),
+      responder: fleet.map { FleetResponder(responder, $0) } ?? responder,
       preferredIssuer: acme.preferredChain, lifetimeSeconds: acme.notAfter?.components.seconds)
     if settings.externalAccount == nil, let origin = settings.externalAccountOrigin, let configuration {
       issuer.externalKeys = ExternalKeys(

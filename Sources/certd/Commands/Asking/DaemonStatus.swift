@@ -31,8 +31,27 @@ enum DaemonStatus {
         "key \(key.cell("name")) of group \(key.cell("group")): \(key.cell("used")) of \(key.cell("of")) \(key.cell("limit"))"
       )
     }
+    if let fleet = status["fleet"] { lines += fleetLines(fleet) }
     for problem in (status["problems"]?.elements ?? []).suffix(5) {
       lines.append("\(problem.cell("time")) \(problem.cell("level")): \(problem.cell("message"))")
+    }
+    return lines
+  }
+
+  private static func fleetLines(_ fleet: JSONValue) -> [String] {
+    let isConnected = fleet["connected"]?.bool == true
+    let why = isConnected ? "" : ", without etcd: \(fleet.cell("reason"))"
+    var lines = [
+      "node \(fleet.cell("node")) of a fleet with \(fleet.cell("certificates")) certificates\(why)"
+    ]
+    for node in fleet["nodes"]?.elements ?? [] {
+      let drift = node["drift"]?.strings ?? []
+      let behind = drift.isEmpty ? "" : ", not yet as the fleet: \(drift.joined(separator: ", "))"
+      lines.append(
+        "  \(node.cell("name")) certd \(node.cell("version")) serves \(node.cell("serves"))\(behind)")
+    }
+    for (name, node) in (fleet["renewing"]?.members ?? [:]).sorted(by: { $0.key < $1.key }) {
+      lines.append("  \(node.cell) renews \(name)")
     }
     return lines
   }
