@@ -57,10 +57,12 @@ import Testing
     // No postfix here to be reloaded.
     line = line.replacing("systemctl reload postfix", with: "true")
     // A public CA would be asked: the flags must be understood.
-    let asks = ["explain", "top", "reload", "drain", "backend", "log", "import", "init", "demo", "upgrade", "fleet"]
-      .contains {
-        line.hasPrefix("certd \($0) ") || line == "certd \($0)"
-      }
+    let asks = [
+      "explain", "top", "reload", "drain", "backend", "log", "import", "init", "demo", "upgrade", "fleet",
+    ]
+    .contains {
+      line.hasPrefix("certd \($0) ") || line == "certd \($0)"
+    }
     if asks || line.contains("certd account") || line.contains("certd doctor") { line = "\(line) --help" }
     // Google's load balancer has a test of its own.
     if line.hasPrefix("curl") || command.document == LoadBalancerTests.document { return }

@@ -96,10 +96,10 @@ enum FleetMember {
 }
 
 extension DeployAction {
-  /// Whether every node does it for itself; Google's load balancers are the fleet's, and are served by the node that renews.
+  /// Whether every node does it for itself; other providers' places are the fleet's, and are served by the node that renews.
   fileprivate var isForEachNode: Bool {
     switch self {
-    case .googleCloud: false
+    case .googleCloud, .destination: false
     case .command, .copy, .reload, .proof: true
     }
   }
