@@ -79,9 +79,9 @@ struct HostileInputTests {
   @Test(
     "what is too large, too deep or too much is refused by its place",
     arguments: [
-      ("#", (1 << 20) + 1, "1:1: the file is larger than 1048576 bytes"),
+      ("#", (16 << 20) + 1, "1:1: the file is larger than 16777216 bytes"),
       ("[", 40, "1:34: nested more than 32 levels deep"),
-      ("- 1\n", 70_000, "65536:3: more than 65536 values"),
+      ("- 1\n", 1_060_000, "1048576:3: more than 1048576 values"),
       ("a", 20_000, "1:1: a text is longer than 16384 bytes"),
     ])
   func limits(piece: String, count: Int, error: String) {

@@ -3,11 +3,11 @@ import CYAML
 /// Bounds on a document, so that a hostile or mistaken file costs little.
 enum YAMLLimits {
   /// The largest file, in bytes.
-  static let fileSizeInBytes = 1 << 20
+  static let fileSizeInBytes = 16 << 20
   /// The deepest nesting of lists and sections.
   static let depth = 32
   /// Values, keys included.
-  static let nodeCount = 65_536
+  static let nodeCount = 1 << 20
   /// One text, in bytes.
   static let scalarLengthInBytes = 16_384
 }
