@@ -100,6 +100,11 @@ public final class HTTPClient: Sendable {
     }
   }
 
+  /// Succeeds when a TLS connection to a URL's host can be made, verified as the options say.
+  public func handshake(_ url: URL, _ options: Options) async throws(HTTPClientError) {
+    _ = try await perform(.handshake, url, options)
+  }
+
   /// Succeeds when a TCP connection can be made.
   public func connect(
     to address: SocketAddress, deadlineMilliseconds: UInt64

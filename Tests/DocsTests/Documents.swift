@@ -17,7 +17,8 @@ enum Documents {
   /// The fenced blocks of a language, in README.md and docs/.
   static func blocks(_ language: String) -> [Block] {
     let names = [
-      "README.md", "docs/guide.md", "docs/tls.md", "docs/architecture.md", "docs/configuration.md",
+      "README.md", "docs/guide.md", "docs/services.md", "docs/tls.md", "docs/architecture.md",
+      "docs/configuration.md",
       "docs/gcp.md", "docs/gcp-load-balancer.md", "certs/README.md",
     ]
     return names.flatMap { name -> [Block] in

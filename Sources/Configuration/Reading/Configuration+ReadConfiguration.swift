@@ -36,7 +36,9 @@ extension Configuration {
       report.error(Origin(position: error.position, path: ""), error.message, error.hint)
       throw report.failure
     }
-    return try read(root, report)
+    var reading = try read(root, report)
+    if reading.configuration.zone == nil { reading.configuration.zone = variables.value("CERTD_ZONE") }
+    return reading
   }
 
   /// Reads a tree, which may also have been made from flags.

@@ -117,6 +117,7 @@ extension OwnAnswer {
     case .queueFull: .queueFull
     case .queueTimeout: .queueTimeout
     case .overloaded: .overloaded
+    case .overLimit: .overLimit
     }
   }
 }

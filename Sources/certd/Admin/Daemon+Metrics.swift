@@ -26,6 +26,7 @@ extension Daemon {
     deploys(&out, World.now())
     await backends(&out)
     await queues(&out)
+    await circuitBreakers(&out)
     keyUse(&out)
     traceMetrics(&out)
     process(&out)
@@ -140,6 +141,24 @@ extension Daemon {
       Exposition.text(
         name: "certd_queue_seconds", help: "How long requests have waited until a backend had room.",
         rooms.map { (MetricsText.label("service", $0.service), $0.room.times) }))
+  }
+
+  private func circuitBreakers(_ out: inout MetricsText) async {
+    var hits: [Sample] = []
+    var counts: [Sample] = []
+    for service in plan.configuration.services where service.rules.circuitBreakers.areSet {
+      let state = await backends.state(service: service.name)
+      for limit in CircuitBreakers.Limit.allCases where service.rules.circuitBreakers[limit] != nil {
+        let labels: MetricsText.Labels = ["service": service.name, "limit": limit.word]
+        hits.append(Sample(labels, Double(state.hits(limit))))
+        counts.append(Sample(labels, Double(state.count(limit))))
+      }
+    }
+    out.family(
+      "certd_circuit_breaker_hits_total", .counter, "Requests that a service's limit has kept from going on.",
+      hits)
+    out.family(
+      "certd_circuit_breaker_in_use", .gauge, "What is under way of what a service's limit allows.", counts)
   }
 
   private func process(_ out: inout MetricsText) {

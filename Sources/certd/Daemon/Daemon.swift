@@ -146,7 +146,10 @@ actor Daemon {
     let lifetime = NameLifetime(
       NameServers.Environment(
         random: { UInt16.random(in: .min ... .max) }, sleep: { try await World.sleep(seconds: $0) }))
-    backends = BackendRegistry(lifetime: { await lifetime.seconds($0, $1) }) {
+    backends = BackendRegistry(
+      affinitySecret: AffinitySecret.load(store.root) { log.warn("affinity", ["reason": .text($0)]) },
+      lifetime: { await lifetime.seconds($0, $1) }
+    ) {
       log.warn("backend name", ["reason": .text($0)])
     }
     keys = KeyStore()

@@ -1,5 +1,6 @@
 import Configuration
 import OS
+import PKI
 import Proxy
 import Upstream
 
@@ -70,13 +71,18 @@ actor BackendRegistry {
   /// How long DNS says that these addresses of a host hold good, in seconds; nil when it does not say.
   typealias Lifetime = @Sendable (_ host: String, _ addresses: [SocketAddress]) async -> Double?
 
+  /// What cookies are made with that keep clients at backends.
+  let affinitySecret: [UInt8]
+
   init(
+    affinitySecret: [UInt8] = Random.bytes(32),
     resolve: @escaping Resolve = BackendRegistry.system,
     lifetime: @escaping Lifetime = { _, _ in nil },
     milliseconds: @escaping @Sendable () -> UInt64 = { Clock.monotonicNanoseconds() / 1_000_000 },
     warn: @escaping @Sendable (String) -> Void
   ) {
     self.warn = warn
+    self.affinitySecret = affinitySecret
     self.resolve = resolve
     self.lifetime = lifetime
     self.milliseconds = milliseconds
