@@ -47,6 +47,9 @@ public final class HTTPClient: Sendable {
     public var keepsAlive: Bool
     /// HTTP/2 in place of HTTP/1.1, on a connection of its own: over TLS the context must offer `h2`.
     public var http2 = false
+    /// Is given the content of an answer with status 200 as it comes, in place of the response; called on the client's own
+    /// thread, HTTP/1.1 only. Then `maximumBodyBytes` limits one piece.
+    public var content: (@Sendable ([UInt8]) -> Void)?
     /// Bytes that begin a new connection, before TLS.
     public var preamble: [UInt8] = []
 

@@ -8,10 +8,21 @@ struct BackendReading {
   private(set) var groups: [BackendGroup] = []
   /// The protocol that their URLs, if they are URLs, agree on.
   private(set) var agreed: ServiceProtocol?
+  /// Where they are found while certd runs.
+  private(set) var source: BackendSource?
   private let written: ServiceProtocol?
 
   init(_ service: Section, _ written: ServiceProtocol?) {
     (self.written, agreed) = (written, written)
+    if case .mapping? = service.written("backends")?.content {
+      source = Self.source(service.section("backends"))
+      if service.has("groups") {
+        service.report.error(
+          service.origin(of: "groups"), "stands beside backends that are found",
+          "list them in the groups, or remove these")
+      }
+      return
+    }
     let sections = service.sections("groups") ?? []
     if !service.has("backends"), !service.has("groups") {
       service.report.error(service.origin, "the key \"backends\" is missing")
@@ -30,6 +41,25 @@ struct BackendReading {
       groups.append(group)
       read(section, group: groups.count - 1)
     }
+  }
+
+  private static func source(_ section: Section) -> BackendSource? {
+    let ways = ["file", "kubernetes", "docker"].filter(section.has)
+    guard ways.count == 1 else {
+      section.report.error(section.origin, "needs one of file, kubernetes and docker")
+      _ = section.path("file")
+      return nil
+    }
+    if section.has("file") { return section.path("file").map { .file(path: $0) } }
+    if section.has("kubernetes") {
+      var found = KubernetesService()
+      let own = section.section("kubernetes")
+      own.fill(&found)
+      return .kubernetes(found)
+    }
+    var found = DockerContainers()
+    section.section("docker").fill(&found)
+    return .docker(found)
   }
 
   private mutating func read(_ section: Section, group: Int) {

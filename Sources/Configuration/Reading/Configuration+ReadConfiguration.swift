@@ -6,6 +6,12 @@ extension Configuration {
     /// For instance a service that no route leads to.
     public let warnings: [ConfigurationError]
 
+    /// Gives a service the backends that its source has told of.
+    public mutating func fill(_ service: Int, _ found: FoundBackends) {
+      configuration.services[service].backends = found.backends
+      configuration.services[service].groups = found.groups
+    }
+
     /// A reading whose configuration was changed from outside the file.
     public init(configuration: Configuration, warnings: [ConfigurationError]) {
       self.configuration = configuration

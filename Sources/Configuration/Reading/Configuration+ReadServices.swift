@@ -48,6 +48,7 @@ extension Configuration {
     }
     service.backends = members.backends
     service.groups = members.groups
+    service.source = members.source
     service.protocol = spoken
     service.tls = tls.settings()
     service.tls.identity = readIdentity(tls)

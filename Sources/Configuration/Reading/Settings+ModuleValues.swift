@@ -19,6 +19,8 @@ extension BackendTLS: Defaulted {}
 extension Proxy.Limits: Defaulted {}
 extension ForwardedFields: Defaulted {}
 extension CircuitBreakers: Defaulted {}
+extension KubernetesService: Defaulted {}
+extension DockerContainers: Defaulted {}
 extension GroupRule: Defaulted {}
 extension OutlierDetection: Defaulted {}
 extension OutlierDetection.SuccessRate: Defaulted {}

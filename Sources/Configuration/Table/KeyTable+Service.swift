@@ -3,7 +3,8 @@ internal import Upstream
 
 extension KeyTable {
   static let services: [Key] =
-    basics + members + health + engineMetrics + compression + tuning + affinity + circuitBreakers + outliers
+    basics + members + sources + health + engineMetrics + compression + tuning + affinity + circuitBreakers
+    + outliers
 
   private static let basics: [Key] = [
     Key(
@@ -14,7 +15,7 @@ extension KeyTable {
       "What the backends are; decides the health check (see the table of kinds). `auto` is what they say when they are asked "
         + "by a running certd, and what is used with `--backend` unless `--kind` says otherwise."),
     Key(
-      "services.*.backends", .list(of: .textOrSection(.backend), maximumCount: 1024),
+      "services.*.backends", .listOrSection(of: .textOrSection(.backend), maximumCount: 1024),
       .described("those of `groups`"),
       "Servers: `10.0.0.11:8000`, `http://vllm:8000`, `https://10.0.0.11`, `unix:/run/vllm.sock`, "
         + "or a section as "

@@ -8,8 +8,10 @@ public struct Service: Sendable, Equatable {
   public var kind = ServiceKind.http
   /// Its kind is what its backends have been recognised as, `http` until then.
   public var isRecognized = false
-  /// The backends; never empty.
+  /// The backends; never empty, but where they are found while certd runs.
   public var backends: [Backend] = []
+  /// Where its backends are found; nil where the file lists them.
+  public var source: BackendSource?
   /// Groups that the backends stand in; none where all are the same.
   public var groups: [BackendGroup] = []
   /// What is spoken to them.

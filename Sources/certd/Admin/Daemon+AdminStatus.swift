@@ -70,6 +70,13 @@ extension Daemon {
         "name": .string(service.name), "kind": .string(service.kind.rawValue),
         "policy": .string(service.policyName), "backends": .array(own),
       ]
+      if let source = service.source {
+        let failure = discoveryFailures[service.name]
+        one["discovery"] = [
+          "source": .string(source.word), "ok": .bool(failure == nil),
+          "why": failure.map { .string($0) } ?? .null, "backends": JSONValue(service.backends.count),
+        ]
+      }
       if let most = service.rules.maxRequestsPerBackend {
         let standing = await backends.room(service: service.name).standing
         one["max_requests_per_backend"] = JSONValue(most)

@@ -27,6 +27,7 @@ extension Daemon {
     await backends(&out)
     await queues(&out)
     await circuitBreakers(&out)
+    discoveries(&out)
     keyUse(&out)
     traceMetrics(&out)
     process(&out)
@@ -141,6 +142,19 @@ extension Daemon {
       Exposition.text(
         name: "certd_queue_seconds", help: "How long requests have waited until a backend had room.",
         rooms.map { (MetricsText.label("service", $0.service), $0.room.times) }))
+  }
+
+  private func discoveries(_ out: inout MetricsText) {
+    let found = plan.configuration.services.filter { $0.source != nil }
+    out.family(
+      "certd_discovery_up", .gauge, "Whether the source of a service's backends could be asked last.",
+      found.map {
+        Sample(
+          ["service": $0.name, "source": $0.source?.word ?? ""], discoveryFailures[$0.name] == nil ? 1 : 0)
+      })
+    out.family(
+      "certd_discovery_backends", .gauge, "Backends that a source has told of last.",
+      found.map { Sample(["service": $0.name, "source": $0.source?.word ?? ""], Double($0.backends.count)) })
   }
 
   private func circuitBreakers(_ out: inout MetricsText) async {

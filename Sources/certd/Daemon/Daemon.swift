@@ -38,6 +38,7 @@ actor Daemon {
     case judge
     case issuersFetched
     case recognized(service: String, ServiceKind)
+    case discovered(service: String, DiscoveryOutcome)
     case wake
     case decided(Report.Entry)
     case renewed(Report)
@@ -62,6 +63,9 @@ actor Daemon {
   var plan: Blueprint
   var proxy: EdgeProxy
   var health: HealthChecks
+  var discovery = Discovery()
+  /// Why sources of backends cannot be asked, by service.
+  var discoveryFailures: [String: String] = [:]
   /// What backends have been recognised as, by service.
   var recognized: [String: ServiceKind] = [:]
   var presented: [Credential] = []
@@ -162,7 +166,8 @@ actor Daemon {
     (events, post) = AsyncStream.makeStream(of: Event.self)
     health = HealthChecks { [post] in post.yield(.recognized(service: $0, $1)) }
     var plan = try await Blueprint(
-      reading, world: world, store: store, backends: backends, keys: keys, log: log, post: post)
+      await Self.filled(reading, backends), world: world, store: store, backends: backends, keys: keys,
+      log: log, post: post)
     if launch.predecessor == nil { await Self.waitForCommands(plan, store, log, inherited.addresses) }
     Self.leaveUnwantedPort(&plan.settings, plan.configuration, ours: inherited.addresses, log)
     self.plan = plan
@@ -260,6 +265,7 @@ actor Daemon {
     warnOfTrust(ListenerSecurity(configuration: plan.configuration))
     health.start(
       plan.configuration, plan.settings, await backends.candidates(plan.configuration), backends, world, log)
+    followSources()
     let names = watchNames()
     queueGoogleCloud()
     pushFiles()
@@ -292,7 +298,7 @@ actor Daemon {
       case .now: Task { await proxy.drain(milliseconds: 0) }
       }
     }
-    health.stop()
+    stopLooking()
     closeAdmin()
     flushing.cancel()
     sampling.cancel()
@@ -376,6 +382,7 @@ actor Daemon {
     case .judge: await judge()
     case .issuersFetched: await issuersFetched()
     case .recognized(let service, let kind): await recognize(service, kind)
+    case .discovered(let service, let outcome): await discovered(service, outcome)
     case .wake: renew()
     case .decided(let entry): await decided(entry)
     case .renewed(let report): await finished(report)

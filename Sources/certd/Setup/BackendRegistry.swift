@@ -52,6 +52,8 @@ actor BackendRegistry {
   private var statuses: [String: BackendStatus] = [:]
   private var rooms: [String: ServiceRoom] = [:]
   private var services: [String: ServiceState] = [:]
+  /// What sources of backends have told last, by service.
+  private var sources: [String: (source: BackendSource, found: FoundBackends)] = [:]
   /// What the process before this one knew of backends, until they are met.
   private var heritage: [String: Handover.Backend] = [:]
 
@@ -297,6 +299,24 @@ actor BackendRegistry {
     let room = rooms[service] ?? ServiceRoom()
     rooms[service] = room
     return room
+  }
+
+  /// A source has told of a service's backends. What is known of those that have gone is forgotten.
+  func note(_ found: FoundBackends, of service: String, _ source: BackendSource) {
+    let gone = Set((sources[service]?.found.backends ?? []).map { "\($0.address)" })
+      .subtracting(found.backends.map { "\($0.address)" })
+    sources[service] = (source, found)
+    for address in gone {
+      for key in statuses.keys
+      where key == "\(service) \(address)" || key.hasPrefix("\(service) \(address) ") {
+        statuses[key] = nil
+      }
+    }
+  }
+
+  /// What a source has told last; nil for nothing, or when it was another source.
+  func found(_ service: String, _ source: BackendSource) -> FoundBackends? {
+    sources[service].flatMap { $0.source == source ? $0.found : nil }
   }
 
   /// What is known of a service.

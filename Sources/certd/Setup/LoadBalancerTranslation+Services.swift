@@ -33,11 +33,13 @@ extension LoadBalancerTranslation {
     let isHTTP = !service.protocol.isPassage
     // Google reads no prompts: what comes nearest.
     let policy = service.rules.policy == .roundRobin ? "ROUND_ROBIN" : "LEAST_REQUEST"
-    return ChainService(
+    var made = ChainService(
       name: service.name, wire: wire(service), timeoutSeconds: timeout(service),
       localityPolicy: isHTTP && !isInternet ? policy : nil, groups: groups,
       health: isInternet ? nil : health(service), portName: portName(service), sendsProxyHeader: sendsHeader,
       sessionAffinity: affinity(service))
+    made.outlierDetection = outliers(service)
+    return made
   }
 
   /// What the balancer says, else the service: Google knows addresses and cookies of its own.
@@ -106,6 +108,11 @@ extension LoadBalancerTranslation {
       warn(
         service.origin, "max_requests_per_backend and queue are not carried over to Google",
         "set max_rate of its groups")
+    }
+    if let source = service.source {
+      error(
+        service.origin, "backends from \(source.word) are not carried over to Google",
+        "list them under services.\(service.name).backends")
     }
     if service.rules.circuitBreakers.areSet {
       error(
