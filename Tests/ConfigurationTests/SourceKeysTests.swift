@@ -24,6 +24,8 @@ import Testing
     var containers = DockerContainers()
     (containers.label, containers.port) = ("certd.service=chat", 8000)
     #expect(try read("{docker: {label: certd.service=chat, port: 8000}}").source == .docker(containers))
+    #expect(
+      try read("{srv: _http._tcp.Chat.example.com}").source == .srv(name: "_http._tcp.chat.example.com"))
     #expect(try read("[\"h:1\"]").source == nil)
   }
 
@@ -59,8 +61,9 @@ import Testing
   @Test(
     "what cannot be is told with its place",
     arguments: [
-      ("{}", "", "needs one of file, kubernetes and docker"),
-      ("{file: a, docker: {label: b}}", "", "needs one of file, kubernetes and docker"),
+      ("{}", "", "needs one of file, srv, kubernetes and docker"),
+      ("{file: a, docker: {label: b}}", "", "needs one of file, srv, kubernetes and docker"),
+      ("{srv: a b.c}", "", "is no name; write a name such as _http._tcp"),
       ("{kubernetes: {namespace: a}}", "", "kubernetes: the key \"service\" is missing"),
       ("{file: a}", ", groups: [{backends: [\"h:1\"]}]", "stands beside backends that are found"),
     ])
@@ -69,5 +72,19 @@ import Testing
       _ = try read(backends, more)
       #expect(Bool(false), "\(backends)")
     } catch { #expect("\(error)".contains(told), "\(error)") }
+  }
+
+  @Test("priorities of SRV records are groups, weights are shares, and what is no host is left out")
+  func servers() {
+    let found = FoundBackends([
+      (host: "a.example", port: 1, priority: 10, weight: 0),
+      (host: "b.example", port: 2, priority: 20, weight: 5),
+      (host: "no host", port: 3, priority: 10, weight: 1),
+      (host: "c.example", port: 0, priority: 10, weight: 1),
+    ])
+    #expect(found.backends.map { "\($0.address)" } == ["a.example:1", "b.example:2"])
+    #expect(found.backends.map(\.weight) == [1, 5] && found.backends.map(\.group) == [0, 1])
+    #expect(found.groups.map(\.priority) == [0, 1])
+    #expect(FoundBackends([(host: "a.example", port: 1, priority: 10, weight: 0)]).groups.isEmpty)
   }
 }

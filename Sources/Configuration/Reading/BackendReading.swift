@@ -43,14 +43,31 @@ struct BackendReading {
     }
   }
 
+  /// Labels of services begin with an underscore, which names of hosts do not have (RFC 2782).
+  private static func serviceName(_ text: String) throws(Invalid) -> String {
+    let hint = "write a name such as _http._tcp.chat.example.com"
+    let labels = text.split(separator: ".", omittingEmptySubsequences: false)
+    guard text.utf8.count <= 253, labels.count > 1 else { throw Invalid("\(quoted(text)) is no name", hint) }
+    for label in labels {
+      guard !label.isEmpty, label.utf8.count <= 63,
+        label.utf8.allSatisfy({
+          $0 == 0x2D || $0 == 0x5F || (0x30...0x39).contains($0) || (0x61...0x7A).contains($0 | 0x20)
+        })
+      else { throw Invalid("\(quoted(text)) is no name", hint) }
+    }
+    return text.lowercased()
+  }
+
   private static func source(_ section: Section) -> BackendSource? {
-    let ways = ["file", "kubernetes", "docker"].filter(section.has)
+    let ways = ["file", "srv", "kubernetes", "docker"].filter(section.has)
     guard ways.count == 1 else {
-      section.report.error(section.origin, "needs one of file, kubernetes and docker")
+      section.report.error(section.origin, "needs one of file, srv, kubernetes and docker")
       _ = section.path("file")
+      _ = section.text("srv", serviceName)
       return nil
     }
     if section.has("file") { return section.path("file").map { .file(path: $0) } }
+    if section.has("srv") { return section.text("srv", serviceName).map { .srv(name: $0) } }
     if section.has("kubernetes") {
       var found = KubernetesService()
       let own = section.section("kubernetes")

@@ -10,6 +10,10 @@ extension KeyTable {
         + "twice a second, and should be replaced as a whole; while it cannot be read or is wrong, what it said last holds."
     ),
     Key(
+      "services.*.backends.srv", .text(.line), .described("none"),
+      "A name in DNS whose SRV records say where the servers are (`_http._tcp.chat.example.com`), looked up again when their TTL is "
+        + "over: those of one priority share by weight, and each priority is a group."),
+    Key(
       "services.*.backends.kubernetes", .section, .described("none"),
       "The endpoints of a service in Kubernetes, by its EndpointSlices, which are listed and watched. certd's service account needs "
         + "`list` and `watch` of `endpointslices` in `discovery.k8s.io`. Endpoints that are not ready get nothing, but those that end and "

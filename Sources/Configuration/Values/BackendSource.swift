@@ -4,6 +4,8 @@ public enum BackendSource: Sendable, Equatable {
   case file(path: String)
   /// The endpoints of a service in Kubernetes.
   case kubernetes(KubernetesService)
+  /// The servers that SRV records of a name in DNS lead to.
+  case srv(name: String)
   /// The containers that have a label.
   case docker(DockerContainers)
 
@@ -12,6 +14,7 @@ public enum BackendSource: Sendable, Equatable {
     switch self {
     case .file: "file"
     case .kubernetes: "kubernetes"
+    case .srv: "srv"
     case .docker: "docker"
     }
   }
@@ -63,12 +66,37 @@ public struct FoundBackends: Sendable, Equatable {
     (self.backends, self.groups) = (backends, groups)
   }
 
+  /// Servers that were found with priorities and weights, as SRV records have them: each priority is a group.
+  public init(_ servers: [(host: String, port: UInt16, priority: Int, weight: Int)]) {
+    self.init()
+    let priorities = Set(servers.map(\.priority)).sorted()
+    if priorities.count > 1 {
+      groups = priorities.indices.map { place in
+        var group = BackendGroup(origin: .none)
+        group.priority = place
+        return group
+      }
+    }
+    for server in servers {
+      guard var backend = Self.backend(server.host, server.port) else { continue }
+      backend.weight = max(1, server.weight)
+      backend.group = groups.isEmpty ? 0 : priorities.firstIndex(of: server.priority) ?? 0
+      if !backends.contains(where: { $0.address == backend.address }) { backends.append(backend) }
+    }
+  }
+
+  /// Nil for what is neither a name nor an address, or has no port.
+  private static func backend(_ host: String, _ port: UInt16) -> Backend? {
+    guard port > 0, let name = try? HostName.parse(host) else { return nil }
+    return Backend(address: .tcp(host: name, port: port), origin: .none)
+  }
+
   /// Addresses that were found; each zone is a group where this node is in one.
   public init(_ endpoints: [(host: String, port: UInt16, zone: String?)], zone: String?) {
     self.init()
     var places: [String?: Int] = [:]
     for endpoint in endpoints {
-      var backend = Backend(address: .tcp(host: endpoint.host, port: endpoint.port), origin: .none)
+      guard var backend = Self.backend(endpoint.host, endpoint.port) else { continue }
       guard !backends.contains(where: { $0.address == backend.address }) else { continue }
       if zone != nil {
         let place = places[endpoint.zone] ?? groups.count

@@ -32,6 +32,8 @@ struct Discovery {
         case .file(let path): await BackendFile(path: path, service: service).watch { tell(name, $0) }
         case .kubernetes(let place):
           await KubernetesWatch(place: place, zone: zone, world: world).watch { tell(name, $0) }
+        case .srv(let host):
+          await ServiceRecords(name: host, look: ServiceRecords.system).watch { tell(name, $0) }
         case .docker(let containers):
           await DockerWatch(containers: containers, world: world).watch { tell(name, $0) }
         }
