@@ -18,6 +18,8 @@ public struct Configuration: Sendable, Equatable {
   public var store: String?
   /// Worker threads; nil for one per processor that the process may use.
   public var workers: Int?
+  /// Where this node is; nil where nobody says.
+  public var zone: String?
   /// What is logged, and where.
   public var log = LogSettings()
   /// Where certd shows what it does.

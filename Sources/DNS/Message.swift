@@ -106,6 +106,9 @@ struct Message: Equatable {
     switch type {
     case .a where raw.count == 4, .aaaa where raw.count == 16: return .address(raw)
     case .ns, .cname: return .name(try reader.name())
+    case .srv:
+      let (priority, weight, port) = (try reader.number16(), try reader.number16(), try reader.number16())
+      return .service(priority: priority, weight: weight, port: port, target: try reader.name())
     case .soa: return .authority(primary: try reader.name())
     case .txt:
       var (text, strings): ([UInt8], MessageReader) = ([], MessageReader(raw))

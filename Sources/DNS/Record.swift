@@ -17,6 +17,8 @@ public struct RecordType: RawRepresentable, Hashable, Sendable, CustomStringConv
   public static let txt = RecordType(rawValue: 16)
   // swift-format-ignore: AllPublicDeclarationsHaveDocumentation
   public static let aaaa = RecordType(rawValue: 28)
+  /// Where a service is (RFC 2782).
+  public static let srv = RecordType(rawValue: 33)
   static let opt = RecordType(rawValue: 41)
   static let tsig = RecordType(rawValue: 250)
   /// Certification authority authorization (RFC 8659).
@@ -31,6 +33,7 @@ public struct RecordType: RawRepresentable, Hashable, Sendable, CustomStringConv
     case .soa: "SOA"
     case .txt: "TXT"
     case .aaaa: "AAAA"
+    case .srv: "SRV"
     case .caa: "CAA"
     default: "TYPE\(rawValue)"
     }
@@ -49,6 +52,8 @@ public enum RecordData: Hashable, Sendable {
   case text([UInt8])
   /// A property of CAA (RFC 8659 §4.1).
   case authorization(isCritical: Bool, tag: String, value: String)
+  /// Where a service is: servers of a lesser priority come first, those of one priority share by weight (RFC 2782).
+  case service(priority: UInt16, weight: UInt16, port: UInt16, target: DomainName)
   /// Anything else, as it came.
   case other([UInt8])
 }

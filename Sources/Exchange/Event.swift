@@ -11,6 +11,8 @@ extension Machine {
     case nobody
     /// There are some, but each has as many requests as it may.
     case full
+    /// The service has as much under way as it may.
+    case overLimit(ServiceLimit)
     /// One that has room is kept for the request that waits.
     case room
     /// As many wait as may, or a more urgent one has got the place.

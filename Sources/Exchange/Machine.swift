@@ -151,6 +151,7 @@ public struct Machine: Sendable, BitwiseCopyable {
       countAttempt()
       return chooseAgain(facts)
     case .nobody: return fallBack(facts, or: .noBackend)
+    case .overLimit(let limit): return fallBack(facts, or: .overLimit(limit))
     case .full where !isPassage:
       phase = .waiting
       return .wait

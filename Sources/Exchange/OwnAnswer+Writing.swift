@@ -34,7 +34,7 @@ extension OwnAnswer {
   var proxyError: String? {
     switch self {
     case .noBackend: "destination_unavailable"
-    case .queueFull, .queueTimeout: "connection_limit_reached"
+    case .queueFull, .queueTimeout, .overLimit: "connection_limit_reached"
     default: nil
     }
   }

@@ -23,6 +23,8 @@ public enum OwnAnswer: Equatable, Sendable, BitwiseCopyable {
   case queueFull
   /// No backend has had room for the request in its time.
   case queueTimeout
+  /// The service has as much under way as it may.
+  case overLimit(ServiceLimit)
   /// The backend answered with something that is not HTTP, or broke off.
   case badGateway
   /// The backend did not answer in time.
@@ -69,7 +71,7 @@ public enum OwnAnswer: Equatable, Sendable, BitwiseCopyable {
     case .certificateNeeded, .keyElsewhere, .modelUntold: 403
     case .keyNeeded, .keyExpired: 401
     case .limited: 429
-    case .noBackend, .overloaded: 503
+    case .noBackend, .overloaded, .overLimit: 503
     case .queueFull, .queueTimeout: 429
     case .badGateway: 502
     case .backendTimeout: 504
@@ -89,7 +91,7 @@ public enum OwnAnswer: Equatable, Sendable, BitwiseCopyable {
     case .keyNeeded, .keyExpired: "authentication_error"
     case .limited(let hit): hit.what == .quota ? "insufficient_quota" : "rate_limit_error"
     case .queueFull, .queueTimeout: "rate_limit_error"
-    case .noBackend, .badGateway, .backendTimeout, .noTunnel, .overloaded: "server_error"
+    case .noBackend, .badGateway, .backendTimeout, .noTunnel, .overloaded, .overLimit: "server_error"
     case .replaced(let status): status < 500 ? "invalid_request_error" : "server_error"
     }
   }
@@ -117,6 +119,7 @@ public enum OwnAnswer: Equatable, Sendable, BitwiseCopyable {
     case .queueFull: "queue_full"
     case .queueTimeout: "queue_timeout"
     case .overloaded: "overloaded"
+    case .overLimit(let limit): limit.word
     case .badGateway: "bad_gateway"
     case .backendTimeout: "backend_timeout"
     case .noTunnel: "upgrade_not_supported"
@@ -156,6 +159,9 @@ public enum OwnAnswer: Equatable, Sendable, BitwiseCopyable {
       return "the API key has limits, and what this request asks for cannot be read"
     case .limited(let hit): return hit.message
     case .overloaded: return "too much is under way; try again in a moment"
+    case .overLimit(let limit):
+      return
+        "as much is under way\(service) as its circuit breaker \(limit.word) allows; try again in a moment"
     case .noBackend: return "no backend\(service) is available"
     case .queueFull: return "every backend\(service) is busy, and as many requests wait as may"
     case .queueTimeout: return "no backend\(service) has had room within the time that a request may wait"
@@ -169,7 +175,7 @@ public enum OwnAnswer: Equatable, Sendable, BitwiseCopyable {
   /// Whether the next request on the same connection can still be told from the rest of this one.
   public var keepsConnection: Bool {
     switch self {
-    case .noRoute, .noBackend, .queueFull, .queueTimeout, .badGateway, .backendTimeout, .noTunnel,
+    case .noRoute, .noBackend, .queueFull, .queueTimeout, .badGateway, .backendTimeout, .noTunnel, .overLimit,
       .misdirected, .certificateNeeded, .keyNeeded, .pathNotNormal, .modelUnknown, .modelMissing,
       .modelUnread, .keyExpired, .keyElsewhere, .modelUntold, .limited, .replaced:
       true
@@ -191,7 +197,7 @@ public enum OwnAnswer: Equatable, Sendable, BitwiseCopyable {
     case .certificateNeeded, .keyNeeded, .keyExpired: 16
     case .keyElsewhere, .modelUntold: 7
     case .limited: 8
-    case .noBackend, .badGateway, .overloaded: 14
+    case .noBackend, .badGateway, .overloaded, .overLimit: 14
     case .queueFull, .queueTimeout: 8
     case .requestTimeout: 1
     case .backendTimeout: 4

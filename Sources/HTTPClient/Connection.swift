@@ -148,6 +148,7 @@ final class Connection {
     state = .exchanging
     if job.options.http2 { return beginHTTP2(request, job) }
     reader = ResponseReader(method: request.method, maximumBodyBytes: job.options.maximumBodyBytes)
+    reader.content = job.options.content
     write(
       RequestWriter.bytes(
         request, keepsAlive: job.options.keepsAlive, absolute: via != nil && request.url.scheme == .http))

@@ -47,6 +47,9 @@ public final class HTTPClient: Sendable {
     public var keepsAlive: Bool
     /// HTTP/2 in place of HTTP/1.1, on a connection of its own: over TLS the context must offer `h2`.
     public var http2 = false
+    /// Is given the content of an answer with status 200 as it comes, in place of the response; called on the client's own
+    /// thread, HTTP/1.1 only. Then `maximumBodyBytes` limits one piece.
+    public var content: (@Sendable ([UInt8]) -> Void)?
     /// Bytes that begin a new connection, before TLS.
     public var preamble: [UInt8] = []
     /// Hears of the content as it comes, on the loop's thread: the response then has none, and `maximumBodyBytes` is for
@@ -101,6 +104,11 @@ public final class HTTPClient: Sendable {
     case .peerChain(let chain): return chain
     case .response, .connected: return []
     }
+  }
+
+  /// Succeeds when a TLS connection to a URL's host can be made, verified as the options say.
+  public func handshake(_ url: URL, _ options: Options) async throws(HTTPClientError) {
+    _ = try await perform(.handshake, url, options)
   }
 
   /// Succeeds when a TCP connection can be made.

@@ -19,6 +19,8 @@ struct ResponseReader {
   private var response = Response(status: 0)
   private var left: UInt64 = 0
   private var chunks = ChunkedFraming()
+  /// Takes the content as it comes.
+  var content: (@Sendable ([UInt8]) -> Void)?
 
   init(method: String = "GET", maximumBodyBytes: Int = 0) {
     self.method = method == "HEAD" ? .head : .other
@@ -31,7 +33,15 @@ struct ResponseReader {
     while head == nil {
       if let outcome = readHead(&bytes, &fields) { return outcome }
     }
-    return readBody(&bytes)
+    let outcome = readBody(&bytes)
+    guard let content, response.status == 200, !response.body.isEmpty else { return outcome }
+    content(response.body)
+    response.body.removeAll(keepingCapacity: true)
+    if case .complete(var whole, let keepsAlive) = outcome {
+      whole.body = []
+      return .complete(whole, keepsAlive: keepsAlive)
+    }
+    return outcome
   }
 
   /// The connection has ended: the response, if that is how it ends properly.

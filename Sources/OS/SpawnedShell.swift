@@ -8,6 +8,13 @@ struct SpawnedShell: ~Copyable {
   /// Starts the shell. Standard input is `input`, at most as much as a pipe holds; output and errors come through
   /// one pipe; every other descriptor is closed and every signal has its default meaning.
   init(_ command: String, _ environment: [String: String], input: [UInt8] = []) throws(SystemError) {
+    try self.init(program: "/bin/sh", ["/bin/sh", "-c", command], environment, input: input)
+  }
+
+  /// Starts a program without a shell, in the same way; `arguments` begin with its name.
+  init(
+    program: String, _ arguments: [String], _ environment: [String: String], input: [UInt8] = []
+  ) throws(SystemError) {
     var pipe: [Int32] = [-1, -1]
     guard unsafe certd_pipe2(&pipe, O_CLOEXEC) == 0 else {
       throw SystemError(call: "pipe2", code: certd_errno())
@@ -32,7 +39,7 @@ struct SpawnedShell: ~Copyable {
     unsafe certd_spawn_closefrom(&actions, 3)
 
     let child = try unsafe Spawning.start(
-      "/bin/sh", ["/bin/sh", "-c", command], environment, &actions, hasOwnGroup: true)
+      program, arguments, environment, &actions, hasOwnGroup: true)
     // Not closed before the child has it.
     extendLifetime(stdin)
     process = child

@@ -53,6 +53,20 @@ public enum Subprocess {
     try await OwnThread.run { run(command, environment, input, timeLimitInSeconds) }.get()
   }
 
+  /// Runs a program by its path, without a shell, in the same way. `arguments` are those behind its name.
+  public static func program(
+    _ path: String, _ arguments: [String], environment: [String: String], timeLimitInMilliseconds: UInt64
+  ) async throws(SystemError) -> Outcome {
+    try await OwnThread.run { () -> Result<Outcome, SystemError> in
+      do throws(SystemError) {
+        let child = try SpawnedShell(program: path, [path] + arguments, environment)
+        return .success(
+          try child.wait(
+            untilNanoseconds: Clock.monotonicNanoseconds() + timeLimitInMilliseconds * 1_000_000))
+      } catch { return .failure(error) }
+    }.get()
+  }
+
   private static func run(
     _ command: String, _ environment: [String: String], _ input: [UInt8], _ limit: UInt32
   ) -> Result<Outcome, SystemError> {

@@ -10,6 +10,8 @@ extension Settings {
     public var name: String
     /// The backends, at most `Balancer.maximumBackends`.
     public var backends: [Backend]
+    /// Groups that the backends stand in; none where all are the same.
+    public var groups: [Group] = []
     /// How they are used.
     public var rules: ServiceRules
     /// Where requests wait for its backends, over reloads.
@@ -31,6 +33,20 @@ extension Settings {
     }
   }
 
+  /// Backends that get requests together.
+  public struct Group: Sendable, Equatable {
+    /// Those with the least number are asked first.
+    public var priority = 0
+    /// Its share among those of its priority.
+    public var weight = 1
+    /// It is in another zone than this node.
+    public var isElsewhere = false
+    /// A group.
+    public init(priority: Int = 0, weight: Int = 1, isElsewhere: Bool = false) {
+      (self.priority, self.weight, self.isElsewhere) = (priority, weight, isElsewhere)
+    }
+  }
+
   /// How a service's backends are used. Fields have the names of the keys under `services.*` that they are read from,
   /// and their initial values are what holds where the file says nothing.
   public struct ServiceRules: Sendable, Equatable {
@@ -42,6 +58,10 @@ extension Settings {
     public var balanceFactor: Int? = KeyTable.defaultBalanceFactor
     /// How long a backend that has become ready, or is back from an ejection, gets less than its share.
     public var slowStart = Milliseconds.never
+    /// What keeps a client at a backend; nil for nothing.
+    public var affinity: Affinity?
+    /// How its groups share its requests, where it has some.
+    public var groupRule = GroupRule()
     /// Time limits towards the backends.
     public var timeouts = Timeouts()
     /// When a request is sent once more.
@@ -52,6 +72,8 @@ extension Settings {
     public var hedging: Hedging?
     /// How responses are compressed for clients that ask for it; nil when they pass as they are.
     public var compression: Compression?
+    /// What may be under way at once, of all backends together.
+    public var circuitBreakers = CircuitBreakers()
     /// Connections with work to one backend, of all workers together; nil for no limit.
     public var maxConnections: Int?
     /// Requests under way at one backend, of all workers together; nil for no limit.
@@ -122,6 +144,30 @@ extension Settings {
     case cookie(String)
   }
 
+  /// What keeps a client at a backend as long as that is there.
+  public struct Affinity: Sendable, Equatable {
+    /// How a client is known.
+    public enum Source: Sendable, Equatable {
+      /// By a cookie that we set and that names the backend by a keyed hash.
+      case cookie(name: String)
+      /// By the value of a field.
+      case header(String)
+      /// By its address.
+      case address
+      /// By the key that it shows.
+      case key
+    }
+
+    /// How a client is known.
+    public var source: Source
+    /// How long the cookie is kept by the client, in seconds; nil for as long as its session.
+    public var seconds: Int?
+    /// The path that the cookie is for.
+    public var path = "/"
+    /// Keeps clients.
+    public init(_ source: Source) { self.source = source }
+  }
+
   /// When another backend gets a request as well whose answer is late.
   public struct Hedging: Sendable, Equatable {
     /// How long an answer may be waited for; nil for what answers of the service take at most, but for one of twenty.
@@ -164,6 +210,8 @@ extension Settings {
     public var status: BackendStatus
     /// How many requests it gets beside the others, 1 to 1000.
     public var weight: Int
+    /// The group of its service that it stands in, by its place.
+    public var group = 0
     /// The PROXY header that begins each connection to it. Such connections carry one request and are not kept.
     public var sendProxy: ProxyProtocol.Version?
     /// Not HTTP: no application protocol is offered when TLS is spoken (RFC 7301).

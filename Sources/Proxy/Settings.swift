@@ -20,11 +20,25 @@ public struct Settings: Sendable {
   public var forwarding = Forwarding()
   /// Where a line for each exchange goes; nil for nowhere.
   public var accessLog: AccessSettings?
+  /// What cookies that keep clients at backends are made with; secret.
+  public var affinitySecret: AffinitySecret?
   /// Which requests are traced; nil for none.
   public var traces: TraceSettings?
 
   /// No listeners, no routes.
   public init() {}
+
+  /// A secret whose description leaves it out.
+  public struct AffinitySecret: Sendable, Equatable, CustomStringConvertible, CustomDebugStringConvertible {
+    /// The secret.
+    public let bytes: [UInt8]
+    /// A secret.
+    public init(_ bytes: [UInt8]) { self.bytes = bytes }
+    /// Never the secret.
+    public var description: String { "(a secret)" }
+    /// Never the secret.
+    public var debugDescription: String { description }
+  }
 
   /// Fields about the client that are added to forwarded requests.
   public typealias Forwarding = ForwardedFields

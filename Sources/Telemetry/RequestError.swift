@@ -8,13 +8,13 @@ public enum RequestError: Int, CaseIterable, Sendable {
   // The backend's
   case badGateway, backendTimeout, noBackend, noTunnel
   // Ours
-  case queueFull, queueTimeout, overloaded
+  case queueFull, queueTimeout, overloaded, overLimit
 
   /// Whose doing it was.
   public var origin: StaticString {
     switch self {
     case .badGateway, .backendTimeout, .noBackend, .noTunnel: "upstream"
-    case .queueFull, .queueTimeout, .overloaded: "certd"
+    case .queueFull, .queueTimeout, .overloaded, .overLimit: "certd"
     default: "client"
     }
   }
@@ -49,6 +49,7 @@ public enum RequestError: Int, CaseIterable, Sendable {
     case .queueFull: "queue_full"
     case .queueTimeout: "queue_timeout"
     case .overloaded: "overloaded"
+    case .overLimit: "circuit_breaker"
     }
   }
 }

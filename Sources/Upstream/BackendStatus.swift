@@ -29,6 +29,15 @@ public final class BackendStatus: Sendable {
     var checked = Health.unknown
     var isDrained = false
     var failure: String?
+    var pause: Pause?
+  }
+
+  /// Why a check that has not passed is no failure.
+  public enum Pause: Sendable {
+    /// It loads what it serves, and says so: it gets no requests until it has.
+    case loading
+    /// It answers no checks in time, and requests get their answers: it has much to do.
+    case busy
   }
 
   private let known = Mutex(Known())
@@ -72,10 +81,17 @@ public final class BackendStatus: Sendable {
     set { known.withLock { $0.failure = newValue } }
   }
 
+  /// Why the last check that has not passed was no failure; nil where it was one, or has passed.
+  public var pause: Pause? {
+    get { known.withLock { $0.pause } }
+    set { publish { $0.pause = newValue } }
+  }
+
   private func publish(_ change: (inout Known) -> Void) {
     known.withLock { known in
       change(&known)
-      healthValue.store(known.isDrained ? .unhealthy : known.checked, ordering: .relaxed)
+      healthValue.store(
+        known.isDrained || known.pause == .loading ? .unhealthy : known.checked, ordering: .relaxed)
     }
   }
 

@@ -17,6 +17,12 @@ public struct HealthTracker: Sendable, Equatable {
     self.healthyThreshold = max(1, healthyThreshold)
   }
 
+  /// It is not ready yet and will be: nothing is known of it again, so that the next result decides at once.
+  public mutating func wait() {
+    health = .unknown
+    streak = 0
+  }
+
   /// Takes a result in; true when the health has changed. The first result decides at once.
   public mutating func record(success: Bool) -> Bool {
     switch health {

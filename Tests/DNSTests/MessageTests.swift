@@ -39,6 +39,10 @@ import Testing
       (.aaaa, Array(repeating: 1, count: 16), .address(Array(repeating: 1, count: 16))),
       (.cname, [1, 0x41, 0xC0, 12], .name(try #require(DomainName("a.example.com")))),
       (.ns, [0xC0, 12], .name(try #require(Self.name))),
+      (
+        .srv, [0, 10, 0, 5, 0x1F, 0x40, 1, 0x41, 0xC0, 12],
+        .service(priority: 10, weight: 5, port: 8000, target: try #require(DomainName("a.example.com")))
+      ),
       (.txt, [2, 0x68, 0x69, 1, 0x21], .text(Array("hi!".utf8))),
       (
         .caa, [128, 5] + Array("Issueca.test; x=1".utf8),

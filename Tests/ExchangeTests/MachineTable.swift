@@ -109,7 +109,7 @@ extension Machine.Event {
 
   /// One of each kind.
   static let all: [Machine.Event] = [
-    .admitted, .opened(.connecting), .unopened, .nobody, .full, .room, .queueFull,
+    .admitted, .opened(.connecting), .unopened, .nobody, .full, .overLimit(.requests), .room, .queueFull,
     .waitedTooLong, .connected, .connectFailed, .interim(bytes: 25),
     .status(200), .switched(ResponseFacts(status: 101)), .malformed, .slow, .earlierAnswers, .earlierFailed,
     .timedOut,

@@ -17,6 +17,8 @@ import Testing
     Row(.choosing, .unopened, .choose, .attempting),
     Row(.choosing, .nobody, .answer(.noBackend), .over),
     Row(.choosing, .full, .wait, .waiting),
+    Row(.choosing, .overLimit(.pending), .answer(.overLimit(.pending)), .over),
+    Row(.choosing, .overLimit(.requests), .fallBack, .attempting, Row.chained),
     Row(.choosing, .nobody, .fallBack, .attempting, Row.chained),
     Row(.choosing, .clientLeft, .abandon, .over),
 

@@ -14,9 +14,9 @@ public enum ConfigurationReference {
   static func sections(_ keys: KeyTable) -> String {
     var out = heading("The top of the file", table(of: "", keys))
     for key in keys.all {
-      let path = childPath(of: key)
-      guard let path, !keys.children(of: path).isEmpty else { continue }
-      out += heading("`\(path.replacing("*", with: "NAME"))`", "\(key.summary)\n\n" + table(of: path, keys))
+      for path in childPaths(of: key) where !keys.children(of: path).isEmpty {
+        out += heading("`\(path.replacing("*", with: "NAME"))`", "\(key.summary)\n\n" + table(of: path, keys))
+      }
     }
     return out
   }
@@ -59,13 +59,14 @@ public enum ConfigurationReference {
   private static func heading(_ title: String, _ body: String) -> String { "\n## \(title)\n\(body)\n" }
 
   /// Where the keys below a key stand in the table.
-  private static func childPath(of key: Key) -> String? {
+  private static func childPaths(of key: Key) -> [String] {
     switch key.type {
-    case .section, .choiceOrSection, .booleanOrSection, .textOrSection: key.path
-    case .list(of: .section, _), .list(of: .textOrSection, _): "\(key.path)[]"
-    case .named(of: .section, _), .named(of: .textOrSection, _): "\(key.path).*"
-    case .named(of: .list(of: .section, _), _): "\(key.path).*[]"
-    default: nil
+    case .section, .choiceOrSection, .booleanOrSection, .textOrSection: [key.path]
+    case .list(of: .section, _), .list(of: .textOrSection, _): ["\(key.path)[]"]
+    case .listOrSection: ["\(key.path)[]", key.path]
+    case .named(of: .section, _), .named(of: .textOrSection, _): ["\(key.path).*"]
+    case .named(of: .list(of: .section, _), _): ["\(key.path).*[]"]
+    default: []
     }
   }
 
@@ -101,6 +102,8 @@ public enum ConfigurationReference {
     case .booleanOrSection: "`true` or `false`, or section"
     case .named(let value, let maximum): "at most \(maximum) names, each with a \(shape(value))"
     case .textOrSection(let kind): "\(kind.rawValue), or section"
+    case .listOrSection(let element, let maximum):
+      "\(shape(.list(of: element, maximumCount: maximum))), or section"
     case .choiceOrSection(let words): alternatives(words.map { "`\($0)`" } + ["section"])
     case .textOrList(let kind, let maximum): "\(kind.rawValue), or list of at most \(maximum) of them"
     case .choiceOrList(let words, let maximum):

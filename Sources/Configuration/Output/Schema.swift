@@ -61,6 +61,9 @@ public struct ConfigurationSchema {
       out.member("type", "array")
       out.member("maxItems", maximum)
       out.object("items") { shape(of: element, at: "\(path)[]", &$0) }
+    case .listOrSection(let element, let maximum):
+      either(
+        &out, { shape(of: .list(of: element, maximumCount: maximum), at: path, &$0) }, { section(path, &$0) })
     case .section: section(path, &out)
     case .booleanOrSection:
       either(&out, { $0.member("type", "boolean") }, { section(path, &$0) })

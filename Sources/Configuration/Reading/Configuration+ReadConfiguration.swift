@@ -6,6 +6,12 @@ extension Configuration {
     /// For instance a service that no route leads to.
     public let warnings: [ConfigurationError]
 
+    /// Gives a service the backends that its source has told of.
+    public mutating func fill(_ service: Int, _ found: FoundBackends) {
+      configuration.services[service].backends = found.backends
+      configuration.services[service].groups = found.groups
+    }
+
     /// A reading whose configuration was changed from outside the file.
     public init(configuration: Configuration, warnings: [ConfigurationError]) {
       self.configuration = configuration
@@ -36,7 +42,9 @@ extension Configuration {
       report.error(Origin(position: error.position, path: ""), error.message, error.hint)
       throw report.failure
     }
-    return try read(root, report)
+    var reading = try read(root, report)
+    if reading.configuration.zone == nil { reading.configuration.zone = variables.value("CERTD_ZONE") }
+    return reading
   }
 
   /// Reads a tree, which may also have been made from flags.

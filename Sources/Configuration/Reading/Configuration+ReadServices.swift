@@ -27,8 +27,8 @@ extension Configuration {
       service.kind = section.report.recognized[name] ?? .http
     }
     let written: ServiceProtocol? = section.choice("protocol")
-    let (backends, scheme) = readBackends(section, written)
-    let spoken = written ?? scheme ?? .http1
+    let members = BackendReading(section, written)
+    let spoken = written ?? members.agreed ?? .http1
     let tls = section.section("tls")
     if section.has("tls"), !spoken.isSecure {
       section.report.error(
@@ -46,7 +46,9 @@ extension Configuration {
         section.origin(of: "request_buffering"), "goes with HTTP/1.1 towards the backends",
         "remove it, or set protocol: http1 or https")
     }
-    service.backends = backends
+    service.backends = members.backends
+    service.groups = members.groups
+    service.source = members.source
     service.protocol = spoken
     service.tls = tls.settings()
     service.tls.identity = readIdentity(tls)
@@ -76,6 +78,9 @@ extension Configuration {
     if kind.batches, !section.has("progress_timeout") {
       rules.progressTimeout = Settings.ServiceRules.batchingProgressTimeout
     }
+    rules.groupRule = section.settings()
+    rules.affinity = readAffinity(section)
+    rules.circuitBreakers = section.section("circuit_breakers").settings()
     rules.timeouts = section.section("timeouts").settings()
     if section.has("queue"), !section.has("max_requests_per_backend") {
       section.report.error(
@@ -157,12 +162,13 @@ extension Configuration {
         (
           section,
           [
-            "kind", "compression", "host", "hash", "heartbeat", "progress_timeout", "include_usage",
+            "kind", "compression", "host", "hash", "affinity", "heartbeat", "progress_timeout",
+            "include_usage",
             "api_key",
             "pass_key", "metrics", "kv_events", "hedging", "max_requests_per_backend", "queue",
           ]
         ),
-        (section.section("health"), ["path", "expect"]),
+        (section.section("health"), ["path", "expect", "expected"]),
       ]
       + (section.has("timeouts") ? [(section.section("timeouts"), timeouts)] : [])
     if section.has("policy"), let policy: Balancer.Policy = section.choice("policy"), policy.readsRequests {
@@ -176,93 +182,5 @@ extension Configuration {
           place.origin(of: key), "speaks of HTTP in a service that speaks \(spoken.rawValue)", "remove it")
       }
     }
-  }
-
-  /// The backends and the protocol that their URLs, if they are URLs, agree on.
-  private static func readBackends(
-    _ section: Section, _ written: ServiceProtocol?
-  ) -> ([Backend], ServiceProtocol?) {
-    var backends: [Backend] = []
-    var agreed = written
-    for item in section.items("backends", nonEmpty: true) ?? [] {
-      var backend = Backend(address: .unix(path: ""), origin: item.origin)
-      let text: BackendText?
-      if case .mapping = item.node.content {
-        let own = Section(
-          item.node, tablePath: "services.*.backends[]", path: item.origin.path, report: section.report)
-        text = own.text("address", BackendText.parse)
-        own.fill(&backend)
-        backend.cacheEvents = own.text("kv_events", CacheEventPlace.parse)
-      } else {
-        text = section.text(item.node, at: item.origin, BackendText.parse)
-      }
-      guard let text else { continue }
-      if let scheme = text.scheme {
-        if let agreed, !agreed.agrees(with: scheme) {
-          let hint =
-            written == nil
-            ? "all backends of a service speak the same" : "change protocol or the backend"
-          section.report.error(
-            item.origin, "is \(scheme.rawValue) in a service that speaks \(agreed.rawValue)", hint)
-        }
-        agreed = agreed ?? scheme
-      }
-      if backends.contains(where: { $0.address == text.address }) {
-        section.report.error(item.origin, "\(text.address) stands twice", "use weight for a larger share")
-      }
-      backend.address = text.address
-      backends.append(backend)
-    }
-    return (backends, agreed)
-  }
-
-  private static func readHealth(
-    _ section: Section, _ kind: ServiceKind, _ spoken: ServiceProtocol
-  ) -> HealthCheck? {
-    let defaults = HealthDefaults.of(kind)
-    let path = section.text("path") { text throws(Invalid) in
-      guard case .exact(let path) = try Settings.PathMatch.parse(text) else {
-        throw Invalid("\(quoted(text)) is a pattern", "a health check asks for one path")
-      }
-      return path
-    }
-    let expect = section.text("expect", StatusRange.parse)
-    var probe = defaults.probe
-    if let path {
-      probe = .get(path: path, expect: expect ?? defaults.expect, body: defaults.body)
-    } else if let expect, !section.has("path") {
-      switch probe {
-      case .connect, .grpc:
-        section.report.error(
-          section.origin(of: "expect"), "kind \(kind.rawValue) is checked by connecting only", "add a path")
-      case .get(let path, _, let body): probe = .get(path: path, expect: expect, body: body)
-      }
-    }
-    let grpcService = section.text("grpc_service", GRPCServiceName.parse)
-    if section.boolean("grpc") {
-      if !spoken.isHTTP2 {
-        section.report.error(
-          section.origin(of: "grpc"), "gRPC needs HTTP/2, the service speaks \(spoken.rawValue)",
-          "set protocol: h2c, or h2 over TLS")
-      }
-      for key in ["path", "expect"] where section.has(key) {
-        section.report.error(
-          section.origin(of: key), "a gRPC health check has no \(key)", "remove it or grpc")
-      }
-      probe = .grpc(service: grpcService ?? "")
-    } else if section.has("grpc_service") {
-      section.report.error(
-        section.origin(of: "grpc_service"), "names a service for gRPC's health protocol", "add grpc: true")
-    }
-    var check = HealthCheck()
-    let wrong = section.fill(&check)
-    check.probe = probe
-    if section.has("interval") || section.has("timeout"), wrong.isDisjoint(with: ["interval", "timeout"]),
-      check.timeout > check.interval
-    {
-      let key = section.has("timeout") ? "timeout" : "interval"
-      section.report.error(section.origin(of: key), "the timeout is longer than the interval")
-    }
-    return section.boolean("enabled") ? check : nil
   }
 }

@@ -53,6 +53,9 @@ struct Section {
 
   func has(_ key: String) -> Bool { values[key] != nil }
 
+  /// The keys that are written, in no order.
+  var keys: [String] { Array(values.keys) }
+
   /// What was written for a key.
   func written(_ key: String) -> YAMLNode? { values[key]?.value }
 
@@ -141,7 +144,9 @@ struct Section {
     }
     let most: Int? =
       switch type {
-      case .list(_, let maximum), .choiceOrList(_, let maximum), .textOrList(_, let maximum): maximum
+      case .list(_, let maximum), .listOrSection(_, let maximum), .choiceOrList(_, let maximum),
+        .textOrList(_, let maximum):
+        maximum
       default: nil
       }
     if let maximum = most, items.count > maximum {

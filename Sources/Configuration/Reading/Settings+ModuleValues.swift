@@ -18,6 +18,10 @@ extension CacheEventPlace: Defaulted {}
 extension BackendTLS: Defaulted {}
 extension Proxy.Limits: Defaulted {}
 extension ForwardedFields: Defaulted {}
+extension CircuitBreakers: Defaulted {}
+extension KubernetesService: Defaulted {}
+extension DockerContainers: Defaulted {}
+extension GroupRule: Defaulted {}
 extension OutlierDetection: Defaulted {}
 extension OutlierDetection.SuccessRate: Defaulted {}
 extension OutlierDetection.Latency: Defaulted {}
@@ -139,6 +143,10 @@ extension Service: Defaulted {
 
 extension Backend: Defaulted {
   init() { self.init(address: .unix(path: ""), origin: .none) }
+}
+
+extension BackendGroup: Defaulted {
+  init() { self.init(origin: .none) }
 }
 
 extension Listener: Defaulted {

@@ -18,6 +18,8 @@ public struct Key: Sendable {
     case list(of: ValueType, maximumCount: Int)
     /// A section whose keys stand below `path.`.
     case section
+    /// Either at most so many values, or a section.
+    case listOrSection(of: ValueType, maximumCount: Int)
     /// A section with free names, at most so many; what a name holds stands at `path.*`.
     case named(of: ValueType, maximumCount: Int)
     /// `true` or `false`, or a section, which is true and says more.

@@ -15,6 +15,9 @@ extension KeyTable {
       "Further files, whose last part may have `*` and `?`; a pattern that no file fits is nothing. Their lists (`routes`, "
         + "`certificates`) are joined to this file's, and so are their sections of the top (`services`); a key that "
         + "stands in two files is an error. Paths in them start from this file's directory."),
+    Key(
+      \Configuration.zone, "zone", .text(.line), .described("the environment's `CERTD_ZONE`, else none"),
+      "Where this node is, as `services.*.groups[].zone` names places: groups there come first."),
     Key("log", .section, .described(""), "What is logged."),
     Key(
       \LogSettings.level, "log.level", .choice(of: Log.Level.self),

@@ -2,7 +2,9 @@ internal import Proxy
 internal import Upstream
 
 extension KeyTable {
-  static let services: [Key] = basics + health + engineMetrics + compression + tuning + outliers
+  static let services: [Key] =
+    basics + members + sources + health + engineMetrics + compression + tuning + affinity + circuitBreakers
+    + outliers
 
   private static let basics: [Key] = [
     Key(
@@ -13,15 +15,13 @@ extension KeyTable {
       "What the backends are; decides the health check (see the table of kinds). `auto` is what they say when they are asked "
         + "by a running certd, and what is used with `--backend` unless `--kind` says otherwise."),
     Key(
-      "services.*.backends", .list(of: .textOrSection(.backend), maximumCount: 1024), .required,
+      "services.*.backends", .listOrSection(of: .textOrSection(.backend), maximumCount: 1024),
+      .described("those of `groups`"),
       "Servers: `10.0.0.11:8000`, `http://vllm:8000`, `https://10.0.0.11`, `unix:/run/vllm.sock`, or certd itself "
         + "(`admin:page`, `admin:read`, `admin:change`), or a section as "
         + "below. All of one service speak the same protocol. Each address of a name is a backend of its own, and names "
         + "are looked up again when DNS's TTL is over (else every 30 s), and within 1 s when a backend fails."
     ),
-    Key("services.*.backends[].address", .text(.backend), .required, "Where the server is."),
-    Key(
-      \Backend.weight, "services.*.backends[].weight", .integer(1...1000), "Its share of the requests."),
     Key(
       "services.*.protocol",
       .choice(of: ServiceProtocol.self),
@@ -117,6 +117,23 @@ extension KeyTable {
       "services.*.health.expect", .text(.statusRange), .described("the kind's"),
       "Status codes that count as ready, `200` or `200-299`. Needs a path."),
     Key(
+      "services.*.health.expected", .section, .described(""),
+      "What the answer to a GET must say; more than `expect` can."),
+    Key(
+      "services.*.health.expected.status", .list(of: .text(.statusRange), maximumCount: 16),
+      .described("as `expect` says"), "Status codes that count as ready: `[200-299, 401]`."),
+    Key(
+      "services.*.health.expected.body", .text(.line), .described("anything"),
+      "Text that the content must hold, of which 256 KiB are read."),
+    Key(
+      "services.*.health.tls", .boolean, .value("false"),
+      "Makes a connection and its TLS handshake in place of a GET. Needs a `protocol` over TLS."),
+    Key(
+      "services.*.health.command", .list(of: .text(.line), maximumCount: 64), .described("none"),
+      "A program, by its absolute path, and its arguments, run without a shell and never twice at once for a backend, which is ready "
+        + "when it ends with 0 within `timeout`. It has `CERTD_SERVICE`, `CERTD_BACKEND` and `CERTD_ADDRESS` in its environment and "
+        + "`PATH`; the end of what it writes is the reason that is shown."),
+    Key(
       \HealthCheck.interval, "services.*.health.interval", .duration(100...3_600_000, off: false),
       "From one check to the next, with some jitter."),
     Key(
@@ -155,9 +172,6 @@ extension KeyTable {
     Key(
       "services.*.kv_events.topic", .text(.line), .described("all topics"),
       "How the topics begin that are listened to, at most 254 bytes."),
-    Key(
-      "services.*.backends[].kv_events", .text(.publisher), .described("as `kv_events` of the service says"),
-      "The publisher of this backend."),
   ]
 
   private static let compression: [Key] = [

@@ -12,12 +12,20 @@ public struct HealthCheck: Sendable, Equatable {
   public var unhealthyThreshold = 3
   /// Successes in a row after which it gets requests again.
   public var healthyThreshold = 1
+  /// Status codes that count as ready, in place of the probe's; empty for those.
+  public var statuses: [StatusRange] = []
+  /// What an answer's content must hold; nil for anything.
+  public var text: String?
 }
 
 /// What is done to see whether a backend is ready.
 public enum HealthProbe: Sendable, Hashable {
   /// A connection is made and closed.
   case connect
+  /// A connection is made, and its TLS handshake; both are closed.
+  case handshake
+  /// A program is run without a shell; ready when it ends with 0.
+  case command([String])
   /// gRPC's health protocol (grpc.health.v1.Health/Check): ready when the service, or the whole server for the
   /// empty name, says SERVING.
   case grpc(service: String)

@@ -8,8 +8,12 @@ public struct Service: Sendable, Equatable {
   public var kind = ServiceKind.http
   /// Its kind is what its backends have been recognised as, `http` until then.
   public var isRecognized = false
-  /// The backends; never empty.
+  /// The backends; never empty, but where they are found while certd runs.
   public var backends: [Backend] = []
+  /// Where its backends are found; nil where the file lists them.
+  public var source: BackendSource?
+  /// Groups that the backends stand in; none where all are the same.
+  public var groups: [BackendGroup] = []
   /// What is spoken to them.
   public var `protocol` = ServiceProtocol.http1
   /// The PROXY header that begins each connection to a backend; nil for none.
@@ -149,6 +153,20 @@ public struct Backend: Sendable, Equatable {
   public var weight = 1
   /// Where it tells of its cache as it changes; nil for where its service says.
   public var cacheEvents: CacheEventPlace?
+  /// The group of its service that it stands in, by its place.
+  public var group = 0
+  /// Where it was written.
+  public var origin: Origin
+}
+
+/// Backends that get requests together.
+public struct BackendGroup: Sendable, Equatable {
+  /// Those with the least number are asked first.
+  public var priority = 0
+  /// Its share among those of its priority.
+  public var weight = 1
+  /// Where it is; nil where nobody says.
+  public var zone: String?
   /// Where it was written.
   public var origin: Origin
 }

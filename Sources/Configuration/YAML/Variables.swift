@@ -25,6 +25,9 @@ public struct Variables: Sendable {
   public static let none = Variables(
     named: { _ in nil }, contents: { _ throws(Unreadable) in throw Unreadable("there are no files") })
 
+  /// The value of a variable of the environment; nil where there is none, or an empty one.
+  func value(_ name: String) -> String? { named(name).flatMap { $0.isEmpty ? nil : $0 } }
+
   /// Keys whose values a shell reads, which has variables of its own.
   private static let shellKeys: Set<String> = ["command", "deploy_hooks"]
 

@@ -187,6 +187,7 @@ extension ChainSettings {
     ]
     if let policy = service.localityPolicy { body["localityLbPolicy"] = .string(policy) }
     if let affinity = service.sessionAffinity { body["sessionAffinity"] = .string(affinity) }
+    if let outliers = service.outlierDetection { body["outlierDetection"] = outliers }
     if let port = service.portName { body["portName"] = .string(port) }
     return resource(.backendService, ChainName.make(name, service.name), body)
   }

@@ -4,6 +4,8 @@
 // express. It promises: deriving and comparing are pure; only members that we set are compared and changed;
 // what is not ours is never changed without being told to; any interruption may be followed by another run.
 
+public import JSON
+
 /// What a chain shall do, in Google's terms.
 public struct ChainSettings: Sendable, Equatable {
   /// Which proxy ends clients' TLS.
@@ -143,6 +145,8 @@ public struct ChainService: Sendable, Equatable {
   public var localityPolicy: String?
   /// What keeps a client at its backend, in Google's words; nil leaves it as it is.
   public var sessionAffinity: String?
+  /// When answers take a backend out for a while, in Google's members; nil leaves it as it is.
+  public var outlierDetection: JSONValue?
   /// Where its backends are.
   public var groups: [ChainGroup]
   /// How their health is watched; nil where Google watches none.

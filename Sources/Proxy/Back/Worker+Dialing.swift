@@ -78,6 +78,7 @@ extension Worker {
     if let service = unsafe exchange.service {
       let taken = (nowNanoseconds &- min(backend.dialedNanoseconds, nowNanoseconds)) / 1000
       unsafe service.pointee.times._withUnsafeGuaranteedRef { $0.connect.record(taken) }
+      if unsafe service.pointee.breaks, let model = exchange.model { letGo(model, LimitSet(.pending)) }
     }
     drive(exchange, .connected)
   }

@@ -16,6 +16,9 @@ internal import Upstream
   /// What it has in common with others that belong on one backend, as a hash; 0 where nothing is known.
   var session: UInt64 = 0
 
+  /// What keeps it at a backend, as a hash of what its head says; 0 where that is nothing.
+  var affinity: UInt64 = 0
+
   // MARK: The model
 
   /// The line that its head has chosen, if it has.
@@ -137,6 +140,13 @@ internal import Upstream
   var calledMilliseconds: UInt64 = 0
   /// The backend that counts it already, between being called and being sent.
   var granted: Unmanaged<BackendStatus>?
+
+  // MARK: Circuit breakers
+
+  /// The service that counts it under its limits, retained; nil for none.
+  var breaker: Unmanaged<ServiceState>?
+  /// The limits under which it is counted.
+  var holds = LimitSet.none
 
   // MARK: The events
 

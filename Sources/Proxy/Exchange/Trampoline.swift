@@ -147,13 +147,27 @@ extension Worker {
     var facts = unsafe Facts(
       rule: service.pointee.retryRule, isIdempotent: exchange.method.isIdempotent,
       hasAnother: hasAnother(exchange, service)
-        && service.pointee.budget.mayRetry(nowMilliseconds: nowMilliseconds))
+        && service.pointee.budget.mayRetry(nowMilliseconds: nowMilliseconds)
+        && mayEnterRetry(exchange, service))
     facts.hasNextService = hasNextService(exchange)
     if let pool = unsafe exchange.backend?.pool {
       facts.hasOtherAddress =
         unsafe pool._withUnsafeGuaranteedRef { $0.isOneOfSeveral } && hasAnother(exchange, service)
     }
     return facts
+  }
+
+  /// Whether its service's limit of retries allows one more. A request that is kept from one is counted.
+  private func mayEnterRetry(_ exchange: Ref<Exchange>, _ service: UnsafeMutablePointer<ServiceEntry>) -> Bool
+  {
+    guard unsafe service.pointee.breaks, let most = unsafe service.pointee.breakers.maxRetries,
+      exchange.model?.holds.contains(.retries) != true
+    else { return true }
+    return unsafe service.pointee.state._withUnsafeGuaranteedRef { state in
+      if state.count(.retries) < most { return true }
+      state.hit(.retries)
+      return false
+    }
   }
 
   /// Whether another backend could be chosen: an answer that is worth little is worth more than none.

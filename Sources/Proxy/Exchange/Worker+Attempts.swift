@@ -9,7 +9,7 @@ extension Worker {
   /// Chooses a backend and begins an attempt on it, on a kept connection where there is one.
   func openElsewhere(_ exchange: Ref<Exchange>) -> Machine.Event {
     guard let service = unsafe exchange.service else { return .nobody }
-    if let room = unsafe service.pointee.room { return unsafe openWithRoom(exchange, service, room) }
+    if unsafe service.pointee.choosesApart { return unsafe openApart(exchange, service) }
     if exchange.machine.attempts == 0 {
       unsafe service.pointee.budget.recordRequest(nowMilliseconds: nowMilliseconds)
     }
@@ -19,6 +19,40 @@ extension Worker {
     }
     exchange.tried.insert(chosen)
     return unsafe openAttempt(exchange, service, service.pointee.pools[chosen], mayReuse: true)
+  }
+
+  /// The same where backends are not simply chosen.
+  @inline(never)
+  private func openApart(
+    _ exchange: Ref<Exchange>, _ service: UnsafeMutablePointer<ServiceEntry>
+  ) -> Machine.Event {
+    if unsafe service.pointee.breaks, let limit = unsafe enter(exchange, service) {
+      return .overLimit(limit.told)
+    }
+    if let room = unsafe service.pointee.room { return unsafe openWithRoom(exchange, service, room) }
+    if exchange.machine.attempts == 0 {
+      unsafe service.pointee.budget.recordRequest(nowMilliseconds: nowMilliseconds)
+    }
+    if exchange.model != nil { rereadPrompt(exchange) }
+    let kept = unsafe service.pointee.affinity.flatMap { unsafe keptPlace(exchange, service, $0) }
+    guard let chosen = unsafe kept ?? choose(service, tried: exchange.tried, exchange.model) else {
+      return .nobody
+    }
+    if unsafe service.pointee.breaks, let limit = unsafe enterConnection(exchange, service, chosen) {
+      return .overLimit(limit.told)
+    }
+    exchange.tried.insert(chosen)
+    return unsafe openAttempt(exchange, service, service.pointee.pools[chosen], mayReuse: true)
+  }
+
+  /// A backend, by groups where there are some.
+  func choose(
+    _ service: UnsafeMutablePointer<ServiceEntry>, tried: BackendSet, _ model: Ref<ModelRequest>?
+  ) -> Int? {
+    guard let groups = unsafe service.pointee.groups else {
+      return unsafe pickBackend(service, tried: tried, model)
+    }
+    return unsafe pickInGroups(service, groups, tried: tried, model)
   }
 
   /// Ends the attempt and begins another one, of the same request.
@@ -37,6 +71,7 @@ extension Worker {
     if place != .fresh { counters.add(.upstreamRetries) }
     guard place == .elsewhere else { return unsafe openAttempt(exchange, service, pool, mayReuse: false) }
     _ = unsafe service.pointee.budget.tryRetry(nowMilliseconds: nowMilliseconds)
+    if unsafe service.pointee.breaks { _ = unsafe enterRetry(exchange, service) }
     return openElsewhere(exchange)
   }
 

@@ -86,6 +86,7 @@ extension Worker {
     if let model = exchange.model {
       if unsafe model.room != nil { leaveRoom(model) }
       if model.earlier != nil { endEarlier(exchange, .hedgesAbandoned) }
+      if unsafe model.breaker != nil { letGo(model, .all) }
     }
     stages.end(self, exchange)
     if unsafe exchange.service?.pointee.room != nil {

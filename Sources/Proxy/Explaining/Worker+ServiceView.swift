@@ -14,10 +14,12 @@ extension Worker {
     // Other prompts have been read since by others, who have to find them again.
     var kept = PromptBlocks()
     swap(&kept, &prompts)
-    let cursor = unsafe service.pointee.cursor
+    let (cursor, groups) = unsafe (service.pointee.cursor, service.pointee.groups)
+    let turn = unsafe groups?.pointee.cursor ?? 0
     defer {
       swap(&kept, &prompts)
       unsafe service.pointee.cursor = cursor
+      unsafe groups?.pointee.cursor = turn
     }
     if model.tokens > 0 {
       let room = unsafe prompts.begin()
@@ -45,7 +47,7 @@ extension Worker {
     _ out: inout RouteExplanation.ServiceView
   ) {
     guard let maximum = out.maximumRequests else {
-      out.choice = unsafe pickBackend(service, tried: BackendSet(), model)
+      out.choice = unsafe choose(service, tried: BackendSet(), model)
       out.reason = unsafe reason(service, model, out)
       return
     }
@@ -110,6 +112,7 @@ extension Worker {
     guard let choice = view.choice else { return "no backend may get requests: it is answered 503" }
     let (own, others) = (view.backends[choice], view.backends.indices.filter { $0 != choice })
     if others.isEmpty { return "the only backend" }
+    if let groups = unsafe service.pointee.groups { return unsafe groupReason(choice, service, groups) }
     if [.ejected, .standsStill].contains(own.state) {
       return "nobody else may get requests; \(own.state.rawValue), but better than nobody"
     }
@@ -130,6 +133,21 @@ extension Worker {
         ? "the prompt's beginning falls on it, or on one that has more than its share"
         : "its key falls on it, or on one that has more than its share"
     }
+  }
+
+  private func groupReason(
+    _ choice: Int, _ service: UnsafeMutablePointer<ServiceEntry>,
+    _ groups: UnsafeMutablePointer<CompiledGroups>
+  ) -> String {
+    let shares = unsafe shares(service, groups)
+    let own = unsafe (0..<groups.pointee.count).first {
+      unsafe groups.pointee.groups[$0].members.contains(choice)
+    }
+    guard let own else { return "it stands in no group" }
+    let (place, share) = unsafe (groups.pointee.groups[own].place, shares.share(own))
+    let panics = shares.panics(own) ? ", whether they are healthy or not" : ""
+    return
+      "by the policy among its group, groups[\(place)], which gets \(share * 100 / GroupShares.whole) % of the requests now\(panics)"
   }
 
   private static func modelReason(

@@ -136,6 +136,7 @@ extension OwnAnswer {
     case .queueFull: .queueFull
     case .queueTimeout: .queueTimeout
     case .overloaded: .overloaded
+    case .overLimit: .overLimit
     }
   }
 }

@@ -100,6 +100,7 @@ extension Worker {
   func leaveService(_ exchange: Ref<Exchange>) {
     if let model = exchange.model {
       leaveRoom(model)
+      letGo(model, .all)
       giveBack(model, exchange, isRefused: true)
       model.waitsUntil = 0
     }
@@ -173,6 +174,16 @@ extension Worker {
     // Nobody overtakes those who wait.
     if exchange.tried.count == 0, room.isAwaited { return .full }
     let maximum = room.maximum
+    if let affinity = unsafe service.pointee.affinity,
+      let place = unsafe keptPlace(exchange, service, affinity, maximumRequests: maximum)
+    {
+      let status = unsafe service.pointee.pools[place]._withUnsafeGuaranteedRef { unsafe $0.status }
+      if unsafe status._withUnsafeGuaranteedRef({ $0.begin(atMost: maximum) }) {
+        exchange.tried.insert(place)
+        unsafe exchange.counted = unsafe status
+        return unsafe openAttempt(exchange, service, service.pointee.pools[place], mayReuse: true)
+      }
+    }
     while let place = unsafe pickWithRoom(
       service, tried: exchange.tried, exchange.model, sparing: time, maximumRequests: maximum)
     {
@@ -337,7 +348,7 @@ extension Worker {
     case .queueFull, .queueTimeout:
       words.retryAfterSeconds =
         unsafe service.pointee.room?._withUnsafeGuaranteedRef { $0.retryAfterSeconds } ?? 1
-    case .overloaded: words.retryAfterSeconds = 1
+    case .overloaded, .overLimit: words.retryAfterSeconds = 1
     default: break
     }
     return words

@@ -54,7 +54,9 @@ internal import Upstream
         unsafe (members + position).initialize(to: Unmanaged.passUnretained(pool))
       }
       unsafe (services + index).initialize(
-        to: Self.entry(index, service, members, plan.keyTables[index], plan.times[index], arena))
+        to: Self.entry(
+          index, service, members, plan.keyTables[index], plan.times[index],
+          settings.affinitySecret?.bytes ?? [], arena))
       unsafe services[index].finish()
     }
     let compiled = unsafe arena.array(of: CompiledRoute.self, count: settings.routes.count)
@@ -93,7 +95,7 @@ internal import Upstream
 
   private static func entry(
     _ index: Int, _ service: Settings.Service, _ pools: UnsafeMutablePointer<Unmanaged<BackendPool>>,
-    _ keyTable: KeyTable?, _ times: ServiceTimes, _ arena: Arena
+    _ keyTable: KeyTable?, _ times: ServiceTimes, _ secret: [UInt8], _ arena: Arena
   ) -> ServiceEntry {
     let rules = service.rules
     return unsafe ServiceEntry(
@@ -105,6 +107,11 @@ internal import Upstream
       longestHost: service.backends.compactMap { $0.host?.utf8.count }.max() ?? 0,
       timeouts: rules.timeouts, attempts: rules.retries.attempts + 1,
       maximumConnections: service.maximumConnections, room: service.openRoom(),
+      groups: service.groups.isEmpty ? nil : unsafe arena.value(CompiledGroups(service, arena)),
+      affinity: service.isPassage
+        ? nil
+        : rules.affinity.map { unsafe arena.value(CompiledAffinity($0, service, secret: secret, arena)) },
+      breakers: rules.circuitBreakers, breaks: rules.circuitBreakers.areSet,
       requestBuffer: rules.requestBuffering ?? 0, isPassage: service.isPassage,
       heartbeatMilliseconds: rules.heartbeat.orNone, progressMilliseconds: rules.progressTimeout.orNone,
       includesUsage: rules.includeUsage, tunnelIdle: rules.tunnelIdle,
@@ -155,6 +162,16 @@ internal import Upstream
   let maximumConnections: Int
   /// Where requests wait; nil where each is sent at once. The settings keep it.
   let room: Unmanaged<ServiceRoom>?
+  /// Groups that its backends stand in; nil for none.
+  let groups: UnsafeMutablePointer<CompiledGroups>?
+  /// What keeps clients at a backend; nil for nothing.
+  let affinity: UnsafeMutablePointer<CompiledAffinity>?
+  /// What may be under way at once.
+  let breakers: CircuitBreakers
+  /// Any of that is limited.
+  let breaks: Bool
+  /// Its backends are not simply chosen: there are rooms, groups or limits.
+  private(set) var choosesApart = false
   /// Bytes of content that are kept to tell its length; 0 for none.
   let requestBuffer: Int
   /// Connections are passed on in TCP.
@@ -174,7 +191,8 @@ internal import Upstream
     if count < 2 || isPassage { return KeySource(.none) }
     if policy.goesByKey { return keySource }
     if policy == .modelAware { return KeySource(.session) }
-    return KeySource(policy == .peakEWMA || outliers.latency != nil ? .nothingYet : .none)
+    let looks = unsafe policy == .peakEWMA || outliers.latency != nil || affinity != nil
+    return KeySource(looks ? .nothingYet : .none)
   }
   let tunnelIdle: Milliseconds
   let compression: UnsafeMutablePointer<CompiledCompression>?
@@ -199,6 +217,7 @@ internal import Upstream
   mutating func finish() {
     let goesByPrompt = policy == .modelAware || policy.goesByKey && keySource.kind == .prompt
     readsPrompts = goesByPrompt && count > 1 && !isPassage
+    choosesApart = unsafe room != nil || groups != nil || affinity != nil || breaks
   }
 }
 

@@ -72,6 +72,13 @@ extension Daemon {
         "name": .string(service.name), "kind": .string(service.kind.rawValue),
         "policy": .string(service.policyName), "backends": .array(own),
       ]
+      if let source = service.source {
+        let failure = discoveryFailures[service.name]
+        one["discovery"] = [
+          "source": .string(source.word), "ok": .bool(failure == nil),
+          "why": failure.map { .string($0) } ?? .null, "backends": JSONValue(service.backends.count),
+        ]
+      }
       if let most = service.rules.maxRequestsPerBackend {
         let standing = await backends.room(service: service.name).standing
         one["max_requests_per_backend"] = JSONValue(most)
@@ -98,6 +105,13 @@ extension Daemon {
           value["service"] = .string(service.name)
           value["backend"] = .string("\(backend.address)")
           value["weight"] = JSONValue(weight)
+          if service.groups.indices.contains(backend.group) {
+            let group = service.groups[backend.group]
+            value["group"] = [
+              "place": JSONValue(backend.group), "priority": JSONValue(group.priority),
+              "zone": group.zone.map { .string($0) } ?? .null,
+            ]
+          }
           out.append(value)
         }
       }
@@ -112,7 +126,9 @@ extension Daemon {
     let state =
       if known.address == nil { "unresolved" } else if status.isDrained { "drained" } else if ejected > 0 {
         "ejected"
-      } else if standsStill { "stands still" } else { word(status.checkedHealth) }
+      } else if standsStill { "stands still" } else if let pause = status.pause { word(pause) } else {
+        word(status.checkedHealth)
+      }
     var why: String? = status.failure
     if known.address == nil { why = "its name leads to no address" }
     if why == nil, status.isDrained { why = "an operator has taken it out" }
@@ -126,6 +142,13 @@ extension Daemon {
       "tokens_in_flight": JSONValue(status.engine.prefill),
       "tokens_per_second": JSONValue(status.engine.rate),
     ]
+  }
+
+  private static func word(_ pause: BackendStatus.Pause) -> String {
+    switch pause {
+    case .loading: "loading"
+    case .busy: "busy"
+    }
   }
 
   private static func word(_ health: BackendStatus.Health) -> String {

@@ -27,6 +27,8 @@ extension Daemon {
     deploys(&out, World.now())
     await backends(&out)
     await queues(&out)
+    await circuitBreakers(&out)
+    discoveries(&out)
     keyUse(&out)
     traceMetrics(&out)
     process(&out)
@@ -142,6 +144,37 @@ extension Daemon {
       Exposition.text(
         name: "certd_queue_seconds", help: "How long requests have waited until a backend had room.",
         rooms.map { (MetricsText.label("service", $0.service), $0.room.times) }))
+  }
+
+  private func discoveries(_ out: inout MetricsText) {
+    let found = plan.configuration.services.filter { $0.source != nil }
+    out.family(
+      "certd_discovery_up", .gauge, "Whether the source of a service's backends could be asked last.",
+      found.map {
+        Sample(
+          ["service": $0.name, "source": $0.source?.word ?? ""], discoveryFailures[$0.name] == nil ? 1 : 0)
+      })
+    out.family(
+      "certd_discovery_backends", .gauge, "Backends that a source has told of last.",
+      found.map { Sample(["service": $0.name, "source": $0.source?.word ?? ""], Double($0.backends.count)) })
+  }
+
+  private func circuitBreakers(_ out: inout MetricsText) async {
+    var hits: [Sample] = []
+    var counts: [Sample] = []
+    for service in plan.configuration.services where service.rules.circuitBreakers.areSet {
+      let state = await backends.state(service: service.name)
+      for limit in CircuitBreakers.Limit.allCases where service.rules.circuitBreakers[limit] != nil {
+        let labels: MetricsText.Labels = ["service": service.name, "limit": limit.word]
+        hits.append(Sample(labels, Double(state.hits(limit))))
+        counts.append(Sample(labels, Double(state.count(limit))))
+      }
+    }
+    out.family(
+      "certd_circuit_breaker_hits_total", .counter, "Requests that a service's limit has kept from going on.",
+      hits)
+    out.family(
+      "certd_circuit_breaker_in_use", .gauge, "What is under way of what a service's limit allows.", counts)
   }
 
   private func process(_ out: inout MetricsText) {

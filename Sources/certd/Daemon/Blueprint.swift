@@ -12,7 +12,7 @@ import Telemetry
 
 /// Everything that follows from one reading of the configuration, made and checked before any of it is put to use.
 struct Blueprint: Sendable {
-  let configuration: Configuration
+  var configuration: Configuration
   var settings: Proxy.Settings
   /// What of the files that it names, besides certificates, cannot be used.
   var problems: [String]

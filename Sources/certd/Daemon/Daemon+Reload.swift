@@ -45,7 +45,8 @@ extension Daemon {
 
   private func adopt(_ reading: Configuration.Reading) async throws(SetupError) {
     var next = try await Blueprint(
-      reading, world: world, store: store, backends: backends, keys: keys, fleet: fleet, log: log, post: post,
+      await Self.filled(reading, backends), world: world, store: store, backends: backends, keys: keys, fleet: fleet,
+      log: log, post: post,
       known: plan.fileCredentials, before: .init(plan.settings, plan.configuration))
     Self.leaveUnwantedPort(
       &next.settings, next.configuration, ours: plan.settings.listeners.map(\.address.description), log)
@@ -81,6 +82,7 @@ extension Daemon {
     proxy.reopenLogs()
     health.start(
       next.configuration, next.settings, await backends.candidates(next.configuration), backends, world, log)
+    followSources()
     queueGoogleCloud()
     post.yield(.judge)
     renew()
@@ -203,6 +205,9 @@ extension Log {
 extension Proxy.Settings {
   /// Where the backends' names lead, in their order, and with what weight.
   fileprivate var places: [[String?]] {
-    services.map { $0.backends.map { backend in backend.address.map { "\($0) \(backend.weight)" } } }
+    services.map {
+      $0.backends.map { backend in backend.address.map { "\($0) \(backend.weight) \(backend.group)" } }
+        + $0.groups.map { "\($0)" }
+    }
   }
 }

@@ -39,6 +39,7 @@ actor Daemon {
     case judge
     case issuersFetched
     case recognized(service: String, ServiceKind)
+    case discovered(service: String, DiscoveryOutcome)
     case wake
     case decided(Report.Entry)
     case renewed(Report)
@@ -66,6 +67,9 @@ actor Daemon {
   var plan: Blueprint
   var proxy: EdgeProxy
   var health: HealthChecks
+  var discovery = Discovery()
+  /// Why sources of backends cannot be asked, by service.
+  var discoveryFailures: [String: String] = [:]
   /// What backends have been recognised as, by service.
   var recognized: [String: ServiceKind] = [:]
   var presented: [Credential] = []
@@ -152,7 +156,11 @@ actor Daemon {
     let lifetime = NameLifetime(
       NameServers.Environment(
         random: { UInt16.random(in: .min ... .max) }, sleep: { try await World.sleep(seconds: $0) }))
-    backends = BackendRegistry(adminDirectory: store.root, lifetime: { await lifetime.seconds($0, $1) }) {
+    backends = BackendRegistry(
+      adminDirectory: store.root,
+      affinitySecret: AffinitySecret.load(store.root) { log.warn("affinity", ["reason": .text($0)]) },
+      lifetime: { await lifetime.seconds($0, $1) }
+    ) {
       log.warn("backend name", ["reason": .text($0)])
     }
     keys = KeyStore()
@@ -166,7 +174,8 @@ actor Daemon {
     health = HealthChecks { [post] in post.yield(.recognized(service: $0, $1)) }
     fleet = try FleetMember.node(reading.configuration, store) { [post] in post.yield(.fleet($0)) }
     var plan = try await Blueprint(
-      reading, world: world, store: store, backends: backends, keys: keys, fleet: fleet, log: log, post: post)
+      await Self.filled(reading, backends), world: world, store: store, backends: backends, keys: keys, fleet: fleet,
+      log: log, post: post)
     if launch.predecessor == nil { await Self.waitForCommands(plan, store, log, inherited.addresses) }
     Self.leaveUnwantedPort(&plan.settings, plan.configuration, ours: inherited.addresses, log)
     self.plan = plan
@@ -267,6 +276,7 @@ actor Daemon {
     warnOfTrust(ListenerSecurity(configuration: plan.configuration))
     health.start(
       plan.configuration, plan.settings, await backends.candidates(plan.configuration), backends, world, log)
+    followSources()
     let names = watchNames()
     queueGoogleCloud()
     pushFiles()
@@ -300,8 +310,7 @@ actor Daemon {
       case .now: Task { await proxy.drain(milliseconds: 0) }
       }
     }
-    for task in [flushing, sampling, exporting] { task.cancel() }
-    health.stop()
+    stopLooking()
     closeAdmin()
     await fleet?.stop()
     if let place = plan.configuration.traces { await exporter.export(to: place) }
@@ -383,6 +392,7 @@ actor Daemon {
     case .judge: await judge()
     case .issuersFetched: await issuersFetched()
     case .recognized(let service, let kind): await recognize(service, kind)
+    case .discovered(let service, let outcome): await discovered(service, outcome)
     case .wake: renew()
     case .decided(let entry): await decided(entry)
     case .renewed(let report): await finished(report)

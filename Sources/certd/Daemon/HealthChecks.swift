@@ -37,6 +37,7 @@ struct HealthChecks {
     var wanted: Set<String> = []
     // Engines whose models are told of by a route are asked for them.
     let listed = Set(configuration.routes.flatMap(\.models).flatMap(\.services).map(\.value))
+    let count = candidates.joined().joined().count
     for (service, ofService) in zip(configuration.services, candidates) {
       for (backend, known) in zip(service.backends, ofService).flatMap({ pair in pair.1.map { (pair.0, $0) } }
       ) {
@@ -49,11 +50,13 @@ struct HealthChecks {
         tasks[key] = Task {
           guard let check = service.health else {
             known.status.health = .unknown
+            known.status.pause = nil
             return
           }
           let host = service.authority(of: backend) ?? configuration.firstHost(of: service)
           await Self.watch(
-            service, check, isListed: listed.contains(service.name), backend.address, host, known, security,
+            service, check, among: count, isListed: listed.contains(service.name), backend.address, host,
+            known, security,
             backends, world, log, recognized)
         }
       }
@@ -75,11 +78,15 @@ struct HealthChecks {
   }
 
   private static func watch(
-    _ service: Service, _ check: HealthCheck, isListed: Bool, _ address: BackendAddress, _ host: String?,
+    _ service: Service, _ check: HealthCheck, among count: Int, isListed: Bool, _ address: BackendAddress,
+    _ host: String?,
     _ known: BackendRegistry.Known, _ security: Proxy.Settings.Backend?, _ backends: BackendRegistry,
     _ world: World, _ log: Log, _ recognized: @Sendable (String, ServiceKind) -> Void
   ) async {
     let identity = security?.tlsIdentity
+    // The first checks of many backends are spread out, so that they are not asked in step.
+    let first = HealthTiming.first(of: count, seconds: check.seconds, chance: World.random())
+    if first > 0, (try? await World.sleep(seconds: first)) == nil { return }
     // A reload begins new checks of backends that are known already.
     let before = known.status.checkedHealth
     var tracker = HealthTracker(
@@ -93,9 +100,15 @@ struct HealthChecks {
     var asksKind = service.isRecognized
     while !Task.isCancelled {
       let began = monotonicMilliseconds()
-      let failure = await probe(service, check, known, context, world)
+      let finding = await probe(service, check, known, context, world).judged(service, known, since: began)
       guard !Task.isCancelled else { return }
-      known.status.failure = failure
+      tell(finding, service, known, log)
+      let failure = finding.failure
+      if case .paused = finding {
+        if known.status.pause == .loading { tracker.wait() }
+        guard await rest(check, known) else { return }
+        continue
+      }
       if failure != nil { await backends.suspect(address) }
       if failure == nil {
         known.status.checkPassed(beganMilliseconds: began, nowMilliseconds: monotonicMilliseconds())
@@ -130,14 +143,36 @@ struct HealthChecks {
         }
         await askEngine(service, known, context, world)
       }
-      // Spread out, so that many backends are not asked in step.
-      var pause = Double(check.interval.wholeMilliseconds) / 1000 * (0.9 + 0.2 * World.random())
-      while pause > 0 {
-        guard (try? await World.sleep(seconds: min(pause, impatienceSeconds))) != nil else { return }
-        pause -= impatienceSeconds
-        // One that requests could not reach is looked at sooner: it may have come back.
-        if known.status.awaitsCheck(nowMilliseconds: monotonicMilliseconds()) { break }
-      }
+      guard await rest(check, known) else { return }
+    }
+  }
+
+  /// Waits for the next check's time; false when there will be none.
+  private static func rest(_ check: HealthCheck, _ known: BackendRegistry.Known) async -> Bool {
+    var pause = HealthTiming.pause(seconds: check.seconds, chance: World.random())
+    while pause > 0 {
+      guard (try? await World.sleep(seconds: min(pause, impatienceSeconds))) != nil else { return false }
+      pause -= impatienceSeconds
+      // One that requests could not reach is looked at sooner: it may have come back.
+      if known.status.awaitsCheck(nowMilliseconds: monotonicMilliseconds()) { break }
+    }
+    return true
+  }
+
+  /// Keeps what a check has found, and says once that a backend loads or is busy.
+  private static func tell(
+    _ finding: HealthFinding, _ service: Service, _ known: BackendRegistry.Known, _ log: Log
+  ) {
+    let before = known.status.pause
+    known.status.failure = finding.reason
+    if case .paused(let pause, let reason) = finding {
+      known.status.pause = pause
+      guard before != pause else { return }
+      log.info(
+        pause == .loading ? "backend loading" : "backend busy",
+        ["service": .text(service.name), "backend": .text(known.key), "reason": .text(reason)])
+    } else if before != nil {
+      known.status.pause = nil
     }
   }
 
@@ -147,7 +182,7 @@ struct HealthChecks {
   static func monotonicMilliseconds() -> UInt64 { OS.Clock.monotonicNanoseconds() / 1_000_000 }
 
   /// The largest health answer that is read, in bytes.
-  private static let maximumBodyBytes = 256 << 10
+  static let maximumBodyBytes = 256 << 10
 
   /// The largest answer of an engine about itself that is read, in bytes.
   static let maximumMetricsBytes = 4 << 20
@@ -216,52 +251,5 @@ struct HealthChecks {
     options.http2 = service.protocol.isHTTP2
     options.preamble = service.sendProxy.map(ProxyProtocol.ownHeader) ?? []
     return options
-  }
-
-  /// Nil when the backend is ready, else why it is not.
-  private static func probe(
-    _ service: Service, _ check: HealthCheck, _ known: BackendRegistry.Known,
-    _ context: ClientContext?, _ world: World
-  ) async -> String? {
-    guard var target = known.address else { return "its name does not resolve" }
-    if let port = check.port { target.port = port }
-    let timeout = UInt64(clamping: check.timeout.wholeMilliseconds)
-    let options = options(
-      service, target, context, milliseconds: timeout, maximumBytes: maximumBodyBytes)
-    func url(_ path: String) -> URL? { Self.url(path, service, known, port: target.port) }
-    do throws(HTTPClientError) {
-      switch check.probe {
-      case .connect:
-        try await world.client.connect(to: target, deadlineMilliseconds: timeout)
-        return nil
-      case .grpc(let name):
-        guard let url = url(GRPCHealth.path) else { return "no URL for its health path" }
-        return GRPCHealth.judge(
-          try await world.client.send(
-            GRPCHealth.request(url, service: name, timeoutMilliseconds: timeout), options))
-      case .get(let path, let expect, let rule):
-        guard let url = url(path) else { return "no URL for its health path" }
-        let request = Request(
-          "GET", url, fields: service.ownFields(.init("Accept", "*/*")))
-        return HealthVerdict.judge(
-          try await world.client.send(request, options),
-          expect: expect.lowest...max(expect.lowest, expect.highest), rule: rule)
-      }
-    } catch { return error.description }
-  }
-}
-
-/// What a health answer means. Pure.
-enum HealthVerdict {
-  /// Nil when it says ready, else why it does not.
-  static func judge(_ response: Response, expect: ClosedRange<Int>, rule: HealthBodyRule) -> String? {
-    guard expect.contains(response.status) else { return "status \(response.status)" }
-    switch rule {
-    case .any: return nil
-    case .modelAvailable:
-      // `"state": "AVAILABLE"` with any white space; other states do not end in this word with its quote before.
-      let text = String(decoding: response.body, as: UTF8.self).filter { !$0.isWhitespace }
-      return text.contains(#""state":"AVAILABLE""#) ? nil : "no model version is AVAILABLE"
-    }
   }
 }

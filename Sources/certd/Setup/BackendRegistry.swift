@@ -1,5 +1,6 @@
 import Configuration
 import OS
+import PKI
 import Proxy
 import Upstream
 
@@ -51,6 +52,8 @@ actor BackendRegistry {
   private var statuses: [String: BackendStatus] = [:]
   private var rooms: [String: ServiceRoom] = [:]
   private var services: [String: ServiceState] = [:]
+  /// What sources of backends have told last, by service.
+  private var sources: [String: (source: BackendSource, found: FoundBackends)] = [:]
   /// What the process before this one knew of backends, until they are met.
   private var heritage: [String: Handover.Backend] = [:]
 
@@ -72,9 +75,12 @@ actor BackendRegistry {
 
   /// Where the sockets of the admin API are, for routes to certd itself.
   private let adminDirectory: String
+  /// What cookies are made with that keep clients at backends.
+  let affinitySecret: [UInt8]
 
   init(
     adminDirectory: String = "",
+    affinitySecret: [UInt8] = Random.bytes(32),
     resolve: @escaping Resolve = BackendRegistry.system,
     lifetime: @escaping Lifetime = { _, _ in nil },
     milliseconds: @escaping @Sendable () -> UInt64 = { Clock.monotonicNanoseconds() / 1_000_000 },
@@ -82,6 +88,7 @@ actor BackendRegistry {
   ) {
     self.warn = warn
     self.adminDirectory = adminDirectory
+    self.affinitySecret = affinitySecret
     self.resolve = resolve
     self.lifetime = lifetime
     self.milliseconds = milliseconds
@@ -298,6 +305,24 @@ actor BackendRegistry {
     let room = rooms[service] ?? ServiceRoom()
     rooms[service] = room
     return room
+  }
+
+  /// A source has told of a service's backends. What is known of those that have gone is forgotten.
+  func note(_ found: FoundBackends, of service: String, _ source: BackendSource) {
+    let gone = Set((sources[service]?.found.backends ?? []).map { "\($0.address)" })
+      .subtracting(found.backends.map { "\($0.address)" })
+    sources[service] = (source, found)
+    for address in gone {
+      for key in statuses.keys
+      where key == "\(service) \(address)" || key.hasPrefix("\(service) \(address) ") {
+        statuses[key] = nil
+      }
+    }
+  }
+
+  /// What a source has told last; nil for nothing, or when it was another source.
+  func found(_ service: String, _ source: BackendSource) -> FoundBackends? {
+    sources[service].flatMap { $0.source == source ? $0.found : nil }
   }
 
   /// What is known of a service.

@@ -33,11 +33,29 @@ extension LoadBalancerTranslation {
     let isHTTP = !service.protocol.isPassage
     // Google reads no prompts: what comes nearest.
     let policy = service.rules.policy == .roundRobin ? "ROUND_ROBIN" : "LEAST_REQUEST"
-    return ChainService(
+    var made = ChainService(
       name: service.name, wire: wire(service), timeoutSeconds: timeout(service),
       localityPolicy: isHTTP && !isInternet ? policy : nil, groups: groups,
       health: isInternet ? nil : health(service), portName: portName(service), sendsProxyHeader: sendsHeader,
-      sessionAffinity: affinity)
+      sessionAffinity: affinity(service))
+    made.outlierDetection = outliers(service)
+    return made
+  }
+
+  /// What the balancer says, else the service: Google knows addresses and cookies of its own.
+  private func affinity(_ service: Service) -> String? {
+    guard balancer.sessionAffinity == nil, let written = service.rules.affinity else { return affinity }
+    switch written.source {
+    case .address: return "CLIENT_IP"
+    case .cookie:
+      warn(service.origin, "Google keeps clients by a cookie of its own name (GCLB)")
+      return "GENERATED_COOKIE"
+    case .header, .key:
+      error(
+        service.origin, "affinity by a header or a key is not carried over to Google",
+        "use affinity: address or a cookie, or say gcp.load_balancer.session_affinity")
+      return nil
+    }
   }
 
   private var affinity: String? {
@@ -80,11 +98,26 @@ extension LoadBalancerTranslation {
     if service.protocol.isSecure, service.tls.verify {
       warn(service.origin, "Google encrypts to the backends without verifying their certificates")
     }
+    if let group = service.groups.first(where: { !$0.origin.path.isEmpty }) {
+      error(
+        group.origin, "groups are not carried over to Google, whose own stand elsewhere",
+        "name them under gcp.load_balancer.groups, and the backends under services.\(service.name).backends")
+    }
     if service.rules.compression != nil { warn(service.origin, "compression is not carried over to Google") }
     if service.rules.maxRequestsPerBackend != nil {
       warn(
         service.origin, "max_requests_per_backend and queue are not carried over to Google",
         "set max_rate of its groups")
+    }
+    if let source = service.source {
+      error(
+        service.origin, "backends from \(source.word) are not carried over to Google",
+        "list them under services.\(service.name).backends")
+    }
+    if service.rules.circuitBreakers.areSet {
+      error(
+        service.origin, "circuit_breakers are not carried over to Google's load balancer",
+        "remove them from services.\(service.name), or set max_rate of its groups")
     }
     if service.rules.maxConnections != nil {
       warn(service.origin, "max_connections is not carried over to Google", "set max_rate of its groups")
@@ -276,8 +309,16 @@ extension LoadBalancerTranslation {
   private func probe(_ service: Service, _ check: HealthCheck) -> ChainHealth.Probe {
     switch check.probe {
     case .connect: return .tcp
+    case .handshake:
+      warn(service.origin, "Google's health check makes a TCP connection, and no TLS handshake")
+      return .tcp
+    case .command:
+      error(
+        service.origin, "Google runs no command to check health", "remove health.command, or set a path")
+      return .tcp
     case .grpc(let name): return .grpc(service: name, tls: service.protocol.isSecure)
-    case .get(let path, let expect, let body):
+    case .get(let path, let range, let body):
+      let expect = check.statuses.first { $0.contains(200) } ?? check.statuses.first ?? range
       // Any answer at all, as certd asks of servers without a health path, is what a connection shows.
       if expect.lowest < 200, expect.highest >= 400 { return .tcp }
       guard expect.contains(200) else {
@@ -295,7 +336,8 @@ extension LoadBalancerTranslation {
         warn(service.origin, "Google's health check takes 200 alone, not \(expect)")
       }
       return .get(
-        wire: wire(service), path: path, response: body == .modelAvailable ? #""AVAILABLE""# : "")
+        wire: wire(service), path: path,
+        response: check.text ?? (body == .modelAvailable ? #""AVAILABLE""# : ""))
     }
   }
 }

@@ -22,6 +22,9 @@ struct ProxySettings {
     settings.limits = limits()
     settings.accessLog = Logging.access(configuration.log)
     settings.traces = configuration.traces.map { TraceSettings(sample: $0.sample) }
+    if configuration.services.contains(where: { $0.rules.affinity != nil }) {
+      settings.affinitySecret = .init(backends.affinitySecret)
+    }
     settings.trustedProxies = configuration.trustedProxies
     settings.forwarding = configuration.forwarding
     await backends.prepare(configuration.services.flatMap(\.backends).map(\.address))
@@ -198,6 +201,7 @@ struct ProxySettings {
         member.isOpaque = service.protocol.isPassage
         member.host = service.authority(of: backend)
         member.isOneOfSeveral = known.isOneOfSeveral
+        member.group = backend.group
         members.append(member)
       }
     }
@@ -206,6 +210,10 @@ struct ProxySettings {
       room: await backends.room(service: service.name),
       state: await backends.state(service: service.name))
     made.isPassage = service.protocol.isPassage
+    made.groups = service.groups.map { group in
+      let isElsewhere = configuration.zone != nil && group.zone != nil && group.zone != configuration.zone
+      return .init(priority: group.priority, weight: group.weight, isElsewhere: isElsewhere)
+    }
     return made
   }
 

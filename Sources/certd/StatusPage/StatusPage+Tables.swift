@@ -25,7 +25,7 @@ extension StatusPage {
   static func health(ofBackend one: JSONValue) -> Health {
     switch one["state"]?.string {
     case "healthy", "unchecked": .good
-    case "drained": .odd
+    case "drained", "loading", "busy": .odd
     default: .bad
     }
   }

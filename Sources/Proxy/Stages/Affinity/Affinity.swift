@@ -10,6 +10,13 @@ struct Affinity: Stage {
     guard let route = unsafe exchange.route, unsafe route.pointee.keySource.kind != .none else { return }
     unsafe worker.noteKey(exchange, route, base)
   }
+
+  @inline(__always)
+  func writeResponse(
+    _ worker: Worker, _ exchange: Ref<Exchange>, _ base: UnsafePointer<UInt8>, _ out: inout HeadWriter
+  ) {
+    if let model = exchange.model { worker.writeAffinity(model, exchange, &out) }
+  }
 }
 
 /// Where the key of a request is found.
@@ -54,6 +61,9 @@ extension Worker {
   ) {
     let model = modelRequest(exchange)
     let source = unsafe route.pointee.keySource
+    if let affinity = unsafe route.pointee.service.pointee.affinity {
+      model.affinity = unsafe affinityHash(affinity.pointee, model, exchange, base)
+    }
     if source.kind == .nothingYet { return }
     model.session = unsafe keyHash(source, base)
     // Policies that go by keys need one; for others it is but a hint.
@@ -104,7 +114,7 @@ extension Worker {
     return true
   }
 
-  private func hash(of kind: KeySource.Kind, _ name: RawBytes, _ base: UnsafePointer<UInt8>) -> UInt64 {
+  func hash(of kind: KeySource.Kind, _ name: RawBytes, _ base: UnsafePointer<UInt8>) -> UInt64 {
     for i in 0..<desk.fields.count {
       let line = unsafe desk.fields.lines[i]
       let (field, length) = unsafe (base + Int(line.nameStart), Int(line.nameLength))
@@ -146,7 +156,7 @@ extension Worker {
   }
 
   /// Never 0.
-  private static func hash(_ text: UnsafePointer<UInt8>, _ count: Int) -> UInt64 {
+  static func hash(_ text: UnsafePointer<UInt8>, _ count: Int) -> UInt64 {
     unsafe Rendezvous.hash(UnsafeBufferPointer(start: text, count: count)) | 1
   }
 }

@@ -101,7 +101,10 @@ extension Worker {
     _ service: UnsafeMutablePointer<ServiceEntry>, tried: BackendSet, _ model: Ref<ModelRequest>?,
     sparing time: UInt64, maximumRequests: Int
   ) -> Int? {
-    unsafe pick(service, tried: tried, model, sparing: time, maximumRequests: maximumRequests)
+    if let groups = unsafe service.pointee.groups {
+      return unsafe pickInGroups(service, groups, tried: tried, model, maximumRequests: maximumRequests)
+    }
+    return unsafe pick(service, tried: tried, model, sparing: time, maximumRequests: maximumRequests)
   }
 
   /// Since when a backend must be well to get requests: ejected ones get some only when there is no other. Nil when there is
