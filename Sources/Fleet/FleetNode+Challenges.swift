@@ -80,7 +80,7 @@ extension FleetNode {
   }
 
   private func waiting(for revision: Int64) -> [String] {
-    mirror.nodes.keys.filter { $0 != settings.node && mirror.seen[$0] ?? 0 < revision }.sorted()
+    mirror.serving.filter { $0 != settings.node && mirror.seen[$0] ?? 0 < revision }
   }
 
   /// Takes an answer down everywhere; what cannot be ends with this node's lease.

@@ -42,15 +42,15 @@ extension FleetNode {
   /// A renewal is done when every live node has proven its leaf.
   func seeWhetherDone(_ name: LineageName) {
     guard let one = published[name] else { return }
-    let isDone = mirror.nodes.keys.allSatisfy { node in
+    let isDone = mirror.serving.allSatisfy { node in
       guard let served = mirror.served[node]?[name.description] else { return false }
       return served.leaf == one.leaf && served.isProven
     }
-    guard isDone, !mirror.nodes.isEmpty else { return }
+    guard isDone, !mirror.serving.isEmpty else { return }
     published[name] = nil
     world.tell(
       .servedEverywhere(
-        name, generation: one.number, nodes: mirror.nodes.count,
+        name, generation: one.number, nodes: mirror.serving.count,
         milliseconds: world.monotonic() - one.at))
   }
 
@@ -111,6 +111,9 @@ extension FleetNode {
   public var ticketsAreShared: Bool { isJoined && mirror.ticketsRevision > 0 }
   /// Whether it can be asked at all.
   public var isConnected: Bool { isJoined && isLive }
+
+  /// Whether this node is the one of those that live which does what one of them has to do.
+  public var isFirst: Bool { isConnected && mirror.serving.first == settings.node }
 
   // MARK: Status
 

@@ -23,10 +23,13 @@ public actor FleetNode {
     public var seal: SealKeys
     /// Which certd it is.
     public var version: String
+    /// Whether it serves: a command that renews does not.
+    public var isServing: Bool
 
     /// Settings.
-    public init(node: String, space: Space, seal: SealKeys, version: String) {
+    public init(node: String, space: Space, seal: SealKeys, version: String, isServing: Bool = true) {
       (self.node, self.space, self.seal, self.version) = (node, space, seal, version)
+      self.isServing = isServing
     }
   }
 
@@ -95,6 +98,9 @@ public actor FleetNode {
   public static let challengeMilliseconds: UInt64 = 5_000
   /// How long a claim waits for everything that was written before it, in milliseconds.
   static let claimMilliseconds: UInt64 = 10_000
+
+  /// How often a watch may fail in a row before etcd counts as away.
+  static let watchFailures = 3
 
   let settings: Settings
   let client: EtcdClient
@@ -197,7 +203,7 @@ public actor FleetNode {
     let key = settings.space.node(settings.node)
     let record: JSONValue = [
       "version": .string(settings.version), "instance": .string(instance),
-      "since": .string(world.now().description),
+      "since": .string(world.now().description), "serves": .bool(settings.isServing),
     ]
     let result = try await client.commit(
       Transaction(
@@ -244,10 +250,11 @@ public actor FleetNode {
     whyAway = nil
     world.tell(.joined(nodes: mirror.nodes.count))
     offerSoon()
+    var failures = 0
     while !Task.isCancelled, isRegistered {
       for await message in client.watch(prefix: settings.space.root, from: self.revision + 1) {
         switch message {
-        case .began: break
+        case .began: failures = 0
         // Progress: everything up to there has been told.
         case .changes(let changes, let revision) where changes.isEmpty:
           self.revision = max(self.revision, revision)
@@ -255,7 +262,11 @@ public actor FleetNode {
           await take(changes, upTo: changes.map(\.keyValue.modRevision).max() ?? 0)
         case .compacted: return
         case .ended(nil): break
-        case .ended(let error?): throw error
+        case .ended(let error?):
+          // Another member may carry it on.
+          failures += 1
+          guard failures < Self.watchFailures, isLive else { throw error }
+          try? await world.sleep(0.2)
         }
         if !isRegistered { break }
       }

@@ -21,6 +21,9 @@ struct Mirror {
   /// Entries of the ledger that are not in this node's yet.
   var ledger: [(node: String, record: [UInt8])] = []
   var ticketsRevision: Int64 = 0
+
+  /// Live nodes that serve, by name: commands do not.
+  var serving: [String] { nodes.filter { $0.value["serves"]?.bool != false }.keys.sorted() }
 }
 
 /// What a node says of a certificate that it serves.

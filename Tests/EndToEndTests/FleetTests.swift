@@ -25,6 +25,7 @@ import Testing
         http01: {address: "127.0.0.1:\(port)"}
         challenges: [http-01]
         deploy_hooks: ['echo \(node) "$CERTD_NAME" >> \(place("hooks"))']
+        deploy: [{command: 'echo \(node) >> \(place("once"))', once: true}]
       fleet:
         etcd: {endpoints: [\(endpoints)]}
         prefix: /certd/test
@@ -65,6 +66,7 @@ import Testing
       #expect(node.lines("certificate obtained").isEmpty)
     }
     try await eventually("hooks") { place.read("hooks").split(separator: "\n").count == 3 }
+    #expect(place.read("once") == "quiet\n")
     #expect(!quiet.log.contains("PRIVATE KEY"))
     for node in others + [quiet] { #expect(try await node.stop() == .exited(0)) }
   }

@@ -81,7 +81,7 @@ extension Daemon {
     proxy.reopenLogs()
     health.start(
       next.configuration, next.settings, await backends.candidates(next.configuration), backends, world, log)
-    queueGoogleCloud()
+    await queueGoogleCloud()
     post.yield(.judge)
     renew()
   }

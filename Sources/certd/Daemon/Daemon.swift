@@ -263,7 +263,7 @@ actor Daemon {
     health.start(
       plan.configuration, plan.settings, await backends.candidates(plan.configuration), backends, world, log)
     let names = watchNames()
-    queueGoogleCloud()
+    await queueGoogleCloud()
     pushFiles()
     fetchIssuers()
     post.yield(.judge)

@@ -15,6 +15,7 @@ extension Daemon {
       log.info("fleet joined", ["nodes": .number(nodes)])
       await fleet?.presents(shownToFleet())
       await shareTickets()
+      await queueGoogleCloud()
       renew()
     case .lost(let why):
       log.warn("the fleet's etcd cannot be used; what is served goes on", ["reason": .text(why)])
