@@ -172,24 +172,20 @@ public struct FleetKeeper: Sendable {
   public func nodes() async throws(FleetError) -> (nodes: [Node], certificates: Int) {
     try await asking {
       var mirror = Mirror()
-      for one in try await client.list(prefix: space.root).all {
-        switch space.kind(of: one.key) {
-        case .node(let name): mirror.nodes[name] = try? JSONValue(parsing: one.value)
-        case .served(let node, let name): mirror.served[node, default: [:]][name] = Served(record: one.value)
-        case .certificate(let name): mirror.generations[name] = SharedGeneration.Head(record: one.value)
-        default: break
-        }
+      for one in try await client.list(prefix: space.node("")).all {
+        mirror.nodes[String(one.key.dropFirst(space.node("").count))] = try? JSONValue(parsing: one.value)
+      }
+      var said: [String: Serves] = [:]
+      for one in try await client.list(prefix: space.serves("")).all {
+        said[String(one.key.dropFirst(space.serves("").count))] = Serves(record: one.value)
       }
       let nodes = mirror.nodes.sorted { $0.key < $1.key }.map { name, record in
-        let served = mirror.served[name] ?? [:]
-        return Node(
+        Node(
           name: name, version: record["version"]?.string ?? "-", since: record["since"]?.string ?? "-",
-          serves: served.count,
-          behind: mirror.generations.filter { served[$0.key.description]?.leaf != $0.value.leaf }.keys
-            .sorted()
-            .map(\.description))
+          serves: said[name]?.count ?? 0, behind: said[name]?.behind ?? [])
       }
-      return (nodes, mirror.generations.count)
+      let certificates = try await client.list(prefix: "\(space.root)certificates/").all.count
+      return (nodes, certificates)
     }
   }
 
