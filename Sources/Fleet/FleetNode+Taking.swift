@@ -27,6 +27,7 @@ extension FleetNode {
       case .ledger(let node) where !change.isGone && node != settings.node:
         mirror.ledger.append((node, value))
       case .account: accountChanged(change)
+      case .file(let name): fileChanged(name, change)
       case .tickets: ticketsChanged(change)
       case .ledger, .configuration, .other: break
       }

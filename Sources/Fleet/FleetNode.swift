@@ -69,6 +69,8 @@ public actor FleetNode {
     case released
     /// Keys of session tickets, and since when they are.
     case tickets([UInt8], rotatedAt: UnixTime)
+    /// Another node has changed a file that all have.
+    case file(String, [UInt8])
     /// Every live node has proven what this one has published.
     case servedEverywhere(LineageName, generation: Int, nodes: Int, milliseconds: UInt64)
     /// Something went wrong that stops nothing.

@@ -17,6 +17,8 @@ struct Mirror {
   /// Entries of the ledger that are not in this node's yet.
   var ledger: [(node: String, record: [UInt8])] = []
   var ticketsRevision: Int64 = 0
+  /// Files that all nodes have, by name, and in which revision each was written.
+  var files: [String: (content: [UInt8], revision: Int64)] = [:]
 
   /// Live nodes that serve, by name: commands do not.
   var serving: [String] { nodes.filter { $0.value["serves"]?.bool != false }.keys.sorted() }

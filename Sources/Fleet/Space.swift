@@ -18,6 +18,7 @@ public struct Space: Sendable {
   enum Kind: Equatable {
     case certificate(LineageName), order(LineageName), election(String), challenge, node(String)
     case ledger(node: String)
+    case file(String)
     case account, tickets, configuration, other
   }
 
@@ -36,6 +37,7 @@ public struct Space: Sendable {
   func proven(_ name: LineageName, _ node: String) -> String { "\(said)proven/\(name)/\(node)" }
   func ledger(_ node: String, _ id: String) -> String { "\(root)ledger/\(node)/\(id)" }
   func account(_ host: String, _ id: String) -> String { "\(root)accounts/\(host)/\(id)" }
+  func file(_ name: String) -> String { "\(root)files/\(name)" }
   var tickets: String { "\(root)tickets" }
   var configurations: String { "\(root)configurations/" }
 
@@ -53,6 +55,7 @@ public struct Space: Sendable {
     case ("ledger", 3): return .ledger(node: parts[1])
     case ("accounts", 3): return .account
     case ("tickets", 1): return .tickets
+    case ("files", 2): return .file(parts[1])
     case ("configurations", _): return .configuration
     default: return .other
     }

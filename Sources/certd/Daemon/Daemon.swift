@@ -58,6 +58,8 @@ actor Daemon {
   let messages: ProxyMessages
   /// Other nodes; nil where there are none.
   let fleet: FleetNode?
+  /// Files of keys as the fleet has them, by group.
+  var keysTaken: [String: [UInt8]] = [:]
   /// What signals have asked for; the thread that takes them writes it.
   let signals = Mutex(SignalIntake())
   let events: AsyncStream<Event>

@@ -98,7 +98,7 @@ enum FleetMember {
         await node.stop()
         throw .other("the fleet's etcd cannot be used, and nothing is done without it: \(why)")
       case .problem(let why): warn(why)
-      case .certificates, .released, .tickets, .servedEverywhere: break
+      case .certificates, .released, .tickets, .file, .servedEverywhere: break
       }
     }
     return node
