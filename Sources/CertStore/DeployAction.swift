@@ -3,6 +3,8 @@
 public enum DeployAction: Codable, Sendable, Equatable {
   /// A shell command, killed with its process group when its time is up.
   case command(text: String, timeoutSeconds: UInt32)
+  /// The same, by one node of a fleet only: the one that has renewed.
+  case commandOnce(text: String, timeoutSeconds: UInt32)
   /// Copies of the PEM files elsewhere, each replaced in one step.
   case copy(files: FileCopies)
   /// `systemctl reload-or-restart` of a unit.
@@ -20,7 +22,7 @@ public enum DeployAction: Codable, Sendable, Equatable {
   /// What is done, for people; a command is not shown, for it may hold a secret.
   public var summary: String {
     switch self {
-    case .command: "deploy hook"
+    case .command, .commandOnce: "deploy hook"
     case .copy(let files): "copy to \(files.destinations.joined(separator: ", "))"
     case .reload(let unit): "reload of \(unit)"
     case .googleCloud: "push to Google Cloud"

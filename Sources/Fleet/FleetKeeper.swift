@@ -57,7 +57,7 @@ public struct FleetKeeper: Sendable {
 
   private func isSecret(_ one: KeyValue) -> Bool {
     switch space.kind(of: one.key) {
-    case .certificate, .order, .account, .tickets: true
+    case .certificate, .order, .account, .tickets, .file: true
     default: false
     }
   }
@@ -65,7 +65,7 @@ public struct FleetKeeper: Sendable {
   private func resealed(_ one: KeyValue) throws -> [UInt8]? {
     switch space.kind(of: one.key) {
     case .certificate: return try SharedGeneration.resealed(one.value, at: one.key, seal)
-    case .order, .account, .tickets:
+    case .order, .account, .tickets, .file:
       if seal.isNewest(one.value) { return nil }
       return try seal.seal(try seal.open(one.value, at: one.key), at: one.key)
     default: return nil
@@ -139,7 +139,7 @@ public struct FleetKeeper: Sendable {
   private func openable(_ key: String, _ value: [UInt8]) throws {
     switch space.kind(of: key) {
     case .certificate: _ = try SharedGeneration(record: value, at: key, seal)
-    case .order, .account, .tickets: _ = try seal.open(value, at: key)
+    case .order, .account, .tickets, .file: _ = try seal.open(value, at: key)
     default: break
     }
   }
@@ -172,24 +172,20 @@ public struct FleetKeeper: Sendable {
   public func nodes() async throws(FleetError) -> (nodes: [Node], certificates: Int) {
     try await asking {
       var mirror = Mirror()
-      for one in try await client.list(prefix: space.root).all {
-        switch space.kind(of: one.key) {
-        case .node(let name): mirror.nodes[name] = try? JSONValue(parsing: one.value)
-        case .served(let node, let name): mirror.served[node, default: [:]][name] = Served(record: one.value)
-        case .certificate(let name): mirror.generations[name] = SharedGeneration.Head(record: one.value)
-        default: break
-        }
+      for one in try await client.list(prefix: space.node("")).all {
+        mirror.nodes[String(one.key.dropFirst(space.node("").count))] = try? JSONValue(parsing: one.value)
+      }
+      var said: [String: Serves] = [:]
+      for one in try await client.list(prefix: space.serves("")).all {
+        said[String(one.key.dropFirst(space.serves("").count))] = Serves(record: one.value)
       }
       let nodes = mirror.nodes.sorted { $0.key < $1.key }.map { name, record in
-        let served = mirror.served[name] ?? [:]
-        return Node(
+        Node(
           name: name, version: record["version"]?.string ?? "-", since: record["since"]?.string ?? "-",
-          serves: served.count,
-          behind: mirror.generations.filter { served[$0.key.description]?.leaf != $0.value.leaf }.keys
-            .sorted()
-            .map(\.description))
+          serves: said[name]?.count ?? 0, behind: said[name]?.behind ?? [])
       }
-      return (nodes, mirror.generations.count)
+      let certificates = try await client.list(prefix: "\(space.root)certificates/").all.count
+      return (nodes, certificates)
     }
   }
 

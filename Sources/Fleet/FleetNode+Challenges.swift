@@ -70,17 +70,24 @@ extension FleetNode {
     let result = try await client.commit(
       Transaction(then: [.put(key, SharedAnswer(answer).record, lease: lease)]))
     let deadline = world.monotonic() + Self.challengeMilliseconds
-    while world.monotonic() < deadline, !waiting(for: result.revision).isEmpty {
-      try? await world.sleep(0.01)
+    var late = await waiting(for: result.revision)
+    while world.monotonic() < deadline, !late.isEmpty {
+      try? await world.sleep(Self.askAgainSeconds)
+      late = await waiting(for: result.revision)
     }
-    let late = waiting(for: result.revision)
     if !late.isEmpty {
       world.tell(.problem("\(answer.identifier): the CA is told without \(late.joined(separator: ", "))"))
     }
   }
 
-  private func waiting(for revision: Int64) -> [String] {
-    mirror.nodes.keys.filter { $0 != settings.node && mirror.seen[$0] ?? 0 < revision }.sorted()
+  /// Which live nodes have not said yet that they show what was written in a revision.
+  private func waiting(for revision: Int64) async -> [String] {
+    let others = mirror.serving.filter { $0 != settings.node }
+    guard !others.isEmpty, let said = try? await client.list(prefix: settings.space.seen("")).all else {
+      return others
+    }
+    let shown = said.filter { Int64(String(decoding: $0.value, as: UTF8.self)) ?? 0 >= revision }.map(\.key)
+    return others.filter { !shown.contains(settings.space.seen($0)) }
   }
 
   /// Takes an answer down everywhere; what cannot be ends with this node's lease.

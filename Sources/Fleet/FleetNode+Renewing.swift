@@ -130,7 +130,7 @@ extension FleetNode: Companions {
         switch try await etcd.publish(generation, after: previous, under: claim) {
         case .published:
           mirror.generations[name] = .init(number: generation.number, leaf: generation.leafSHA256)
-          published[name] = (generation.number, generation.leafSHA256, at)
+          awaitProofs(of: name, generation.number, generation.leafSHA256, since: at)
           return generation.number
         case .overtaken: throw FleetError.lost("another node has published \(name) meanwhile")
         case .lost:
@@ -168,7 +168,7 @@ extension FleetNode: Companions {
     }
     guard !entries.isEmpty else { return }
     do throws(EtcdError) {
-      let lease = try await leaseOfLedger()
+      let lease = try await longLease(seconds: Self.ledgerSeconds)
       var left = entries[...]
       while !left.isEmpty {
         let part = left.prefix(Transaction.maximumOperations)
@@ -181,14 +181,5 @@ extension FleetNode: Companions {
         left = left.dropFirst(part.count)
       }
     } catch { unwritten.withLock { $0 = entries + $0 } }
-  }
-
-  /// One lease a day holds all entries, which end by themselves.
-  private func leaseOfLedger() async throws(EtcdError) -> Int64 {
-    let now = world.monotonic()
-    if let known = ledgerLease, now < known.until { return known.id }
-    let id = try await client.grant(seconds: Self.ledgerSeconds)
-    ledgerLease = (id, now + 86_400_000)
-    return id
   }
 }

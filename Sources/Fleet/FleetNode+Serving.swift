@@ -17,41 +17,77 @@ extension FleetNode {
     public init(name: String, leaf: String) { (self.name, self.leaf) = (name, leaf) }
   }
 
-  /// Says what this node presents now. What was proven of a leaf stays so.
+  /// Says what this node presents now.
   public func presents(_ all: [Presented]) {
-    let names = Set(all.map(\.name))
-    for name in serving.keys where !names.contains(name) { serving[name] = nil }
-    for one in all where serving[one.name]?.leaf != one.leaf { say(one, isProven: false) }
+    serving = Dictionary(all.map { ($0.name, $0.leaf) }, uniquingKeysWith: { first, _ in first })
+    sayServes()
     offerSoon()
   }
 
   /// Says that this node has shaken hands with itself and got it.
-  public func proved(_ one: Presented) { say(one, isProven: true) }
-
-  private func say(_ one: Presented, isProven: Bool) {
+  public func proved(_ one: Presented) {
     guard let name = LineageName(one.name) else { return }
-    let head = mirror.generations[name]
-    let served = Served(
-      generation: head?.leaf == one.leaf ? head?.number ?? 0 : 0, leaf: one.leaf, isProven: isProven)
-    guard serving[one.name] != served else { return }
-    serving[one.name] = served
-    outbox[settings.space.served(settings.node, one.name)] = served.record
+    proofs[settings.space.proven(name, settings.node)] = Array(one.leaf.utf8)
     flushSoon()
   }
 
-  /// A renewal is done when every live node has proven its leaf.
-  func seeWhetherDone(_ name: LineageName) {
-    guard let one = published[name] else { return }
-    let isDone = mirror.nodes.keys.allSatisfy { node in
-      guard let served = mirror.served[node]?[name.description] else { return false }
-      return served.leaf == one.leaf && served.isProven
+  /// What of the fleet this node does not serve as the fleet has it.
+  private var serves: Serves {
+    let behind = mirror.generations.filter { serving[$0.key.description] != $0.value.leaf }.keys
+    return Serves(
+      count: serving.count, behind: behind.sorted().prefix(Serves.maximumTold).map(\.description))
+  }
+
+  /// Says soon what it serves, once for all that changes until then.
+  func sayServes() {
+    guard settings.isServing, !isSaying else { return }
+    isSaying = true
+    Task {
+      try? await world.sleep(Self.saySeconds)
+      isSaying = false
+      let record = serves.record
+      guard isJoined, record != saidServes else { return }
+      saidServes = record
+      outbox[settings.space.serves(settings.node)] = record
+      flushSoon()
     }
-    guard isDone, !mirror.nodes.isEmpty else { return }
-    published[name] = nil
-    world.tell(
-      .servedEverywhere(
-        name, generation: one.number, nodes: mirror.nodes.count,
-        milliseconds: world.monotonic() - one.at))
+  }
+
+  /// How long what a node serves may change until that is said, in seconds.
+  static let saySeconds = 1.0
+  /// How often other nodes' words are looked at while something waits for them, in seconds.
+  static let askAgainSeconds = 0.05
+  /// How long a publication waits for all nodes' proofs, in milliseconds.
+  static let proofMilliseconds: UInt64 = 60_000
+
+  /// A renewal is done when every live node has proven its leaf.
+  func awaitProofs(of name: LineageName, _ number: Int, _ leaf: String, since: UInt64) {
+    Task {
+      var missing: [String] = []
+      while world.monotonic() - since < Self.proofMilliseconds, isRegistered {
+        missing = await unproven(name, leaf)
+        if missing.isEmpty, !mirror.serving.isEmpty {
+          return world.tell(
+            .servedEverywhere(
+              name, generation: number, nodes: mirror.serving.count, milliseconds: world.monotonic() - since))
+        }
+        guard mirror.generations[name]?.leaf == leaf else { return }
+        let isYoung = world.monotonic() - since < 5_000
+        try? await world.sleep(isYoung ? Self.askAgainSeconds : 1)
+      }
+      if !missing.isEmpty {
+        world.tell(
+          .problem("\(name): generation \(number) is not proven by \(missing.joined(separator: ", "))"))
+      }
+    }
+  }
+
+  private func unproven(_ name: LineageName, _ leaf: String) async -> [String] {
+    guard let said = try? await client.list(prefix: settings.space.proven(name, "")).all else {
+      return mirror.serving
+    }
+    let proven = said.filter { $0.value.elementsEqual(leaf.utf8) }.map(\.key)
+    return mirror.serving.filter { !proven.contains(settings.space.proven(name, $0)) }
   }
 
   // MARK: Offering
@@ -112,27 +148,30 @@ extension FleetNode {
   /// Whether it can be asked at all.
   public var isConnected: Bool { isJoined && isLive }
 
+  /// Whether this node is the one of those that live which does what one of them has to do.
+  public var isFirst: Bool { isConnected && mirror.serving.first == settings.node }
+
   // MARK: Status
 
-  /// Certificates that are told of at most.
-  public static let maximumTold = 100
-
   /// Nodes, and what is not everywhere as it should be.
-  public func status() -> JSONValue {
+  public func status() async -> JSONValue {
     var value: JSONValue = [
-      "node": .string(settings.node), "connected": .bool(isJoined && isLive),
+      "node": .string(settings.node), "connected": .bool(isConnected),
       "reason": whyAway.map { .string($0) } ?? .null, "revision": JSONValue(Int(clamping: revision)),
       "certificates": JSONValue(mirror.generations.count),
     ]
     if let off = client.clockOffset(now: world.now()) { value["clock_offset_seconds"] = JSONValue(Int(off)) }
+    var said: [String: Serves] = [settings.node: serves]
+    if isConnected {
+      for one in (try? await client.list(prefix: settings.space.serves("")).all) ?? [] {
+        said[String(one.key.dropFirst(settings.space.serves("").count))] = Serves(record: one.value)
+      }
+    }
     value["nodes"] = .array(
       mirror.nodes.sorted { $0.key < $1.key }.map { name, record in
-        let served = mirror.served[name] ?? [:]
-        let behind = mirror.generations.filter { served[$0.key.description]?.leaf != $0.value.leaf }
-        return [
+        [
           "name": .string(name), "version": record["version"] ?? .null, "since": record["since"] ?? .null,
-          "serves": JSONValue(served.count),
-          "drift": JSONValue(behind.keys.sorted().prefix(Self.maximumTold).map(\.description)),
+          "serves": JSONValue(said[name]?.count ?? 0), "drift": JSONValue(said[name]?.behind ?? []),
         ]
       })
     value["renewing"] = .object(

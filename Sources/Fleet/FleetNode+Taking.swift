@@ -10,7 +10,7 @@ extension FleetNode {
   /// Takes changes up, in their order.
   func take(_ changes: [Change], upTo revision: Int64) async {
     var generations: [(LineageName, SharedGeneration)] = []
-    var hasChallenges = false
+    var hasAnswers = false
     for change in changes {
       let (key, value) = (change.keyValue.key, change.keyValue.value)
       switch settings.space.kind(of: key) {
@@ -20,19 +20,14 @@ extension FleetNode {
       case .order(let name): mirror.orders[name] = change.isGone ? nil : change.keyValue
       case .election(let name): electionChanged(name, change)
       case .challenge:
-        hasChallenges = true
+        hasAnswers = hasAnswers || !change.isGone
         challengeChanged(change)
       case .node(let name):
         mirror.nodes[name] = change.isGone ? nil : try? JSONValue(parsing: value)
-        if change.isGone { nodeLeft(name) }
-      case .seen(let name):
-        mirror.seen[name] = change.isGone ? nil : Int64(String(decoding: value, as: UTF8.self))
-      case .served(let node, let name):
-        mirror.served[node, default: [:]][name] = change.isGone ? nil : Served(record: value)
-        if let name = LineageName(name) { seeWhetherDone(name) }
       case .ledger(let node) where !change.isGone && node != settings.node:
         mirror.ledger.append((node, value))
       case .account: accountChanged(change)
+      case .file(let name): fileChanged(name, change)
       case .tickets: ticketsChanged(change)
       case .ledger, .configuration, .other: break
       }
@@ -40,7 +35,8 @@ extension FleetNode {
     await apply(generations)
     if isJoined { await importLedger() }
     self.revision = max(self.revision, revision)
-    if hasChallenges {
+    if !generations.isEmpty { sayServes() }
+    if hasAnswers {
       outbox[settings.space.seen(settings.node)] = Array("\(self.revision)".utf8)
       flushSoon()
     }
@@ -64,12 +60,6 @@ extension FleetNode {
     if name == ".account" || LineageName(name).map({ missed.remove($0) != nil }) == true {
       world.tell(.released)
     }
-  }
-
-  private func nodeLeft(_ name: String) {
-    mirror.served[name] = nil
-    mirror.seen[name] = nil
-    for name in published.keys { seeWhetherDone(name) }
   }
 
   private func accountChanged(_ change: Change) {

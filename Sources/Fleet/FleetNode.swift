@@ -23,10 +23,13 @@ public actor FleetNode {
     public var seal: SealKeys
     /// Which certd it is.
     public var version: String
+    /// Whether it serves: a command that renews does not.
+    public var isServing: Bool
 
     /// Settings.
-    public init(node: String, space: Space, seal: SealKeys, version: String) {
+    public init(node: String, space: Space, seal: SealKeys, version: String, isServing: Bool = true) {
       (self.node, self.space, self.seal, self.version) = (node, space, seal, version)
+      self.isServing = isServing
     }
   }
 
@@ -66,6 +69,8 @@ public actor FleetNode {
     case released
     /// Keys of session tickets, and since when they are.
     case tickets([UInt8], rotatedAt: UnixTime)
+    /// Another node has changed a file that all have.
+    case file(String, [UInt8])
     /// Every live node has proven what this one has published.
     case servedEverywhere(LineageName, generation: Int, nodes: Int, milliseconds: UInt64)
     /// Something went wrong that stops nothing.
@@ -89,12 +94,15 @@ public actor FleetNode {
   public static let leaseSeconds: Int64 = 10
   /// How far this machine's clock may be off etcd's before it renews nothing, in seconds.
   public static let maximumClockOffsetSeconds: Int64 = 300
-  /// How long the ledger's entries are kept, in seconds: longer than CAs look back.
-  public static let ledgerSeconds: Int64 = 9 * 86_400
+  /// The lease of the ledger's entries, in seconds: half of it is longer than CAs look back.
+  public static let ledgerSeconds: Int64 = 16 * 86_400
   /// How long other nodes may take to show the answer to a challenge, in milliseconds; then it is gone on without them.
   public static let challengeMilliseconds: UInt64 = 5_000
   /// How long a claim waits for everything that was written before it, in milliseconds.
   static let claimMilliseconds: UInt64 = 10_000
+
+  /// How often a watch may fail in a row before etcd counts as away.
+  static let watchFailures = 3
 
   let settings: Settings
   let client: EtcdClient
@@ -112,7 +120,8 @@ public actor FleetNode {
   var isRegistered = false
   var isJoined = false
   var whyAway: String?
-  var ledgerLease: (id: Int64, until: UInt64)?
+  /// Leases for what ends by itself, by the seconds that they last.
+  var longLeases: [Int64: (id: Int64, until: UInt64)] = [:]
   var ledgerCount = 0
   /// The revision up to which everything has been taken up.
   var revision: Int64 = 0
@@ -122,14 +131,17 @@ public actor FleetNode {
   var claims: [LineageName: Claim] = [:]
   /// What others were renewing when this node wanted to.
   var missed: Set<LineageName> = []
-  /// What this node says that it serves, by name.
-  var serving: [String: Served] = [:]
+  /// The leaves that this node presents, by name.
+  var serving: [String: String] = [:]
+  /// What it has said last of all that it serves.
+  var saidServes: [UInt8] = []
+  var isSaying = false
   /// Keys to be written with the node's lease.
   var outbox: [String: [UInt8]] = [:]
+  /// What this node has proven, to be written for as long as anybody may wait for it.
+  var proofs: [String: [UInt8]] = [:]
   var isFlushing = false
   var isOffering = false
-  /// What this node has published and not all nodes have proven yet.
-  var published: [LineageName: (number: Int, leaf: String, at: UInt64)] = [:]
   /// Answers that were copied down, by their key.
   var shown: [String: SharedAnswer] = [:]
   var told: Set<String> = []
@@ -197,7 +209,7 @@ public actor FleetNode {
     let key = settings.space.node(settings.node)
     let record: JSONValue = [
       "version": .string(settings.version), "instance": .string(instance),
-      "since": .string(world.now().description),
+      "since": .string(world.now().description), "serves": .bool(settings.isServing),
     ]
     let result = try await client.commit(
       Transaction(
@@ -206,7 +218,9 @@ public actor FleetNode {
       throw .refused(code: 6, "another certd is called \(settings.node), or was until seconds ago")
     }
     isRegistered = true
-    for (name, served) in serving { outbox[settings.space.served(settings.node, name)] = served.record }
+    saidServes = []
+    // What is shown here stands at a revision that was said with another lease.
+    outbox[settings.space.seen(settings.node)] = Array("\(revision)".utf8)
     flushSoon()
   }
 
@@ -224,6 +238,7 @@ public actor FleetNode {
         if world.monotonic() >= leaseEnds { loseLease() }
       }
       flushLedgerSoon()
+      flushSoon()
     }
   }
 
@@ -233,60 +248,105 @@ public actor FleetNode {
     claims = [:]
   }
 
-  /// Copies everything down, and then what changes; returns when everything has to be read again.
+  /// Takes up what has changed since it was here last, or everything; and then what changes. Returns when everything has
+  /// to be read again.
   private func follow() async throws(EtcdError) {
-    let (all, revision) = try await client.list(prefix: settings.space.root)
-    mirror = Mirror()
-    for key in shown.keys where !all.contains(where: { $0.key == key }) { withdrawCopy(key) }
-    await take(all.map { Change($0) }, upTo: revision)
-    await importLedger()
-    isJoined = true
-    whyAway = nil
-    world.tell(.joined(nodes: mirror.nodes.count))
-    offerSoon()
+    if revision == 0 { try await readAll() }
+    var hasToldJoined = false
+    var failures = 0
     while !Task.isCancelled, isRegistered {
-      for await message in client.watch(prefix: settings.space.root, from: self.revision + 1) {
+      let watched = revision
+      for await message in client.watch(prefix: settings.space.root, from: watched + 1) {
         switch message {
-        case .began: break
+        case .began(let now):
+          failures = 0
+          // Etcd was restored from a copy that is older than what was seen.
+          guard now >= watched else { return revision = 0 }
+          if !hasToldJoined { joined() }
+          hasToldJoined = true
         // Progress: everything up to there has been told.
         case .changes(let changes, let revision) where changes.isEmpty:
           self.revision = max(self.revision, revision)
         case .changes(let changes, _):
           await take(changes, upTo: changes.map(\.keyValue.modRevision).max() ?? 0)
-        case .compacted: return
+        case .compacted: return revision = 0
         case .ended(nil): break
-        case .ended(let error?): throw error
+        case .ended(let error?):
+          // Another member may carry it on.
+          failures += 1
+          guard failures < Self.watchFailures, isLive else { throw error }
+          try? await world.sleep(0.2)
         }
         if !isRegistered { break }
       }
     }
   }
 
+  private func readAll() async throws(EtcdError) {
+    let (all, revision) = try await client.list(prefix: settings.space.root)
+    mirror = Mirror()
+    let keys = Set(all.map(\.key))
+    for key in shown.keys where !keys.contains(key) { withdrawCopy(key) }
+    self.revision = 0
+    await take(all.map { Change($0) }, upTo: revision)
+    await importLedger()
+  }
+
+  private func joined() {
+    isJoined = true
+    whyAway = nil
+    world.tell(.joined(nodes: mirror.serving.count))
+    sayServes()
+    offerSoon()
+  }
+
   // MARK: What this node writes
 
-  /// Writes what waits in the outbox, all of it together.
+  /// Writes what waits, all of it together.
   func flushSoon() {
-    guard !isFlushing, !outbox.isEmpty else { return }
+    guard !isFlushing, !outbox.isEmpty || !proofs.isEmpty else { return }
     isFlushing = true
     Task {
       try? await world.sleep(0.02)
       await flush()
+      isFlushing = false
     }
   }
 
   private func flush() async {
-    defer { isFlushing = false }
-    while !outbox.isEmpty, isLive {
-      let part = outbox.prefix(Transaction.maximumOperations)
-      for (key, _) in part { outbox[key] = nil }
-      let lease = lease
-      let transaction = Transaction(then: part.map { .put($0.key, $0.value, lease: lease) })
-      do throws(EtcdError) { _ = try await client.commit(transaction) } catch {
+    while !outbox.isEmpty || !proofs.isEmpty, isLive {
+      let (part, proven) = (outbox, proofs)
+      (outbox, proofs) = ([:], [:])
+      do throws(EtcdError) {
+        let lease = lease
+        var puts = part.map { Transaction.Operation.put($0.key, $0.value, lease: lease) }
+        if !proven.isEmpty {
+          let short = try await longLease(seconds: Self.proofLeaseSeconds)
+          puts += proven.map { .put($0.key, $0.value, lease: short) }
+        }
+        for start in stride(from: 0, to: puts.count, by: Transaction.maximumOperations) {
+          let end = min(start + Transaction.maximumOperations, puts.count)
+          _ = try await client.commit(Transaction(then: Array(puts[start..<end])))
+        }
+      } catch {
         // Newer words stand; the rest is said with the next lease or flush.
-        for (key, value) in part where outbox[key] == nil { outbox[key] = value }
+        outbox.merge(part) { newer, _ in newer }
+        proofs.merge(proven) { newer, _ in newer }
         return
       }
     }
+  }
+
+  /// How long a proof stands at etcd at least, in seconds: half of its lease.
+  static let proofLeaseSeconds: Int64 = 600
+
+  /// A lease for what ends by itself, another one once half of its time is over.
+  func longLease(seconds: Int64) async throws(EtcdError) -> Int64 {
+    let now = world.monotonic()
+    if let known = longLeases[seconds], now < known.until { return known.id }
+    let id = try await client.grant(seconds: seconds)
+    longLeases[seconds] = (id, now + UInt64(seconds) * 500)
+    return id
   }
 
   /// Tells once of what goes wrong again and again.

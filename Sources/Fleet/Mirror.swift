@@ -7,10 +7,6 @@ internal import JSON
 struct Mirror {
   /// Live nodes, by name.
   var nodes: [String: JSONValue] = [:]
-  /// The revision up to which each node shows the answers to challenges.
-  var seen: [String: Int64] = [:]
-  /// What each node serves, by certificate.
-  var served: [String: [String: Served]] = [:]
   var generations: [LineageName: SharedGeneration.Head] = [:]
   /// Sealed orders in progress.
   var orders: [LineageName: KeyValue] = [:]
@@ -21,31 +17,32 @@ struct Mirror {
   /// Entries of the ledger that are not in this node's yet.
   var ledger: [(node: String, record: [UInt8])] = []
   var ticketsRevision: Int64 = 0
+  /// Files that all nodes have, by name, and in which revision each was written.
+  var files: [String: (content: [UInt8], revision: Int64)] = [:]
+
+  /// Live nodes that serve, by name: commands do not.
+  var serving: [String] { nodes.filter { $0.value["serves"]?.bool != false }.keys.sorted() }
 }
 
-/// What a node says of a certificate that it serves.
-struct Served: Equatable, Sendable {
-  /// Its number in the fleet; 0 for one that is this node's alone.
-  var generation: Int
-  var leaf: String
-  /// Whether the node has shaken hands with itself and got it.
-  var isProven: Bool
+/// What a node says of all that it serves.
+struct Serves: Equatable, Sendable {
+  /// How many certificates.
+  var count: Int
+  /// Certificates of the fleet that it does not serve as the fleet has them, the first of them.
+  var behind: [String]
+
+  /// Certificates that are told of at most.
+  static let maximumTold = 100
 
   var record: [UInt8] {
-    let value: JSONValue = [
-      "generation": JSONValue(generation), "leaf": .string(leaf), "proven": .bool(isProven),
-    ]
+    let value: JSONValue = ["serves": JSONValue(count), "behind": JSONValue(behind)]
     return Array(value.text.utf8)
   }
 
-  init(generation: Int, leaf: String, isProven: Bool) {
-    (self.generation, self.leaf, self.isProven) = (generation, leaf, isProven)
-  }
+  init(count: Int, behind: [String]) { (self.count, self.behind) = (count, behind) }
 
   init?(record: [UInt8]) {
-    guard let value = try? JSONValue(parsing: record), let leaf = value["leaf"]?.string else { return nil }
-    self.init(
-      generation: Int(clamping: value["generation"]?.int ?? 0), leaf: leaf,
-      isProven: value["proven"]?.bool ?? false)
+    guard let value = try? JSONValue(parsing: record), let count = value["serves"]?.int else { return nil }
+    self.init(count: Int(clamping: count), behind: value["behind"]?.strings ?? [])
   }
 }

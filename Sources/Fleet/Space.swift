@@ -2,16 +2,23 @@ internal import CertStore
 
 /// Where everything stands in etcd: the one place that spells the keys.
 public struct Space: Sendable {
-  /// What all keys begin with, a slash at its end.
+  /// What the keys begin with that every node follows, a slash at its end.
   public let root: String
+  /// What the keys begin with that nodes say of themselves: read by who wants to know, and followed by nobody, for of
+  /// hundreds of nodes each would hear from each.
+  let said: String
 
   /// Below a prefix.
-  public init(prefix: String) { root = prefix.hasSuffix("/") ? prefix : prefix + "/" }
+  public init(prefix: String) {
+    var prefix = prefix
+    while prefix.hasSuffix("/") { prefix.removeLast() }
+    (root, said) = (prefix + "/", prefix + "-said/")
+  }
 
   enum Kind: Equatable {
-    case certificate(LineageName), order(LineageName), election(String), challenge, node(String), seen(String)
-    case served(node: String, name: String)
+    case certificate(LineageName), order(LineageName), election(String), challenge, node(String)
     case ledger(node: String)
+    case file(String)
     case account, tickets, configuration, other
   }
 
@@ -22,10 +29,15 @@ public struct Space: Sendable {
   var registration: String { "\(root)elections/.account" }
   func challenge(_ id: String) -> String { "\(root)challenges/\(id)" }
   func node(_ name: String) -> String { "\(root)nodes/\(name)" }
-  func seen(_ node: String) -> String { "\(root)seen/\(node)" }
-  func served(_ node: String, _ name: String) -> String { "\(root)served/\(node)/\(name)" }
+  /// Up to which revision a node shows the answers to challenges.
+  func seen(_ node: String) -> String { "\(said)seen/\(node)" }
+  /// What a node serves in all.
+  func serves(_ node: String) -> String { "\(said)nodes/\(node)" }
+  /// Which leaf of a certificate a node has got of itself.
+  func proven(_ name: LineageName, _ node: String) -> String { "\(said)proven/\(name)/\(node)" }
   func ledger(_ node: String, _ id: String) -> String { "\(root)ledger/\(node)/\(id)" }
   func account(_ host: String, _ id: String) -> String { "\(root)accounts/\(host)/\(id)" }
+  func file(_ name: String) -> String { "\(root)files/\(name)" }
   var tickets: String { "\(root)tickets" }
   var configurations: String { "\(root)configurations/" }
 
@@ -40,11 +52,10 @@ public struct Space: Sendable {
     case ("elections", 2): return .election(parts[1])
     case ("challenges", 2): return .challenge
     case ("nodes", 2): return .node(parts[1])
-    case ("seen", 2): return .seen(parts[1])
-    case ("served", 3): return .served(node: parts[1], name: parts[2])
     case ("ledger", 3): return .ledger(node: parts[1])
     case ("accounts", 3): return .account
     case ("tickets", 1): return .tickets
+    case ("files", 2): return .file(parts[1])
     case ("configurations", _): return .configuration
     default: return .other
     }

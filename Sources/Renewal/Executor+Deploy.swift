@@ -113,7 +113,7 @@ extension Executor {
   /// Why it failed; nil when it is done.
   private func failure(of task: DeployTask, _ served: StoredCertificate) async -> String? {
     switch task.action {
-    case .command(let text, let limit):
+    case .command(let text, let limit), .commandOnce(let text, let limit):
       return await shell(text, variables(task, served), limit)
     case .copy(let files):
       do {

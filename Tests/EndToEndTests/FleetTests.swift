@@ -25,6 +25,7 @@ import Testing
         http01: {address: "127.0.0.1:\(port)"}
         challenges: [http-01]
         deploy_hooks: ['echo \(node) "$CERTD_NAME" >> \(place("hooks"))']
+        deploy: [{command: 'echo \(node) >> \(place("once"))', once: true}]
       fleet:
         etcd: {endpoints: [\(endpoints)]}
         prefix: /certd/test
@@ -65,6 +66,7 @@ import Testing
       #expect(node.lines("certificate obtained").isEmpty)
     }
     try await eventually("hooks") { place.read("hooks").split(separator: "\n").count == 3 }
+    #expect(place.read("once") == "quiet\n")
     #expect(!quiet.log.contains("PRIVATE KEY"))
     for node in others + [quiet] { #expect(try await node.stop() == .exited(0)) }
   }
@@ -154,6 +156,55 @@ import Testing
     }
     #expect(try await shake(one, "-sess_out", place("session")).contains("New, TLSv1.2"))
     #expect(try await shake(other, "-sess_in", place("session")).contains("Reused, TLSv1.2"))
+  }
+
+  @Test("a key that is made at one node is taken by all, and one that is revoked at another by none")
+  func keys() async throws {
+    let place = try Place()
+    let (etcd, model) = (try await EtcdServer(place), try await ModelServer(place))
+    try model.openGate()
+    let certd = try Certd(place)
+    func write(_ node: String) throws -> String {
+      try place.write(
+        "\(node).yaml",
+        """
+        store: \(node)
+        fleet:
+          etcd: {endpoints: ["\(etcd.endpoints[0])"]}
+          seal_key: "\(String(repeating: "5a", count: 32))"
+          node: \(node)
+          share_keys: true
+        listeners: [{address: "127.0.0.1:0", tls: off}]
+        keys: {team: {file: \(node).keys}}
+        routes: [{service: a, keys: team}]
+        services: {a: {kind: vllm, backends: ["\(model.url)"], health: {enabled: false}}}
+        """)
+    }
+    let nodes = try await [
+      certd.run(["--config", write("one")]), certd.run(["--config", write("two")]),
+    ]
+    for node in nodes { try await node.logged("fleet joined") }
+    func status(_ node: Certd.Daemon, _ secret: String) async throws -> String {
+      try await place.run(
+        [
+          "curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", "-H", "Authorization: Bearer \(secret)",
+          "http://127.0.0.1:\(node.port("http"))/v1/models",
+        ], called: "curl"
+      ).output
+    }
+    let made = try await certd("key", "create", "--config", place("one.yaml"), "--name", "alice")
+    let secret = String(made.output.split(separator: "\n").first ?? "")
+    try await eventually("both take it") {
+      let answers = try await [status(nodes[0], secret), status(nodes[1], secret)]
+      return answers == ["200", "200"]
+    }
+    let revoked = try await certd("key", "revoke", "alice", "--config", place("two.yaml"))
+    #expect(revoked.ending == .exited(0), "\(revoked)")
+    try await eventually("neither takes it") {
+      let answers = try await [status(nodes[0], secret), status(nodes[1], secret)]
+      return answers == ["401", "401"]
+    }
+    #expect(!place.read("one.keys").contains(secret))
   }
 
   @Test("etcd away: what is served goes on, also by a node that starts then, and nothing is renewed")

@@ -11,6 +11,7 @@ extension Configuration {
     let copy = section.has("copy") ? readCopy(section.section("copy")) : nil
     let served = section.text("served_at", BackendText.server)
     let timeout: Duration? = section.read("timeout")
+    let isOnce = section.boolean("once")
     let places = destinationKinds.filter(section.has)
     let destination = places.first.flatMap { readDestination($0, section) }
     let kinds = (["command", "copy", "reload", "served_at"].filter(section.has)) + places
@@ -25,10 +26,14 @@ extension Configuration {
     if section.has("timeout"), kinds != ["command"] {
       section.report.error(section.origin(of: "timeout"), "goes with a command only", "remove it")
     }
+    if section.has("once"), kinds != ["command"] {
+      section.report.error(section.origin(of: "once"), "goes with a command only", "remove it")
+    }
     if case .tcp(let host, let port)? = served { return .proof(host: host, port: port) }
     if let destination { return .destination(destination) }
     let seconds =
       timeout.map { UInt32(clamping: $0.components.seconds) } ?? DeployAction.defaultTimeoutSeconds
+    if isOnce, let command { return .commandOnce(text: command, timeoutSeconds: seconds) }
     return command.map { .command(text: $0, timeoutSeconds: seconds) } ?? unit.map { .reload(unit: $0) }
       ?? copy.map { .copy(files: $0) }
   }

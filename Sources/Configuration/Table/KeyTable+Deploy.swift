@@ -30,6 +30,9 @@ extension KeyTable {
         .described("`\(DurationText.text(.seconds(DeployAction.defaultTimeoutSeconds)))`"),
         "The command is killed with its process group after this."),
       key(
+        "once", .boolean, .described("`false`"),
+        "Whether the command is run by one node of a fleet only, the one that has renewed, and not by each."),
+      key(
         "reload", .text(.line), .described("none"),
         "A systemd unit to reload, or restart if it cannot reload."),
       key(

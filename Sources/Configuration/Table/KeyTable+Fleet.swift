@@ -31,6 +31,11 @@ extension KeyTable {
       "fleet.old_seal_keys", .list(of: .text(.line), maximumCount: 8), .described("none"),
       "Older seal keys that still open: for the time between a new `seal_key` and `certd fleet seal rotate`."),
     Key(
+      "fleet.share_keys", .boolean, .described("`false`"),
+      "Whether the files of `keys` are the same at every node: a change at one, by `certd key` or by hand, is at all of them within "
+        + "seconds. What a node's files hold when it joins is replaced by what the fleet has. Limits count at each node for itself."
+    ),
+    Key(
       "fleet.node", .text(.line), .required,
       "This node's name, another one at each: letters, digits, `.`, `_` and `-`, such as `${HOSTNAME}`."),
   ]

@@ -20,6 +20,8 @@ public struct FleetSettings: Sendable, Equatable {
   public var sealKey: [UInt8] = []
   /// Older ones that what is sealed may have been sealed with.
   public var oldSealKeys: [[UInt8]] = []
+  /// Whether the files of keys are the same at every node.
+  public var sharesKeys = false
   /// This node's name.
   public var node = ""
   /// Where the section stands.

@@ -93,44 +93,15 @@ struct FleetJoinCommand: AsyncParsableCommand {
   @OptionGroup var options: FleetOptions
   @Option(help: "Directory of the certificate store.") var store: String?
 
-  /// How long etcd may take, in seconds.
-  private static let patienceSeconds = 30.0
-
   func run() async throws {
     try await options.run { fleet in
       let configuration = fleet.configuration
       let store = try StoreLocation.open(store ?? configuration.store) { Output.error("certd: store: \($0)") }
       let loaded = Credentials.load(configuration)
       let managed = try ManagedCertificates.list(configuration, covered: { loaded.cover($0, besides: store) })
-      let (news, tell) = AsyncStream.makeStream(of: FleetNode.News.self)
-      var named = configuration
-      // Beside a certd that runs here under its own name.
-      named.fleet?.node = "\(fleet.settings.node).join"
-      guard let node = try FleetMember.node(named, store, tell: { tell.yield($0) }) else { return }
-      await node.want(FleetMember.wanted(managed, configuration))
-      await node.start()
-      let patience = Task {
-        try? await World.sleep(seconds: Self.patienceSeconds)
-        tell.finish()
-      }
-      var failure: String? = "no answer within \(Int(Self.patienceSeconds)) s"
-      for await one in news {
-        switch one {
-        case .joined:
-          failure = nil
-          for problem in await node.offerAll() { Output.error("certd: \(problem)") }
-          tell.finish()
-        case .lost(let why): failure = why
-        case .problem(let why): Output.error("certd: \(why)")
-        case .certificates(let names):
-          for name in names { Output.line("\(name): taken from the fleet, which has a newer one") }
-        case .released, .tickets, .servedEverywhere: break
-        }
-        if failure != nil { tell.finish() }
-      }
-      patience.cancel()
-      await node.stop()
-      if let failure { throw SetupError.other(failure) }
+      let node = try await FleetMember.visit(configuration, managed, store) { Output.error("certd: \($0)") }
+      for problem in await node?.offerAll() ?? [] { Output.error("certd: \(problem)") }
+      await node?.stop()
       let (_, certificates) = try await fleet.keeper.nodes()
       Output.line("the fleet has \(certificates) certificates")
     }

@@ -50,6 +50,7 @@ extension Daemon {
       plan.settings = settings
       for problem in lenience.problems { log.error("file cannot be used", ["reason": .text(problem)]) }
       log.info("keys were read again")
+      await offerKeys()
     } catch {
       // Tried again at the next look.
       keyFiles = FileWatch(paths: [])

@@ -83,7 +83,7 @@ extension Daemon {
     health.start(
       next.configuration, next.settings, await backends.candidates(next.configuration), backends, world, log)
     followSources()
-    queueGoogleCloud()
+    await queueGoogleCloud()
     post.yield(.judge)
     renew()
   }

@@ -26,7 +26,9 @@ extension Daemon {
   }
 
   /// Load balancers that the configuration names now may not have what is stored already.
-  func queueGoogleCloud() {
+  func queueGoogleCloud() async {
+    // Of several nodes one is enough.
+    if let fleet, await !fleet.isFirst { return }
     do throws(StoreError) { try store.queueGoogleCloud(plan.configuration) } catch {
       log.warn("renewal", ["reason": .describing(error)])
     }

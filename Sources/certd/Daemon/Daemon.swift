@@ -59,6 +59,8 @@ actor Daemon {
   let messages: ProxyMessages
   /// Other nodes; nil where there are none.
   let fleet: FleetNode?
+  /// Files of keys as the fleet has them, by group.
+  var keysTaken: [String: [UInt8]] = [:]
   /// What signals have asked for; the thread that takes them writes it.
   let signals = Mutex(SignalIntake())
   let events: AsyncStream<Event>
@@ -278,7 +280,7 @@ actor Daemon {
       plan.configuration, plan.settings, await backends.candidates(plan.configuration), backends, world, log)
     followSources()
     let names = watchNames()
-    queueGoogleCloud()
+    await queueGoogleCloud()
     pushFiles()
     fetchIssuers()
     post.yield(.judge)

@@ -1,4 +1,5 @@
 import Bytes
+import Configuration
 import Fleet
 import OS
 import PKI
@@ -15,6 +16,8 @@ extension Daemon {
       log.info("fleet joined", ["nodes": .number(nodes)])
       await fleet?.presents(shownToFleet())
       await shareTickets()
+      await shareKeys()
+      await queueGoogleCloud()
       renew()
     case .lost(let why):
       log.warn("the fleet's etcd cannot be used; what is served goes on", ["reason": .text(why)])
@@ -26,6 +29,8 @@ extension Daemon {
     case .released: renew()
     case .tickets(let keys, let rotatedAt):
       if tickets.adopt(keys) { ticketsRotatedAt = rotatedAt }
+    case .file(let group, let content):
+      if takeKeys(group, content) { await watchKeys() }
     case .servedEverywhere(let name, let generation, let nodes, let milliseconds):
       log.info(
         "certificate served by the whole fleet",
@@ -54,6 +59,67 @@ extension Daemon {
     }
     tickets.rotate(random: { Random.bytes($0) })
     ticketsRotatedAt = World.now()
+  }
+
+  // MARK: Files of keys
+
+  /// Files of keys that all nodes have, by their group.
+  private var sharedKeyFiles: [(group: String, file: String)] {
+    guard plan.configuration.fleet?.sharesKeys == true else { return [] }
+    return plan.configuration.keyGroups.compactMap { one in one.file.map { (one.name, $0.value) } }
+  }
+
+  /// What the fleet has is taken; what it has not is given to it. A file that was changed here while etcd was away, and by
+  /// nobody else, is given to it too.
+  private func shareKeys() async {
+    guard let fleet else { return }
+    for (group, file) in sharedKeyFiles {
+      let known = await fleet.file(group)
+      let own = try? FileSystem().read(file, limitInBytes: FleetNode.maximumFileInBytes, followingLinks: true)
+      if let known, keysTaken[group] != known {
+        if takeKeys(group, known) { await watchKeys() }
+      } else if let own {
+        if await fleet.offer(file: group, own) { keysTaken[group] = own }
+      }
+    }
+  }
+
+  /// Files of keys have changed here: all nodes get them.
+  func offerKeys() async {
+    guard let fleet else { return }
+    for (group, file) in sharedKeyFiles {
+      guard
+        let own = try? FileSystem().read(
+          file, limitInBytes: FleetNode.maximumFileInBytes, followingLinks: true),
+        own != keysTaken[group]
+      else { continue }
+      if await fleet.offer(file: group, own) {
+        keysTaken[group] = own
+      } else if await fleet.isConnected {
+        log.error("keys were changed at two nodes at once; the other's stand", ["group": .text(group)])
+      }
+    }
+  }
+
+  /// Writes what another node has; false where it is here already, or cannot be.
+  private func takeKeys(_ group: String, _ content: [UInt8]) -> Bool {
+    guard let file = sharedKeyFiles.first(where: { $0.group == group })?.file else { return false }
+    keysTaken[group] = content
+    let fs = FileSystem()
+    let own = try? fs.read(file, limitInBytes: FleetNode.maximumFileInBytes, followingLinks: true)
+    guard own != content else { return false }
+    do throws(SystemError) {
+      let lock = try FileLock.acquire(
+        file + ".lock", fs, patienceNanoseconds: KeyEditor.patienceNanoseconds)
+      defer { withExtendedLifetime(lock) {} }
+      try fs.publish(file, content, mode: KeyEditor.mode)
+      log.info("keys of the fleet taken up", ["group": .text(group)])
+      return true
+    } catch {
+      log.error(
+        "keys of the fleet could not be written", ["group": .text(group), "reason": .describing(error)])
+      return false
+    }
   }
 
   /// The first node gives the fleet its keys.

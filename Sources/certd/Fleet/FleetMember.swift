@@ -13,13 +13,14 @@ import TLS
 enum FleetMember {
   /// The node, which does nothing yet; nil where the configuration names no fleet.
   static func node(
-    _ configuration: Configuration, _ store: CertStore, tell: @escaping @Sendable (FleetNode.News) -> Void
+    _ configuration: Configuration, _ store: CertStore, isServing: Bool = true,
+    tell: @escaping @Sendable (FleetNode.News) -> Void
   ) throws(SetupError) -> FleetNode? {
     guard let settings = configuration.fleet else { return nil }
     return FleetNode(
       FleetNode.Settings(
         node: settings.node, space: Space(prefix: settings.prefix), seal: try seal(settings, configuration),
-        version: Version.text),
+        version: Version.text, isServing: isServing),
       client: try client(settings, configuration), store: store,
       world: FleetNode.Surroundings(
         now: { World.now() }, monotonic: { OS.Clock.monotonicNanoseconds() / 1_000_000 },
@@ -69,6 +70,40 @@ enum FleetMember {
     } catch { throw problem(settings, configuration, "\(error)") }
   }
 
+  /// How long a command waits until it is part of the fleet, in seconds.
+  static let visitSeconds = 20.0
+
+  /// A node for as long as a command lasts, beside a certd that may run here; nil where there is no fleet. Throws when etcd
+  /// cannot be used: nothing is renewed then.
+  static func visit(
+    _ configuration: Configuration, _ managed: [Renewal.ManagedCertificate], _ store: CertStore,
+    warn: @escaping @Sendable (String) -> Void
+  ) async throws(SetupError) -> FleetNode? {
+    guard let settings = configuration.fleet else { return nil }
+    let (news, tell) = AsyncStream.makeStream(of: FleetNode.News.self)
+    var named = configuration
+    named.fleet?.node = "\(settings.node).\(Hex.encode(Random.bytes(3)))"
+    guard let node = try node(named, store, isServing: false, tell: { tell.yield($0) }) else { return nil }
+    await node.want(wanted(managed, configuration))
+    await node.start()
+    let patience = Task {
+      try? await World.sleep(seconds: visitSeconds)
+      tell.yield(.lost("no answer within \(Int(visitSeconds)) s"))
+    }
+    defer { patience.cancel() }
+    for await one in news {
+      switch one {
+      case .joined: return node
+      case .lost(let why):
+        await node.stop()
+        throw .other("the fleet's etcd cannot be used, and nothing is done without it: \(why)")
+      case .problem(let why): warn(why)
+      case .certificates, .released, .tickets, .file, .servedEverywhere: break
+      }
+    }
+    return node
+  }
+
   /// Whether everything that the section names can be used; asks nobody.
   static func check(_ configuration: Configuration) throws(SetupError) {
     guard let settings = configuration.fleet else { return }
@@ -99,7 +134,7 @@ extension DeployAction {
   /// Whether every node does it for itself; other providers' places are the fleet's, and are served by the node that renews.
   fileprivate var isForEachNode: Bool {
     switch self {
-    case .googleCloud, .destination: false
+    case .googleCloud, .destination, .commandOnce: false
     case .command, .copy, .reload, .proof: true
     }
   }

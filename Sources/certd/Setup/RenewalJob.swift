@@ -3,6 +3,7 @@ import Bytes
 import CertStore
 import Configuration
 import Destinations
+import Fleet
 import OS
 import PKI
 import Proxy
@@ -18,6 +19,14 @@ struct RenewalJob {
   var isServedHere = false
   /// Who shows what a CA is being asked for; nil for nobody.
   var progress: StepProgress?
+  /// The fleet whose certificates they are; nil for none.
+  private var fleet: FleetNode?
+
+  init(
+    configuration: Configuration, managed: [Renewal.ManagedCertificate], isServedHere: Bool = false
+  ) {
+    (self.configuration, self.managed, self.isServedHere) = (configuration, managed, isServedHere)
+  }
 
   /// Renews what is due. Answers HTTP-01 on the configured address for as long as it takes, unless somebody
   /// else has the port: then that one answers from the challenge directory.
@@ -25,15 +34,32 @@ struct RenewalJob {
     _ world: World, _ store: CertStore, force: Situation.Force, isDryRun: Bool,
     beforeOrders: () async -> Void = {}, warn: @escaping @Sendable (String) -> Void
   ) async throws(SetupError) -> Report {
-    let proof = ProofOfService(world: world)
     let (planner, issuers) = try executor(configuration.acme, world, store, warn, isForPlanning: true)
-    var preview = await planner.run(managed, force: force, isDryRun: true)
+    let preview = await planner.run(managed, force: force, isDryRun: true)
     if isDryRun || planner.isAtRest(after: preview, managed, force: force) { return preview }
+    var job = self
+    // As one of the fleet's nodes, which has the right to renew or has not.
+    job.fleet = try await FleetMember.visit(configuration, managed, store, warn: warn)
+    let result: Result<Report, SetupError>
+    do throws(SetupError) {
+      result = .success(
+        try await job.carryOut(
+          planner, issuers, world, store, force: force, beforeOrders: beforeOrders, warn: warn))
+    } catch { result = .failure(error) }
+    await job.fleet?.stop()
+    return try result.get()
+  }
+
+  private func carryOut(
+    _ planner: Executor, _ issuers: [String: any Renewal.Issuer], _ world: World, _ store: CertStore,
+    force: Situation.Force, beforeOrders: () async -> Void, warn: @escaping @Sendable (String) -> Void
+  ) async throws(SetupError) -> Report {
+    let proof = ProofOfService(world: world)
     // A CA may want something renewed now: whatever will be ordered has to be answered for.
     for warning in try await executor(configuration.acme, world, store, warn).0.askAdvice(managed) {
       warn(warning)
     }
-    preview = await planner.run(managed, force: force, isDryRun: true)
+    let preview = await planner.run(managed, force: force, isDryRun: true)
     if preview.certificates.contains(where: { if case .wouldRenew = $0.outcome { true } else { false } }) {
       await beforeOrders()
     }
@@ -73,12 +99,13 @@ struct RenewalJob {
     isForPlanning: Bool = false
   ) throws(SetupError) -> (Executor, [String: any Renewal.Issuer]) {
     let issuers = try IssuerFactory(
-      world: world, store: store, warn: warn, configuration: configuration, isForPlanning: isForPlanning,
-      progress: progress
+      world: world, store: store, warn: warn, configuration: configuration, fleet: fleet,
+      isForPlanning: isForPlanning, progress: progress
     ).issuers(acme)
     var environment = Executor.Environment(
       now: { World.now() }, random: { World.random() }, hookEnvironment: Subprocess.inheritedEnvironment())
     let proof = ProofOfService(world: world)
+    environment.companions = fleet
     environment.prove = { await proof.prove($0, $1, $2) }
     environment.deliver = Delivery.deliverer(world)
     environment.pushToGoogleCloud = GoogleCloud.deployer(configuration, store, world, warn: warn)
