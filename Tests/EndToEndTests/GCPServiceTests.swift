@@ -1,7 +1,10 @@
+import Configuration
 import EndToEnd
 import FakeGoogle
 import TestRun
 import Testing
+
+@testable import certd
 
 /// What becomes of a service's keys at Google, as a user sees it.
 @Suite("Services at Google", .ownThread) struct GCPServiceTests {
@@ -57,10 +60,30 @@ import Testing
     #expect(try await plan("affinity: {cookie: stay}").output.contains("GENERATED_COOKIE"))
   }
 
+  @Test("what becomes of each key of a service is known")
+  func fates() {
+    let names = KeyTable.certd.all.filter { $0.parent == "services.*" }.map(\.name)
+    #expect(names.count > 25)
+    #expect(Set(names) == Set(LoadBalancerTranslation.fates.keys))
+  }
+
+  @Test(
+    "what is left out and does no harm is a warning",
+    arguments: [
+      "slow_start: 30s", "hedging: true", "request_buffering: 1MiB", "policy: maglev", "host: backend",
+    ])
+  func leftovers(_ service: String) async throws {
+    let planned = try await plan(service)
+    let key = service.prefix { $0 != ":" }
+    #expect(planned.ending == .exited(0) && planned.errors.contains("warning:"), "\(planned)")
+    #expect(planned.errors.contains("\(key)") && planned.errors.contains("not carried over"), "\(planned)")
+  }
+
   @Test(
     "what Google has not is an error with its line",
     arguments: [
       ("circuit_breakers: {max_requests: 5}", "circuit_breakers are not carried over"),
+      ("api_key: secret-of-ours", "Google shows backends no api_key"),
       ("affinity: key", "affinity by a header or a key is not carried over"),
       ("outlier_detection: {latency: true}", "Google compares no latencies"),
       ("health: {command: [/bin/true]}", "Google runs no command"),

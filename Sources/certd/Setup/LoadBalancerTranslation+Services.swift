@@ -22,6 +22,7 @@ extension LoadBalancerTranslation {
     }
     checkMixture(groups, service)
     checkWhatStays(service)
+    checkLeftovers(service)
     var sendsHeader = false
     switch (service.sendProxy, balancer.kind) {
     case (nil, _): break

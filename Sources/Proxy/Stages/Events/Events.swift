@@ -23,7 +23,10 @@ struct Events: Stage {
       let found = unsafe EngineAPI.find(
         path: base + request.targetStart, count: request.pathLength(base))
     else { return }
-    worker.modelRequest(exchange).api = found.api
+    let model = worker.modelRequest(exchange)
+    model.api = found.api
+    // A check that is late says nothing of an engine that gives something.
+    if unsafe service.pointee.isModelServer { model.tellsProgress = true }
   }
 
   @inline(__always)
