@@ -312,6 +312,7 @@ actor Daemon {
       case .now: Task { await proxy.drain(milliseconds: 0) }
       }
     }
+    for task in [flushing, sampling, exporting] { task.cancel() }
     stopLooking()
     closeAdmin()
     await fleet?.stop()
