@@ -15,7 +15,7 @@ public struct FleetKeeper: Sendable {
     (self.client, self.space, self.seal) = (client, space, seal)
   }
 
-  private func asking<R>(_ body: () async throws -> R) async throws(FleetError) -> R {
+  func asking<R>(_ body: () async throws -> R) async throws(FleetError) -> R {
     do { return try await body() } catch let error as FleetError { throw error } catch {
       throw .store("\(error)")
     }
@@ -57,7 +57,7 @@ public struct FleetKeeper: Sendable {
 
   private func isSecret(_ one: KeyValue) -> Bool {
     switch space.kind(of: one.key) {
-    case .certificate, .order, .account, .tickets, .file: true
+    case .certificate, .order, .account, .tickets, .file, .configuration: true
     default: false
     }
   }
@@ -65,7 +65,7 @@ public struct FleetKeeper: Sendable {
   private func resealed(_ one: KeyValue) throws -> [UInt8]? {
     switch space.kind(of: one.key) {
     case .certificate: return try SharedGeneration.resealed(one.value, at: one.key, seal)
-    case .order, .account, .tickets, .file:
+    case .order, .account, .tickets, .file, .configuration:
       if seal.isNewest(one.value) { return nil }
       return try seal.seal(try seal.open(one.value, at: one.key), at: one.key)
     default: return nil
@@ -139,7 +139,7 @@ public struct FleetKeeper: Sendable {
   private func openable(_ key: String, _ value: [UInt8]) throws {
     switch space.kind(of: key) {
     case .certificate: _ = try SharedGeneration(record: value, at: key, seal)
-    case .order, .account, .tickets, .file: _ = try seal.open(value, at: key)
+    case .order, .account, .tickets, .file, .configuration: _ = try seal.open(value, at: key)
     default: break
     }
   }

@@ -29,7 +29,9 @@ extension FleetNode {
       case .account: accountChanged(change)
       case .file(let name): fileChanged(name, change)
       case .tickets: ticketsChanged(change)
-      case .ledger, .configuration, .other: break
+      case .configuration(let number): mirror.configurations[number] = change.isGone ? nil : change.keyValue
+      case .turn: turnChanged(change)
+      case .ledger, .other: break
       }
     }
     await apply(generations)

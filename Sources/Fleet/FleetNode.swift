@@ -25,6 +25,8 @@ public actor FleetNode {
     public var version: String
     /// Whether it serves: a command that renews does not.
     public var isServing: Bool
+    /// Whether it takes configurations that are pushed.
+    public var follows = false
 
     /// Settings.
     public init(node: String, space: Space, seal: SealKeys, version: String, isServing: Bool = true) {
@@ -71,6 +73,8 @@ public actor FleetNode {
     case tickets([UInt8], rotatedAt: UnixTime)
     /// Another node has changed a file that all have.
     case file(String, [UInt8])
+    /// A configuration that was pushed, and what is to be done with it.
+    case configuration(ConfigurationTurn, [UInt8])
     /// Every live node has proven what this one has published.
     case servedEverywhere(LineageName, generation: Int, nodes: Int, milliseconds: UInt64)
     /// Something went wrong that stops nothing.
@@ -210,6 +214,7 @@ public actor FleetNode {
     let record: JSONValue = [
       "version": .string(settings.version), "instance": .string(instance),
       "since": .string(world.now().description), "serves": .bool(settings.isServing),
+      "follows": .bool(settings.follows),
     ]
     let result = try await client.commit(
       Transaction(
@@ -298,6 +303,7 @@ public actor FleetNode {
     world.tell(.joined(nodes: mirror.serving.count))
     sayServes()
     offerSoon()
+    tellOfTurn()
   }
 
   // MARK: What this node writes

@@ -17,6 +17,9 @@ struct Mirror {
   /// Entries of the ledger that are not in this node's yet.
   var ledger: [(node: String, record: [UInt8])] = []
   var ticketsRevision: Int64 = 0
+  /// Sealed configurations, by number.
+  var configurations: [Int: KeyValue] = [:]
+  var turn: ConfigurationTurn?
   /// Files that all nodes have, by name, and in which revision each was written.
   var files: [String: (content: [UInt8], revision: Int64)] = [:]
 

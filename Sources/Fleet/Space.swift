@@ -19,7 +19,7 @@ public struct Space: Sendable {
     case certificate(LineageName), order(LineageName), election(String), challenge, node(String)
     case ledger(node: String)
     case file(String)
-    case account, tickets, configuration, other
+    case account, tickets, configuration(Int), turn, other
   }
 
   func certificate(_ name: LineageName) -> String { "\(root)certificates/\(name)" }
@@ -40,6 +40,11 @@ public struct Space: Sendable {
   func file(_ name: String) -> String { "\(root)files/\(name)" }
   var tickets: String { "\(root)tickets" }
   var configurations: String { "\(root)configurations/" }
+  func configuration(_ number: Int) -> String { "\(configurations)\(number)" }
+  /// Whose turn it is to take which of them.
+  var turn: String { "\(configurations)turn" }
+  /// What a node says of one.
+  func word(_ number: Int, _ node: String) -> String { "\(said)configurations/\(number)/\(node)" }
 
   /// What a key is about.
   func kind(of key: String) -> Kind {
@@ -56,7 +61,8 @@ public struct Space: Sendable {
     case ("accounts", 3): return .account
     case ("tickets", 1): return .tickets
     case ("files", 2): return .file(parts[1])
-    case ("configurations", _): return .configuration
+    case ("configurations", 2):
+      return parts[1] == "turn" ? .turn : Int(parts[1]).map { .configuration($0) } ?? .other
     default: return .other
     }
   }

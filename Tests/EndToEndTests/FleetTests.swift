@@ -207,6 +207,63 @@ import Testing
     #expect(!place.read("one.keys").contains(secret))
   }
 
+  @Test(
+    "a configuration that was pushed is taken by all, one that a node refuses by none, and an earlier one comes back"
+  )
+  func configurations() async throws {
+    let place = try Place()
+    let etcd = try await EtcdServer(place)
+    func text(_ path: String, _ more: String = "") -> String {
+      """
+      store: store
+      fleet:
+        etcd: {endpoints: ["\(etcd.endpoints[0])"]}
+        seal_key: "\(String(repeating: "5a", count: 32))"
+        node: "${CERTD_NODE}"
+        follow: true
+      listeners: [{address: "127.0.0.1:0", tls: off}]
+      routes: [{paths: [\(path)], service: a}]
+      services: {a: {backends: ["127.0.0.1:1"], health: {enabled: false}}}
+      \(more)
+      """
+    }
+    let names = ["one", "two"]
+    var nodes: [Certd.Daemon] = []
+    for name in names {
+      try FileSystem().makeDirectory(place(name), mode: 0o700)
+      try place.write("\(name)/certd.yaml", text("/first"))
+      let child = try await Certd(place, under: ["env", "CERTD_NODE=\(name)"]).start(
+        ["run", "--config", place("\(name)/certd.yaml")])
+      nodes.append(Certd.Daemon(running: child))
+    }
+    for node in nodes { try await node.logged("fleet joined") }
+    let certd = try Certd(place, under: ["env", "CERTD_NODE=operator"])
+    func files() -> [String] { names.map { place.read("\($0)/certd.yaml") } }
+
+    let good = try place.write("good.yaml", text("/second"))
+    let pushed = try await certd("fleet", "push", good)
+    #expect(pushed.ending == .exited(0) && pushed.output.contains("1: taken by all"), "\(pushed)")
+    #expect(files() == [text("/second"), text("/second")])
+    for node in nodes { try await node.logged("a pushed configuration is taken up") }
+
+    // The operator's machine has that file, and the nodes have not.
+    try place.write("here.key", "")
+    let bad = try place.write(
+      "bad.yaml", text("/third", "certificates: [{cert: nowhere.pem, key: nowhere.key}]"))
+    let refused = try await certd("fleet", "push", bad)
+    #expect(refused.ending == .exited(1) && refused.errors.contains("nowhere.pem"), "\(refused)")
+    #expect(files() == [text("/second"), text("/second")])
+
+    let other = try place.write("other.yaml", text("/fourth"))
+    #expect(try await certd("fleet", "push", other).ending == .exited(0))
+    let history = try await certd("fleet", "history", "--config", good)
+    #expect(history.output.contains("current") && history.output.contains("\n1 "), "\(history)")
+    let diff = try await certd("fleet", "diff", good, "--config", good)
+    #expect(diff.ending == .exited(1) && diff.output.contains("/fourth"), "\(diff)")
+    #expect(try await certd("fleet", "rollback", "1", "--config", good).ending == .exited(0))
+    #expect(files() == [text("/second"), text("/second")])
+  }
+
   @Test("etcd away: what is served goes on, also by a node that starts then, and nothing is renewed")
   func without() async throws {
     let place = try Place()

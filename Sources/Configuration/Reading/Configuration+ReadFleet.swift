@@ -23,6 +23,7 @@ extension Configuration {
     fleet.oldSealKeys =
       section.has("old_seal_keys") ? (section.texts("old_seal_keys", sealKey) ?? []).map(\.value) : []
     fleet.sharesKeys = section.boolean("share_keys")
+    fleet.follows = section.boolean("follow")
     let node = section.text("node") { text throws(Invalid) -> String in
       guard LineageName(text) != nil, text.utf8.count <= 64 else {
         throw Invalid(

@@ -36,6 +36,10 @@ extension KeyTable {
         + "seconds. What a node's files hold when it joins is replaced by what the fleet has. Limits count at each node for itself."
     ),
     Key(
+      "fleet.follow", .boolean, .described("`false`"),
+      "Whether this node takes what `certd fleet push` gives: its configuration file is replaced and read again. The directory of the "
+        + "file has to be writable for certd."),
+    Key(
       "fleet.node", .text(.line), .required,
       "This node's name, another one at each: letters, digits, `.`, `_` and `-`, such as `${HOSTNAME}`."),
   ]

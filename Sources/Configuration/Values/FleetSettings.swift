@@ -22,6 +22,8 @@ public struct FleetSettings: Sendable, Equatable {
   public var oldSealKeys: [[UInt8]] = []
   /// Whether the files of keys are the same at every node.
   public var sharesKeys = false
+  /// Whether configurations are taken that are pushed.
+  public var follows = false
   /// This node's name.
   public var node = ""
   /// Where the section stands.

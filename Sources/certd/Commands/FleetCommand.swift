@@ -15,7 +15,8 @@ struct FleetCommand: AsyncParsableCommand {
       """,
     subcommands: [
       FleetStatusCommand.self, FleetJoinCommand.self, FleetLeaveCommand.self, FleetSealCommand.self,
-      FleetBackupCommand.self, FleetRestoreCommand.self,
+      FleetBackupCommand.self, FleetRestoreCommand.self, FleetPushCommand.self, FleetHistoryCommand.self,
+      FleetDiffCommand.self, FleetRollbackCommand.self,
     ])
 }
 

@@ -31,6 +31,7 @@ extension Daemon {
       if tickets.adopt(keys) { ticketsRotatedAt = rotatedAt }
     case .file(let group, let content):
       if takeKeys(group, content) { await watchKeys() }
+    case .configuration(let turn, let text): await follow(turn, text)
     case .servedEverywhere(let name, let generation, let nodes, let milliseconds):
       log.info(
         "certificate served by the whole fleet",

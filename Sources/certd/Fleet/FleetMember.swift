@@ -17,11 +17,12 @@ enum FleetMember {
     tell: @escaping @Sendable (FleetNode.News) -> Void
   ) throws(SetupError) -> FleetNode? {
     guard let settings = configuration.fleet else { return nil }
+    var own = FleetNode.Settings(
+      node: settings.node, space: Space(prefix: settings.prefix), seal: try seal(settings, configuration),
+      version: Version.text, isServing: isServing)
+    own.follows = isServing && settings.follows
     return FleetNode(
-      FleetNode.Settings(
-        node: settings.node, space: Space(prefix: settings.prefix), seal: try seal(settings, configuration),
-        version: Version.text, isServing: isServing),
-      client: try client(settings, configuration), store: store,
+      own, client: try client(settings, configuration), store: store,
       world: FleetNode.Surroundings(
         now: { World.now() }, monotonic: { OS.Clock.monotonicNanoseconds() / 1_000_000 },
         sleep: { try await World.sleep(seconds: $0) }, random: { World.random() }, tell: tell))
@@ -98,7 +99,7 @@ enum FleetMember {
         await node.stop()
         throw .other("the fleet's etcd cannot be used, and nothing is done without it: \(why)")
       case .problem(let why): warn(why)
-      case .certificates, .released, .tickets, .file, .servedEverywhere: break
+      case .certificates, .released, .tickets, .file, .configuration, .servedEverywhere: break
       }
     }
     return node
