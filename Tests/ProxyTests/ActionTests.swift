@@ -240,7 +240,8 @@ import Upstream
     "words in braces are values, and other braces are text",
     arguments: [
       ("{client_ip}", 1, nil), ("a {header.X-A} b", 3, nil), (#"{"json":1}"#, 1, nil), ("{}", 1, nil),
-      ("ab{hosts}", 1, "hosts"), ("{header.}", 1, "header."), ("{ host }", 1, nil), ("{{host}}", 3, nil), ("${host}", 1, nil),
+      ("ab{hosts}", 1, "hosts"), ("{header.}", 1, "header."), ("{ host }", 1, nil), ("{{host}}", 3, nil),
+      ("${host}", 1, nil),
     ] as [(String, Int, String?)])
   func texts(_ text: String, _ parts: Int, _ unknown: String?) {
     let value = ValueText(text)
