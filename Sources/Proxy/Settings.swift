@@ -93,6 +93,8 @@ public struct Settings: Sendable {
     public var tokens: TokenDoor?
     /// What clients have used of ``RouteLimits/requestsPerSecond``; nil for no such limit.
     public var rates: RateTable?
+    /// Who is asked whether requests may go on; nil for nobody.
+    public var gate: RouteGate?
     /// Services by the model that content asks for; empty not to look. All of them, and the route's own, speak HTTP.
     public var models: [ModelRule] = []
     /// A route.

@@ -18,6 +18,7 @@ import Testing
       echo sk-0123456789abcdef0123456789abcdef > api-keys && cp api-keys engine-key
       """)
     #expect(made.status == 0, "\(made.output)")
+    try here.write("users", "alice:$5$saltsalt$0IyaXrmV7.sGNS6tirgqHLqX/G.FBvgkYA.lpPdS5sA\n")
     try here.write("tsig.key", "key \"certd\" { algorithm hmac-sha256; secret \"c2VjcmV0\"; };\n")
     try here.write("certd.yaml", block.text.replacing("/etc/ssl/", with: "\(here.path)/"))
     let checked = try await here.shell("certd check --config certd.yaml")

@@ -136,7 +136,8 @@ extension Configuration {
     let rules = route.rules
     let used = [
       ("errors", !rules.errors.isEmpty), ("limits", rules.limits != .init()),
-      ("timeouts or retries", rules.overrides != .init()), ("rewrite", rules.rewritePath != nil),
+      ("auth", route.auth != nil), ("timeouts or retries", rules.overrides != .init()),
+      ("rewrite", rules.rewritePath != nil),
     ]
     for (key, isUsed) in used where isUsed {
       report.error(route.origin, "a route to a service that speaks \(name) has no \(key)", "remove it")

@@ -9,7 +9,9 @@ extension Configuration {
     }
     guard let reachable else { return [] }
     return routes.compactMap { route in
-      guard route.keyGroups.isEmpty, route.keyFile == nil, route.rules.clientCertificate != .required else {
+      guard route.keyGroups.isEmpty, route.keyFile == nil, route.auth == nil,
+        route.rules.clientCertificate != .required
+      else {
         return nil
       }
       let names = [route.service.value] + route.models.flatMap(\.services).map(\.value)

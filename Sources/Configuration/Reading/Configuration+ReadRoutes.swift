@@ -20,8 +20,10 @@ extension Configuration {
         section.has("service") ? section.text("service", Word.name) : answersItself ? "" : nil
       let auth = section.section("auth")
       let keyFile = auth.path("api_keys").map { Located($0, origin: auth.origin(of: "api_keys")) }
-      if section.has("auth"), !auth.has("api_keys") {
-        section.report.error(auth.origin, "asks for nothing", "name a file by api_keys, or remove it")
+      let others = readAuth(auth)
+      if section.has("auth"), !auth.has("api_keys"), !auth.has("basic"), !auth.has("forward") {
+        section.report.error(
+          auth.origin, "asks for nothing", "write api_keys, basic or forward, or remove it")
       }
       var rules: Settings.RouteRules = section.settings()
       rules.headers = readHeaders(section.section("headers"), paths ?? [])
@@ -39,7 +41,7 @@ extension Configuration {
       return Route(
         hosts: hosts, paths: paths, match: match,
         service: Located(service, origin: section.origin(of: "service")),
-        rules: rules, keyFile: keyFile, keyGroups: keyGroups, models: models, files: files,
+        rules: rules, keyFile: keyFile, auth: others, keyGroups: keyGroups, models: models, files: files,
         origin: section.origin)
     }
   }

@@ -34,6 +34,8 @@ extension Settings.Hedging: Defaulted {}
 extension Settings.CrossOrigin: Defaulted {}
 extension Settings.RouteRules: Defaulted {}
 extension Settings.RequestMatch: Defaulted {}
+extension BasicAuthSettings: Defaulted {}
+extension ForwardAuthSettings: Defaulted {}
 extension Settings.Redirect: Defaulted {}
 extension Settings.DirectAnswer: Defaulted {}
 extension Settings.RouteLimits: Defaulted {}

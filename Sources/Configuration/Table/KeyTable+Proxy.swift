@@ -123,6 +123,7 @@ extension KeyTable {
         "File of API keys, one a line; empty lines and lines that begin with `#` are nothing. Requests show one as "
           + "`Authorization: Bearer` or `x-api-key`, and others are answered with 401, but for preflights of browsers. Backends do not get them. A changed "
           + "file counts within seconds."),
+    ] + auth + [
       Key(
         \Settings.RouteRules.stripPrefix, "routes[].strip_prefix", .text(.pathPrefix), .described("nothing"),
         "Taken off the path before the backend gets it: with `/vllm`, `/vllm/v1/models?x` becomes `/v1/models?x`."

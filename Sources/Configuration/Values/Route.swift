@@ -14,6 +14,8 @@ public struct Route: Sendable, Equatable {
   public var rules = Settings.RouteRules()
   /// File of the keys of which a request must show one, one a line; absolute path, nil when none is asked for.
   public var keyFile: Located<String>?
+  /// Who is let in besides; nil for everybody.
+  public var auth: RouteAuth?
   /// Names of the groups of keys of which a request must show one; empty when none is asked for.
   public var keyGroups: [Located<String>] = []
   /// Which service gets a request by the model that its content asks for; empty not to look.

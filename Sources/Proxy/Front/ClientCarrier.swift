@@ -24,6 +24,8 @@ internal import Telemetry
     case reading
     /// A stream whose request waits for the end of the read that brought it.
     case requested
+    /// A request waits, whole as it came, until a gate has let it in.
+    case gated
     /// A request is being forwarded and answered.
     case exchange
     /// Bytes pass both ways unread after an upgrade.

@@ -131,7 +131,8 @@ extension Worker {
       }
     // The time that nothing passes at all is what counts.
     case .tunnel: break
-    case .proxyHeader, .handshaking, .requested, .multiplexed, .closing, .lingering: closeClient(client)
+    case .proxyHeader, .handshaking, .requested, .gated, .multiplexed, .closing, .lingering:
+      closeClient(client)
     }
   }
 

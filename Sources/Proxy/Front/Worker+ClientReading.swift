@@ -19,7 +19,7 @@ extension Worker {
     switch client.state {
     case .proxyHeader: readProxyHeader(client)
     case .handshaking: if client.wire.readable { queueHandshake(client) }
-    case .exchange where client.wire.peerClosed:
+    case .exchange where client.wire.peerClosed, .gated where client.wire.peerClosed:
       // Nobody waits for the answer any more: the GPU must not go on.
       leave(client)
     default: if client.wire.readable { pumpClient(client) }
@@ -97,7 +97,7 @@ extension Worker {
           client.exchange?.backend?.state == .active
         else { return }
       case .lingering: return linger(client)
-      case .proxyHeader, .handshaking, .requested, .multiplexed, .closing: return
+      case .proxyHeader, .handshaking, .requested, .gated, .multiplexed, .closing: return
       }
       switch fillClient(client) {
       case .some: guard takeFilled(client) == .goesOn else { return }

@@ -306,7 +306,7 @@ internal import Upstream
     setsHost = (edits.request.set.map(\.name) + edits.request.remove).contains { $0.lowercased() == "host" }
     request = HeadEdits(
       set: Self.constant(edits.request.set) + (own.map { [("Authorization", "Bearer \($0)")] } ?? []),
-      remove: edits.request.remove + Self.varying(edits.request.set)
+      remove: edits.request.remove + Self.varying(edits.request.set) + (route.gate?.owned ?? [])
         + (own != nil || asks && !engine.passKey ? Self.keyFields : [])
         // What is coded cannot be counted.
         + (route.ring != nil || route.tokens != nil ? ["accept-encoding"] : []),

@@ -13,6 +13,7 @@ var stages: some Stage {
   PlainPath()
   Identity()
   Keys()
+  Admission()
   Actions()
   Models()
   LastHop()

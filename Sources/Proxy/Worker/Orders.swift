@@ -16,6 +16,8 @@ enum Order: Sendable {
   case drain(milliseconds: UInt64, gently: Bool)
   /// A request of this worker's that waits is called to a backend, or turned away.
   case call(WaitingCall)
+  /// A gate has said whether a request of this worker's may go on.
+  case admit(GateAnswer)
   /// Say that it is alive.
   case answer(Answer)
   /// Open the access log's file again.
@@ -51,6 +53,7 @@ extension Worker {
       answer()
     case .drain(let milliseconds, let gently): drain(milliseconds, gently)
     case .call(let call): answer(call)
+    case .admit(let answer): admit(answer)
     case .answer(let answer): answer()
     case .reopenLogs: reopenLogs()
     case .explain(let reading, let answer): answer(explain(reading))

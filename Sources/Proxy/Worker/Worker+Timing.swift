@@ -48,7 +48,7 @@ extension Worker {
       guard mux.streamCount == 0 else { return .none }
       // One whose client has said that it will go, or has been told to, is kept for a moment only.
       return mux.endAnnounced ? .goodbye : mux.peerIsLeaving ? .linger : .nextRequest
-    case .requested: return .none
+    case .requested, .gated: return .none
     case .closing: return .clientReads
     case .lingering: return .linger
     }

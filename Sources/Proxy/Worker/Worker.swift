@@ -66,6 +66,12 @@ internal import Upstream
   var asking: UnsafeMutablePointer<KeyRing.Entry>?
   /// What it stands in, where a token stands for it.
   var askingOwner: KeyRing?
+  /// What a gate has said of the request that takes its way again.
+  var gateAnswer: GateAnswer?
+  /// Field lines of a gate for the request on the desk.
+  var admittedLines: [UInt8] = []
+  /// Requests that wait at gates.
+  var waitingAtGates = 0
   let keyHash = RepeatedHash()
   /// Tokens that have been found right.
   var tokenCache = TokenCache()
@@ -139,7 +145,7 @@ internal import Upstream
       case .call(let call): answer(call)
       case .answer(let answer): answer()
       case .explain(let reading, let answer): answer(explain(reading))
-      case .drain, .reopenLogs: break
+      case .drain, .reopenLogs, .admit: break
       }
     }
     // Nobody is left to be served: backends must see the end at once.

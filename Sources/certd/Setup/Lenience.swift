@@ -72,6 +72,9 @@ final class Lenience {
   /// What is odd about a file of keys: what can be used of it is.
   func note(keys problem: String) { problems.append(problem) }
 
+  /// A file of users that cannot be read: nobody is let in.
+  func note(users error: SetupError) { note(error, "the route lets nobody in until it can be") }
+
   /// A file of content that cannot be read: what is answered with it is empty.
   func note(file error: SetupError) { note(error, "its answers are empty until it can be") }
 

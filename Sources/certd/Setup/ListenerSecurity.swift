@@ -70,6 +70,9 @@ struct ListenerSecurity {
       + configuration.services.flatMap { service -> [String] in
         (service.tls.identity.map { [$0.certificate, $0.key] } ?? []) + service.tls.roots
       } + configuration.routes.compactMap(\.keyFile?.value)
+      + configuration.routes.compactMap { route in
+        if case .basic(let basic) = route.auth { basic.users.value } else { nil }
+      }
   }
 
   private func read(_ file: Located<String>) throws(SetupError) -> [UInt8] {

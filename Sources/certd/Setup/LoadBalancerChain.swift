@@ -150,7 +150,8 @@ final class LoadBalancerTranslation {
   /// What only certd's own proxy does with a route. Google would let in whoever it keeps out.
   private func tellUncarried(_ route: Route) {
     let guards = [
-      ("auth", route.keyFile != nil), ("client_certificate", route.rules.clientCertificate != nil),
+      ("auth", route.keyFile != nil || route.auth != nil),
+      ("client_certificate", route.rules.clientCertificate != nil),
       ("match", !route.match.isEmpty), ("limits", route.rules.limits != .init()),
       ("redirect", route.rules.redirect != nil), ("respond", route.rules.respond != nil),
       ("rewrite", route.rules.rewritePath != nil), ("models", !route.models.isEmpty),

@@ -1,6 +1,7 @@
 import ACME
 import APIKeys
 import Configuration
+import HTTP
 import OS
 import Proxy
 import TLS
@@ -58,6 +59,7 @@ struct ProxySettings {
     if let rate = route.rules.limits.requestsPerSecond {
       made.rates = RateTable(requestsPerSecond: rate, burst: route.rules.limits.burst ?? rate)
     }
+    made.gate = try gate(route)
     made.models = route.models.map { rule in
       .init(rule.pattern, targets(rule.targets), fallback: targets(rule.fallback))
     }
@@ -71,6 +73,23 @@ struct ProxySettings {
       made.keys = lenience.keys(made, file, error)
     }
     return made
+  }
+
+  /// Who is asked whether requests of a route may go on.
+  private func gate(_ route: Route) throws(SetupError) -> RouteGate? {
+    switch route.auth {
+    case nil: return nil
+    case .forward(let forward):
+      // What is no URL has been refused.
+      return URL(forward.url.value).map { ForwardGate(forward, $0).gate() }
+    case .basic(let basic):
+      var users: [String: String] = [:]
+      do throws(SetupError) { users = try PasswordGate.read(basic.users, configuration) } catch {
+        guard let lenience else { throw error }
+        lenience.note(users: error)
+      }
+      return PasswordGate(users, basic).gate()
+    }
   }
 
   /// The content of a file that answers have.

@@ -68,7 +68,8 @@ extension Worker {
       unsafe refuse(client, .contentBeyondLimit, base, route)
       return true
     }
-    guard let rates = unsafe actions.pointee.rates else { return false }
+    // Who has waited at a gate has been counted.
+    guard let rates = unsafe actions.pointee.rates, gateAnswer == nil else { return false }
     var hash = unsafe keyHash(KeySource(.header, name: actions.pointee.rateHeader), base)
     if hash == 0 { hash = addressHash(client) }
     // What the hash function leaves in its lower bits decides the place, the upper ones the name.

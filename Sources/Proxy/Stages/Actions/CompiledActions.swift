@@ -8,6 +8,8 @@ internal import HTTP
   let responds: Bool
   /// The most content of a request, in bytes.
   let bodyLimit: UInt64
+  /// Who is asked whether requests may go on; nil for nobody. The settings keep it.
+  let gate: Unmanaged<RouteGate>?
   /// How many requests a client may send; nil for no limit. The settings keep it.
   let rates: Unmanaged<RateTable>?
   /// The field that tells clients apart, in lower case; empty to go by addresses.
@@ -29,6 +31,7 @@ internal import HTTP
     responseLines = ValueLines(edits.response.set + edits.response.add, route.paths, arena)
     (redirects, responds) = (rules.redirect != nil, rules.respond != nil)
     bodyLimit = rules.limits.body.map { UInt64($0) } ?? .max
+    unsafe gate = route.gate.map { unsafe Unmanaged.passUnretained($0) }
     unsafe rates = route.rates.map { unsafe Unmanaged.passUnretained($0) }
     rateHeader = arena.bytes(Array((rules.limits.header ?? "").lowercased().utf8))
     intercepts = rules.interceptErrors
@@ -41,7 +44,10 @@ internal import HTTP
           type: arena.bytes(Array(page.value.contentType.utf8))))
     }
     let hasLines = requestLines.count + responseLines.count > 0
-    guard redirects || responds || bodyLimit < .max || route.rates != nil || hasLines || pageCount > 0 else {
+    guard
+      redirects || responds || bodyLimit < .max || route.rates != nil || route.gate != nil || hasLines
+        || pageCount > 0
+    else {
       return nil
     }
   }
