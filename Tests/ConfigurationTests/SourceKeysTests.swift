@@ -46,7 +46,7 @@ import Testing
       ("", "is missing"), ("[]", "the list is empty"),
       ("kind: vllm\nbackends: [h:1]", "has only backends and groups"),
       ("[https://h]", "is https in a service that speaks http1"), ("- h:1\n- nowhere", "b:2:3"),
-      ("a: [", "b:"),
+      ("a: [", "b:"), ("[\"admin:change\"]", "cannot name certd itself"),
     ] {
       do {
         _ = try found(text)

@@ -38,7 +38,9 @@ extension Configuration {
     let isOpen = listeners.contains { !$0.redirectsToHTTPS && $0.clientCertificates?.mode != .require }
     guard isOpen else { return }
     for route in routes
-    where route.keyGroups.isEmpty && route.keyFile == nil && route.rules.clientCertificate != .required {
+    where route.keyGroups.isEmpty && route.keyFile == nil && route.auth == nil
+      && route.rules.clientCertificate != .required
+    {
       let names = [route.service.value] + route.models.flatMap(\.services).map(\.value)
       let isOurs = names.contains { name in
         service(named: name)?.backends.contains { if case .admin = $0.address { true } else { false } }

@@ -23,6 +23,12 @@ extension Configuration {
       if reading.source != nil {
         report.error(section.origin(of: "backends"), "a file of backends names no other source", "list them")
       }
+      // What a file names while certd runs has not been looked at as routes to certd itself are.
+      for backend in reading.backends {
+        guard case .admin = backend.address else { continue }
+        report.error(
+          backend.origin, "a file of backends cannot name certd itself", "name it in the configuration")
+      }
       found = FoundBackends(backends: reading.backends, groups: reading.groups)
     } catch {
       report.error(Origin(position: error.position, path: ""), error.message, error.hint)

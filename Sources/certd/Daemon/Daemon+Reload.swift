@@ -45,7 +45,8 @@ extension Daemon {
 
   private func adopt(_ reading: Configuration.Reading) async throws(SetupError) {
     var next = try await Blueprint(
-      await Self.filled(reading, backends), world: world, store: store, backends: backends, keys: keys, fleet: fleet,
+      await Self.filled(reading, backends), world: world, store: store, backends: backends, keys: keys,
+      fleet: fleet,
       log: log, post: post,
       known: plan.fileCredentials, before: .init(plan.settings, plan.configuration))
     Self.leaveUnwantedPort(

@@ -178,7 +178,8 @@ actor Daemon {
     health = HealthChecks { [post] in post.yield(.recognized(service: $0, $1)) }
     fleet = try FleetMember.node(reading.configuration, store) { [post] in post.yield(.fleet($0)) }
     var plan = try await Blueprint(
-      await Self.filled(reading, backends), world: world, store: store, backends: backends, keys: keys, fleet: fleet,
+      await Self.filled(reading, backends), world: world, store: store, backends: backends, keys: keys,
+      fleet: fleet,
       log: log, post: post)
     if launch.predecessor == nil { await Self.waitForCommands(plan, store, log, inherited.addresses) }
     Self.leaveUnwantedPort(&plan.settings, plan.configuration, ours: inherited.addresses, log)
