@@ -93,6 +93,10 @@ public struct Settings: Sendable {
     public var tokens: TokenDoor?
     /// What clients have used of ``RouteLimits/requestsPerSecond``; nil for no such limit.
     public var rates: RateTable?
+    /// Services that share the requests, in place of `service`; not beside models or rules for other origins.
+    public var split: [ModelTarget] = []
+    /// What keeps requests with one of them.
+    public var splitKey = HashKey.session
     /// Who is asked whether requests may go on; nil for nobody.
     public var gate: RouteGate?
     /// Services by the model that content asks for; empty not to look. All of them, and the route's own, speak HTTP.

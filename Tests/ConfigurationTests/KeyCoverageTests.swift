@@ -44,8 +44,8 @@ struct KeyCoverageTests {
       let written = text.replacing("[[]]", with: isBoolean ? value : "'\(value)'")
       let others = [
         "is missing", "agree_tos: true", "without TLS", "says nobody who changes", "nobody waits",
-        "has neither keys nor an issuer", "names no certificate",
-        "has neither keys nor an issuer", "leads to where it comes from", "is no status of an error",
+        "has neither keys nor an issuer", "names no certificate", "leads to where it comes from",
+        "is no status of an error", "there is nothing to share",
         "expects nothing, or several things",
       ]
       let told = errors(written).filter { line in !others.contains { line.contains($0) } }

@@ -36,12 +36,33 @@ extension Configuration {
           hint ?? (names.isEmpty ? "describe it under services" : "known: \(alternatives(names))"))
       }
       checkPassage(route, report)
+      used.formUnion(route.split.map(\.service.value))
+      checkSplit(route, names, report)
       used.formUnion(route.models.flatMap(\.services).map(\.value))
       checkModels(route, names, report)
     }
     checkPlaces(report)
     for service in services where !used.contains(service.name) {
       report.warning(service.origin, "no route leads to this service")
+    }
+  }
+
+  /// Requests are shared, and connections that nobody reads are not.
+  private func checkSplit(_ route: Route, _ names: [String], _ report: Report) {
+    for target in route.split {
+      let name = target.service
+      guard let service = service(named: name.value) else {
+        if name.value != route.service.value {
+          report.error(
+            name.origin, "there is no service \(quoted(name.value))",
+            Nearest.hint(for: name.value, among: names) ?? "known: \(alternatives(names))")
+        }
+        continue
+      }
+      guard service.protocol.isPassage else { continue }
+      report.error(
+        name.origin, "\(quoted(name.value)) speaks \(service.protocol.rawValue), and requests are shared",
+        "set its protocol to http1, https, h2 or h2c")
     }
   }
 

@@ -14,7 +14,9 @@ extension Configuration {
       else {
         return nil
       }
-      let names = [route.service.value] + route.models.flatMap(\.services).map(\.value)
+      let names =
+        [route.service.value] + route.split.map(\.service.value)
+        + route.models.flatMap(\.services).map(\.value)
       guard let name = names.first(where: { service(named: $0)?.kind.isModelServer == true }) else {
         return nil
       }

@@ -13,11 +13,14 @@ extension Configuration {
         ? section.texts("paths", nonEmpty: true, Settings.PathMatch.parse)
         : [Located(Settings.PathMatch.prefix("/"), origin: section.origin)]
       let answersItself = section.has("redirect") || section.has("respond")
-      if !answersItself, !section.has("service") {
+      let split = readSplit(section)
+      let splitKey = readSplitKey(section)
+      if !answersItself, !section.has("service"), !section.has("split") {
         section.report.error(section.origin, "the key \"service\" is missing")
       }
       let service =
-        section.has("service") ? section.text("service", Word.name) : answersItself ? "" : nil
+        section.has("service")
+        ? section.text("service", Word.name) : answersItself ? "" : split.first?.service.value
       let auth = section.section("auth")
       let keyFile = auth.path("api_keys").map { Located($0, origin: auth.origin(of: "api_keys")) }
       let others = readAuth(auth)
@@ -41,7 +44,9 @@ extension Configuration {
       return Route(
         hosts: hosts, paths: paths, match: match,
         service: Located(service, origin: section.origin(of: "service")),
-        rules: rules, keyFile: keyFile, auth: others, keyGroups: keyGroups, models: models, files: files,
+        rules: rules, keyFile: keyFile, auth: others, keyGroups: keyGroups, models: models, split: split,
+        splitKey: splitKey,
+        files: files,
         origin: section.origin)
     }
   }

@@ -60,7 +60,8 @@ extension KeyTable {
           + "encoded slash is none. The backend gets the path as it came."),
     ] + match + [
       Key(
-        "routes[].service", .text(.name), .described("see `redirect` and `respond`; else it must be there"),
+        "routes[].service", .text(.name),
+        .described("see `split`, `redirect` and `respond`; else it must be there"),
         "Name of the service."),
       Key(
         "routes[].models", .named(of: .textOrSection(.name), maximumCount: 1000),
@@ -123,7 +124,7 @@ extension KeyTable {
         "File of API keys, one a line; empty lines and lines that begin with `#` are nothing. Requests show one as "
           + "`Authorization: Bearer` or `x-api-key`, and others are answered with 401, but for preflights of browsers. Backends do not get them. A changed "
           + "file counts within seconds."),
-    ] + auth + [
+    ] + auth + split + [
       Key(
         \Settings.RouteRules.stripPrefix, "routes[].strip_prefix", .text(.pathPrefix), .described("nothing"),
         "Taken off the path before the backend gets it: with `/vllm`, `/vllm/v1/models?x` becomes `/v1/models?x`."

@@ -20,6 +20,10 @@ public struct Route: Sendable, Equatable {
   public var keyGroups: [Located<String>] = []
   /// Which service gets a request by the model that its content asks for; empty not to look.
   public var models: [ModelRule] = []
+  /// Services that share the requests, of which `service` is the first; empty where it has all.
+  public var split: [ModelTarget] = []
+  /// What keeps requests with one of them.
+  public var splitKey = Settings.HashKey.session
   /// Files with content that it answers with.
   public var files = RouteFiles()
   /// Where it stands.

@@ -58,7 +58,9 @@ public struct RouteTrial {
       return .redirect(location, status: redirect.status, route: place)
     }
     if let answer = route.rules.respond { return .answer(answer.status, route: place) }
-    let all = [route.service] + route.models.flatMap { ($0.targets + $0.fallback).map(\.service) }
+    let all =
+      [route.service] + route.split.map(\.service)
+      + route.models.flatMap { ($0.targets + $0.fallback).map(\.service) }
     return .services(all.map { settings.services[$0].name }, route: place)
   }
 }

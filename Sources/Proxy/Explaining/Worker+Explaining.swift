@@ -39,7 +39,11 @@ extension Worker {
       return Self.refuse(place == RouteTable.ambiguous ? .pathNotNormal : .noRoute, &out)
     }
     out.route = place
-    let route = unsafe snapshot.compiledRoutes + place
+    var route = unsafe snapshot.compiledRoutes + place
+    if let split = unsafe route.pointee.actions?.pointee.split {
+      let address = Rendezvous.hash(reading.question.client.utf8) | 1
+      unsafe route = unsafe share(of: split, address, base)
+    }
     let model = models.acquire()
     defer { models.release(model) }
     var rule: UnsafeMutablePointer<CompiledModels.Rule>?

@@ -69,6 +69,7 @@ internal import Upstream
         unsafe compiled[index].models = unsafe arena.value(CompiledModels(route.models, entries, arena))
         unsafe compiled[index].keySource = unsafe Self.keySource(route, services)
       }
+      if !route.split.isEmpty { unsafe Self.compileSplit(compiled + index, route, entries, settings, arena) }
       guard let crossing = route.rules.cors else { continue }
       let forms = unsafe arena.array(of: CompiledRoute.self, count: crossing.origins.count)
       for (place, origin) in crossing.origins.enumerated() {
@@ -91,6 +92,20 @@ internal import Upstream
     routes = plan.routes
     serverNames = plan.serverNames
     memory = arena
+  }
+
+  /// The forms of a route that services share.
+  private static func compileSplit(
+    _ compiled: UnsafeMutablePointer<CompiledRoute>, _ route: Settings.Route, _ entries: ServiceEntries,
+    _ settings: Settings, _ arena: Arena
+  ) {
+    guard let actions = unsafe compiled.pointee.actions else { return }
+    let index = unsafe compiled.pointee.index
+    let split = CompiledSplit(route, arena) { service in
+      unsafe CompiledRoute(
+        index: index, service: entries[service], settings.services[service].rules, route, arena)
+    }
+    unsafe actions.pointee.split = unsafe arena.value(split)
   }
 
   private static func entry(

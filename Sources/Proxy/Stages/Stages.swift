@@ -15,6 +15,7 @@ var stages: some Stage {
   Keys()
   Admission()
   Actions()
+  Splitting()
   Models()
   LastHop()
   WebSocket()

@@ -152,7 +152,8 @@ final class LoadBalancerTranslation {
     let guards = [
       ("auth", route.keyFile != nil || route.auth != nil),
       ("client_certificate", route.rules.clientCertificate != nil),
-      ("match", !route.match.isEmpty), ("limits", route.rules.limits != .init()),
+      ("match", !route.match.isEmpty), ("split", !route.split.isEmpty),
+      ("limits", route.rules.limits != .init()),
       ("redirect", route.rules.redirect != nil), ("respond", route.rules.respond != nil),
       ("rewrite", route.rules.rewritePath != nil), ("models", !route.models.isEmpty),
       ("normalize", route.rules.normalize != nil),

@@ -60,6 +60,7 @@ struct ProxySettings {
       made.rates = RateTable(requestsPerSecond: rate, burst: route.rules.limits.burst ?? rate)
     }
     made.gate = try gate(route)
+    (made.split, made.splitKey) = (targets(route.split), route.splitKey)
     made.models = route.models.map { rule in
       .init(rule.pattern, targets(rule.targets), fallback: targets(rule.fallback))
     }

@@ -10,6 +10,8 @@ internal import HTTP
   let bodyLimit: UInt64
   /// Who is asked whether requests may go on; nil for nobody. The settings keep it.
   let gate: Unmanaged<RouteGate>?
+  /// Who shares the requests; nil where one service has all.
+  var split: UnsafeMutablePointer<CompiledSplit>?
   /// How many requests a client may send; nil for no limit. The settings keep it.
   let rates: Unmanaged<RateTable>?
   /// The field that tells clients apart, in lower case; empty to go by addresses.
@@ -45,7 +47,8 @@ internal import HTTP
     }
     let hasLines = requestLines.count + responseLines.count > 0
     guard
-      redirects || responds || bodyLimit < .max || route.rates != nil || route.gate != nil || hasLines
+      redirects || responds || bodyLimit < .max || route.rates != nil || route.gate != nil
+        || !route.split.isEmpty || hasLines
         || pageCount > 0
     else {
       return nil
