@@ -43,7 +43,9 @@ extension Configuration {
     where route.keyGroups.isEmpty && route.keyFile == nil && route.auth == nil
       && route.rules.clientCertificate != .required
     {
-      let names = [route.service.value] + route.models.flatMap(\.services).map(\.value)
+      let names =
+        [route.service.value] + route.split.map(\.service.value)
+        + route.models.flatMap(\.services).map(\.value)
       let isOurs = names.contains { name in
         service(named: name)?.backends.contains { if case .admin = $0.address { true } else { false } }
           == true
