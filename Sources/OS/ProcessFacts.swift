@@ -11,6 +11,9 @@ public struct ProcessFacts: Sendable {
   /// The most descriptors that may be open.
   public let maximumDescriptors: Int
 
+  /// The number of this process.
+  public static var ownNumber: Int32 { getpid() }
+
   /// The present values.
   public static func now() -> ProcessFacts {
     var usage = rusage()

@@ -35,11 +35,16 @@ import Testing
     let json = try await certd(words[0], with: words.dropFirst() + ["-o", "json"] + config)
     let yaml = try await certd(words[0], with: words.dropFirst() + ["-o", "yaml"] + config)
     #expect(json.ending == yaml.ending)
-    try place.write("said.yaml", yaml.output)
+    // A day may end between the two.
+    let (saidJSON, saidYAML) = (
+      json.output.replacing(/"days_left" : \d+/, with: #""days_left" : 0"#),
+      yaml.output.replacing(/days_left: \d+/, with: "days_left: 0")
+    )
+    try place.write("said.yaml", saidYAML)
     let read = try await place.run(
       ["sh", "-c", "\(Place.package)/.build/clients/bin/python -c '\(Self.reread)' < \(place("said.yaml"))"],
       called: "python")
     let told = try #require(try? JSONValue(parsing: Array(read.output.utf8)), "\(yaml) \(read)")
-    #expect(told == (try JSONValue(parsing: Array(json.output.utf8))), "\(json.output) \(yaml.output)")
+    #expect(told == (try JSONValue(parsing: Array(saidJSON.utf8))), "\(json.output) \(yaml.output)")
   }
 }

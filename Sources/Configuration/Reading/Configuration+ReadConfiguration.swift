@@ -81,7 +81,7 @@ extension Configuration {
     let limits = top.section("limits")
     configuration.limits = limits.settings()
     configuration.areConnectionsChosen = limits.has("connections")
-    configuration.services = readServices(top, configuration.limits)
+    configuration.services = readServices(top, configuration.limits) + fileServices(top)
     configuration.gcp = readGCP(top)
     configuration.fleet = readFleet(top)
     return configuration

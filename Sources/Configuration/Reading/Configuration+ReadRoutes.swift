@@ -15,12 +15,19 @@ extension Configuration {
       let answersItself = section.has("redirect") || section.has("respond")
       let split = readSplit(section)
       let splitKey = readSplitKey(section)
-      if !answersItself, !section.has("service"), !section.has("split") {
+      let root = section.path("root")
+      for key in ["service", "split", "redirect", "respond", "models"]
+      where section.has("root") && section.has(key) {
+        section.report.error(
+          section.origin(of: key), "stands beside root, which answers by files", "give it a route of its own")
+      }
+      if !answersItself, !section.has("root"), !section.has("service"), !section.has("split") {
         section.report.error(section.origin, "the key \"service\" is missing")
       }
       let service =
         section.has("service")
-        ? section.text("service", Word.name) : answersItself ? "" : split.first?.service.value
+        ? section.text("service", Word.name)
+        : answersItself ? "" : root.map { Self.serviceName(ofRoot: $0) } ?? split.first?.service.value
       let auth = section.section("auth")
       let keyFile = auth.path("api_keys").map { Located($0, origin: auth.origin(of: "api_keys")) }
       let others = readAuth(auth)
@@ -49,6 +56,24 @@ extension Configuration {
         files: files,
         origin: section.origin)
     }
+  }
+
+  /// What the service of a directory's files is called.
+  static func serviceName(ofRoot directory: String) -> String { "files:\(directory)" }
+
+  /// The services of the directories that routes give out.
+  static func fileServices(_ top: Section) -> [Service] {
+    var found: [Service] = []
+    for section in top.sections("routes") ?? [] {
+      guard section.has("root"), let root = section.path("root") else { continue }
+      let name = serviceName(ofRoot: root)
+      guard !found.contains(where: { $0.name == name }) else { continue }
+      var service = Service(name: name, origin: section.origin(of: "root"))
+      service.backends = [Backend(address: .files(directory: root), origin: section.origin(of: "root"))]
+      service.rules.timeouts = Settings.ServiceRules().timeouts
+      found.append(service)
+    }
+    return found
   }
 
   /// A path that has nothing to take off is a mistake.

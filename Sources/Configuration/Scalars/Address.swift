@@ -37,6 +37,8 @@ public enum BackendAddress: Sendable, Hashable, CustomStringConvertible {
   case unix(path: String)
   /// certd itself: its admin API, as far as that right goes.
   case admin(AdminRight)
+  /// certd itself: the files of a directory, of a route with `root`.
+  case files(directory: String)
 
   /// `10.0.0.11:8000`, `[2001:db8::1]:8000`, `unix:/run/vllm.sock`, `admin:page`
   public var description: String {
@@ -44,6 +46,7 @@ public enum BackendAddress: Sendable, Hashable, CustomStringConvertible {
     case .tcp(let host, let port): host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
     case .unix(let path): "unix:\(path)"
     case .admin(let right): "admin:\(right.rawValue)"
+    case .files(let directory): "files:\(directory)"
     }
   }
 

@@ -126,6 +126,11 @@ extension KeyTable {
           + "file counts within seconds."),
     ] + auth + split + [
       Key(
+        "routes[].root", .text(.path), .described("requests go to `service`"),
+        "A directory whose files are given out, in place of `service`: GET and HEAD, `index.html`, ranges, ETag, and `NAME.gz` "
+          + "beside a file to clients that take gzip. Nothing outside of it, no names that begin with a dot, no symbolic links."
+      ),
+      Key(
         \Settings.RouteRules.stripPrefix, "routes[].strip_prefix", .text(.pathPrefix), .described("nothing"),
         "Taken off the path before the backend gets it: with `/vllm`, `/vllm/v1/models?x` becomes `/v1/models?x`."
       ),

@@ -14,6 +14,14 @@ public enum AdminRight: String, Sendable, Hashable, Comparable, CaseIterable {
 }
 
 extension Configuration {
+  /// The directories whose files routes give out.
+  public var fileRoots: Set<String> {
+    Set(
+      services.flatMap(\.backends).compactMap {
+        if case .files(let directory) = $0.address { directory } else { nil }
+      })
+  }
+
   /// The rights by which routes lead to certd itself.
   public var routedAdminRights: Set<AdminRight> {
     Set(

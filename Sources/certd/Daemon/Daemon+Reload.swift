@@ -61,6 +61,7 @@ extension Daemon {
     let port = plan.challengePort
     let hands = await port.isFor(next.settings.listeners.map(\.address))
     let wasOpen = hands ? await port.close() : false
+    Self.openFiles(next.configuration, store, log, &fileServers)
     do throws(ProxyError) { try await proxy.apply(next.settings) } catch {
       if wasOpen { await port.open() }
       throw .other("\(error)")
@@ -72,6 +73,7 @@ extension Daemon {
     log.level = next.configuration.log.level
     log.format = Logging.format(next.configuration.log)
     (files, refusedFiles) = next.watch
+    closeUnwantedFiles()
     openAdmin()
     pushFiles()
     fetchIssuers()

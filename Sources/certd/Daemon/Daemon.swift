@@ -102,6 +102,8 @@ actor Daemon {
   var standings: [Standing] = []
   /// Certificates that could not be obtained at the last attempt.
   var failing: Set<String> = []
+  /// What gives out files, by directory.
+  var fileServers: [String: FileServer] = [:]
   /// What the store says of renewals to come, as it was read last.
   var outlook: Outlook?
   /// What came of the last attempt at each certificate, when, and not before when there is another one.
@@ -183,6 +185,7 @@ actor Daemon {
       log: log, post: post)
     if launch.predecessor == nil { await Self.waitForCommands(plan, store, log, inherited.addresses) }
     Self.leaveUnwantedPort(&plan.settings, plan.configuration, ours: inherited.addresses, log)
+    Self.openFiles(plan.configuration, store, log, &fileServers)
     self.plan = plan
     fingerprint = store.fingerprint()
     (files, refusedFiles) = plan.watch
@@ -204,15 +207,15 @@ actor Daemon {
         challenge: { memory.answer(token: $0) },
         validation: { memory.validationCredential(serverName: $0) },
         report: { messages.write($0) })
-    } catch {
-      if case .system(let reason) = error, reason.isAddressInUse {
-        throw .other(reason.descriptionWithRemedy)
-      }
-      if case .system(let reason) = error, reason.isPermission {
-        throw .other("\(error); ports below 1024 need root, or the capability CAP_NET_BIND_SERVICE")
-      }
-      throw .other("\(error)")
-    }
+    } catch { throw Self.failure(error) }
+  }
+
+  /// Why nothing can be served, with what to do about it.
+  private static func failure(_ error: ProxyError) -> SetupError {
+    guard case .system(let reason) = error else { return .other("\(error)") }
+    if reason.isAddressInUse { return .other(reason.descriptionWithRemedy) }
+    guard reason.isPermission else { return .other("\(error)") }
+    return .other("\(error); ports below 1024 need root, or the capability CAP_NET_BIND_SERVICE")
   }
 
   /// A `certd renew` may have a port for its own orders: it is waited for, and nobody else is.
@@ -295,11 +298,7 @@ actor Daemon {
     for await wish in stops {
       switch wish {
       case .begin(let number) where draining == nil:
-        work.cancel()
-        ticker.cancel()
-        keyTicker.cancel()
-        fetching.cancel()
-        names.cancel()
+        for task in [work, ticker, keyTicker, fetching, names] { task.cancel() }
         wake?.cancel()
         filePush?.cancel()
         issuerFetch?.cancel()
@@ -317,6 +316,7 @@ actor Daemon {
     }
     for task in [flushing, sampling, exporting] { task.cancel() }
     stopLooking()
+    closeFiles()
     closeAdmin()
     await fleet?.stop()
     if let place = plan.configuration.traces { await exporter.export(to: place) }

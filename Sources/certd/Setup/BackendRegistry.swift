@@ -256,6 +256,9 @@ actor BackendRegistry {
         share: share(key))
     }
     switch backend {
+    case .files(let directory):
+      let path = Daemon.filesSocket(of: directory, in: adminDirectory)
+      return [known(SocketAddress(unixPath: path), "localhost", "\(backend)")]
     case .admin(let right):
       return [known(SocketAddress(unixPath: right.socket(in: adminDirectory)), "localhost", "\(backend)")]
     case .unix(let path): return [known(SocketAddress(unixPath: path), "localhost", "\(backend)")]

@@ -127,7 +127,11 @@ extension Settings.Backend {
   /// An address of this machine where nobody listens.
   static func refusing() throws -> Settings.Backend {
     let socket = try ListeningSocket.open(SocketAddress(host: "127.0.0.1", port: 0) ?? SocketAddress())
-    return .at(try ListeningSocket.address(of: socket.number))
+    let address = try ListeningSocket.address(of: socket.number)
+    // It stays bound, and listens no more: no other test may get the port.
+    Sys.shutdown(socket.number)
+    _ = socket.release()
+    return .at(address)
   }
 }
 
