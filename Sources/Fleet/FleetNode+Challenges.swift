@@ -67,8 +67,9 @@ extension FleetNode {
   public func share(_ answer: ChallengeAnswer) async throws {
     guard let key = key(answer) else { return }
     guard isLive else { throw FleetError.lost("the lease is over: another node may go on") }
-    let result = try await client.commit(
-      Transaction(then: [.put(key, SharedAnswer(answer).record, lease: lease)]))
+    // Sealed, although it is no secret: whoever can write to etcd must not have a CA believe them.
+    let sealed = try settings.seal.seal(SharedAnswer(answer).record, at: key)
+    let result = try await client.commit(Transaction(then: [.put(key, sealed, lease: lease)]))
     let deadline = world.monotonic() + Self.challengeMilliseconds
     var late = await waiting(for: result.revision)
     while world.monotonic() < deadline, !late.isEmpty {
@@ -100,9 +101,10 @@ extension FleetNode {
     let key = change.keyValue.key
     guard !change.isGone else { return withdrawCopy(key) }
     // What this node puts up itself it takes down itself.
-    guard change.keyValue.lease != lease, let answer = SharedAnswer(record: change.keyValue.value) else {
-      return
-    }
+    guard change.keyValue.lease != lease else { return }
+    guard let record = try? settings.seal.open(change.keyValue.value, at: key),
+      let answer = SharedAnswer(record: record)
+    else { return world.tell(.problem("an answer to a challenge that is not the fleet's is not shown")) }
     do throws(StoreError) {
       try answer.show(true, on: store.challenges)
       shown[key] = answer

@@ -34,12 +34,14 @@ struct ProxyRules: Sendable {
     }
   }
 
-  /// The proxy for a URL, or nil to go there directly. Loopback is never proxied.
+  /// The proxy for a URL, or nil to go there directly. Loopback and link-local addresses are never proxied.
   ///
   /// Throws when the proxy that is set cannot be used: going round it is not what was asked for.
   func proxy(for url: URL) throws(HTTPClientError) -> URL? {
     let host = url.host
     if host == "localhost" || host == "::1" || host.hasPrefix("127.") { return nil }
+    // What a provider tells a machine of itself is link-local: nobody else is to see it.
+    if host.hasPrefix("169.254.") || host.hasPrefix("fd00:ec2:") || host.hasPrefix("fe80:") { return nil }
     for exception in exceptions where !exception.isEmpty {
       if exception == "*" || host == exception { return nil }
       let suffix = exception.hasPrefix(".") ? exception : "." + exception

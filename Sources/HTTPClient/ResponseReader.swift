@@ -11,12 +11,16 @@ struct ResponseReader {
   /// The largest response head, in bytes.
   static let maximumHeadBytes = 64 * 1024
 
+  /// The most interim heads (1xx) before a response.
+  static let maximumInterimHeads = 16
+
   private let method: Method
   private let isConnect: Bool
   private let maximumBodyBytes: Int
   private var searched = 0
   private var head: ResponseHead?
   private var response = Response(status: 0)
+  private var interims = 0
   private var left: UInt64 = 0
   private var chunks = ChunkedFraming()
   /// Takes the content as it comes.
@@ -81,7 +85,13 @@ struct ResponseReader {
   private mutating func take(
     _ parsed: ResponseHead, _ base: UnsafePointer<UInt8>, _ fields: borrowing FieldSection
   ) -> Outcome? {
-    guard !parsed.isInterim else { return nil }
+    guard !parsed.isInterim else {
+      interims += 1
+      guard interims <= Self.maximumInterimHeads else {
+        return .failed(.malformed, "more than \(Self.maximumInterimHeads) interim responses")
+      }
+      return nil
+    }
     guard parsed.status != 101 else { return .failed(.malformed, "unexpected 101") }
     func text(_ start: UInt32, _ count: UInt32) -> String {
       unsafe String(decoding: UnsafeBufferPointer(start: base + Int(start), count: Int(count)), as: UTF8.self)

@@ -74,6 +74,32 @@ import Upstream
     #expect(backend.finish().joined().isEmpty)
   }
 
+  @Test("content of HTTP/2 that comes before the gate's answer and behind it reaches the backend whole")
+  func multiplexed() async throws {
+    let keeper = Keeper()
+    let backend = try Backend { wire in
+      let head = wire.readHead()
+      let body = head.isEmpty ? "" : String(decoding: wire.read(exactly: 9), as: UTF8.self)
+      wire.write("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n\(body)")
+    }
+    var settings = HTTP2Edge.settings(backend.target)
+    for index in settings.routes.indices { settings.routes[index].gate = keeper.gate() }
+    try await HTTP2Edge.serve(settings) { edge in
+      let client = try edge.http2()
+      #expect(client.start())
+      client.send(
+        .headers(1, HTTP2Case.post("/", "content-length=9"), end: false),
+        .data(1, Array("AAA".utf8), end: false))
+      let (_, answer) = try #require(await keeper.next())
+      client.send(.data(1, Array("BBB".utf8), end: false))
+      #expect(client.goesOn())
+      answer(.pass([]))
+      client.send(.data(1, Array("CCC".utf8), end: true))
+      #expect(client.response(1).text == "AAABBBCCC", "\(client.trace)")
+    }
+    _ = backend.finish()
+  }
+
   @Test("an answer for a client that has gone is nobody's")
   func gone() async throws {
     let keeper = Keeper()

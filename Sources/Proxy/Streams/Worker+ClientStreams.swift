@@ -23,6 +23,8 @@ extension Worker {
     counters.add(.http2Connections)
     ready(mux)
     mux.connection.start()
+    // The others have been told already.
+    if isDraining, announceAt == 0 { announceAt = nowMilliseconds &+ Self.announcePatienceMilliseconds }
     // The first SETTINGS must come like a request's head.
     client.headTimed = true
     timeClient(client, again: true)

@@ -149,7 +149,10 @@ extension Worker {
   private func takeData(
     _ mux: Ref<Mux>, _ stream: Ref<MuxStream>, _ bytes: UnsafePointer<UInt8>, _ count: Int
   ) {
-    if let client = stream.client, dispatchStream(client) == .over { return mux.connection.give(back: count) }
+    // A request that waits at a gate is not over: its content waits with it.
+    if let client = stream.client, dispatchStream(client) == .over, client.state != .gated {
+      return mux.connection.give(back: count)
+    }
     mux.incoming.stream = stream
     unsafe mux.incoming.bytes = unsafe bytes
     mux.incoming.count = count
@@ -177,7 +180,8 @@ extension Worker {
 
   private func wantsContent(_ stream: Ref<MuxStream>) -> Bool {
     guard let client = stream.client else { return stream.backend?.exchange != nil }
-    guard let exchange = client.exchange else { return false }
+    // What waits at a gate is passed on once it is admitted.
+    guard let exchange = client.exchange else { return client.state == .gated }
     return client.state == .tunnel || !exchange.machine.requestComplete
   }
 

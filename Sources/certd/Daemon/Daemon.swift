@@ -61,6 +61,8 @@ actor Daemon {
   let fleet: FleetNode?
   /// Files of keys as the fleet has them, by group.
   var keysTaken: [String: [UInt8]] = [:]
+  /// What the files of keys were when this node and its fleet agreed last.
+  lazy var keyMarks = SharedKeyMarks(store.root)
   /// The configuration file before one that was pushed took its place.
   var fileBefore: [UInt8]?
   /// What signals have asked for; the thread that takes them writes it.

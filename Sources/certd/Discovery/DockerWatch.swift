@@ -34,6 +34,8 @@ struct DockerWatch {
         pause.reset()
         for await _ in pieces { tell(.found(try await list())) }
         _ = try await listening.value.get()
+        // An engine that ends its events at once is not asked again and again.
+        guard (try? await World.sleep(seconds: DiscoveryPause.first)) != nil else { return }
         continue
       } catch let failure as Failure { tell(.failed(failure.reason)) } catch let error as HTTPClientError
         where error.kind == .timeout

@@ -20,6 +20,8 @@ struct EndpointSlices {
   /// From where a watch goes on.
   private(set) var version = ""
   private var slices: [String: JSONValue] = [:]
+  /// How many there are.
+  var count: Int { slices.count }
 
   /// All of them, as a list has them.
   init(list: JSONValue) throws(Unusable) {

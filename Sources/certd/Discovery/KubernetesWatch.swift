@@ -3,6 +3,7 @@ import HTTP
 import HTTPClient
 import JSON
 import OS
+import Synchronization
 import TLS
 
 /// The endpoints of a service in Kubernetes: listed, then watched.
@@ -20,6 +21,13 @@ struct KubernetesWatch {
   /// How long one watch lasts, in seconds: the server ends it, and it is begun again from where it was.
   static let watchSeconds: UInt64 = 300
 
+  /// A watch that ends sooner is begun again after a pause, in nanoseconds.
+  static let shortestWatchNanoseconds: UInt64 = 1_000_000_000
+  /// The most pieces of events that wait to be read: what comes faster ends the watch.
+  static let maximumPieces = 1024
+  /// The most slices of one service.
+  static let maximumSlices = 1000
+
   private struct Failure: Error { let reason: String }
 
   func watch(_ tell: @escaping @Sendable (DiscoveryOutcome) -> Void) async {
@@ -29,7 +37,13 @@ struct KubernetesWatch {
         var slices = try await list()
         pause.reset()
         tell(.found(found(slices)))
-        while !Task.isCancelled, try await follow(&slices, tell) {}
+        while !Task.isCancelled {
+          let began = Clock.monotonicNanoseconds()
+          guard try await follow(&slices, tell) else { break }
+          // A server that ends each watch at once is not asked again and again.
+          guard Clock.monotonicNanoseconds() - began > Self.shortestWatchNanoseconds else { break }
+        }
+        guard (try? await World.sleep(seconds: DiscoveryPause.first)) != nil else { return }
         continue
       } catch let failure as Failure { tell(.failed(failure.reason)) } catch { tell(.failed("\(error)")) }
       guard (try? await World.sleep(seconds: pause.take(chance: World.random()))) != nil else { return }
@@ -59,8 +73,14 @@ struct KubernetesWatch {
     var (request, options) = try call(
       "&watch=1&allowWatchBookmarks=true&timeoutSeconds=\(Self.watchSeconds)&resourceVersion=\(slices.version)",
       milliseconds: (Self.watchSeconds + 30) * 1000)
-    let (pieces, feed) = AsyncStream.makeStream(of: [UInt8].self)
-    options.content = { feed.yield($0) }
+    let (pieces, feed) = AsyncStream.makeStream(
+      of: [UInt8].self, bufferingPolicy: .bufferingOldest(Self.maximumPieces))
+    let isFlooded = Mutex(false)
+    options.content = { piece in
+      guard case .dropped = feed.yield(piece) else { return }
+      isFlooded.withLock { $0 = true }
+      feed.finish()
+    }
     let (client, asked, how) = (world.client, request, options)
     let answer = Task { () -> Result<Response, HTTPClientError> in
       defer { feed.finish() }
@@ -87,7 +107,11 @@ struct KubernetesWatch {
         }
       }
       if lines.isTooLong { throw Failure(reason: "an event is larger than \(Self.maximumBytes) bytes") }
+      if slices.count > Self.maximumSlices {
+        throw Failure(reason: "the service has more than \(Self.maximumSlices) slices")
+      }
     }
+    if isFlooded.withLock({ $0 }) { throw Failure(reason: "events come faster than they can be read") }
     let response = try await answer.value.get()
     if response.status == 410 { return false }
     guard response.status == 200 else { throw refusal(response) }

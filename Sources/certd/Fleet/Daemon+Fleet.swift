@@ -77,10 +77,13 @@ extension Daemon {
     for (group, file) in sharedKeyFiles {
       let known = await fleet.file(group)
       let own = try? FileSystem().read(file, limitInBytes: FleetNode.maximumFileInBytes, followingLinks: true)
-      if let known, keysTaken[group] != known {
-        if takeKeys(group, known) { await watchKeys() }
-      } else if let own {
-        if await fleet.offer(file: group, own) { keysTaken[group] = own }
+      switch keyMarks.choice(group, own: own, fleet: known) {
+      case .nothing: if let own { agree(group, own) }
+      case .offer: if let own, await fleet.offer(file: group, own) { agree(group, own) }
+      case .conflict:
+        keepAside(file, own ?? [], group)
+        fallthrough
+      case .take: if let known, takeKeys(group, known) { await watchKeys() }
       }
     }
   }
@@ -95,17 +98,32 @@ extension Daemon {
         own != keysTaken[group]
       else { continue }
       if await fleet.offer(file: group, own) {
-        keysTaken[group] = own
+        agree(group, own)
       } else if await fleet.isConnected {
         log.error("keys were changed at two nodes at once; the other's stand", ["group": .text(group)])
       }
     }
   }
 
+  /// This node and the fleet have the same keys.
+  private func agree(_ group: String, _ content: [UInt8]) {
+    keysTaken[group] = content
+    keyMarks.agree(group, content)
+  }
+
+  /// Nothing is lost: what stood here beside the fleet's is kept for whoever has to bring both together.
+  private func keepAside(_ file: String, _ own: [UInt8], _ group: String) {
+    let place = "\(file).before-fleet"
+    try? FileSystem().publish(place, own, mode: KeyEditor.mode)
+    log.error(
+      "keys differ from the fleet's, whose stand; those of this node are kept",
+      ["group": .text(group), "file": .text(place)])
+  }
+
   /// Writes what another node has; false where it is here already, or cannot be.
   private func takeKeys(_ group: String, _ content: [UInt8]) -> Bool {
     guard let file = sharedKeyFiles.first(where: { $0.group == group })?.file else { return false }
-    keysTaken[group] = content
+    agree(group, content)
     let fs = FileSystem()
     let own = try? fs.read(file, limitInBytes: FleetNode.maximumFileInBytes, followingLinks: true)
     guard own != content else { return false }

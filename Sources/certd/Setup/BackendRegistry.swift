@@ -261,6 +261,9 @@ actor BackendRegistry {
       return [known(SocketAddress(unixPath: path), "localhost", "\(backend)")]
     case .admin(let right):
       return [known(SocketAddress(unixPath: right.socket(in: adminDirectory)), "localhost", "\(backend)")]
+    case .unix(let path) where isOurs(path):
+      warn("\(path) is certd's own socket: routes lead to it by admin:page, admin:read or admin:change alone")
+      return [known(nil, "localhost", "\(backend)")]
     case .unix(let path): return [known(SocketAddress(unixPath: path), "localhost", "\(backend)")]
     case .tcp(let host, let port):
       guard let key = Self.key(backend) else {
@@ -270,6 +273,21 @@ actor BackendRegistry {
       if addresses.isEmpty { return [known(nil, host, "\(backend)")] }
       return addresses.map { known($0, host, "\(backend) \($0)", addresses.count > 1) }
     }
+  }
+
+  /// Whether a path leads to a socket of certd's own, where everything may be asked for.
+  private func isOurs(_ path: String) -> Bool {
+    let files = FileSystem()
+    guard !adminDirectory.isEmpty, let there = try? files.status(adminDirectory, followingLinks: true) else {
+      return false
+    }
+    let parent = try? files.status(FileSystem.parent(of: path), followingLinks: true)
+    if parent?.inode == there.inode { return true }
+    guard let target = try? files.status(path, followingLinks: true), target.kind == .socket else {
+      return false
+    }
+    let own = ((try? files.list(adminDirectory)) ?? []).filter { $0.hasSuffix(".sock") }
+    return own.contains { (try? files.status("\(adminDirectory)/\($0)"))?.inode == target.inode }
   }
 
   /// What is known of all backends, for a process that takes this one's place.
