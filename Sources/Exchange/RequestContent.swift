@@ -19,6 +19,12 @@ public struct RequestContent: Sendable, BitwiseCopyable {
     if case .length(let length) = framing { left = length }
   }
 
+  /// No field of the client's may stand behind it.
+  public var forbidsTrailers: Bool { chunks.forbidsTrailers }
+
+  /// Refuses fields behind it: names that somebody else speaks by must not come that way.
+  public mutating func forbidTrailers() { chunks.forbidTrailers() }
+
   /// What is still to come of content whose length was told, in bytes; nil of other content.
   public var leftOfLength: UInt64? {
     guard case .length = framing else { return nil }

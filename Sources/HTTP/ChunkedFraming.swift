@@ -32,6 +32,12 @@ public struct ChunkedFraming: BitwiseCopyable, Sendable {
   /// White space may stand behind a chunk's size, as some backends write it; of a client that is an attack.
   private let allowsSpace: Bool
 
+  /// No field may stand behind the content.
+  public private(set) var forbidsTrailers = false
+
+  /// Takes content with a field behind it for malformed from here on.
+  public mutating func forbidTrailers() { forbidsTrailers = true }
+
   /// The beginning of some content.
   public init(allowsSpace: Bool = false) { self.allowsSpace = allowsSpace }
 
@@ -173,7 +179,7 @@ public struct ChunkedFraming: BitwiseCopyable, Sendable {
       state = .trailerName
     case .trailerName:
       if c == 0x3A {
-        guard !Self.forbidden(nameHash) else { return .forbiddenTrailer }
+        guard !forbidsTrailers, !Self.forbidden(nameHash) else { return .forbiddenTrailer }
         state = .trailerValue
       } else if Characters.isToken(c) {
         nameHash = Self.hash(nameHash, c)

@@ -100,6 +100,26 @@ import Upstream
     _ = backend.finish()
   }
 
+  @Test("fields of the gate do not come behind the content either")
+  func trailers() async throws {
+    let keeper = Keeper()
+    let backend = try Backend { wire in
+      _ = wire.readHead()
+      while !wire.read(exactly: 1).isEmpty {}
+    }
+    var settings = Settings.bare(backend.target)
+    settings.routes[0].gate = keeper.gate(owned: ["X-User"])
+    try await Edge.serve(settings) { edge in
+      let client = try edge.connect()
+      client.write("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n")
+      let (_, answer) = try #require(await keeper.next())
+      answer(.pass([.init("X-User", "alice")]))
+      client.write("0\r\nX_User: root\r\n\r\n")
+      #expect(client.readAnswer().status == 400)
+    }
+    #expect(!backend.finish().joined().contains("root"))
+  }
+
   @Test("an answer for a client that has gone is nobody's")
   func gone() async throws {
     let keeper = Keeper()

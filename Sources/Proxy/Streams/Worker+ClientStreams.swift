@@ -257,7 +257,9 @@ extension Worker {
   func takeRequestTrailers(_ client: Ref<ClientConnection>, _ text: UnsafePointer<UInt8>, _ count: Int) {
     guard dispatchStream(client) != .over else { return }
     // The text ends with an empty line.
-    if let exchange = client.exchange, count > 2, count <= Layout.headroom {
+    if let exchange = client.exchange, !exchange.requestContent.forbidsTrailers, count > 2,
+      count <= Layout.headroom
+    {
       unsafe exchange.requestTrailers.append(text, count - 2)
     }
     pumpRequest(client)

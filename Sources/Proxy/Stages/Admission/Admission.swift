@@ -18,6 +18,15 @@ struct Admission: Stage {
   }
 
   @inline(__always)
+  func begin(_ worker: Worker, _ exchange: Ref<Exchange>, _ base: UnsafePointer<UInt8>) {
+    guard let actions = unsafe exchange.route?.pointee.actions, let gate = unsafe actions.pointee.gate,
+      unsafe !gate._withUnsafeGuaranteedRef({ $0.owned.isEmpty })
+    else { return }
+    // Backends that merge trailers into the head would take the client's word for the gate's.
+    exchange.requestContent.forbidTrailers()
+  }
+
+  @inline(__always)
   func writeRequest(
     _ worker: Worker, _ exchange: Ref<Exchange>, _ client: Ref<ClientConnection>, _ out: inout HeadWriter
   ) {
