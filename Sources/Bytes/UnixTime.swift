@@ -96,6 +96,19 @@ public struct UnixTime: Hashable, Comparable, Sendable, CustomStringConvertible 
       year: year, month: Int64(month + 1), day: day, hour: hour, minute: minute, second: second)
   }
 
+  /// As fields of HTTP have it (RFC 9110 §5.6.7): `Sun, 06 Nov 1994 08:49:37 GMT`.
+  public var httpDate: String {
+    let days = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"]
+    // The day and the time stand in the text in digits.
+    let parts = description.split { $0 == "-" || $0 == "T" || $0 == "Z" }
+    guard parts.count == 4, let month = Int(parts[1]), Self.months.indices.contains(month - 1), seconds >= 0
+    else {
+      return "Thu, 01 Jan 1970 00:00:00 GMT"
+    }
+    return
+      "\(days[Int(seconds / 86_400 % 7)]), \(parts[2]) \(Self.months[month - 1]) \(parts[0]) \(parts[3]) GMT"
+  }
+
   private static let months = [
     "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
   ]

@@ -51,6 +51,11 @@ import Testing
   @Test("an HTTP date is read")
   func httpDate() {
     #expect(UnixTime(httpDate: "Sun, 06 Nov 1994 08:49:37 GMT")?.seconds == 784_111_777)
+    for seconds in [0, 784_111_777, 1_798_761_599, 4_102_444_800] as [Int64] {
+      let moment = UnixTime(seconds: seconds)
+      #expect(UnixTime(httpDate: moment.httpDate) == moment, "\(moment.httpDate)")
+    }
+    #expect(UnixTime(seconds: 784_111_777).httpDate == "Sun, 06 Nov 1994 08:49:37 GMT")
   }
 
   @Test(

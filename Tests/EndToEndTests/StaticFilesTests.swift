@@ -1,21 +1,18 @@
-import Bytes
 import EndToEnd
 import OS
 import TestRun
 import Testing
 
-@testable import certd
-
 /// Files that a route gives out.
 @Suite("Static files", .ownThread) struct StaticFilesTests {
   private struct Scene {
     let place: Place
-    let certd: EndToEnd.Certd
+    let certd: Certd
     let authority: TestCertificates
 
     init() throws {
       place = try Place()
-      certd = try EndToEnd.Certd(place)
+      certd = try Certd(place)
       authority = try TestCertificates(place, "files")
       _ = try authority.issue(["localhost"], called: "site")
       let fs = FileSystem()
@@ -40,7 +37,7 @@ import Testing
         """)
     }
 
-    func get(_ daemon: EndToEnd.Certd.Daemon, _ path: String, _ arguments: [String] = []) async throws
+    func get(_ daemon: Certd.Daemon, _ path: String, _ arguments: [String] = []) async throws
       -> String
     {
       try await Curl(place, host: "localhost", port: try daemon.httpsPort(), root: authority.rootPath)(
@@ -85,14 +82,5 @@ import Testing
     }
     #expect(try await daemon.stop() == .exited(0))
     #expect(try FileSystem().list(scene.place("store")).filter { $0.hasPrefix("files-") } == [])
-  }
-
-  @Test("a moment is told as fields have it, and read again")
-  func dates() {
-    for seconds in [0, 784_111_777, 1_798_761_599, 4_102_444_800] as [Int64] {
-      let text = UnixTime(seconds: seconds).httpDate
-      #expect(UnixTime(httpDate: text) == UnixTime(seconds: seconds), "\(text)")
-    }
-    #expect(UnixTime(seconds: 784_111_777).httpDate == "Sun, 06 Nov 1994 08:49:37 GMT")
   }
 }

@@ -32,23 +32,21 @@ final class AdminListener: Sendable {
   /// Answers one request, of somebody with that right.
   typealias Answer = @Sendable (_ request: AdminRequest, _ right: AdminRight) async -> AdminAnswer
 
-  private let socket: Descriptor
+  private let threads: ConnectionThreads
   private let rights: Mutex<Rights>
   private let answer: Answer
-  private let open = Mutex(0)
   private let streams = Mutex(0)
-  private let isClosed = Mutex(false)
 
   /// Takes a listening socket over. The tokens of `rights` are tokens, not digests.
   init(_ socket: consuming Descriptor, _ rights: Rights, answer: @escaping Answer) throws(SystemError) {
-    self.socket = socket
+    threads = ConnectionThreads(socket, maximum: Self.maximumConnections)
     self.rights = Mutex(Self.digests(rights))
     self.answer = answer
-    try Thread.start("certd-admin") { self.accept() }.detach()
+    try threads.start("certd-admin") { self.exchange($0) }
   }
 
   /// Where it really is: this tells the port behind port 0.
-  var address: SocketAddress? { try? ListeningSocket.address(of: socket.number) }
+  var address: SocketAddress? { threads.address }
 
   /// Takes these tokens from now on, and no others.
   func replace(_ fresh: Rights) { rights.withLock { $0 = Self.digests(fresh) } }
@@ -60,43 +58,7 @@ final class AdminListener: Sendable {
   }
 
   /// Takes no further connection.
-  func close() {
-    isClosed.withLock { $0 = true }
-    Sys.shutdown(socket.number)
-  }
-
-  private func accept() {
-    var peer = SocketAddress()
-    while !isClosed.withLock({ $0 }) {
-      guard Sys.wait(socket.number, milliseconds: -1) else { continue }
-      let fd = Sys.accept(socket.number, &peer)
-      guard fd >= 0 else {
-        // Out of descriptors, say: not asked again at once.
-        if fd != Sys.wouldBlock, !isClosed.withLock({ $0 }) { _ = Sys.wait(-1, milliseconds: 100) }
-        continue
-      }
-      serve(Descriptor(owning: Int32(fd)))
-    }
-  }
-
-  private func serve(_ connection: consuming Descriptor) {
-    let hasRoom = open.withLock { open in
-      guard open < Self.maximumConnections else { return false }
-      open += 1
-      return true
-    }
-    guard hasRoom else { return }
-    let fd = connection.release()
-    do throws(SystemError) {
-      try Thread.start("certd-admin") {
-        self.exchange(Descriptor(owning: fd))
-        self.open.withLock { $0 -= 1 }
-      }.detach()
-    } catch {
-      Sys.close(fd)
-      open.withLock { $0 -= 1 }
-    }
-  }
+  func close() { threads.close() }
 
   private func exchange(_ connection: consuming Descriptor) {
     guard let request = read(connection.number) else { return }
@@ -136,19 +98,17 @@ final class AdminListener: Sendable {
       full.extra.append(("Retry-After", "30"))
       return write(fd, full.bytes(isHead: false))
     }
-    open.withLock { $0 -= 1 }
-    defer {
-      streams.withLock { $0 -= 1 }
-      open.withLock { $0 += 1 }
-    }
+    defer { streams.withLock { $0 -= 1 } }
     func sent(_ bytes: [UInt8]) -> Bool {
       send(fd, bytes, Clock.monotonicNanoseconds() + UInt64(Self.patienceMilliseconds) * 1_000_000)
     }
     guard sent(answer.bytes(isHead: false)) else { return }
     // Whoever loses the right to read gets no further piece; a client that says something more, or leaves, neither.
-    while !isClosed.withLock({ $0 }), right(request) != nil, let piece = waited({ await pieces() }) ?? nil,
-      sent(Array(piece.utf8)), !Sys.wait(fd, milliseconds: Self.streamPauseMilliseconds)
-    {}
+    threads.uncounted {
+      while !threads.isClosed, right(request) != nil, let piece = waited({ await pieces() }) ?? nil,
+        sent(Array(piece.utf8)), !Sys.wait(fd, milliseconds: Self.streamPauseMilliseconds)
+      {}
+    }
   }
 
   /// Waits for something that is not waited for on this thread.

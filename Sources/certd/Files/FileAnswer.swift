@@ -82,19 +82,3 @@ struct FileAnswer: Equatable {
     }
   }
 }
-
-extension UnixTime {
-  /// As fields have it (RFC 9110 §5.6.7): `Sun, 06 Nov 1994 08:49:37 GMT`.
-  var httpDate: String {
-    let days = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"]
-    let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
-    // 2026-11-28T12:00:00Z
-    let text = "\(self)"
-    let parts = text.split { $0 == "-" || $0 == "T" || $0 == "Z" }
-    guard parts.count == 4, let month = Int(parts[1]), months.indices.contains(month - 1), seconds >= 0 else {
-      return "Thu, 01 Jan 1970 00:00:00 GMT"
-    }
-    let day = days[Int(seconds / 86_400 % 7)]
-    return "\(day), \(parts[2]) \(months[month - 1]) \(parts[0]) \(parts[3]) GMT"
-  }
-}

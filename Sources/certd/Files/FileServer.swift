@@ -1,5 +1,4 @@
 import OS
-import Synchronization
 
 /// Gives out the files of one directory by a Unix socket, which the proxy passes requests of a route with `root` to. Each
 /// connection has a thread of its own: a disk that is slow holds nobody else up, and no worker.
@@ -14,55 +13,26 @@ final class FileServer: Sendable {
   static let index = "index.html"
 
   let path: String
-  private let socket: Descriptor
+  private let threads: ConnectionThreads
   private let root: FolderRoot
-  private let open = Atomic(0)
-  private let isClosed = Atomic(false)
 
   /// Listens at a path for the files of a directory.
   init(_ directory: String, at path: String) throws(SystemError) {
     self.path = path
-    socket = try ListeningSocket.open(unixPath: path)
+    threads = ConnectionThreads(try ListeningSocket.open(unixPath: path), maximum: Self.maximumConnections)
     root = FolderRoot(directory)
-    try Thread.start("certd-files") { self.accept() }.detach()
+    try threads.start("certd-files") { self.serve($0) }
   }
 
   /// Takes no further connection; the socket goes.
   func close() {
-    isClosed.store(true, ordering: .relaxed)
-    Sys.shutdown(socket.number)
+    threads.close()
     try? FileSystem().unlinkIfPresent(path)
-  }
-
-  private func accept() {
-    var peer = SocketAddress()
-    while !isClosed.load(ordering: .relaxed) {
-      guard Sys.wait(socket.number, milliseconds: -1) else { continue }
-      let fd = Sys.accept(socket.number, &peer)
-      guard fd >= 0 else {
-        // Out of descriptors, say: not asked again at once.
-        if fd != Sys.wouldBlock, !isClosed.load(ordering: .relaxed) { _ = Sys.wait(-1, milliseconds: 100) }
-        continue
-      }
-      let connection = Descriptor(owning: Int32(fd))
-      guard open.load(ordering: .relaxed) < Self.maximumConnections else { continue }
-      open.add(1, ordering: .relaxed)
-      let number = connection.release()
-      do throws(SystemError) {
-        try Thread.start("certd-files") {
-          self.serve(Descriptor(owning: number))
-          self.open.subtract(1, ordering: .relaxed)
-        }.detach()
-      } catch {
-        Sys.close(number)
-        open.subtract(1, ordering: .relaxed)
-      }
-    }
   }
 
   private func serve(_ connection: consuming Descriptor) {
     var bytes: [UInt8] = []
-    while !isClosed.load(ordering: .relaxed) {
+    while !threads.isClosed {
       switch FileRequest.read(bytes) {
       case .refused:
         _ = send(connection.number, FileAnswer(400), head: false, nil, isLast: true)
